@@ -1,0 +1,159 @@
+//! What every command is made of.
+
+use crate::aws::Aws;
+use crate::clock::Clock;
+use crate::domain::{
+    CommandError, Line, Plan, Principal, Reply, RequestId, Risk, Source, Step, Target, UsageError, VitalsSource,
+};
+use async_trait::async_trait;
+use std::sync::Arc;
+
+/// A command's row: all that is known of it without running it.
+pub struct Row {
+    /// What one types: `ec2 stop`.
+    pub name: &'static str,
+    /// One line for help.
+    pub summary: &'static str,
+    /// Lines that this row parses, for help; each is tested.
+    pub examples: &'static [&'static str],
+    /// What it can do at its worst.
+    pub risk: Risk,
+    /// The Cedar action, `ec2:stop`; its parent is the risk.
+    pub action: &'static str,
+    /// Builds the command from the words after its name.
+    pub parse: fn(&[String]) -> Result<Box<dyn Command>, UsageError>,
+    /// `ec2 stop <target>… [--region <region>]`, from the clap definition.
+    pub usage: fn() -> String,
+    /// The arguments and options with their help, from the clap definition.
+    pub options: fn() -> Vec<(String, String)>,
+}
+
+/// The Cedar action of a command, as the policy room judges it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Action {
+    /// `ec2:stop`
+    pub name: &'static str,
+    /// Its class.
+    pub risk: Risk,
+}
+
+/// What a command touches before its targets are known: judged before anything is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The bot itself.
+    Bot,
+    /// These regions of the account; empty means all.
+    Regions(Vec<String>),
+}
+
+/// Bounds from the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// A change of more targets than this is refused.
+    pub max_targets: usize,
+    /// Rows of one page of a list.
+    pub page_size: usize,
+    /// How long to wait for a final state.
+    pub wait: std::time::Duration,
+    /// How often to look while waiting.
+    pub poll: std::time::Duration,
+}
+
+/// What a command may use.
+#[derive(Clone)]
+pub struct Context {
+    /// The request, for tokens.
+    pub request: RequestId,
+    /// By which door it came.
+    pub source: Source,
+    /// Who asks.
+    pub principal: Principal,
+    /// Whether the principal could run a row on anything at all: what help shows.
+    pub may: Arc<dyn Fn(&Row) -> bool + Send + Sync>,
+    /// Whether the principal may see this resource by the running command: what a list leaves out and counts.
+    pub sees: Arc<dyn Fn(&Target) -> bool + Send + Sync>,
+    /// The provider.
+    pub aws: Arc<Aws>,
+    /// How the bot is.
+    pub vitals: Arc<dyn VitalsSource>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Bounds.
+    pub limits: Limits,
+    /// Shows work in progress; calls may be dropped when they come too often.
+    pub progress: Arc<dyn Fn(Reply) + Send + Sync>,
+}
+
+/// What planning found.
+#[derive(Clone, Debug)]
+pub enum Planned {
+    /// The answer itself: a reading command, or a change that is already so.
+    Answer(Reply),
+    /// A change to be judged and made.
+    Change(Plan),
+}
+
+/// Why a step did not end well.
+#[derive(Clone, Debug)]
+pub enum StepError {
+    /// The provider said no, or the call never left: nothing was changed by it.
+    Refused(CommandError),
+    /// The call may have been made: look before saying anything.
+    Lost(String),
+}
+
+/// The execution room's side of a step: journals it, makes the call, journals the answer.
+#[async_trait]
+pub trait Journalled: Send + Sync {
+    /// Makes the call of one step; `Err` before the call when the journal is not available.
+    async fn step(
+        &self,
+        step: &Step,
+        call: futures_util::future::BoxFuture<'_, Result<(), StepError>>,
+    ) -> Result<(), StepError>;
+}
+
+/// What verify found to be true now.
+#[derive(Clone, Debug)]
+pub enum Found {
+    /// Everything that was planned is so.
+    Done(Reply),
+    /// It is not so; the reply says what is.
+    NotDone(Reply),
+    /// It cannot be told; the reply says what was seen.
+    Unknown(Reply),
+}
+
+/// A parsed command.
+#[async_trait]
+pub trait Command: Send + Sync {
+    /// What it touches, as far as its words tell.
+    fn scope(&self) -> Scope;
+
+    /// Only reads. A reading command's plan is its answer.
+    async fn plan(&self, cx: &Context) -> Result<Planned, CommandError>;
+
+    /// Makes the planned calls, waits for the final state while showing progress, and ends with what `verify` says.
+    /// Only changing commands have it.
+    async fn execute(&self, plan: &Plan, cx: &Context, journal: &dyn Journalled) -> Result<Found, CommandError> {
+        let _ = (cx, journal);
+        Err(crate::domain::Failure {
+            lines: vec![Line::sentence(&format!("`{}` changes nothing, so there was nothing to do.", plan.command))],
+            cause: "execute called on a reading command".into(),
+        }
+        .into())
+    }
+
+    /// Asks the provider what is true now. After execute, and in place of a retry wherever the answer was lost.
+    async fn verify(&self, plan: &Plan, cx: &Context) -> Result<Found, CommandError> {
+        let _ = cx;
+        Err(crate::domain::Failure {
+            lines: vec![Line::sentence(&format!(
+                "`{}` changes nothing, so there was nothing to verify.",
+                plan.command
+            ))],
+            cause: "verify called on a reading command".into(),
+        }
+        .into())
+    }
+}

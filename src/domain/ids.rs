@@ -1,0 +1,113 @@
+//! Identifiers as types, so that a channel is never passed where a user is meant.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+macro_rules! slack_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub String);
+
+        impl $name {
+            /// The identifier as Slack writes it.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+        impl From<&str> for $name {
+            fn from(id: &str) -> Self {
+                Self(id.to_owned())
+            }
+        }
+        impl From<String> for $name {
+            fn from(id: String) -> Self {
+                Self(id)
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+slack_id!(
+    /// A Slack user, `U…` or `W…`.
+    UserId
+);
+slack_id!(
+    /// A Slack channel, `C…`, `G…`, or a direct message, `D…`.
+    ChannelId
+);
+slack_id!(
+    /// A Slack workspace, `T…` (or `E…` for an organisation).
+    TeamId
+);
+
+/// One accepted request. Sortable by time; people see only [`RequestId::short`].
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RequestId(pub ulid::Ulid);
+
+impl RequestId {
+    /// An id for a request accepted at this many milliseconds after the Unix epoch.
+    pub fn new(unix_millis: u64, random: u128) -> Self {
+        Self(ulid::Ulid::from_parts(unix_millis, random))
+    }
+
+    /// The four characters that a person reads out: `7F3K`.
+    pub fn short(&self) -> String {
+        let full = self.0.to_string();
+        full[full.len() - 4..].to_owned()
+    }
+
+    /// The id from its 26 characters.
+    pub fn parse(text: &str) -> Option<Self> {
+        ulid::Ulid::from_string(text).ok().map(Self)
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+impl fmt::Debug for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+impl Serialize for RequestId {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for RequestId {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("not a request id"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_id_survives_a_round_trip_and_has_a_short_form() {
+        let id = RequestId::new(1_700_000_000_000, 0xDEAD_BEEF);
+        assert_eq!(RequestId::parse(&id.to_string()), Some(id));
+        assert_eq!(id.short().len(), 4);
+        assert!(id.to_string().ends_with(&id.short()));
+    }
+}

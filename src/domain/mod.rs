@@ -1,0 +1,17 @@
+//! The words that all rooms share. No I/O, no actors, no clock: values and their rules only.
+
+mod failure;
+mod ids;
+mod plan;
+mod principal;
+mod reply;
+mod request;
+mod vitals;
+
+pub use failure::{CommandError, Failure, Refusal, UnknownOutcome, UsageError};
+pub use ids::{ChannelId, RequestId, TeamId, UserId};
+pub use plan::{Plan, Step, Target};
+pub use principal::{Membership, Principal};
+pub use reply::{Line, Part, Reply, Span, Table, Tone};
+pub use request::{ReplyTo, Request, Risk, Source};
+pub use vitals::{ActorVitals, Build, LinkVitals, QueueVitals, StoreVitals, Vitals, VitalsSource};

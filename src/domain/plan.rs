@@ -1,0 +1,66 @@
+//! What a command is about to do, exactly, before it does it.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One resolved resource that a command acts on: what a policy judges.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// The provider's id, `i-0abc…`.
+    pub id: String,
+    /// Its Name tag (untrusted text), if it has one.
+    pub name: Option<String>,
+    /// The AWS account.
+    pub account: String,
+    /// The AWS region.
+    pub region: String,
+    /// Its tags (untrusted text).
+    pub tags: BTreeMap<String, String>,
+}
+
+/// One provider call of a plan. It is journalled before it is made, so that a crash leaves a trace to verify.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Which step of the plan, from 0.
+    pub index: u32,
+    /// The IAM name of the call, `ec2:StopInstances`.
+    pub operation: String,
+    /// Where it is made.
+    pub region: String,
+    /// The ids it names.
+    pub targets: Vec<String>,
+    /// Derived from the request id and the index: the same in every attempt.
+    pub token: String,
+}
+
+/// What will happen, in full. It is journalled, and it is all that `verify` needs after a restart.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The name of the command's row, `ec2 stop`.
+    pub command: String,
+    /// The canonical text of the change, the same for the same change: `stop i-0abc in eu-central-1`.
+    pub text: String,
+    /// Every target of the command, those that need no change included.
+    pub targets: Vec<Target>,
+    /// The calls to be made, in order.
+    pub steps: Vec<Step>,
+    /// What a person should know before it happens: data that will be lost, an address that will change.
+    pub cautions: Vec<String>,
+}
+
+impl Plan {
+    /// The names by which people know the targets, `web-1 (i-0abc)`.
+    pub fn target_names(&self) -> Vec<String> {
+        self.targets.iter().map(Target::label).collect()
+    }
+}
+
+impl Target {
+    /// `web-1 (i-0abc)`, or the bare id of a nameless one.
+    pub fn label(&self) -> String {
+        match &self.name {
+            Some(name) if !name.is_empty() => format!("{name} ({})", self.id),
+            _ => self.id.clone(),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Who asks.
+
+use super::{TeamId, UserId};
+use std::collections::BTreeSet;
+
+/// What a person is in the bot's workspace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Membership {
+    /// A full member of the bot's own workspace.
+    Member,
+    /// A single- or multi-channel guest.
+    Guest,
+    /// A person of another workspace, met in a shared channel.
+    Outside,
+    /// Deactivated, or a bot.
+    Inactive,
+}
+
+impl Membership {
+    /// The word used in policies and replies.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Member => "member",
+            Self::Guest => "guest",
+            Self::Outside => "outside",
+            Self::Inactive => "inactive",
+        }
+    }
+}
+
+/// A person with everything a policy may look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Principal {
+    /// Slack's id of the person.
+    pub user: UserId,
+    /// The workspace the person belongs to.
+    pub team: TeamId,
+    /// The name that people see in Slack (untrusted text).
+    pub name: String,
+    /// Full member, guest, outsider.
+    pub membership: Membership,
+    /// Groups of the bot (`viewers`, `operators`, …) from the configuration and from Slack user groups.
+    pub groups: BTreeSet<String>,
+}

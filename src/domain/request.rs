@@ -1,0 +1,91 @@
+//! What somebody asked, and where the answer belongs.
+
+use super::{ChannelId, RequestId, TeamId, UserId};
+use secrecy::SecretString;
+
+/// By which door a request came in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// `/drone …`
+    SlashCommand,
+    /// `@drone …` in a channel.
+    Mention,
+    /// A message in the bot's own direct message.
+    DirectMessage,
+}
+
+impl Source {
+    /// The name used in the journal, in metrics and in policies.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SlashCommand => "slash_command",
+            Self::Mention => "app_mention",
+            Self::DirectMessage => "direct_message",
+        }
+    }
+
+    /// The reverse of [`Source::as_str`].
+    pub fn parse(name: &str) -> Option<Self> {
+        [Self::SlashCommand, Self::Mention, Self::DirectMessage].into_iter().find(|source| source.as_str() == name)
+    }
+}
+
+/// Where the answer goes.
+#[derive(Clone, Debug)]
+pub enum ReplyTo {
+    /// To the caller of a slash command alone. The response_url is a capability and so a secret.
+    Caller {
+        /// Slack's one-request address for answers: 5 uses within 30 minutes.
+        response_url: Option<SecretString>,
+    },
+    /// As a reply in this thread of the request's channel.
+    Thread {
+        /// The `ts` of the thread's parent message.
+        thread_ts: String,
+    },
+    /// Into the request's channel (a direct message), not in a thread.
+    Channel,
+}
+
+/// One accepted request, exactly as it stands in the journal.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Its name in the journal, in logs and, shortened, in replies.
+    pub id: RequestId,
+    /// By which door it came.
+    pub source: Source,
+    /// The workspace of the person who asked.
+    pub team: TeamId,
+    /// The person who asked.
+    pub user: UserId,
+    /// Where it was asked.
+    pub channel: ChannelId,
+    /// The command with Slack's text forms undone, without `/drone` or the mention.
+    pub text: String,
+    /// Where the answer goes.
+    pub reply_to: ReplyTo,
+    /// When it was accepted.
+    pub accepted_at: jiff::Timestamp,
+}
+
+/// The class of a command: what it can do at its worst. The parent action in Cedar.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Risk {
+    /// Says something about the bot itself.
+    Basic,
+    /// Reads from AWS.
+    Read,
+    /// Changes something in AWS.
+    Change,
+}
+
+impl Risk {
+    /// The Cedar action group and the word in help.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Basic => "basic",
+            Self::Read => "read",
+            Self::Change => "change",
+        }
+    }
+}

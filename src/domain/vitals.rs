@@ -1,0 +1,95 @@
+//! How the bot is, as the `status` command, the probes and the metrics see it. Rooms write to the health room's
+//! board; whoever shows it reads this.
+
+use serde::Serialize;
+use std::time::Duration;
+
+/// Which program this is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Build {
+    /// The version in Cargo.toml.
+    pub version: &'static str,
+    /// The git revision it was built from, or `unknown`.
+    pub revision: &'static str,
+}
+
+/// One supervised actor.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ActorVitals {
+    /// Its name in the supervision tree.
+    pub name: String,
+    /// `starting`, `up`, `back-off`, `stopped`, `dead`.
+    pub phase: String,
+    /// How many lives it has had.
+    pub incarnation: u64,
+    /// How many of them ended in a failure and were followed by another.
+    pub restarts: u64,
+    /// The last failure with its place in the source, if there was one.
+    pub last_failure: Option<String>,
+    /// For how long it has been in this phase.
+    pub since: Duration,
+}
+
+/// One Socket Mode connection.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LinkVitals {
+    /// Which of the connections, from 0.
+    pub slot: usize,
+    /// `dialling`, `up`, `replacing`, `backing off`, `stopped`.
+    pub phase: String,
+    /// Whether a hello was seen and the link is usable.
+    pub up: bool,
+    /// How long ago any frame arrived.
+    pub last_frame: Option<Duration>,
+    /// The connections that Slack counts for this app, ghosts included.
+    pub num_connections: Option<u32>,
+    /// What ended the last connection, if anything did.
+    pub last_error: Option<String>,
+}
+
+/// One queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct QueueVitals {
+    /// What waits in it.
+    pub name: String,
+    /// How much.
+    pub depth: u64,
+    /// How long the oldest has waited.
+    pub oldest: Option<Duration>,
+}
+
+/// The store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StoreVitals {
+    /// `sqlite`.
+    pub kind: String,
+    /// Whether the last write succeeded.
+    pub ok: bool,
+    /// The last error.
+    pub last_error: Option<String>,
+}
+
+/// All of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Vitals {
+    /// Version and revision.
+    pub build: Build,
+    /// The host's name.
+    pub host: String,
+    /// Time since start.
+    pub uptime: Duration,
+    /// The supervision tree in start order.
+    pub actors: Vec<ActorVitals>,
+    /// The Slack connections.
+    pub links: Vec<LinkVitals>,
+    /// What waits where.
+    pub queues: Vec<QueueVitals>,
+    /// The store.
+    pub store: StoreVitals,
+}
+
+/// Whoever can tell how the bot is.
+pub trait VitalsSource: Send + Sync {
+    /// How the bot is now.
+    fn vitals(&self) -> Vitals;
+}
