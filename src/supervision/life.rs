@@ -1,0 +1,411 @@
+//! The lives of one actor: how each begins, is polled and judged, and what follows its end. See [`guard`](super::guard).
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context as TaskContext, Poll},
+    time::Duration,
+};
+
+use actix::{
+    Actor, ActorContext, Context, Handler, Supervised,
+    dev::{ContextFut, channel::AddressSender},
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, Sleep, sleep, sleep_until},
+};
+
+use super::{
+    Backoff, Child, FailureKind, FailureRecord, Heartbeat, Panicked, Phase, Restart,
+    guard::{Factory, Seed},
+    heart::Heart,
+    panics,
+    slot::{Control, Slot},
+    tree::Group,
+};
+
+enum Body<A: Actor<Context = Context<A>>> {
+    Unborn(Context<A>, Factory<A>),
+    Born(ContextFut<A, Context<A>>),
+    Gone,
+}
+
+enum Stage {
+    Due,
+    Living,
+    BackOff(Pin<Box<Sleep>>),
+    Held { not_before: Instant },
+    Done,
+}
+
+/// A life that was asked to end.
+struct Leaving {
+    asked: bool,
+    patience: Pin<Box<Sleep>>,
+    /// Who waits for the hold; nobody if it is to stop for good.
+    held_for: Option<oneshot::Sender<()>>,
+}
+
+/// What a turn of a life asks of the guard.
+pub(super) enum Turn {
+    /// Nothing to do until woken.
+    Wait,
+    /// Something changed: another turn.
+    Again,
+    /// There will be no more life.
+    Done,
+}
+
+/// One actor through all its lives.
+pub(super) struct Life<A: Actor<Context = Context<A>>> {
+    index: usize,
+    pub(super) slot: Arc<Slot>,
+    group: Arc<Group>,
+    orders: mpsc::UnboundedReceiver<Control>,
+    /// Also what keeps the mailbox open when nobody else has an address.
+    sender: AddressSender<A>,
+    body: Body<A>,
+    stage: Stage,
+    leaving: Option<Leaving>,
+    heart: Option<Heart>,
+    backoff: Backoff,
+    born: Instant,
+    pub(super) incarnation: u64,
+    /// The rebuild after the last failure is still owed because it panicked.
+    unbuilt: bool,
+}
+
+impl<A> Life<A>
+where
+    A: Actor<Context = Context<A>> + Supervised + Handler<Heartbeat>,
+{
+    pub(super) fn new(seed: Seed<A>) -> Self {
+        Life {
+            index: seed.index,
+            backoff: Backoff::new(seed.slot.spec.backoff),
+            slot: seed.slot,
+            group: seed.group,
+            orders: seed.orders,
+            sender: seed.sender,
+            body: Body::Unborn(Context::with_receiver(seed.mailbox), seed.factory),
+            stage: Stage::Due,
+            leaving: None,
+            heart: None,
+            born: Instant::now(),
+            incarnation: 0,
+            unbuilt: false,
+        }
+    }
+
+    pub(super) fn turn(&mut self, cx: &mut TaskContext<'_>) -> Turn {
+        while let Poll::Ready(Some(order)) = self.orders.poll_recv(cx) {
+            self.obey(order);
+        }
+        match &mut self.stage {
+            Stage::Due => self.begin(),
+            Stage::BackOff(until) => match until.as_mut().poll(cx) {
+                Poll::Ready(()) => self.begin(),
+                Poll::Pending => Turn::Wait,
+            },
+            Stage::Held { .. } => Turn::Wait,
+            Stage::Living => self.live(cx),
+            Stage::Done => Turn::Done,
+        }
+    }
+
+    fn obey(&mut self, order: Control) {
+        match (order, &self.stage) {
+            (_, Stage::Done) => {}
+            (Control::Kill(why), Stage::Living) => self.killed(why),
+            (Control::Kill(_), _) => {}
+            (Control::Resume, Stage::Held { not_before }) => {
+                let until = *not_before;
+                self.wait_until(until);
+            }
+            (Control::Resume, _) => {}
+            (Control::Stop, Stage::Living) => self.leave(None),
+            (Control::Stop, _) => self.finish(Phase::Stopped),
+            (Control::Hold(done), Stage::Living) => self.leave(Some(done)),
+            (Control::Hold(done), stage) => {
+                let not_before = match stage {
+                    Stage::BackOff(until) => until.deadline(),
+                    Stage::Held { not_before } => *not_before,
+                    _ => Instant::now(),
+                };
+                self.hold(not_before, done);
+            }
+        }
+    }
+
+    /// Begins a life: rebuilds what a panic left unbuilt, and makes the actor if it never was.
+    fn begin(&mut self) -> Turn {
+        self.incarnation += 1;
+        let incarnation = self.incarnation;
+        self.slot.status.send_modify(|status| {
+            status.incarnation = incarnation;
+            status.enter(Phase::Starting);
+        });
+        self.born = Instant::now();
+        self.stage = Stage::Living;
+        let spec = &self.slot.spec;
+        self.heart = spec.heartbeat.map(|heartbeat| Heart::new(heartbeat, self.slot.progress.clone()));
+        if let Err(panicked) = self.build() {
+            self.panicked(panicked);
+        }
+        Turn::Again
+    }
+
+    fn build(&mut self) -> Result<(), Panicked> {
+        if self.unbuilt {
+            self.rebuild()?;
+        }
+        if let Body::Unborn(_, factory) = &self.body {
+            let child = Child { slot: Arc::clone(&self.slot) };
+            let actor = panics::catch(|| factory(&child))?;
+            if let Body::Unborn(context, _) = std::mem::replace(&mut self.body, Body::Gone) {
+                self.body = Body::Born(context.into_future(actor));
+            }
+        }
+        Ok(())
+    }
+
+    /// Replaces the actor and drops all that its last life had spawned. Both run code of the actor, which may panic.
+    fn rebuild(&mut self) -> Result<(), Panicked> {
+        self.unbuilt = true;
+        if let Body::Born(body) = &mut self.body {
+            panics::catch(|| body.restart())?;
+        }
+        self.unbuilt = false;
+        Ok(())
+    }
+
+    fn live(&mut self, cx: &mut TaskContext<'_>) -> Turn {
+        loop {
+            match self.poll_body(cx) {
+                Ok(Poll::Ready(())) => self.stopped(),
+                Err(panicked) => self.panicked(panicked),
+                Ok(Poll::Pending) => {
+                    self.now_up();
+                    if self.ask_to_stop() {
+                        continue;
+                    }
+                    return self.judge(cx);
+                }
+            }
+            return Turn::Again;
+        }
+    }
+
+    fn poll_body(&mut self, cx: &mut TaskContext<'_>) -> Result<Poll<()>, Panicked> {
+        match &mut self.body {
+            Body::Born(body) => panics::catch(|| Pin::new(body).poll(cx)),
+            Body::Unborn(..) | Body::Gone => Ok(Poll::Ready(())),
+        }
+    }
+
+    fn now_up(&self) {
+        self.slot.status.send_if_modified(|status| {
+            let starting = status.phase == Phase::Starting;
+            if starting {
+                status.enter(Phase::Up);
+            }
+            starting
+        });
+    }
+
+    /// An order to stop is passed on only after a poll, so that what was queued before it is still handled.
+    fn ask_to_stop(&mut self) -> bool {
+        let (Some(leaving), Body::Born(body)) = (&mut self.leaving, &mut self.body) else { return false };
+        let first = !leaving.asked;
+        if first {
+            leaving.asked = true;
+            body.ctx().stop();
+        }
+        first
+    }
+
+    /// Looks for a hang, or for the end of the patience with a life that is leaving.
+    fn judge(&mut self, cx: &mut TaskContext<'_>) -> Turn {
+        if let Some(leaving) = &mut self.leaving {
+            if leaving.patience.as_mut().poll(cx).is_pending() {
+                return Turn::Wait;
+            }
+            self.killed(format!("did not stop within {:?}", self.slot.spec.shutdown));
+            return Turn::Again;
+        }
+        let Some(heart) = &mut self.heart else { return Turn::Wait };
+        if heart.poll(&self.sender, cx).is_pending() {
+            return Turn::Wait;
+        }
+        let deadline = self.slot.spec.heartbeat.map_or(Duration::ZERO, |heartbeat| heartbeat.deadline);
+        self.killed(format!("missed its heartbeat: no answer and no progress within {deadline:?}"));
+        Turn::Again
+    }
+
+    fn leave(&mut self, held_for: Option<oneshot::Sender<()>>) {
+        match &mut self.leaving {
+            // a hold that turns into a stop; whoever waited for the hold learns it from the dropped channel
+            Some(leaving) => leaving.held_for = if held_for.is_none() { None } else { leaving.held_for.take() },
+            None => {
+                let patience = Box::pin(sleep(self.slot.spec.shutdown));
+                self.leaving = Some(Leaving { asked: false, patience, held_for });
+                self.slot.status.send_modify(|status| status.enter(Phase::Stopping));
+            }
+        }
+    }
+
+    fn panicked(&mut self, panicked: Panicked) {
+        self.count("dronebot_actor_panics_total");
+        self.slot.status.send_modify(|status| status.panics += 1);
+        self.end(FailureKind::Panicked, panicked.text, panicked.location);
+    }
+
+    fn killed(&mut self, why: String) {
+        self.count("dronebot_actor_kills_total");
+        self.slot.status.send_modify(|status| status.kills += 1);
+        self.end(FailureKind::Killed, why, None);
+    }
+
+    fn stopped(&mut self) {
+        if self.leaving.is_none() {
+            self.count("dronebot_actor_stops_total");
+            self.slot.status.send_modify(|status| status.stops += 1);
+        }
+        self.end(FailureKind::Stopped, "stopped of its own will".to_owned(), None);
+    }
+
+    /// A life has ended: decides what follows.
+    fn end(&mut self, kind: FailureKind, text: String, location: Option<String>) {
+        self.heart = None;
+        let failure = FailureRecord { kind, text, location, at: Instant::now() };
+        let leaving = self.leaving.take();
+        let expected =
+            kind == FailureKind::Stopped && (leaving.is_some() || self.slot.spec.restart != Restart::Permanent);
+        if !expected {
+            self.slot.status.send_modify(|status| status.last_failure = Some(failure.clone()));
+        }
+        match (leaving, self.slot.spec.restart) {
+            (Some(Leaving { held_for: Some(done), .. }), _) => {
+                self.renew();
+                self.hold(Instant::now(), done);
+            }
+            (Some(_), _) => self.leave_behind(kind, &failure),
+            (None, Restart::Transient | Restart::Temporary) if kind == FailureKind::Stopped => {
+                self.finish(Phase::Stopped)
+            }
+            (None, Restart::Temporary) => {
+                tracing::error!(%failure, "actor failed and is not to be restarted");
+                self.finish(Phase::Dead);
+            }
+            (None, Restart::Permanent | Restart::Transient) => self.restart_or_escalate(failure),
+        }
+    }
+
+    fn leave_behind(&mut self, kind: FailureKind, failure: &FailureRecord) {
+        if kind != FailureKind::Stopped {
+            tracing::error!(%failure, "actor failed while it was stopping");
+        }
+        self.finish(Phase::Stopped);
+    }
+
+    fn restart_or_escalate(&mut self, failure: FailureRecord) {
+        if !self.group.spend(Instant::now()) {
+            tracing::error!(%failure, "actor failed and was restarted too often: giving up");
+            self.finish(Phase::Dead);
+            self.group.escalate(self.slot.name(), failure);
+            return;
+        }
+        let wait = self.backoff.after(self.born.elapsed(), fastrand::f64());
+        tracing::error!(%failure, retry_in_ms = wait.as_millis() as u64, "actor failed, restarting");
+        self.count("dronebot_actor_restarts_total");
+        self.slot.status.send_modify(|status| status.restarts += 1);
+        self.renew();
+        self.wait_until(Instant::now() + wait);
+        self.group.failed(self.index);
+    }
+
+    /// Rebuilds now, unless that failed before: then it is tried when the next life begins, and counts as its failure.
+    fn renew(&mut self) {
+        if self.unbuilt {
+            return;
+        }
+        if let Err(panicked) = self.rebuild() {
+            self.slot.status.send_modify(|status| {
+                status.panics += 1;
+                status.last_failure = Some(record(&panicked));
+            });
+        }
+    }
+
+    fn wait_until(&mut self, until: Instant) {
+        if until <= Instant::now() {
+            self.slot.status.send_modify(|status| status.enter(Phase::Starting));
+            self.stage = Stage::Due;
+        } else {
+            self.slot.status.send_modify(|status| status.enter(Phase::BackOff { until }));
+            self.stage = Stage::BackOff(Box::pin(sleep_until(until)));
+        }
+    }
+
+    fn hold(&mut self, not_before: Instant, done: oneshot::Sender<()>) {
+        self.stage = Stage::Held { not_before };
+        self.slot.status.send_modify(|status| status.enter(Phase::Starting));
+        // whoever asked may have changed its mind
+        let _ = done.send(());
+    }
+}
+
+impl<A: Actor<Context = Context<A>>> Life<A> {
+    /// No life follows. The body goes first, so that whoever sees the phase finds the mailbox closed.
+    fn finish(&mut self, phase: Phase) {
+        self.stage = Stage::Done;
+        self.leaving = None;
+        self.discard();
+        self.slot.status.send_modify(|status| status.enter(phase));
+    }
+
+    /// Throws the actor away without running its callbacks; its own drop, and that of queued messages, may panic.
+    fn discard(&mut self) {
+        let mut body = std::mem::replace(&mut self.body, Body::Gone);
+        if let Body::Born(body) = &mut body {
+            body.ctx().terminate();
+        }
+        if let Err(panicked) = panics::catch(|| drop(body)) {
+            self.count("dronebot_actor_panics_total");
+            self.slot.status.send_modify(|status| {
+                status.panics += 1;
+                status.last_failure = Some(record(&panicked));
+            });
+        }
+    }
+
+    fn count(&self, metric: &'static str) {
+        metrics::counter!(metric, "actor" => self.slot.name().to_owned()).increment(1);
+    }
+}
+
+impl<A: Actor<Context = Context<A>>> Drop for Life<A> {
+    /// The thread's runtime ends under a living actor, or the guard itself panicked.
+    fn drop(&mut self) {
+        self.slot.pulse.rest();
+        if matches!(self.stage, Stage::Done) {
+            return;
+        }
+        let text = "its thread ended under it".to_owned();
+        let failure = FailureRecord { kind: FailureKind::Killed, text, location: None, at: Instant::now() };
+        self.slot.status.send_modify(|status| status.last_failure = Some(failure.clone()));
+        self.finish(Phase::Dead);
+        self.group.escalate(self.slot.name(), failure);
+    }
+}
+
+fn record(panicked: &Panicked) -> FailureRecord {
+    FailureRecord {
+        kind: FailureKind::Panicked,
+        text: panicked.text.clone(),
+        location: panicked.location.clone(),
+        at: Instant::now(),
+    }
+}

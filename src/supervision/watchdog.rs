@@ -1,0 +1,292 @@
+//! The one thread that notices when another is stuck.
+//!
+//! A blocking call or a deadlock inside a handler stops its whole thread: no timer, heartbeat or probe on that thread
+//! can tell. Rust cannot kill a thread, so all that is left is to name it and to end the process. Each guard marks when
+//! it is inside a poll, and a thread's own task counts as long as it turns; an OS thread reads both.
+
+use std::{
+    collections::HashMap,
+    fmt, io,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc,
+    },
+    thread,
+    time::Duration,
+};
+
+use parking_lot::{Mutex, RwLock};
+
+use super::{Task, spawn_local_detached};
+
+/// How often to look, and what is too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WatchdogSpec {
+    /// The pause between two looks; also the precision.
+    pub every: Duration,
+    /// One poll of an actor, or one silence of a thread, may take so long.
+    pub limit: Duration,
+}
+
+impl Default for WatchdogSpec {
+    fn default() -> Self {
+        WatchdogSpec { every: Duration::from_millis(50), limit: Duration::from_secs(10) }
+    }
+}
+
+/// Who is stuck.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stuck {
+    /// The actor inside whose poll the thread is, or the thread that does not turn.
+    pub name: String,
+    /// What the operating system calls the thread.
+    pub thread: String,
+    /// For how long it was seen so.
+    pub held_for: Duration,
+    /// Whether `name` is an actor; otherwise it is a thread that is stuck outside of any actor.
+    pub in_actor: bool,
+}
+
+impl fmt::Display for Stuck {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Stuck { name, thread, held_for, in_actor } = self;
+        match in_actor {
+            true => write!(f, "actor {name} has been inside one poll for {held_for:?} (thread {thread})"),
+            false => write!(f, "thread {name} has not turned for {held_for:?} (thread {thread})"),
+        }
+    }
+}
+
+/// Whether the actors' threads turn; what liveness is to be fed from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// They do.
+    Alive,
+    /// One does not.
+    Stuck(Stuck),
+}
+
+/// The mark of one actor or thread. For an actor it is odd inside a poll; for a thread it only has to move.
+#[derive(Debug)]
+pub(super) struct Pulse {
+    name: String,
+    in_actor: bool,
+    count: AtomicU64,
+    thread: Mutex<String>,
+}
+
+impl Pulse {
+    fn new(name: &str, in_actor: bool) -> Arc<Self> {
+        Arc::new(Pulse { name: name.to_owned(), in_actor, count: AtomicU64::new(0), thread: Mutex::default() })
+    }
+
+    /// Notes the thread on which it will beat.
+    pub(super) fn settle(&self) {
+        let thread = thread::current();
+        *self.thread.lock() = format!("{} {:?}", thread.name().unwrap_or("unnamed"), thread.id());
+    }
+
+    /// A poll begins. There is one writer only, so load and store are enough.
+    pub(super) fn enter(&self) {
+        self.count.store(self.count.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// A poll has ended.
+    pub(super) fn leave(&self) {
+        self.enter();
+    }
+
+    /// There will be no more polls, also after a poll that ended in a panic.
+    pub(super) fn rest(&self) {
+        self.count.fetch_add(self.count.load(Ordering::Relaxed) & 1, Ordering::Relaxed);
+    }
+
+    fn may_be_stuck(&self, count: u64) -> bool {
+        !self.in_actor || count & 1 == 1
+    }
+}
+
+/// The marks of all actors of a tree, and of threads that asked for it; cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Pulses {
+    all: Arc<RwLock<Vec<Weak<Pulse>>>>,
+}
+
+impl Pulses {
+    pub(super) fn of_actor(&self, name: &str) -> Arc<Pulse> {
+        self.add(Pulse::new(name, true))
+    }
+
+    /// Watches the present thread as a whole, also outside of actors, as long as the task is kept.
+    pub fn watch_this_thread(&self, name: &str, limit: Duration) -> Task<()> {
+        let pulse = self.add(Pulse::new(name, false));
+        pulse.settle();
+        let turn = (limit / 8).clamp(Duration::from_millis(10), Duration::from_secs(1));
+        let beat = async move {
+            loop {
+                pulse.enter();
+                tokio::time::sleep(turn).await;
+            }
+        };
+        spawn_local_detached("thread-pulse", beat).abort_on_drop()
+    }
+
+    fn add(&self, pulse: Arc<Pulse>) -> Arc<Pulse> {
+        self.all.write().push(Arc::downgrade(&pulse));
+        pulse
+    }
+
+    fn living(&self) -> Vec<Arc<Pulse>> {
+        let mut all = self.all.write();
+        all.retain(|pulse| pulse.strong_count() > 0);
+        all.iter().filter_map(Weak::upgrade).collect()
+    }
+}
+
+/// What is done about a stuck thread.
+pub type OnStuck = Box<dyn Fn(Stuck) + Send>;
+
+/// The watching thread; it ends when this is dropped.
+#[derive(Debug)]
+pub struct Watchdog {
+    reader: VerdictReader,
+    stop: Arc<AtomicBool>,
+}
+
+/// Reads the verdict from any thread.
+#[derive(Clone, Debug)]
+pub struct VerdictReader {
+    verdict: Arc<RwLock<Verdict>>,
+}
+
+impl VerdictReader {
+    /// What the watchdog saw last.
+    pub fn verdict(&self) -> Verdict {
+        self.verdict.read().clone()
+    }
+}
+
+impl Watchdog {
+    /// Starts to watch. `on_stuck` is called on the watching thread, once for each time something is stuck;
+    /// production gives [`exit_when_stuck`].
+    ///
+    /// # Errors
+    /// The operating system gives no thread.
+    pub fn start(spec: WatchdogSpec, pulses: Pulses, on_stuck: OnStuck) -> io::Result<Self> {
+        let reader = VerdictReader { verdict: Arc::new(RwLock::new(Verdict::Alive)) };
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut watch = Watch { spec, pulses, on_stuck, verdict: Arc::clone(&reader.verdict), seen: HashMap::new() };
+        let stopped = Arc::clone(&stop);
+        thread::Builder::new().name("watchdog".to_owned()).spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                thread::sleep(spec.every);
+                watch.look();
+            }
+        })?;
+        Ok(Watchdog { reader, stop })
+    }
+
+    /// What it saw last.
+    pub fn verdict(&self) -> Verdict {
+        self.reader.verdict()
+    }
+
+    /// A reader of the verdict, for the liveness probe.
+    pub fn reader(&self) -> VerdictReader {
+        self.reader.clone()
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+struct Watch {
+    spec: WatchdogSpec,
+    pulses: Pulses,
+    on_stuck: OnStuck,
+    verdict: Arc<RwLock<Verdict>>,
+    /// By the address of the pulse.
+    seen: HashMap<usize, Seen>,
+}
+
+struct Seen {
+    count: u64,
+    held_for: Duration,
+    told: bool,
+}
+
+impl Watch {
+    /// Time is counted in looks, not read from a clock: when the whole machine or process was asleep, nobody is blamed.
+    fn look(&mut self) {
+        let living = self.pulses.living();
+        let mut longest: Option<(bool, Stuck)> = None;
+        let mut seen = HashMap::with_capacity(living.len());
+        for pulse in &living {
+            let key = Arc::as_ptr(pulse) as usize;
+            let now = self.advance(self.seen.get(&key), pulse);
+            if now.held_for >= self.spec.limit {
+                let stuck = stuck(pulse, now.held_for);
+                // an actor says more than its thread
+                let rank = |stuck: &Stuck| (stuck.in_actor, stuck.held_for);
+                if longest.as_ref().is_none_or(|(_, other)| rank(&stuck) > rank(other)) {
+                    longest = Some((now.told, stuck));
+                }
+            }
+            seen.insert(key, now);
+        }
+        for now in seen.values_mut().filter(|now| now.held_for >= self.spec.limit) {
+            now.told = true;
+        }
+        self.seen = seen;
+        self.conclude(longest);
+    }
+
+    fn advance(&self, before: Option<&Seen>, pulse: &Pulse) -> Seen {
+        let count = pulse.count.load(Ordering::Relaxed);
+        match before {
+            Some(before) if before.count == count && pulse.may_be_stuck(count) => {
+                Seen { count, held_for: before.held_for + self.spec.every, told: before.told }
+            }
+            _ => Seen { count, held_for: Duration::ZERO, told: false },
+        }
+    }
+
+    fn conclude(&self, longest: Option<(bool, Stuck)>) {
+        match longest {
+            None => *self.verdict.write() = Verdict::Alive,
+            Some((told, stuck)) => {
+                *self.verdict.write() = Verdict::Stuck(stuck.clone());
+                if !told {
+                    (self.on_stuck)(stuck);
+                }
+            }
+        }
+    }
+}
+
+fn stuck(pulse: &Pulse, held_for: Duration) -> Stuck {
+    Stuck { name: pulse.name.clone(), thread: pulse.thread.lock().clone(), held_for, in_actor: pulse.in_actor }
+}
+
+/// Logs who is stuck and ends the process with [`EXIT_STUCK`](super::EXIT_STUCK).
+#[expect(clippy::disallowed_methods, reason = "the watchdog may end the process: the stuck thread cannot return")]
+pub fn exit_when_stuck() -> OnStuck {
+    Box::new(|stuck| {
+        // the stuck thread may hold the log's own lock, so the line is written by a helper that is not waited for long
+        let (written, wait) = mpsc::channel();
+        let helper = thread::Builder::new().name("watchdog-log".to_owned()).spawn(move || {
+            tracing::error!(actor = stuck.name, thread = stuck.thread, "{stuck}, ending the process");
+            // nobody waits any more if it took long
+            let _ = written.send(());
+        });
+        if helper.is_ok() {
+            // either it was written or the process ends without it
+            let _ = wait.recv_timeout(Duration::from_secs(1));
+        }
+        std::process::exit(i32::from(super::EXIT_STUCK))
+    })
+}
