@@ -227,22 +227,25 @@ impl Watch {
         let mut seen = HashMap::with_capacity(living.len());
         for pulse in &living {
             let key = Arc::as_ptr(pulse) as usize;
-            let now = self.advance(self.seen.get(&key), pulse);
-            if now.held_for >= self.spec.limit {
+            let mut now = self.advance(self.seen.get(&key), pulse);
+            if now.held_for >= self.limit_of(pulse) {
                 let stuck = stuck(pulse, now.held_for);
                 // an actor says more than its thread
                 let rank = |stuck: &Stuck| (stuck.in_actor, stuck.held_for);
                 if longest.as_ref().is_none_or(|(_, other)| rank(&stuck) > rank(other)) {
                     longest = Some((now.told, stuck));
                 }
+                now.told = true;
             }
             seen.insert(key, now);
         }
-        for now in seen.values_mut().filter(|now| now.held_for >= self.spec.limit) {
-            now.told = true;
-        }
         self.seen = seen;
         self.conclude(longest);
+    }
+
+    /// A thread's pulse is slower than an actor's mark, and the actor is to be named first.
+    fn limit_of(&self, pulse: &Pulse) -> Duration {
+        if pulse.in_actor { self.spec.limit } else { self.spec.limit + self.spec.limit / 4 }
     }
 
     fn advance(&self, before: Option<&Seen>, pulse: &Pulse) -> Seen {
