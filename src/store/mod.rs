@@ -1,10 +1,75 @@
 //! What must not be forgotten. Two ports, the [`Journal`] (requests, their states and steps) and the [`Outbox`]
 //! (replies on their way to Slack); the implementations are private behind [`open`].
 
+mod config;
+#[cfg(test)]
+mod contract;
 mod ports;
 mod sqlite;
 
+use crate::clock::Clock;
+use crate::domain::StoreVitals;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use config::StoreConfig;
 pub use ports::{
     Accepted, Address, Delivery, Entry, Journal, Letter, NewLetter, NewRequest, Outbox, QueueDepth, State, StepRecord,
     StepState, StoreError,
 };
+
+/// An open store: its ports, and how it is. Clones share it; it is closed by [`Store::close`], or soon after the last
+/// clone is gone.
+#[derive(Clone)]
+pub struct Store {
+    /// Requests, their states and their steps.
+    pub journal: Arc<dyn Journal>,
+    /// Replies on their way to Slack.
+    pub outbox: Arc<dyn Outbox>,
+    /// How the store is, to be read at any time.
+    pub health: StoreHealth,
+    backend: Arc<sqlite::Sqlite>,
+}
+
+impl Store {
+    /// Takes no more work, finishes what was given, and closes the file. Waits for at most `patience`
+    /// ([`StoreError::Unavailable`] when that was not enough: what was answered is durable all the same). A store that is
+    /// closed already is closed with success.
+    pub async fn close(&self, patience: Duration) -> Result<(), StoreError> {
+        self.backend.close(patience).await
+    }
+}
+
+/// How the store is. Reading it never waits for the store's work.
+#[derive(Clone)]
+pub struct StoreHealth {
+    shared: Arc<sqlite::Shared>,
+}
+
+impl StoreHealth {
+    /// Whether the last write succeeded, and the last error, if there ever was one.
+    pub fn vitals(&self) -> StoreVitals {
+        self.shared.vitals()
+    }
+
+    /// How many operations wait for the writer.
+    pub fn queued(&self) -> usize {
+        self.shared.queued()
+    }
+}
+
+/// Opens the store, creating or migrating it where needed. [`StoreError::Open`] names the file and says what to do.
+/// Blocks for as long as that takes: milliseconds, and up to a second when another process holds the file.
+pub fn open(config: &StoreConfig, clock: Arc<dyn Clock>) -> Result<Store, StoreError> {
+    let backend = Arc::new(sqlite::Sqlite::open(config, clock, sqlite::Upkeep::default())?);
+    Ok(assemble(backend))
+}
+
+fn assemble(backend: Arc<sqlite::Sqlite>) -> Store {
+    Store {
+        journal: Arc::clone(&backend) as Arc<dyn Journal>,
+        outbox: Arc::clone(&backend) as Arc<dyn Outbox>,
+        health: StoreHealth { shared: backend.shared() },
+        backend,
+    }
+}

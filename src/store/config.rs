@@ -1,0 +1,42 @@
+//! The settings of the store.
+
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// The settings of the store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreConfig {
+    /// The SQLite file. It holds response_urls, so it and its companions are readable by their owner alone; its folder
+    /// is created when it is missing.
+    pub path: PathBuf,
+    /// For how many days finished requests and dead letters are kept.
+    pub retention_days: u32,
+    /// For how many days the keys of deliveries are known, so that a delivery that comes again is recognised. Slack's
+    /// last redelivery comes after a day.
+    pub dedupe_days: u32,
+    /// How many operations may wait for the writer. A new request beyond that is refused (and so not acknowledged);
+    /// operations on accepted requests wait for their turn.
+    pub queue_limit: usize,
+    /// The size of SQLite's page cache, in KiB.
+    pub cache_kib: u32,
+    /// The size in MiB that SQLite's log reaches under load before it is folded into the file. A larger one is folded
+    /// less often, for longer.
+    pub log_mib: u32,
+    /// The size in MiB that the file may reach; beyond it writes fail as if the disk were full. 0: no bound of its own.
+    pub max_mib: u32,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self {
+            path: PathBuf::from("dronebot.db"),
+            retention_days: 30,
+            dedupe_days: 7,
+            queue_limit: 4096,
+            cache_kib: 2048,
+            log_mib: 16,
+            max_mib: 0,
+        }
+    }
+}

@@ -1,0 +1,575 @@
+//! What every implementation of the ports promises, as tests over any [`Store`]. An implementation says how it is
+//! opened ([`Place`]) and calls [`contract!`].
+
+use super::*;
+use crate::domain::*;
+use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use secrecy::{ExposeSecret, SecretString};
+use std::collections::HashMap;
+
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A clock that stands until it is moved.
+pub(crate) struct TestClock(Mutex<Timestamp>);
+
+impl TestClock {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::new("2026-03-01T12:00:00Z".parse().unwrap())))
+    }
+    pub(crate) fn advance(&self, by: SignedDuration) {
+        let mut now = self.0.lock();
+        *now += by;
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock()
+    }
+}
+
+/// Somewhere a store is kept, to be opened again and again.
+pub(crate) trait Place: Send + Sync {
+    fn open(&self) -> Store;
+    fn clock(&self) -> Arc<TestClock>;
+}
+
+pub(crate) async fn reopen(place: &dyn Place, store: Store) -> Store {
+    store.close(PATIENCE).await.unwrap();
+    place.open()
+}
+
+pub(crate) fn id(number: u64) -> RequestId {
+    let start: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
+    RequestId::new(start.as_millisecond() as u64 + number, u128::from(number) * 7919)
+}
+
+pub(crate) fn request(number: u64) -> Request {
+    let id = id(number);
+    Request {
+        id,
+        source: Source::SlashCommand,
+        team: "T0001".into(),
+        user: "U0MAYA".into(),
+        channel: "C0OPS".into(),
+        text: "ec2 stop web-1".into(),
+        reply_to: ReplyTo::Caller { response_url: Some(url(number)) },
+        accepted_at: Timestamp::from_millisecond(id.0.timestamp_ms() as i64).unwrap(),
+    }
+}
+
+pub(crate) fn url(number: u64) -> SecretString {
+    format!("https://hooks.slack.example/commands/secret-{number}").into()
+}
+
+pub(crate) fn new(number: u64, keys: &[&str]) -> NewRequest {
+    NewRequest { request: request(number), keys: keys.iter().map(|key| (*key).to_owned()).collect() }
+}
+
+pub(crate) fn reply(text: &str) -> Reply {
+    Reply::new(Tone::Done).sentence(text)
+}
+
+pub(crate) fn letter(number: u64, text: &str, last: bool) -> NewLetter {
+    let address = Address::ResponseUrl { url: url(number), channel: "C0OPS".into(), user: "U0MAYA".into() };
+    NewLetter { request: id(number), address, reply: reply(text), last }
+}
+
+pub(crate) fn sent(ts: &str) -> Delivery {
+    Delivery::Sent { ts: Some(ts.to_owned()) }
+}
+
+fn plan() -> Plan {
+    Plan {
+        command: "ec2 stop".into(),
+        text: "stop i-0abc in eu-central-1".into(),
+        targets: vec![Target {
+            id: "i-0abc".into(),
+            name: Some("web-1".into()),
+            account: "123456789012".into(),
+            region: "eu-central-1".into(),
+            tags: [("env".to_owned(), "prod".to_owned())].into(),
+        }],
+        steps: vec![step(0)],
+        cautions: vec!["data on instance stores is lost".into()],
+    }
+}
+
+fn step(index: u32) -> Step {
+    Step {
+        index,
+        operation: "ec2:StopInstances".into(),
+        region: "eu-central-1".into(),
+        targets: vec!["i-0abc".into()],
+        token: format!("token-{index}"),
+    }
+}
+
+/// Everything of a letter, its secret included.
+fn shown(letter: &Letter) -> String {
+    let secret = match &letter.letter.address {
+        Address::ResponseUrl { url, .. } => url.expose_secret(),
+        _ => "",
+    };
+    format!("{letter:?} {secret}")
+}
+
+async fn due(store: &Store, now: Timestamp) -> Vec<Letter> {
+    store.outbox.due(now, 100).await.unwrap()
+}
+
+async fn accepted(store: &Store, number: u64) {
+    let key = format!("event:{number}");
+    assert_eq!(store.journal.accept(new(number, &[&key])).await.unwrap(), Accepted::New);
+}
+
+/// Brings a new request into this state.
+async fn brought_to(store: &Store, number: u64, state: State) {
+    accepted(store, number).await;
+    match state {
+        State::Accepted => {}
+        State::Planned => store.journal.planned(id(number), plan()).await.unwrap(),
+        State::Running => {
+            store.journal.planned(id(number), plan()).await.unwrap();
+            store.journal.step_started(id(number), step(0)).await.unwrap();
+        }
+        last => drop(store.journal.finish(id(number), last, letter(number, "Done.", true)).await.unwrap()),
+    }
+}
+
+/// Asks for this transition, by the method that makes it.
+async fn ask(store: &Store, number: u64, to: State) -> Result<(), StoreError> {
+    match to {
+        State::Accepted => unreachable!("no method leads back"),
+        State::Planned => store.journal.planned(id(number), plan()).await,
+        State::Running => store.journal.step_started(id(number), step(0)).await,
+        last => store.journal.finish(id(number), last, letter(number, "Done.", true)).await.map(|_| ()),
+    }
+}
+
+pub(crate) async fn a_request_is_new_once_for_all_its_keys(place: &dyn Place) {
+    let store = place.open();
+    let first = store.journal.accept(new(1, &["envelope:a", "event:1", "message:T:C:1.1"])).await.unwrap();
+    assert_eq!(first, Accepted::New);
+    for keys in [&["envelope:a"][..], &["envelope:b", "event:1"], &["message:T:C:1.1", "event:2"]] {
+        let again = store.journal.accept(new(2, keys)).await.unwrap();
+        assert_eq!(again, Accepted::Duplicate(id(1)), "{keys:?}");
+    }
+    // the keys that came only with a duplicate are known too
+    for key in ["envelope:b", "event:2"] {
+        assert_eq!(store.journal.accept(new(3, &[key])).await.unwrap(), Accepted::Duplicate(id(1)), "{key}");
+    }
+    assert_eq!(store.journal.accept(new(4, &["envelope:", "event:", "event:11"])).await.unwrap(), Accepted::New);
+    assert_eq!(store.journal.unfinished().await.unwrap().waiting, 2);
+    // two requests have a key each: the first match counts
+    let both = store.journal.accept(new(5, &["event:11", "event:1"])).await.unwrap();
+    assert_eq!(both, Accepted::Duplicate(id(4)));
+    store.close(PATIENCE).await.unwrap();
+}
+
+pub(crate) async fn keys_are_known_after_a_restart(place: &dyn Place) {
+    let store = place.open();
+    store.journal.accept(new(1, &["event:1", "trigger:1"])).await.unwrap();
+    store.journal.accept(new(2, &["event:1", "envelope:late"])).await.unwrap();
+    store.journal.finish(id(1), State::Succeeded, letter(1, "Done.", true)).await.unwrap();
+    let store = reopen(place, store).await;
+    for key in ["event:1", "trigger:1", "envelope:late"] {
+        assert_eq!(store.journal.accept(new(3, &[key])).await.unwrap(), Accepted::Duplicate(id(1)), "{key}");
+    }
+    store.close(PATIENCE).await.unwrap();
+}
+
+pub(crate) async fn of_a_thousand_concurrent_deliveries_each_request_is_new_once(place: &dyn Place) {
+    let store = place.open();
+    let calls = (0..1000u64).map(|n| {
+        let keys = [format!("envelope:{n}"), format!("event:{}", n % 500)];
+        let journal = Arc::clone(&store.journal);
+        async move { (n, journal.accept(NewRequest { request: request(n), keys: keys.to_vec() }).await.unwrap()) }
+    });
+    let mut winners = HashMap::new();
+    let mut duplicates = Vec::new();
+    for (n, accepted) in futures_util::future::join_all(calls).await {
+        match accepted {
+            Accepted::New => assert_eq!(winners.insert(n % 500, id(n)), None, "event {} was new twice", n % 500),
+            Accepted::Duplicate(of) => duplicates.push((n % 500, of)),
+        }
+    }
+    assert_eq!((winners.len(), duplicates.len()), (500, 500));
+    assert!(duplicates.iter().all(|(event, of)| winners[event] == *of));
+    assert_eq!(store.journal.unfinished().await.unwrap().waiting, 500);
+    store.close(PATIENCE).await.unwrap();
+}
+
+pub(crate) async fn a_refused_operation_does_not_concern_its_neighbours(place: &dyn Place) {
+    let store = place.open();
+    accepted(&store, 1).await;
+    let journal = &store.journal;
+    // polled together, so that they go to the writer together
+    let (before, refused, same, after) = tokio::join!(
+        journal.accept(new(2, &["event:2"])),
+        journal.step_started(id(1), step(0)),
+        journal.accept(new(1, &["event:other"])),
+        journal.accept(new(3, &["event:3"])),
+    );
+    assert_eq!((before.unwrap(), after.unwrap()), (Accepted::New, Accepted::New));
+    assert!(matches!(refused, Err(StoreError::Transition { from: "accepted", to: "running", .. })), "{refused:?}");
+    assert!(matches!(same, Err(StoreError::Failed(_))), "{same:?}");
+    let store = reopen(place, store).await;
+    assert_eq!(store.journal.unfinished().await.unwrap().waiting, 3);
+    assert_eq!(store.journal.accept(new(9, &["event:other"])).await.unwrap(), Accepted::New);
+    store.close(PATIENCE).await.unwrap();
+}
+
+pub(crate) async fn every_transition_is_as_drawn(place: &dyn Place) {
+    let store = place.open();
+    let mut number = 0;
+    for from in State::ALL {
+        for to in State::ALL.into_iter().filter(|to| *to != State::Accepted) {
+            number += 1;
+            brought_to(&store, number, from).await;
+            let legal = from.may_become(to) || (from, to) == (State::Running, State::Running);
+            match ask(&store, number, to).await {
+                Ok(()) => assert!(legal, "{from:?} -> {to:?} was allowed"),
+                Err(StoreError::Transition { id: of, from: was, to: asked }) => {
+                    assert!(!legal, "{from:?} -> {to:?} was refused");
+                    assert_eq!((of, was, asked), (id(number), from.as_str(), to.as_str()));
+                }
+                Err(other) => panic!("{from:?} -> {to:?}: {other}"),
+            }
+        }
+    }
+    let odd = store.journal.finish(id(1), State::Planned, letter(1, "Done.", true)).await;
+    assert!(matches!(odd, Err(StoreError::Transition { to: "planned", .. })), "finish is for final states: {odd:?}");
+    for wrong in [letter(2, "Done.", true), letter(1, "Working.", false)] {
+        assert!(matches!(store.journal.finish(id(1), State::Failed, wrong).await, Err(StoreError::Failed(_))));
+    }
+    for missing in [State::Planned, State::Running, State::Failed] {
+        assert!(matches!(ask(&store, 999, missing).await, Err(StoreError::Failed(_))), "{missing:?}");
+    }
+    store.close(PATIENCE).await.unwrap();
+}
+
+/// Any sequence of operations on one request gives what the drawing says, with a restart anywhere between.
+pub(crate) async fn any_sequence_of_transitions_is_as_drawn(place: &dyn Place) {
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig { cases: 40, ..Default::default() });
+    let sequence = || prop::collection::vec((1..State::ALL.len(), prop::bool::weighted(0.05)), 1..12);
+    let mut store = place.open();
+    for number in 0..runner.config().cases {
+        let number = u64::from(number);
+        accepted(&store, number).await;
+        let mut state = State::Accepted;
+        for (to, restart) in sequence().new_tree(&mut runner).unwrap().current() {
+            if restart {
+                store = reopen(place, store).await;
+            }
+            let to = State::ALL[to];
+            let legal = state.may_become(to) || (state, to) == (State::Running, State::Running);
+            let result = ask(&store, number, to).await;
+            assert_eq!(result.is_ok(), legal, "{state:?} -> {to:?}: {result:?}");
+            if legal {
+                state = to;
+            }
+        }
+        let open = store.journal.take_up().await.unwrap().into_iter().find(|entry| entry.request.id == id(number));
+        assert_eq!(open.map(|entry| entry.state), (!state.is_final()).then_some(state));
+    }
+    store.close(PATIENCE).await.unwrap();
+}
+
+pub(crate) async fn steps_are_kept_and_a_done_step_is_not_started_again(place: &dyn Place) {
+    let store = place.open();
+    let journal = &store.journal;
+    brought_to(&store, 1, State::Planned).await;
+    let early = journal.step_ended(id(1), 0, StepState::Done).await;
+    assert!(matches!(early, Err(StoreError::Transition { from: "planned", .. })), "{early:?}");
+    for index in 0..3 {
+        journal.step_started(id(1), step(index)).await.unwrap();
+    }
+    journal.step_ended(id(1), 0, StepState::Done).await.unwrap();
+    journal.step_ended(id(1), 0, StepState::Done).await.unwrap();
+    journal.step_ended(id(1), 1, StepState::Failed).await.unwrap();
+    for (index, state) in [(0, StepState::Failed), (1, StepState::Started), (7, StepState::Done)] {
+        let odd = journal.step_ended(id(1), index, state).await;
+        assert!(matches!(odd, Err(StoreError::Failed(_))), "step {index} became {state:?}");
+    }
+    assert!(matches!(journal.step_started(id(1), step(0)).await, Err(StoreError::Failed(_))));
+    let store = reopen(place, store).await;
+    let entry = store.journal.take_up().await.unwrap().remove(0);
+    let states: Vec<_> = entry.steps.iter().map(|record| (record.step.clone(), record.state)).collect();
+    let expected = [(step(0), StepState::Done), (step(1), StepState::Failed), (step(2), StepState::Started)];
+    assert_eq!(states, expected);
+    // a call that was refused may be made again
+    store.journal.step_started(id(1), step(1)).await.unwrap();
+    assert_eq!(store.journal.take_up().await.unwrap()[0].steps[1].state, StepState::Started);
+    store.close(PATIENCE).await.unwrap();
+}
+
+pub(crate) async fn unfinished_requests_are_taken_up_with_all_they_have(place: &dyn Place) {
+    let store = place.open();
+    let thread = Request {
+        source: Source::Mention,
+        reply_to: ReplyTo::Thread { thread_ts: "1.5".into() },
+        text: "ec2 list — “prod”\n".into(),
+        ..request(2)
+    };
+    let direct = Request { source: Source::DirectMessage, reply_to: ReplyTo::Channel, ..request(3) };
+    let bare = Request { reply_to: ReplyTo::Caller { response_url: None }, ..request(4) };
+    let all = [request(1), thread, direct, bare];
+    // accepted in the opposite order: they are taken up by age
+    for request in all.iter().rev() {
+        let keys = vec![format!("event:{}", request.id)];
+        store.journal.accept(NewRequest { request: request.clone(), keys }).await.unwrap();
+    }
+    brought_to(&store, 5, State::Succeeded).await;
+    store.journal.planned(id(1), plan()).await.unwrap();
+    let progress = store.outbox.put(letter(1, "Stopping.", false)).await.unwrap().unwrap();
+    store.outbox.delivered(progress.id, sent("17.1")).await.unwrap();
+    let mut store = store;
+    for attempt in 1..=2 {
+        store = reopen(place, store).await;
+        let entries = store.journal.take_up().await.unwrap();
+        let expected: Vec<_> = all.iter().map(|request| format!("{request:?}")).collect();
+        assert_eq!(entries.iter().map(|entry| format!("{:?}", entry.request)).collect::<Vec<_>>(), expected);
+        assert!(entries.iter().all(|entry| entry.attempts == attempt));
+        let ReplyTo::Caller { response_url: Some(found) } = &entries[0].request.reply_to else { panic!("no url") };
+        assert_eq!(found.expose_secret(), url(1).expose_secret());
+        let plans: Vec<_> = entries.iter().map(|entry| (entry.state, entry.plan.clone())).collect();
+        assert_eq!(plans[0], (State::Planned, Some(plan())));
+        assert_eq!(plans[1], (State::Accepted, None));
+        assert_eq!(entries[0].progress_ts.as_deref(), Some("17.1"));
+    }
+    store.close(PATIENCE).await.unwrap();
+}
+
+pub(crate) async fn the_final_answer_is_put_in_once_and_is_due(place: &dyn Place) {
+    let store = place.open();
+    let now = place.clock().now();
+    accepted(&store, 1).await;
+    let first = store.journal.finish(id(1), State::Succeeded, letter(1, "Stopped `i-0abc`.", true)).await.unwrap();
+    assert_eq!((first.attempts, first.created_at, first.not_before), (0, now, now));
+    let second = store.journal.finish(id(1), State::Failed, letter(1, "Not stopped.", true)).await;
+    assert!(matches!(second, Err(StoreError::Transition { from: "succeeded", to: "failed", .. })), "{second:?}");
+    assert_eq!(due(&store, now).await.iter().map(shown).collect::<Vec<_>>(), [shown(&first)]);
+    let store = reopen(place, store).await;
+    assert_eq!(due(&store, now).await.iter().map(shown).collect::<Vec<_>>(), [shown(&first)]);
+    store.outbox.delivered(first.id, sent("response_url")).await.unwrap();
+    assert!(due(&store, now).await.is_empty());
+    let third = store.journal.finish(id(1), State::Failed, letter(1, "Not stopped.", true)).await;
+    assert!(matches!(third, Err(StoreError::Transition { from: "succeeded", .. })), "{third:?}");
+    store.close(PATIENCE).await.unwrap();
+}
+
+pub(crate) async fn of_fifty_concurrent_final_answers_one_stands(place: &dyn Place) {
+    let store = place.open();
+    brought_to(&store, 1, State::Running).await;
+    let calls = (0..50).map(|n| {
+        let journal = Arc::clone(&store.journal);
+        async move { journal.finish(id(1), State::Succeeded, letter(1, &format!("Answer {n}."), true)).await }
+    });
+    let results = futures_util::future::join_all(calls).await;
+    let (good, bad): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
+    assert!(bad.iter().all(|result| matches!(result, Err(StoreError::Transition { .. }))));
+    assert_eq!((good.len(), bad.len()), (1, 49));
+    let waiting = due(&store, place.clock().now()).await;
+    assert_eq!(waiting.iter().map(shown).collect::<Vec<_>>(), [shown(good[0].as_ref().unwrap())]);
+    store.close(PATIENCE).await.unwrap();
+}
+
+pub(crate) async fn no_progress_follows_the_final_answer(place: &dyn Place) {
+    let store = place.open();
+    let now = place.clock().now();
+    accepted(&store, 1).await;
+    let progress = store.outbox.put(letter(1, "Stopping.", false)).await.unwrap().unwrap();
+    let last = store.journal.finish(id(1), State::Succeeded, letter(1, "Stopped.", true)).await.unwrap();
+    assert!(last.id > progress.id);
+    // the one that waited is not sent any more, and a late one does not come in
+    assert!(store.outbox.put(letter(1, "Still stopping.", false)).await.unwrap().is_none());
+    assert_eq!(due(&store, now).await.iter().map(|letter| letter.id).collect::<Vec<_>>(), [last.id]);
+    store.outbox.delivered(last.id, sent("1.1")).await.unwrap();
+    assert!(store.outbox.put(letter(1, "Still stopping.", false)).await.unwrap().is_none());
+    assert_eq!(store.outbox.depth().await.unwrap(), QueueDepth::default());
+    assert!(matches!(store.outbox.put(letter(2, "Of nothing.", false)).await, Err(StoreError::Failed(_))));
+    accepted(&store, 3).await;
+    assert!(matches!(store.outbox.put(letter(3, "Final?", true)).await, Err(StoreError::Failed(_))));
+    store.close(PATIENCE).await.unwrap();
+}
+
+pub(crate) async fn a_later_progress_letter_takes_the_place_of_a_waiting_one(place: &dyn Place) {
+    let store = place.open();
+    let (clock, outbox) = (place.clock(), &store.outbox);
+    accepted(&store, 1).await;
+    let first = outbox.put(letter(1, "1 of 3.", false)).await.unwrap().unwrap();
+    let later = clock.now() + SignedDuration::from_secs(30);
+    outbox.delivered(first.id, Delivery::Later { not_before: later, error: "rate limited".into() }).await.unwrap();
+    let second = outbox.put(letter(1, "2 of 3.", false)).await.unwrap().unwrap();
+    assert!(second.id > first.id);
+    assert_eq!(second.not_before, later, "Slack asked to wait: that holds for the next one too");
+    assert!(due(&store, clock.now()).await.is_empty());
+    let waiting = due(&store, later).await;
+    assert_eq!(waiting.iter().map(shown).collect::<Vec<_>>(), [shown(&second)]);
+    // what is told of the first one, sent in the meantime, does not end the second
+    outbox.delivered(first.id, sent("9.1")).await.unwrap();
+    let waiting = due(&store, later).await;
+    assert_eq!(waiting.len(), 1);
+    assert_eq!((waiting[0].id, waiting[0].replaces.as_deref()), (second.id, Some("9.1")));
+    store.close(PATIENCE).await.unwrap();
+}
+
+pub(crate) async fn later_letters_edit_the_message_of_the_first(place: &dyn Place) {
+    let store = place.open();
+    let (now, outbox) = (place.clock().now(), &store.outbox);
+    accepted(&store, 1).await;
+    let first = outbox.put(letter(1, "1 of 3.", false)).await.unwrap().unwrap();
+    assert_eq!(first.replaces, None);
+    outbox.delivered(first.id, sent("5.1")).await.unwrap();
+    outbox.delivered(first.id, sent("5.1")).await.unwrap();
+    let second = outbox.put(letter(1, "2 of 3.", false)).await.unwrap().unwrap();
+    assert_eq!(second.replaces.as_deref(), Some("5.1"));
+    outbox.delivered(second.id, Delivery::Sent { ts: None }).await.unwrap();
+    let last = store.journal.finish(id(1), State::Succeeded, letter(1, "Done.", true)).await.unwrap();
+    assert_eq!(last.replaces.as_deref(), Some("5.1"));
+    let store = reopen(place, store).await;
+    assert_eq!(due(&store, now).await[0].replaces.as_deref(), Some("5.1"));
+    // in hand while the final answer came: the answer is edited into it all the same
+    accepted(&store, 2).await;
+    let progress = store.outbox.put(letter(2, "1 of 3.", false)).await.unwrap().unwrap();
+    let last = store.journal.finish(id(2), State::Succeeded, letter(2, "Done.", true)).await.unwrap();
+    assert_eq!(last.replaces, None);
+    store.outbox.delivered(progress.id, sent("6.1")).await.unwrap();
+    let found = due(&store, now).await.into_iter().find(|letter| letter.id == last.id).unwrap();
+    assert_eq!(found.replaces.as_deref(), Some("6.1"));
+    store.close(PATIENCE).await.unwrap();
+}
+
+pub(crate) async fn a_letter_put_off_waits_and_counts(place: &dyn Place) {
+    let store = place.open();
+    let clock = place.clock();
+    brought_to(&store, 1, State::Succeeded).await;
+    let start = clock.now();
+    let first = due(&store, start).await.remove(0);
+    for attempt in 1..=3u32 {
+        let not_before = start + SignedDuration::from_secs(60 * i64::from(attempt));
+        store.outbox.delivered(first.id, Delivery::Later { not_before, error: "429".into() }).await.unwrap();
+        assert!(due(&store, not_before - SignedDuration::from_nanos(1)).await.is_empty());
+        let again = due(&store, not_before).await;
+        assert_eq!((again[0].id, again[0].attempts, again[0].not_before), (first.id, attempt, not_before));
+    }
+    let store = reopen(place, store).await;
+    assert!(due(&store, start).await.is_empty());
+    assert_eq!(due(&store, start + SignedDuration::from_secs(180)).await[0].attempts, 3);
+    store.close(PATIENCE).await.unwrap();
+}
+
+pub(crate) async fn a_dead_letter_is_kept_and_not_sent(place: &dyn Place) {
+    let store = place.open();
+    let now = place.clock().now();
+    brought_to(&store, 1, State::Failed).await;
+    let first = due(&store, now).await.remove(0);
+    store.outbox.delivered(first.id, Delivery::Dead { error: "channel_not_found".into() }).await.unwrap();
+    let expected = QueueDepth { waiting: 0, oldest: None, dead: 1 };
+    assert_eq!(store.outbox.depth().await.unwrap(), expected);
+    store.outbox.delivered(first.id, Delivery::Dead { error: "channel_not_found".into() }).await.unwrap();
+    store.outbox.delivered(424_242, sent("1.1")).await.unwrap();
+    let store = reopen(place, store).await;
+    assert_eq!(store.outbox.depth().await.unwrap(), expected);
+    assert!(due(&store, now).await.is_empty());
+    store.close(PATIENCE).await.unwrap();
+}
+
+pub(crate) async fn letters_come_oldest_first_and_no_more_than_asked(place: &dyn Place) {
+    let store = place.open();
+    for number in 1..=5 {
+        brought_to(&store, number, State::Succeeded).await;
+    }
+    accepted(&store, 6).await;
+    store.outbox.put(letter(6, "1 of 2.", false)).await.unwrap();
+    store.outbox.put(letter(6, "2 of 2.", false)).await.unwrap();
+    let now = place.clock().now();
+    let few = store.outbox.due(now, 2).await.unwrap();
+    assert_eq!(few.iter().map(|letter| letter.letter.request).collect::<Vec<_>>(), [id(1), id(2)]);
+    let all = due(&store, now).await;
+    assert_eq!(all.iter().map(|letter| letter.letter.request).collect::<Vec<_>>(), (1..=6).map(id).collect::<Vec<_>>());
+    assert!(all.is_sorted_by_key(|letter| letter.id));
+    store.close(PATIENCE).await.unwrap();
+}
+
+pub(crate) async fn the_depths_are_right_after_a_restart_too(place: &dyn Place) {
+    let store = place.open();
+    let start = place.clock().now();
+    assert_eq!(store.journal.unfinished().await.unwrap(), QueueDepth::default());
+    for number in 1..=4 {
+        accepted(&store, number).await;
+    }
+    place.clock().advance(SignedDuration::from_secs(5));
+    for number in 1..=2 {
+        store.journal.finish(id(number), State::Refused, letter(number, "No.", true)).await.unwrap();
+        place.clock().advance(SignedDuration::from_secs(5));
+    }
+    let letters = QueueDepth { waiting: 2, oldest: Some(start + SignedDuration::from_secs(5)), dead: 0 };
+    let requests = QueueDepth { waiting: 2, oldest: Some(request(3).accepted_at), dead: 0 };
+    assert_eq!(store.outbox.depth().await.unwrap(), letters);
+    assert_eq!(store.journal.unfinished().await.unwrap(), requests);
+    let store = reopen(place, store).await;
+    assert_eq!(store.outbox.depth().await.unwrap(), letters);
+    assert_eq!(store.journal.unfinished().await.unwrap(), requests);
+    store.close(PATIENCE).await.unwrap();
+}
+
+pub(crate) async fn a_closed_store_has_done_what_was_asked_and_says_that_it_is_closed(place: &dyn Place) {
+    let store = place.open();
+    let asked: Vec<_> = (0..200u64)
+        .map(|n| {
+            let journal = Arc::clone(&store.journal);
+            async move { journal.accept(new(n, &[&format!("event:{n}")])).await }
+        })
+        .collect();
+    let (results, closed) = tokio::join!(futures_util::future::join_all(asked), store.close(PATIENCE));
+    closed.unwrap();
+    let done = results.iter().filter(|result| result.is_ok()).count() as u64;
+    assert!(results.iter().all(|result| matches!(result, Ok(Accepted::New) | Err(StoreError::Unavailable(_)))));
+    assert!(matches!(store.journal.unfinished().await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.journal.accept(new(900, &[])).await, Err(StoreError::Unavailable(_))));
+    assert!(!store.health.vitals().ok);
+    store.close(PATIENCE).await.unwrap();
+    let store = place.open();
+    assert_eq!(store.journal.unfinished().await.unwrap().waiting, done);
+    store.close(PATIENCE).await.unwrap();
+}
+
+/// The tests of the contract, for the places that this function makes.
+macro_rules! contract {
+    ($make:path: $($name:ident),* $(,)?) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                crate::store::contract::$name(&$make()).await;
+            }
+        )*
+    };
+    ($make:path) => {
+        crate::store::contract::contract! { $make:
+            a_request_is_new_once_for_all_its_keys,
+            keys_are_known_after_a_restart,
+            of_a_thousand_concurrent_deliveries_each_request_is_new_once,
+            a_refused_operation_does_not_concern_its_neighbours,
+            every_transition_is_as_drawn,
+            any_sequence_of_transitions_is_as_drawn,
+            steps_are_kept_and_a_done_step_is_not_started_again,
+            unfinished_requests_are_taken_up_with_all_they_have,
+            the_final_answer_is_put_in_once_and_is_due,
+            of_fifty_concurrent_final_answers_one_stands,
+            no_progress_follows_the_final_answer,
+            a_later_progress_letter_takes_the_place_of_a_waiting_one,
+            later_letters_edit_the_message_of_the_first,
+            a_letter_put_off_waits_and_counts,
+            a_dead_letter_is_kept_and_not_sent,
+            letters_come_oldest_first_and_no_more_than_asked,
+            the_depths_are_right_after_a_restart_too,
+            a_closed_store_has_done_what_was_asked_and_says_that_it_is_closed,
+        }
+    };
+}
+pub(crate) use contract;

@@ -1,0 +1,24 @@
+//! The store in one SQLite file, for a bot of one replica.
+//!
+//! One thread, the writer, owns the connection. It takes every operation that waits, runs them in one transaction,
+//! syncs once, and then answers them all: a group commit. Since all reads pass through it too, nobody sees what is
+//! not durable.
+
+mod book;
+mod file;
+mod keys;
+mod port;
+mod rows;
+mod shared;
+mod upkeep;
+mod work;
+mod writer;
+
+#[cfg(test)]
+mod speed;
+#[cfg(test)]
+mod tests;
+
+pub(super) use port::Sqlite;
+pub(super) use shared::Shared;
+pub(super) use upkeep::Upkeep;

@@ -1,0 +1,155 @@
+//! The ports, on the callers' side: values become rows here, so that the writer's thread has less to do.
+
+use super::book::{Book, LetterRow, Posted, Trouble};
+use super::rows::{AddressRow, json};
+use super::shared::{Call, Shared, WhenFull, closed};
+use super::upkeep::{Caretaker, Upkeep};
+use super::{file, writer};
+use crate::clock::Clock;
+use crate::domain::{Plan, RequestId, Step};
+use crate::store::{
+    Accepted, Delivery, Entry, Journal, Letter, NewLetter, NewRequest, Outbox, QueueDepth, State, StepState,
+    StoreConfig, StoreError,
+};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The store in a SQLite file. Dropping it closes it after what was asked before.
+pub(in crate::store) struct Sqlite {
+    shared: Arc<Shared>,
+}
+
+impl Sqlite {
+    pub(in crate::store) fn open(
+        config: &StoreConfig,
+        clock: Arc<dyn Clock>,
+        upkeep: Upkeep,
+    ) -> Result<Self, StoreError> {
+        let connection = file::open(config)?;
+        Self::start(Book::open(connection, clock), config, upkeep)
+    }
+
+    fn start(book: rusqlite::Result<Book>, config: &StoreConfig, upkeep: Upkeep) -> Result<Self, StoreError> {
+        let book = book.map_err(|error| {
+            let file = config.path.display();
+            StoreError::Open(format!("{file} cannot be read: {error}; restore it from a copy, or move it away"))
+        })?;
+        let shared = Arc::new(Shared::new(config.queue_limit));
+        writer::start(book, Arc::clone(&shared), Caretaker::new(config, upkeep))?;
+        Ok(Self { shared })
+    }
+
+    pub(in crate::store) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
+    /// [`crate::store::Store::close`].
+    pub(in crate::store) async fn close(&self, patience: Duration) -> Result<(), StoreError> {
+        self.shared.close();
+        let shared = self.shared();
+        // a thread is awaited, so the time is the machine's, not tokio's
+        let gone = tokio::task::spawn_blocking(move || shared.wait_until_gone(patience)).await;
+        match gone {
+            Ok(true) => Ok(()),
+            _ => Err(StoreError::Unavailable(format!("its writer did not end within {patience:?}"))),
+        }
+    }
+
+    /// Has the writer do this, and waits until it is durable.
+    pub(super) async fn call<T, F>(&self, full: WhenFull, run: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Book) -> Result<T, Trouble> + Send + 'static,
+    {
+        let (call, result) = Call::new(run);
+        self.shared.submit(Box::new(call), full).await?;
+        result.await.map_err(|_| closed())?
+    }
+}
+
+impl Drop for Sqlite {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
+}
+
+fn row(letter: &NewLetter) -> Result<LetterRow, StoreError> {
+    Ok(LetterRow {
+        request: letter.request,
+        address: AddressRow::from(&letter.address),
+        reply: json(&letter.reply)?,
+        last: letter.last,
+    })
+}
+
+fn posted(letter: NewLetter, posted: Posted) -> Letter {
+    let Posted { id, created_at, not_before, replaces } = posted;
+    Letter { id, letter, attempts: 0, created_at, not_before, replaces }
+}
+
+#[async_trait]
+impl Journal for Sqlite {
+    async fn accept(&self, new: NewRequest) -> Result<Accepted, StoreError> {
+        let NewRequest { request, mut keys } = new;
+        // the list of keys has one to a line
+        keys.iter_mut().filter(|key| key.contains(['\n', '\r'])).for_each(|key| *key = key.replace(['\n', '\r'], " "));
+        self.call(WhenFull::Refuse, move |book| book.accept(&request, &keys)).await
+    }
+
+    async fn planned(&self, id: RequestId, plan: Plan) -> Result<(), StoreError> {
+        let plan = json(&plan)?;
+        self.call(WhenFull::Wait, move |book| book.planned(id, &plan)).await
+    }
+
+    async fn step_started(&self, id: RequestId, step: Step) -> Result<(), StoreError> {
+        let body = json(&step)?;
+        self.call(WhenFull::Wait, move |book| book.step_started(id, step.index, &body)).await
+    }
+
+    async fn step_ended(&self, id: RequestId, index: u32, state: StepState) -> Result<(), StoreError> {
+        self.call(WhenFull::Wait, move |book| book.step_ended(id, index, state)).await
+    }
+
+    async fn finish(&self, id: RequestId, state: State, letter: NewLetter) -> Result<Letter, StoreError> {
+        if letter.request != id || !letter.last {
+            return Err(StoreError::Failed(format!("request {id} is finished only by its own last letter")));
+        }
+        let row = row(&letter)?;
+        let added = self.call(WhenFull::Wait, move |book| book.finish(id, state, &row)).await?;
+        Ok(posted(letter, added))
+    }
+
+    async fn take_up(&self) -> Result<Vec<Entry>, StoreError> {
+        self.call(WhenFull::Wait, Book::take_up).await
+    }
+
+    async fn unfinished(&self) -> Result<QueueDepth, StoreError> {
+        self.call(WhenFull::Wait, |book| Ok(book.unfinished())).await
+    }
+}
+
+#[async_trait]
+impl Outbox for Sqlite {
+    async fn put(&self, letter: NewLetter) -> Result<Option<Letter>, StoreError> {
+        if letter.last {
+            return Err(StoreError::Failed(format!("the last letter of request {} goes by finish", letter.request)));
+        }
+        let row = row(&letter)?;
+        let added = self.call(WhenFull::Wait, move |book| book.put(&row)).await?;
+        Ok(added.map(|added| posted(letter, added)))
+    }
+
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Letter>, StoreError> {
+        self.call(WhenFull::Wait, move |book| book.due(now, limit)).await
+    }
+
+    async fn delivered(&self, id: i64, delivery: Delivery) -> Result<(), StoreError> {
+        self.call(WhenFull::Wait, move |book| book.delivered(id, &delivery)).await
+    }
+
+    async fn depth(&self) -> Result<QueueDepth, StoreError> {
+        self.call(WhenFull::Wait, |book| Ok(book.depth())).await
+    }
+}

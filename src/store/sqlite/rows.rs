@@ -1,0 +1,161 @@
+//! Between values and rows.
+
+use crate::domain::{ChannelId, Plan, Reply, ReplyTo, Request, RequestId, Source, Tone, UserId};
+use crate::store::{Address, Entry, Letter, NewLetter, State, StepRecord, StepState, StoreError};
+use jiff::Timestamp;
+use rusqlite::Row;
+use rusqlite::types::{FromSqlError, Type};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+
+/// A time as the store keeps it; beyond the year 2262 it is that year.
+pub(super) fn nanos(time: Timestamp) -> i64 {
+    let nanos = time.as_nanosecond();
+    i64::try_from(nanos).unwrap_or(if nanos < 0 { i64::MIN } else { i64::MAX })
+}
+
+/// The reverse of [`nanos`].
+pub(super) fn time(nanos: i64) -> Timestamp {
+    Timestamp::from_nanosecond(i128::from(nanos)).unwrap_or_default()
+}
+
+/// A request's name in the store.
+pub(super) fn key(id: RequestId) -> [u8; 16] {
+    id.0.to_bytes()
+}
+
+/// A request's name out of this column.
+pub(super) fn id(row: &Row<'_>, column: usize) -> rusqlite::Result<RequestId> {
+    Ok(RequestId(ulid::Ulid::from_bytes(row.get(column)?)))
+}
+
+/// A word that the store knows, out of this column.
+pub(super) fn word<T>(row: &Row<'_>, column: usize, parse: impl Fn(&str) -> Option<T>) -> rusqlite::Result<T> {
+    let text = row.get_ref(column)?.as_str()?;
+    parse(text).ok_or_else(|| {
+        let error = FromSqlError::Other(format!("`{text}` is not a word of this store").into());
+        rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+    })
+}
+
+/// A value as JSON.
+pub(super) fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value)
+        .map_err(|error| StoreError::Failed(format!("value cannot be written as JSON: {error}")))
+}
+
+/// The columns `place`, `thread_ts` and `url` of a request.
+pub(super) fn place(reply_to: &ReplyTo) -> (&'static str, Option<&str>, Option<&str>) {
+    match reply_to {
+        ReplyTo::Caller { response_url } => ("caller", None, response_url.as_ref().map(|url| url.expose_secret())),
+        ReplyTo::Thread { thread_ts } => ("thread", Some(thread_ts), None),
+        ReplyTo::Channel => ("channel", None, None),
+    }
+}
+
+/// The columns that [`entry`] reads, in its order.
+pub(super) const ENTRY: &str = "id, source, team, user, channel, text, place, thread_ts, url, accepted_at, state, plan, \
+                                progress_ts, attempts";
+
+/// An unfinished request, without its steps.
+pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    let id = id(row, 0)?;
+    let reply_to = match row.get_ref(6)?.as_str()? {
+        "thread" => ReplyTo::Thread { thread_ts: row.get(7)? },
+        "channel" => ReplyTo::Channel,
+        _ => ReplyTo::Caller { response_url: row.get::<_, Option<String>>(8)?.map(SecretString::from) },
+    };
+    let request = Request {
+        id,
+        source: word(row, 1, Source::parse)?,
+        team: row.get::<_, String>(2)?.into(),
+        user: UserId(row.get(3)?),
+        channel: ChannelId(row.get(4)?),
+        text: row.get(5)?,
+        reply_to,
+        accepted_at: time(row.get(9)?),
+    };
+    let plan = row.get_ref(11)?.as_str_or_null()?.and_then(|text| readable::<Plan>(text, id, "plan"));
+    Ok(Entry {
+        request,
+        state: word(row, 10, State::parse)?,
+        plan,
+        steps: Vec::new(),
+        progress_ts: row.get(12)?,
+        attempts: row.get(13)?,
+    })
+}
+
+/// A step out of the columns `request, state, body`; `None` when another version of the program wrote it so that this
+/// one cannot read it.
+pub(super) fn step(row: &Row<'_>) -> rusqlite::Result<(RequestId, Option<StepRecord>)> {
+    let id = id(row, 0)?;
+    let state = word(row, 1, StepState::parse)?;
+    let step = readable(row.get_ref(2)?.as_str()?, id, "step");
+    Ok((id, step.map(|step| StepRecord { step, state })))
+}
+
+/// JSON that a program of another version may have written. What cannot be read is logged and left out, so that it
+/// does not keep all else from being taken up.
+fn readable<T: serde::de::DeserializeOwned>(text: &str, request: RequestId, what: &'static str) -> Option<T> {
+    serde_json::from_str(text)
+        .inspect_err(|error| tracing::error!(%request, what, %error, "stored value cannot be read"))
+        .ok()
+}
+
+/// The columns of an address.
+pub(super) struct AddressRow {
+    pub(super) kind: &'static str,
+    pub(super) channel: String,
+    pub(super) user: Option<String>,
+    pub(super) thread_ts: Option<String>,
+    pub(super) url: Option<SecretString>,
+}
+
+impl From<&Address> for AddressRow {
+    fn from(address: &Address) -> Self {
+        let (kind, channel, user, thread_ts, url) = match address {
+            Address::ResponseUrl { url, channel, user } => ("response_url", channel, Some(user), None, Some(url)),
+            Address::Post { channel, thread_ts } => ("post", channel, None, thread_ts.as_ref(), None),
+            Address::Ephemeral { channel, user } => ("ephemeral", channel, Some(user), None, None),
+        };
+        Self {
+            kind,
+            channel: channel.0.clone(),
+            user: user.map(|user| user.0.clone()),
+            thread_ts: thread_ts.cloned(),
+            url: url.cloned(),
+        }
+    }
+}
+
+/// A letter with what [`letter`] reads, by its number.
+pub(super) const LETTER: &str = "SELECT l.id, l.request, l.last, l.attempts, l.created_at, l.not_before, l.kind, \
+                                 l.channel, l.user, l.thread_ts, l.url, l.reply, r.progress_ts \
+                                 FROM letters l LEFT JOIN requests r ON r.id = l.request WHERE l.id = ?1";
+
+/// A letter, with the message that it edits as it is known now.
+pub(super) fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
+    let request = id(row, 1)?;
+    let channel = ChannelId(row.get(7)?);
+    let user = |row: &Row<'_>| Ok::<_, rusqlite::Error>(UserId(row.get::<_, Option<String>>(8)?.unwrap_or_default()));
+    let address = match (row.get_ref(6)?.as_str()?, row.get::<_, Option<String>>(10)?) {
+        ("response_url", Some(url)) => Address::ResponseUrl { url: url.into(), channel, user: user(row)? },
+        ("post", _) => Address::Post { channel, thread_ts: row.get(9)? },
+        _ => Address::Ephemeral { channel, user: user(row)? },
+    };
+    let reply = readable(row.get_ref(11)?.as_str()?, request, "reply").unwrap_or_else(|| {
+        Reply::new(Tone::Unknown).sentence(
+            "My answer was written by another version of me and I cannot read it, so I do not know what was done. \
+             Please look before you try again.",
+        )
+    });
+    Ok(Letter {
+        id: row.get(0)?,
+        letter: NewLetter { request, address, reply, last: row.get(2)? },
+        attempts: row.get(3)?,
+        created_at: time(row.get(4)?),
+        not_before: time(row.get(5)?),
+        replaces: row.get(12)?,
+    })
+}

@@ -1,0 +1,213 @@
+//! What the callers and the writer share: the queue of operations, and how the store is.
+
+use super::book::{Book, Trouble};
+use crate::domain::StoreVitals;
+use crate::store::StoreError;
+use parking_lot::{Condvar, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::{Semaphore, TryAcquireError, oneshot};
+
+/// One operation on its way through the writer.
+pub(super) trait Operation: Send {
+    /// Does it within the open transaction and keeps its result. It may be done again after a rollback.
+    fn run(&mut self, book: &mut Book) -> Result<(), rusqlite::Error>;
+    /// Hands its result to the caller: what it wrote is durable.
+    fn answer(self: Box<Self>);
+    /// Tells the caller that nothing of it was written.
+    fn refuse(self: Box<Self>, error: StoreError);
+}
+
+/// An operation made of a closure.
+pub(super) struct Call<T, F> {
+    run: F,
+    result: Option<Result<T, StoreError>>,
+    caller: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Call<T, F> {
+    /// The operation, and where its result will arrive.
+    pub(super) fn new(run: F) -> (Self, oneshot::Receiver<Result<T, StoreError>>) {
+        let (caller, result) = oneshot::channel();
+        (Self { run, result: None, caller }, result)
+    }
+}
+
+impl<T, F> Operation for Call<T, F>
+where
+    T: Send,
+    F: FnMut(&mut Book) -> Result<T, Trouble> + Send,
+{
+    fn run(&mut self, book: &mut Book) -> Result<(), rusqlite::Error> {
+        self.result = Some(match (self.run)(book) {
+            Ok(value) => Ok(value),
+            Err(Trouble::Refused(error)) => Err(error),
+            Err(Trouble::Broken(error)) => return Err(error),
+        });
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>) {
+        let result = self.result.unwrap_or_else(|| Err(StoreError::Failed("the operation was not run".to_owned())));
+        // a caller that no longer waits has nobody to tell
+        let _ = self.caller.send(result);
+    }
+
+    fn refuse(self: Box<Self>, error: StoreError) {
+        let _ = self.caller.send(Err(error));
+    }
+}
+
+/// What the writer finds in the queue.
+pub(super) enum Taken {
+    /// Operations, in their order.
+    Batch(Vec<Box<dyn Operation>>),
+    /// Nothing for as long as it waited.
+    Idle,
+    /// Nothing, and nothing will come.
+    Closed,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiting: Vec<Box<dyn Operation>>,
+    /// Whether the writer sleeps and must be woken.
+    asleep: bool,
+    closed: bool,
+    /// Whether the writer has closed the file and gone.
+    gone: bool,
+}
+
+/// The queue of operations, and how the store is.
+pub(in crate::store) struct Shared {
+    queue: Mutex<Queue>,
+    filled: Condvar,
+    ended: Condvar,
+    space: Semaphore,
+    ok: AtomicBool,
+    last_error: Mutex<Option<String>>,
+}
+
+/// What a caller does when the queue is full.
+#[derive(Clone, Copy)]
+pub(super) enum WhenFull {
+    /// It is told so.
+    Refuse,
+    /// It waits for its turn.
+    Wait,
+}
+
+impl Shared {
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            queue: Mutex::new(Queue::default()),
+            filled: Condvar::new(),
+            ended: Condvar::new(),
+            space: Semaphore::new(limit.clamp(1, Semaphore::MAX_PERMITS)),
+            ok: AtomicBool::new(true),
+            last_error: Mutex::new(None),
+        }
+    }
+
+    /// Gives an operation to the writer.
+    pub(super) async fn submit(&self, operation: Box<dyn Operation>, full: WhenFull) -> Result<(), StoreError> {
+        let permit = match (self.space.try_acquire(), full) {
+            (Ok(permit), _) => permit,
+            (Err(TryAcquireError::Closed), _) => return Err(closed()),
+            (Err(_), WhenFull::Refuse) => return Err(StoreError::Unavailable("its writer is too far behind".into())),
+            (Err(_), WhenFull::Wait) => self.space.acquire().await.map_err(|_| closed())?,
+        };
+        permit.forget();
+        let mut queue = self.queue.lock();
+        if queue.closed {
+            return Err(closed());
+        }
+        queue.waiting.push(operation);
+        if queue.asleep {
+            queue.asleep = false;
+            self.filled.notify_one();
+        }
+        Ok(())
+    }
+
+    /// Everything that waits; if nothing does, what comes within this time.
+    pub(super) fn take(&self, patience: Duration) -> Taken {
+        let mut queue = self.queue.lock();
+        if queue.waiting.is_empty() && !queue.closed {
+            queue.asleep = true;
+            self.filled.wait_for(&mut queue, patience);
+            queue.asleep = false;
+        }
+        let batch = std::mem::take(&mut queue.waiting);
+        if !batch.is_empty() {
+            self.space.add_permits(batch.len());
+            return Taken::Batch(batch);
+        }
+        if queue.closed { Taken::Closed } else { Taken::Idle }
+    }
+
+    /// How many operations wait.
+    pub(in crate::store) fn queued(&self) -> usize {
+        self.queue.lock().waiting.len()
+    }
+
+    /// No operation is taken any more; those that wait will be done.
+    pub(super) fn close(&self) {
+        self.queue.lock().closed = true;
+        self.space.close();
+        self.filled.notify_one();
+    }
+
+    /// The writer is gone, and with it what still waited.
+    pub(super) fn gone(&self) {
+        self.space.close();
+        let left = {
+            let mut queue = self.queue.lock();
+            queue.closed = true;
+            queue.gone = true;
+            self.ended.notify_all();
+            std::mem::take(&mut queue.waiting)
+        };
+        for operation in left {
+            operation.refuse(closed());
+        }
+    }
+
+    /// Whether the writer was gone within this time.
+    pub(super) fn wait_until_gone(&self, patience: Duration) -> bool {
+        let mut queue = self.queue.lock();
+        self.ended.wait_while_for(&mut queue, |queue| !queue.gone, patience);
+        queue.gone
+    }
+
+    /// Whether the last write succeeded.
+    pub(super) fn is_ok(&self) -> bool {
+        self.ok.load(Ordering::Relaxed)
+    }
+
+    /// A write succeeded.
+    pub(super) fn succeeded(&self) {
+        self.ok.store(true, Ordering::Relaxed);
+    }
+
+    /// A write failed.
+    pub(super) fn failed(&self, error: &StoreError) {
+        *self.last_error.lock() = Some(error.to_string());
+        self.ok.store(false, Ordering::Relaxed);
+        metrics::counter!("dronebot_store_errors_total").increment(1);
+    }
+
+    /// How the store is.
+    pub(in crate::store) fn vitals(&self) -> StoreVitals {
+        let closed = self.queue.lock().closed;
+        StoreVitals {
+            kind: "sqlite".to_owned(),
+            ok: self.is_ok() && !closed,
+            last_error: self.last_error.lock().clone(),
+        }
+    }
+}
+
+pub(super) fn closed() -> StoreError {
+    StoreError::Unavailable("it is closed".to_owned())
+}

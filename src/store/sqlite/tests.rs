@@ -1,0 +1,517 @@
+//! What is so of the SQLite store alone.
+
+use super::upkeep::Upkeep;
+use super::{Sqlite, file};
+use crate::clock::{self, Clock};
+use crate::store::contract::{PATIENCE, Place, TestClock, contract, id, letter, new, request, sent};
+use crate::store::*;
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::Connection;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// A store in a folder of its own.
+pub(super) struct Folder {
+    folder: tempfile::TempDir,
+    clock: Arc<TestClock>,
+}
+
+impl Folder {
+    pub(super) fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap(), clock: TestClock::new() }
+    }
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("deep").join("bot.db")
+    }
+    fn config(&self) -> StoreConfig {
+        StoreConfig { path: self.path(), ..StoreConfig::default() }
+    }
+    fn try_open(&self) -> Result<Store, StoreError> {
+        open(&self.config(), self.clock.clone())
+    }
+    /// A store whose writer rests little.
+    fn restless(&self) -> (Store, Arc<Sqlite>) {
+        let moment = Duration::from_millis(5);
+        let upkeep = Upkeep { idle: moment, tick: moment, purge_every: moment, slice: 7 };
+        self.with(&self.config(), self.clock.clone(), upkeep)
+    }
+    fn with(&self, config: &StoreConfig, clock: Arc<dyn Clock>, upkeep: Upkeep) -> (Store, Arc<Sqlite>) {
+        let backend = Arc::new(Sqlite::open(config, clock, upkeep).unwrap());
+        (assemble(Arc::clone(&backend)), backend)
+    }
+}
+
+impl Place for Folder {
+    fn open(&self) -> Store {
+        self.try_open().unwrap()
+    }
+    fn clock(&self) -> Arc<TestClock> {
+        self.clock.clone()
+    }
+}
+
+contract!(Folder::new);
+
+/// Has the writer do this on its connection.
+async fn on_connection<T, F>(backend: &Sqlite, run: F) -> T
+where
+    T: Send + 'static,
+    F: Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
+{
+    backend.call(super::shared::WhenFull::Wait, move |book| Ok(run(&book.connection)?)).await.unwrap()
+}
+
+async fn count(backend: &Sqlite, table: &'static str) -> i64 {
+    on_connection(backend, move |connection| {
+        connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
+    })
+    .await
+}
+
+fn message(result: Result<Store, StoreError>) -> String {
+    match result {
+        Err(StoreError::Open(text)) => text,
+        Err(other) => panic!("not an error of opening: {other}"),
+        Ok(_) => panic!("it was opened"),
+    }
+}
+
+#[tokio::test]
+async fn the_file_and_its_log_are_readable_by_their_owner_alone() {
+    let folder = Folder::new();
+    let store = folder.open();
+    store.journal.accept(new(1, &["event:1"])).await.unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    let path = folder.path();
+    assert_eq!(mode(path.parent().unwrap()), 0o700);
+    assert_eq!(mode(&path), 0o600);
+    assert_eq!(mode(&path.with_file_name("bot.db-wal")), 0o600);
+    store.close(PATIENCE).await.unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+    let store = folder.open();
+    assert_eq!(mode(&path), 0o600, "a file that others could read is closed to them");
+    store.close(PATIENCE).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_file_is_synced_in_full_and_locked() {
+    let folder = Folder::new();
+    let (store, backend) = folder.with(&folder.config(), folder.clock(), Upkeep::default());
+    for (pragma, value) in [("journal_mode", "wal"), ("synchronous", "2"), ("locking_mode", "exclusive")] {
+        let found = on_connection(&backend, move |connection| {
+            connection.pragma_query_value(None, pragma, |row| row.get::<_, rusqlite::types::Value>(0))
+        });
+        let found = match found.await {
+            rusqlite::types::Value::Integer(number) => number.to_string(),
+            rusqlite::types::Value::Text(text) => text,
+            other => format!("{other:?}"),
+        };
+        assert_eq!(found, value, "{pragma}");
+    }
+    store.close(PATIENCE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_second_one_is_refused_with_one_line_that_names_the_file() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let text = message(folder.try_open());
+    let path = folder.path();
+    assert_eq!(
+        text,
+        format!(
+            "{} is in use by another process; only one may have it; stop that one, or set store.path to another file",
+            path.display()
+        )
+    );
+    store.journal.accept(new(1, &["event:1"])).await.unwrap();
+    store.close(PATIENCE).await.unwrap();
+    folder.open().close(PATIENCE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_store_that_nobody_has_any_more_gives_the_file_back() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let vitals = store.health.clone();
+    store.journal.accept(new(1, &["event:1"])).await.unwrap();
+    drop(store);
+    assert!(!vitals.vitals().ok);
+    let store = folder.open();
+    assert_eq!(store.journal.unfinished().await.unwrap().waiting, 1);
+    store.close(PATIENCE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_and_left_as_it_was() {
+    let folder = Folder::new();
+    folder.open().close(PATIENCE).await.unwrap();
+    Connection::open(folder.path()).unwrap().pragma_update(None, "user_version", 7).unwrap();
+    let before = std::fs::read(folder.path()).unwrap();
+    let text = message(folder.try_open());
+    assert!(text.contains("bot.db has schema 7, and this program knows only 1 and older"), "{text}");
+    assert!(!text.contains('\n'));
+    assert_eq!(std::fs::read(folder.path()).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_database_of_something_else_is_refused_and_left_as_it_was() {
+    let folder = Folder::new();
+    std::fs::create_dir_all(folder.path().parent().unwrap()).unwrap();
+    Connection::open(folder.path()).unwrap().execute_batch("CREATE TABLE songs (title TEXT)").unwrap();
+    let before = std::fs::read(folder.path()).unwrap();
+    assert!(message(folder.try_open()).contains("is a database of another program"));
+    assert_eq!(std::fs::read(folder.path()).unwrap(), before);
+    let noise = "this is a letter to grandmother, not a database\n".repeat(100);
+    std::fs::write(folder.path(), &noise).unwrap();
+    assert!(message(folder.try_open()).contains("is not a usable SQLite database"));
+    assert_eq!(std::fs::read_to_string(folder.path()).unwrap(), noise);
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_made_is_named() {
+    let folder = Folder::new();
+    std::fs::write(folder.path().parent().unwrap(), "a file in the way").unwrap();
+    let text = message(folder.try_open());
+    assert!(text.contains("deep") && text.contains("set store.path to another file"), "{text}");
+}
+
+#[test]
+fn an_older_schema_is_migrated_in_order_and_all_or_nothing() {
+    let mut connection = Connection::open_in_memory().unwrap();
+    let names = |connection: &Connection| -> Vec<String> {
+        let mut list = connection.prepare("SELECT name FROM sqlite_schema ORDER BY rowid").unwrap();
+        list.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    let version = |connection: &Connection| -> i64 {
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap()
+    };
+    let steps = ["CREATE TABLE a (x)", "ALTER TABLE a RENAME TO b", "CREATE TABLE a (y)", "CREATE TABLE b (z)"];
+    file::migrate(&mut connection, 0, &steps[..1]).unwrap();
+    assert_eq!((version(&connection), names(&connection)), (1, vec!["a".to_owned()]));
+    // the fourth cannot be done: then neither are the second and the third
+    assert!(file::migrate(&mut connection, 1, &steps).is_err());
+    assert_eq!((version(&connection), names(&connection)), (1, vec!["a".to_owned()]));
+    file::migrate(&mut connection, 1, &steps[..3]).unwrap();
+    assert_eq!((version(&connection), names(&connection)), (3, vec!["b".to_owned(), "a".to_owned()]));
+}
+
+#[tokio::test]
+async fn when_the_disk_is_full_nothing_is_half_done_and_work_goes_on_when_there_is_space() {
+    let folder = Folder::new();
+    let (store, backend) = folder.with(&folder.config(), folder.clock(), Upkeep::default());
+    for n in 0..20 {
+        store.journal.accept(new(n, &[&format!("event:{n}")])).await.unwrap();
+    }
+    let open = store.outbox.put(letter(1, "Working.", false)).await.unwrap().unwrap();
+    on_connection(&backend, |connection| file::limit(connection, 1)).await;
+    let mut done = 20;
+    let error = loop {
+        // three at a time, so that a batch fails as one
+        let keys: Vec<_> = (0..3).map(|n| format!("event:{}", done + n)).collect();
+        let (a, b, c) = tokio::join!(
+            store.journal.accept(new(done, &[&keys[0]])),
+            store.journal.accept(new(done + 1, &[&keys[1]])),
+            store.journal.accept(new(done + 2, &[&keys[2]])),
+        );
+        match (a, b, c) {
+            (Ok(Accepted::New), Ok(Accepted::New), Ok(Accepted::New)) => done += 3,
+            (Err(a), Err(b), Err(c)) => {
+                assert_eq!((a.to_string(), b.to_string()), (b.to_string(), c.to_string()));
+                break a;
+            }
+            mixed => panic!("one batch, several ends: {mixed:?}"),
+        }
+        assert!(done < 10_000);
+    };
+    assert_eq!(error.to_string(), "store failed: database or disk is full");
+    let vitals = store.health.vitals();
+    assert_eq!((vitals.ok, vitals.last_error.as_deref()), (false, Some("store failed: database or disk is full")));
+    let failed = store.journal.finish(id(1), State::Succeeded, letter(1, &"long ".repeat(2000), true)).await;
+    assert!(matches!(failed, Err(StoreError::Failed(_))), "{failed:?}");
+    // what is known in memory is as the file is
+    assert_eq!(store.journal.unfinished().await.unwrap().waiting, done);
+    assert_eq!(store.outbox.due(folder.clock().now(), 9).await.unwrap()[0].id, open.id);
+
+    on_connection(&backend, |connection| file::limit(connection, 100_000)).await;
+    for n in done..done + 3 {
+        let key = format!("event:{n}");
+        assert_eq!(store.journal.accept(new(n, &[&key])).await.unwrap(), Accepted::New, "its key was not kept");
+    }
+    store.journal.finish(id(1), State::Succeeded, letter(1, &"long ".repeat(2000), true)).await.unwrap();
+    assert!(store.health.vitals().ok);
+    let waiting = store.outbox.due(folder.clock().now(), 9).await.unwrap();
+    assert_eq!(waiting.len(), 1, "the progress letter is overtaken at last");
+    assert!(waiting[0].letter.last && waiting[0].id > open.id);
+    store.close(PATIENCE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_store_that_failed_finds_out_by_itself_that_it_works_again() {
+    let folder = Folder::new();
+    let (store, backend) = folder.restless();
+    store.journal.accept(new(1, &["event:1"])).await.unwrap();
+    let broken = backend.call(super::shared::WhenFull::Wait, |book| {
+        Ok(book.connection.execute("INSERT INTO nowhere VALUES (1)", []).map(|_| ())?)
+    });
+    assert!(matches!(broken.await, Err(StoreError::Failed(_))));
+    let well = async {
+        while !store.health.vitals().ok {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, well).await.unwrap();
+    assert!(store.health.vitals().last_error.unwrap().contains("nowhere"));
+    store.close(PATIENCE).await.unwrap();
+}
+
+/// A clock that breaks when told so: what panics here panics in the writer.
+#[derive(Default)]
+struct BrokenClock(AtomicBool);
+
+impl Clock for BrokenClock {
+    fn now(&self) -> Timestamp {
+        assert!(!self.0.load(Ordering::SeqCst), "the clock fell down");
+        clock::SystemClock.now()
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_the_writer_costs_one_operation_and_its_neighbours_nothing() {
+    let folder = Folder::new();
+    let clock = Arc::new(BrokenClock::default());
+    let (store, _) = folder.with(&folder.config(), clock.clone(), Upkeep::default());
+    store.journal.accept(new(1, &["event:1"])).await.unwrap();
+    store.journal.accept(new(2, &["event:2"])).await.unwrap();
+    clock.0.store(true, Ordering::SeqCst);
+    let plan = crate::domain::Plan {
+        command: "ec2 stop".into(),
+        text: "stop".into(),
+        targets: Vec::new(),
+        steps: Vec::new(),
+        cautions: Vec::new(),
+    };
+    let (before, broken, after) = tokio::join!(
+        store.journal.planned(id(1), plan.clone()),
+        store.journal.finish(id(1), State::Succeeded, letter(1, "Done.", true)),
+        store.journal.planned(id(2), plan),
+    );
+    before.unwrap();
+    after.unwrap();
+    let error = broken.unwrap_err().to_string();
+    assert_eq!(error, "store failed: the operation panicked: the clock fell down");
+    clock.0.store(false, Ordering::SeqCst);
+    store.journal.finish(id(1), State::Succeeded, letter(1, "Done.", true)).await.unwrap();
+    assert_eq!(store.journal.unfinished().await.unwrap().waiting, 1);
+    store.close(PATIENCE).await.unwrap();
+}
+
+#[tokio::test]
+async fn when_the_writer_is_far_behind_new_requests_are_refused_and_accepted_ones_wait() {
+    let folder = Folder::new();
+    let config = StoreConfig { queue_limit: 2, ..folder.config() };
+    let (store, backend) = folder.with(&config, folder.clock(), Upkeep::default());
+    store.journal.accept(new(1, &["event:1"])).await.unwrap();
+    let (entered, inside) = std::sync::mpsc::channel();
+    let (release, gate) = std::sync::mpsc::channel::<()>();
+    let gate = parking_lot::Mutex::new(gate);
+    let blocked = {
+        let backend = Arc::clone(&backend);
+        tokio::spawn(async move {
+            on_connection(&backend, move |_| {
+                entered.send(()).unwrap();
+                gate.lock().recv().unwrap();
+                Ok(())
+            })
+            .await;
+        })
+    };
+    tokio::task::spawn_blocking(move || inside.recv().unwrap()).await.unwrap();
+    let (a, b) = (store.journal.accept(new(2, &["event:2"])), store.journal.accept(new(3, &["event:3"])));
+    let mut queued = Box::pin(async move { tokio::join!(a, b) });
+    assert!(futures_util::poll!(&mut queued).is_pending());
+    assert_eq!(store.health.queued(), 2);
+    let refused = store.journal.accept(new(4, &["event:4"])).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    let mut finish = store.journal.finish(id(1), State::Succeeded, letter(1, "Done.", true));
+    assert!(futures_util::poll!(&mut finish).is_pending());
+    release.send(()).unwrap();
+    blocked.await.unwrap();
+    let (a, b) = queued.await;
+    assert_eq!((a.unwrap(), b.unwrap()), (Accepted::New, Accepted::New));
+    finish.await.unwrap();
+    assert_eq!(store.journal.accept(new(4, &["event:4"])).await.unwrap(), Accepted::New);
+    store.close(PATIENCE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_response_url_is_gone_from_the_file_when_its_letter_is() {
+    let folder = Folder::new();
+    let (store, _) = folder.with(&folder.config(), folder.clock(), Upkeep::default());
+    for n in 1..=3 {
+        store.journal.accept(new(n, &[&format!("event:{n}")])).await.unwrap();
+        let progress = store.outbox.put(letter(n, "Working.", false)).await.unwrap().unwrap();
+        if n == 1 {
+            store.outbox.delivered(progress.id, sent("1.1")).await.unwrap();
+        }
+        let last = store.journal.finish(id(n), State::Succeeded, letter(n, "Done.", true)).await.unwrap();
+        match n {
+            1 => store.outbox.delivered(last.id, sent("response_url")).await.unwrap(),
+            2 => store.outbox.delivered(last.id, Delivery::Dead { error: "expired_url".into() }).await.unwrap(),
+            _ => {}
+        }
+        assert!(!format!("{:?} {last:?}", new(n, &[])).contains("secret-"), "it can be printed");
+    }
+    store.close(PATIENCE).await.unwrap();
+    let bytes = std::fs::read(folder.path()).unwrap();
+    let text = String::from_utf8_lossy(&bytes);
+    let left: Vec<_> = (1..=3).filter(|n| text.contains(&format!("secret-{n}"))).collect();
+    assert_eq!(left, [3], "only the letter that waits still needs it");
+}
+
+#[tokio::test]
+async fn what_is_old_goes_in_slices_and_what_is_open_stays() {
+    let folder = Folder::new();
+    let clock = folder.clock();
+    let (store, backend) = folder.restless();
+    for n in 1..=40 {
+        store.journal.accept(new(n, &[&format!("event:{n}"), &format!("envelope:{n}")])).await.unwrap();
+    }
+    for n in 3..=40 {
+        let last = store.journal.finish(id(n), State::Succeeded, letter(n, "Done.", true)).await.unwrap();
+        match n {
+            3 => {}
+            4 => store.outbox.delivered(last.id, Delivery::Dead { error: "gone".into() }).await.unwrap(),
+            _ => store.outbox.delivered(last.id, sent("1.1")).await.unwrap(),
+        }
+    }
+    let keys = |backend: Arc<Sqlite>| async move {
+        backend.call(super::shared::WhenFull::Wait, |book| Ok(book.keys.len())).await.unwrap()
+    };
+    let settle = |table: &'static str, rows: i64| {
+        let backend = Arc::clone(&backend);
+        tokio::time::timeout(PATIENCE, async move {
+            while count(&backend, table).await != rows {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+    };
+    clock.advance(SignedDuration::from_hours(24 * 6));
+    assert_eq!(store.journal.accept(new(90, &["event:5"])).await.unwrap(), Accepted::Duplicate(id(5)));
+    assert_eq!(keys(Arc::clone(&backend)).await, 80);
+    clock.advance(SignedDuration::from_hours(24 * 2));
+    settle("deliveries", 0).await.unwrap();
+    assert_eq!(keys(Arc::clone(&backend)).await, 0);
+    assert_eq!((count(&backend, "requests").await, count(&backend, "letters").await), (40, 2));
+    clock.advance(SignedDuration::from_hours(24 * 23));
+    // two without an answer, one whose answer waits
+    settle("requests", 3).await.unwrap();
+    settle("letters", 1).await.unwrap();
+    assert_eq!(store.outbox.depth().await.unwrap().dead, 0);
+    assert_eq!(store.journal.unfinished().await.unwrap().waiting, 2);
+    store.close(PATIENCE).await.unwrap();
+}
+
+#[test]
+fn settings_are_read_with_defaults_and_unknown_keys_are_refused() {
+    let config: StoreConfig = serde_json::from_str(r#"{ "path": "/var/lib/dronebot/bot.db" }"#).unwrap();
+    assert_eq!(config.path, Path::new("/var/lib/dronebot/bot.db"));
+    assert_eq!((config.retention_days, config.dedupe_days), (30, 7));
+    assert!(serde_json::from_str::<StoreConfig>(r#"{ "pfad": "x" }"#).is_err());
+}
+
+/// Not a test of its own: the process that the next test kills. Accepts until then, and prints what was acknowledged.
+#[tokio::test]
+#[ignore = "a process that another test starts and kills"]
+async fn accepts_until_it_is_killed() {
+    let config = StoreConfig { path: std::env::args().next_back().unwrap().into(), ..StoreConfig::default() };
+    let store = match open(&config, clock::system()) {
+        Ok(store) => store,
+        Err(error) => {
+            println!("refused {error}");
+            return;
+        }
+    };
+    let calls = (0..8u64).map(|lane| {
+        let store = &store;
+        async move {
+            for n in (lane..).step_by(8) {
+                let key = format!("event:{n}");
+                store.journal.accept(new(n, &[&key])).await.unwrap();
+                if n % 2 == 0 {
+                    let last = store.journal.finish(id(n), State::Succeeded, letter(n, "Done.", true)).await.unwrap();
+                    if n % 4 == 0 {
+                        store.outbox.delivered(last.id, sent("1.1")).await.unwrap();
+                    }
+                }
+                println!("acknowledged {n}");
+            }
+        }
+    });
+    futures_util::future::join_all(calls).await;
+}
+
+fn start(path: &Path) -> std::process::Child {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--nocapture", "--exact", "store::sqlite::tests::accepts_until_it_is_killed", "--skip"])
+        .arg(path)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_kill_9() {
+    let folder = Folder::new();
+    let mut known = std::collections::BTreeSet::new();
+    for round in 1..=3u64 {
+        // each round goes on where the last one was killed: its first requests are duplicates
+        let path = folder.path().with_file_name(format!("round-{round}.db"));
+        let mut child = start(&path);
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut acknowledged: Vec<u64> = Vec::new();
+        let read = |line: &str| line.rsplit_once("acknowledged ").and_then(|(_, n)| n.parse::<u64>().ok());
+        while acknowledged.len() < 300 * round as usize {
+            acknowledged.extend(read(&lines.next().expect("it ended by itself").unwrap()));
+        }
+        child.kill().unwrap();
+        acknowledged.extend(lines.map_while(Result::ok).filter_map(|line| read(&line)));
+        child.wait().unwrap();
+
+        let store = open(&StoreConfig { path, ..StoreConfig::default() }, clock::system()).unwrap();
+        let open = store.journal.take_up().await.unwrap();
+        let open: std::collections::BTreeSet<_> = open.iter().map(|entry| entry.request.id).collect();
+        let due = store.outbox.due(Timestamp::MAX, usize::MAX).await.unwrap();
+        let due: std::collections::BTreeSet<_> = due.iter().map(|letter| letter.letter.request).collect();
+        for n in acknowledged.iter().copied() {
+            let again = store.journal.accept(new(1_000_000 + n, &[&format!("event:{n}")])).await.unwrap();
+            assert_eq!(again, Accepted::Duplicate(id(n)));
+            assert_eq!((open.contains(&id(n)), due.contains(&id(n))), (n % 2 != 0, n % 4 == 2), "request {n}");
+        }
+        known.extend(acknowledged);
+        store.close(PATIENCE).await.unwrap();
+    }
+    assert!(known.len() >= 900);
+}
+
+#[tokio::test]
+async fn a_second_process_is_refused() {
+    let folder = Folder::new();
+    let store = folder.open();
+    let output = tokio::task::spawn_blocking({
+        let path = folder.path();
+        move || start(&path).wait_with_output().unwrap()
+    });
+    let output = String::from_utf8(output.await.unwrap().stdout).unwrap();
+    let line = output.lines().find(|line| line.contains("refused")).unwrap_or_default();
+    assert!(line.contains("store cannot be opened") && line.contains("is in use by another process"), "{output}");
+    assert_eq!(store.journal.accept(new(1, &["event:1"])).await.unwrap(), Accepted::New);
+    assert_eq!(request(1).id, id(1));
+    store.close(PATIENCE).await.unwrap();
+}

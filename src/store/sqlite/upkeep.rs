@@ -1,0 +1,210 @@
+//! What the writer does when nobody waits for it: fold the log into the file, delete what is old, give memory back,
+//! and try again after a failure.
+
+use super::book::Book;
+use super::rows::{key, nanos};
+use super::shared::Shared;
+use crate::domain::RequestId;
+use crate::store::{StoreConfig, StoreError};
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::params;
+use std::time::Duration;
+
+/// How often the writer looks after the file.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::store) struct Upkeep {
+    /// Nobody asked for this long: the writer is idle.
+    pub(in crate::store) idle: Duration,
+    /// An idle writer with nothing to do looks at the clock so often.
+    pub(in crate::store) tick: Duration,
+    /// Old rows are looked for so often.
+    pub(in crate::store) purge_every: Duration,
+    /// How many rows of a table are deleted at once: what a caller may have to wait for.
+    pub(in crate::store) slice: usize,
+}
+
+impl Default for Upkeep {
+    fn default() -> Self {
+        let minute = Duration::from_secs(60);
+        Self { idle: Duration::from_secs(1), tick: minute, purge_every: 60 * minute, slice: 200 }
+    }
+}
+
+/// A log shorter than this many pages is not worth two syncs.
+const WORTH_FOLDING: i64 = 64;
+
+/// The length of the log is asked for after so many commits.
+const LOOK_EVERY: u32 = 8;
+
+/// The writer's care for the file.
+pub(super) struct Caretaker {
+    upkeep: Upkeep,
+    retention: SignedDuration,
+    dedupe: SignedDuration,
+    log_pages: i64,
+    commits: u32,
+    /// Whether there was work since the last rest.
+    busy: bool,
+    purging: bool,
+    next_purge: Timestamp,
+    /// How many times to leave the old rows alone, after a failure.
+    rests: u32,
+}
+
+impl Caretaker {
+    pub(super) fn new(config: &StoreConfig, upkeep: Upkeep) -> Self {
+        let days = |days: u32| SignedDuration::from_hours(24 * i64::from(days));
+        Self {
+            upkeep,
+            retention: days(config.retention_days),
+            dedupe: days(config.dedupe_days),
+            log_pages: (i64::from(config.log_mib) << 20) / super::file::PAGE.cast_signed(),
+            commits: 0,
+            busy: true,
+            purging: false,
+            next_purge: Timestamp::MIN,
+            rests: 0,
+        }
+    }
+
+    /// How long the writer may sleep.
+    pub(super) fn pause(&self, ok: bool) -> Duration {
+        match (self.purging, self.busy || !ok) {
+            (true, _) => Duration::from_millis(1),
+            (false, true) => self.upkeep.idle,
+            (false, false) => self.upkeep.tick,
+        }
+    }
+
+    /// After a batch, when its callers have their answers.
+    pub(super) fn after_batch(&mut self, book: &Book) -> rusqlite::Result<()> {
+        self.busy = true;
+        self.commits += 1;
+        if self.commits >= LOOK_EVERY {
+            self.commits = 0;
+            if log_length(book)? >= self.log_pages {
+                fold(book, "PASSIVE")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// When nobody waits.
+    pub(super) fn idle(&mut self, book: &mut Book, shared: &Shared) -> rusqlite::Result<()> {
+        if !shared.is_ok() {
+            probe(book)?;
+            shared.succeeded();
+        }
+        if self.busy {
+            self.busy = false;
+            if log_length(book)? >= WORTH_FOLDING {
+                fold(book, "PASSIVE")?;
+            }
+            book.connection.release_memory()?;
+        }
+        if self.rests > 0 {
+            self.rests -= 1;
+            return Ok(());
+        }
+        let now = book.clock.now();
+        if self.purging || now >= self.next_purge {
+            self.purging = self.purge(book, now)?;
+            if !self.purging {
+                let pause = SignedDuration::try_from(self.upkeep.purge_every).unwrap_or(SignedDuration::MAX);
+                self.next_purge = now.checked_add(pause).unwrap_or(Timestamp::MAX);
+            }
+        }
+        Ok(())
+    }
+
+    /// Something in [`Caretaker::idle`] failed: not again at once.
+    pub(super) fn rest(&mut self) {
+        self.purging = false;
+        self.busy = false;
+        self.rests = 60;
+    }
+
+    /// Deletes a slice of what is old; returns whether there may be more.
+    fn purge(&self, book: &mut Book, now: Timestamp) -> rusqlite::Result<bool> {
+        let before = |age: SignedDuration| now.checked_sub(age).unwrap_or(Timestamp::MIN);
+        let slice = i64::try_from(self.upkeep.slice).unwrap_or(i64::MAX);
+        let old_keys = old_keys(book, before(self.dedupe), slice)?;
+        let kept = before(self.retention);
+        let old_requests = old_requests(book, kept, slice)?;
+        let old_letters: i64 = book
+            .connection
+            .prepare_cached("SELECT count(*) FROM (SELECT 1 FROM letters WHERE dead_at < ?1 LIMIT ?2)")?
+            .query_row(params![nanos(kept), slice], |row| row.get(0))?;
+        let found = [old_keys.len(), old_requests.len(), usize::try_from(old_letters).unwrap_or(0)];
+        if found == [0, 0, 0] {
+            return Ok(false);
+        }
+        book.begin()?;
+        if let Some((last, _)) = old_keys.last() {
+            book.execute("DELETE FROM deliveries WHERE seq <= ?1", [last])?;
+        }
+        for id in &old_requests {
+            book.execute("DELETE FROM requests WHERE id = ?1", [key(*id)])?;
+        }
+        let letters = book.execute(
+            "DELETE FROM letters WHERE id IN (SELECT id FROM letters WHERE dead_at < ?1 LIMIT ?2)",
+            params![nanos(kept), slice],
+        )?;
+        book.commit()?;
+        book.work.dead = book.work.dead.saturating_sub(letters as u64);
+        for (place, keys) in &old_keys {
+            keys.lines().for_each(|key| book.keys.remove(key, *place));
+        }
+        Ok(found.into_iter().any(|rows| rows >= self.upkeep.slice))
+    }
+}
+
+/// The oldest keys, as far as they are older than this.
+fn old_keys(book: &Book, kept: Timestamp, slice: i64) -> rusqlite::Result<Vec<(i64, String)>> {
+    let mut list = book.connection.prepare_cached("SELECT seq, at, keys FROM deliveries ORDER BY seq LIMIT ?1")?;
+    let mut rows = list.query([slice])?;
+    let mut old = Vec::new();
+    while let Some(row) = rows.next()? {
+        if row.get::<_, i64>(1)? >= nanos(kept) {
+            break;
+        }
+        old.push((row.get(0)?, row.get(2)?));
+    }
+    Ok(old)
+}
+
+/// Finished requests older than this of which no letter is left.
+fn old_requests(book: &Book, kept: Timestamp, slice: i64) -> rusqlite::Result<Vec<RequestId>> {
+    let millis = u64::try_from(kept.as_millisecond()).unwrap_or(0);
+    book.connection
+        .prepare_cached(
+            "SELECT id FROM requests WHERE id < ?1 AND finished_at < ?2 AND id NOT IN (SELECT request FROM letters) \
+             ORDER BY id LIMIT ?3",
+        )?
+        .query_map(params![key(RequestId::new(millis, 0)), nanos(kept), slice], |row| super::rows::id(row, 0))?
+        .collect()
+}
+
+/// How many pages of the log are not in the file yet. SQLite's NOOP checkpoint only counts.
+fn log_length(book: &Book) -> rusqlite::Result<i64> {
+    book.connection
+        .prepare_cached("PRAGMA wal_checkpoint(NOOP)")?
+        .query_row([], |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?))
+}
+
+/// Folds the log into the file.
+pub(super) fn fold(book: &Book, mode: &str) -> rusqlite::Result<()> {
+    book.connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()))
+}
+
+/// Writes something, to see whether writing works again.
+fn probe(book: &mut Book) -> rusqlite::Result<()> {
+    book.begin()?;
+    book.connection.pragma_update(None, "user_version", super::file::MIGRATIONS.len() as i64)?;
+    book.commit()
+}
+
+/// What a failure of SQLite is to a caller.
+pub(super) fn failure(error: &rusqlite::Error) -> StoreError {
+    StoreError::Failed(error.to_string())
+}

@@ -1,0 +1,139 @@
+//! What is open, in memory: requests without an answer and letters on their way. It saves the writer from reading
+//! what it has just written. It holds nothing that the file does not, but for letters that were overtaken while
+//! somebody had them in hand.
+
+use super::rows::{id, time, word};
+use crate::domain::RequestId;
+use crate::store::{QueueDepth, State};
+use jiff::Timestamp;
+use rusqlite::Connection;
+use std::collections::{BTreeMap, HashMap};
+
+/// A request without a final answer.
+pub(super) struct Open {
+    /// Where it stands.
+    pub(super) state: State,
+    /// Since when.
+    pub(super) accepted_at: Timestamp,
+    /// The message that shows its progress.
+    pub(super) progress_ts: Option<String>,
+    /// Its progress letter that waits.
+    pub(super) waiting: Option<i64>,
+}
+
+/// A letter that is not delivered.
+#[derive(Clone, Copy)]
+pub(super) struct Waiting {
+    /// The request it answers.
+    pub(super) request: RequestId,
+    /// Whether it is the final answer.
+    pub(super) last: bool,
+    /// When it was put in.
+    pub(super) created_at: Timestamp,
+    /// Not to be tried before.
+    pub(super) not_before: Timestamp,
+}
+
+/// Everything that is open.
+#[derive(Default)]
+pub(super) struct Work {
+    /// By id, and so by age.
+    pub(super) requests: BTreeMap<RequestId, Open>,
+    /// By number, and so by age. Of a request there is never more than one.
+    pub(super) letters: BTreeMap<i64, Waiting>,
+    /// Letters that were taken back, perhaps while they were being sent: their `ts` is still worth knowing.
+    overtaken: HashMap<i64, RequestId>,
+    /// How many letters are dead.
+    pub(super) dead: u64,
+    next_letter: i64,
+}
+
+impl Work {
+    /// Reads from the file what is open.
+    pub(super) fn load(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let mut requests = BTreeMap::new();
+        let mut letters = BTreeMap::new();
+        let mut open = connection
+            .prepare_cached("SELECT id, state, accepted_at, progress_ts FROM requests WHERE finished_at IS NULL")?;
+        let mut rows = open.query([])?;
+        while let Some(row) = rows.next()? {
+            let state = word(row, 1, State::parse)?;
+            let accepted_at = time(row.get(2)?);
+            requests.insert(id(row, 0)?, Open { state, accepted_at, progress_ts: row.get(3)?, waiting: None });
+        }
+        let mut waiting = connection
+            .prepare_cached("SELECT id, request, last, created_at, not_before FROM letters WHERE dead_at IS NULL")?;
+        let mut rows = waiting.query([])?;
+        while let Some(row) = rows.next()? {
+            let (letter, request, last) = (row.get(0)?, id(row, 1)?, row.get(2)?);
+            if let (false, Some(open)) = (last, requests.get_mut(&request)) {
+                open.waiting = Some(letter);
+            }
+            let (created_at, not_before) = (time(row.get(3)?), time(row.get(4)?));
+            letters.insert(letter, Waiting { request, last, created_at, not_before });
+        }
+        let (dead, highest): (i64, Option<i64>) = connection
+            .prepare_cached("SELECT count(*) FILTER (WHERE dead_at IS NOT NULL), max(id) FROM letters")?
+            .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        self.requests = requests;
+        self.letters = letters;
+        self.dead = dead.cast_unsigned();
+        self.next_letter = self.next_letter.max(highest.unwrap_or(0) + 1);
+        Ok(())
+    }
+
+    /// The number of a new letter: higher than all before.
+    pub(super) fn number_letter(&mut self) -> i64 {
+        let number = self.next_letter;
+        self.next_letter += 1;
+        number
+    }
+
+    /// A letter waits.
+    pub(super) fn put(&mut self, number: i64, letter: Waiting) {
+        self.letters.insert(number, letter);
+        if let (false, Some(open)) = (letter.last, self.requests.get_mut(&letter.request)) {
+            open.waiting = Some(number);
+        }
+    }
+
+    /// A letter is taken back because a later one says more.
+    pub(super) fn overtake(&mut self, number: i64, request: RequestId) {
+        self.letters.remove(&number);
+        self.overtaken.insert(number, request);
+    }
+
+    /// The request of a letter that was taken back.
+    pub(super) fn overtaken(&self, number: i64) -> Option<RequestId> {
+        self.overtaken.get(&number).copied()
+    }
+
+    /// A letter waits no more.
+    pub(super) fn settle(&mut self, number: i64) {
+        let Some(letter) = self.letters.remove(&number) else { return };
+        if letter.last && !self.overtaken.is_empty() {
+            self.overtaken.retain(|_, request| *request != letter.request);
+        }
+        if let (false, Some(open)) = (letter.last, self.requests.get_mut(&letter.request)) {
+            open.waiting = None;
+        }
+    }
+
+    /// How many requests have no answer.
+    pub(super) fn unfinished(&self) -> QueueDepth {
+        QueueDepth {
+            waiting: self.requests.len() as u64,
+            oldest: self.requests.first_key_value().map(|(_, open)| open.accepted_at),
+            dead: 0,
+        }
+    }
+
+    /// How many letters wait.
+    pub(super) fn depth(&self) -> QueueDepth {
+        QueueDepth {
+            waiting: self.letters.len() as u64,
+            oldest: self.letters.first_key_value().map(|(_, letter)| letter.created_at),
+            dead: self.dead,
+        }
+    }
+}
