@@ -1,1 +1,12 @@
-//! The slack room.
+//! Slack, as a library that knows nothing of the bot: Socket Mode in, the Web API out, the text forms of both.
+
+pub mod api;
+pub mod config;
+mod connector;
+pub mod payload;
+pub mod proxy;
+pub mod socket;
+mod tls;
+
+pub use config::{PacingConfig, SlackConfig};
+pub use proxy::{Proxy, ProxyError};

@@ -1,0 +1,206 @@
+//! Slack's Web API, as far as the bot uses it. Every call is bounded as a whole, reads its answer to the end, keeps to
+//! Slack's pace, and fails with one of five classes that say what to do next.
+
+mod error;
+mod pacer;
+mod transport;
+mod types;
+
+pub use error::ApiError;
+pub use pacer::{Method, Pacer};
+pub use types::{
+    AuthTest, EnterpriseUser, Message, Metadata, PostEphemeral, PostMessage, Posted, Respond, UpdateMessage, UserInfo,
+    UserProfile, Usergroup,
+};
+
+use super::config::SlackConfig;
+use super::proxy::Proxy;
+use crate::domain::UserId;
+use error::Failed;
+pub(super) use error::safe_code;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+pub(super) use transport::{Answer, CallError, Content, Transport, bearer, describe};
+
+/// The Web API for one thread: a cheap handle on one pool of connections. Build it where it is used; it cannot be sent.
+#[derive(Clone)]
+pub struct WebApi {
+    inner: Rc<Inner>,
+}
+
+struct Inner {
+    transport: Transport,
+    base: String,
+    authorization: awc::http::header::HeaderValue,
+    pacer: Arc<Pacer>,
+    timeout: Duration,
+    max_wait: Duration,
+}
+
+impl WebApi {
+    /// A client with its own connections, which shares the pace with all others. The token must be fit for a header,
+    /// as [`SlackConfig::check`] makes sure; one that is not is answered by `ApiError::Auth` on every call.
+    pub fn new(config: &SlackConfig, proxy: Arc<Proxy>, pacer: Arc<Pacer>) -> Self {
+        Self {
+            inner: Rc::new(Inner {
+                transport: Transport::new(proxy, config.api_connections, config.dial_timeout),
+                base: config.method_url(""),
+                authorization: bearer(&config.bot_token),
+                pacer,
+                timeout: config.api_timeout,
+                max_wait: config.pacing.max_wait,
+            }),
+        }
+    }
+
+    /// The shared pace: when a channel is free again.
+    pub fn pacer(&self) -> &Arc<Pacer> {
+        &self.inner.pacer
+    }
+
+    /// Who the bot is, and which scopes its token has.
+    pub async fn auth_test(&self) -> Result<AuthTest, ApiError> {
+        let answer = self.send(Method::AuthTest, None, Content::Form(String::new())).await?;
+        let scopes = answer.scopes.as_deref().unwrap_or_default();
+        let scopes = scopes.split(',').map(str::trim).filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
+        let who: AuthTest = parse(Method::AuthTest, &answer)?;
+        Ok(AuthTest { scopes, ..who })
+    }
+
+    /// Posts a message.
+    pub async fn post_message(&self, message: &PostMessage<'_>) -> Result<Posted, ApiError> {
+        self.json(Method::PostMessage, Some(message.channel.as_str()), message).await
+    }
+
+    /// Replaces the text of one of the bot's own messages.
+    pub async fn update(&self, message: &UpdateMessage<'_>) -> Result<Posted, ApiError> {
+        self.json(Method::Update, None, message).await
+    }
+
+    /// Posts a message that only one person sees. Slack does not guarantee that it arrives.
+    pub async fn post_ephemeral(&self, message: &PostEphemeral<'_>) -> Result<(), ApiError> {
+        let _: types::Nothing = self.json(Method::PostEphemeral, None, message).await?;
+        Ok(())
+    }
+
+    /// Adds an emoji (its name, without colons) to a message. That it is there already is success.
+    pub async fn reactions_add(
+        &self,
+        channel: &crate::domain::ChannelId,
+        timestamp: &str,
+        name: &str,
+    ) -> Result<(), ApiError> {
+        let body = types::Reaction { channel, timestamp, name };
+        match self.json::<types::Nothing>(Method::ReactionsAdd, None, &body).await {
+            Err(ApiError::Rejected { code }) if code == "already_reacted" => Ok(()),
+            other => other.map(|_| ()),
+        }
+    }
+
+    /// What Slack knows of a person.
+    pub async fn users_info(&self, user: &UserId) -> Result<UserInfo, ApiError> {
+        let answer: types::User = self.form(Method::UsersInfo, &[("user", user.as_str())]).await?;
+        Ok(answer.user)
+    }
+
+    /// The members of a user group (`S…`).
+    pub async fn usergroups_users_list(&self, usergroup: &str) -> Result<Vec<UserId>, ApiError> {
+        let answer: types::Users = self.form(Method::UsergroupsUsersList, &[("usergroup", usergroup)]).await?;
+        Ok(answer.users)
+    }
+
+    /// The workspace's user groups.
+    pub async fn usergroups_list(&self) -> Result<Vec<Usergroup>, ApiError> {
+        let answer: types::Usergroups = self.form(Method::UsergroupsList, &[]).await?;
+        Ok(answer.usergroups)
+    }
+
+    /// Answers a slash command through its response_url: 5 times within 30 minutes.
+    pub async fn respond(&self, response_url: &SecretString, message: &Respond<'_>) -> Result<(), ApiError> {
+        let method = Method::ResponseUrl;
+        let started = Instant::now();
+        let body = encode(message)?;
+        let result = self.paced(method, None, response_url.expose_secret(), None, Content::Json(body)).await;
+        let result = result.and_then(|answer| error::response_url(&answer));
+        self.record(method, started, result)
+    }
+
+    async fn json<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        channel: Option<&str>,
+        body: &impl Serialize,
+    ) -> Result<T, ApiError> {
+        let answer = self.send(method, channel, Content::Json(encode(body)?)).await?;
+        parse(method, &answer)
+    }
+
+    async fn form<T: DeserializeOwned>(&self, method: Method, fields: &[(&str, &str)]) -> Result<T, ApiError> {
+        let mut form = url::form_urlencoded::Serializer::new(String::new());
+        form.extend_pairs(fields);
+        let answer = self.send(method, None, Content::Form(form.finish())).await?;
+        parse(method, &answer)
+    }
+
+    async fn send(&self, method: Method, channel: Option<&str>, content: Content) -> Result<Answer, ApiError> {
+        let started = Instant::now();
+        let url = format!("{}{}", self.inner.base, method.as_str());
+        let authorization = Some(&self.inner.authorization);
+        let result = self.paced(method, channel, &url, authorization, content).await;
+        let result = result.and_then(|answer| error::web_api(&answer).map(|()| answer));
+        self.record(method, started, result)
+    }
+
+    async fn paced(
+        &self,
+        method: Method,
+        channel: Option<&str>,
+        url: &str,
+        authorization: Option<&awc::http::header::HeaderValue>,
+        content: Content,
+    ) -> Result<Answer, Failed> {
+        match self.inner.pacer.take(method, channel, self.inner.max_wait) {
+            Ok(wait) if wait.is_zero() => {}
+            Ok(wait) => tokio::time::sleep(wait).await,
+            Err(wait) => return Err(Failed::paced(wait)),
+        }
+        let call = self.inner.transport.post(url, authorization, content, self.inner.timeout);
+        call.await.map_err(Failed::from)
+    }
+
+    /// Counts the call and gives its failure the class that fits the method.
+    fn record<T>(&self, method: Method, started: Instant, result: Result<T, Failed>) -> Result<T, ApiError> {
+        let result = result.map_err(|failed| failed.class(method));
+        let outcome = match &result {
+            Ok(_) => "ok",
+            Err(error) => error.class(),
+        };
+        if let Err(ApiError::Retry { after: Some(after), code }) = &result
+            && code != "paced"
+        {
+            self.inner.pacer.hold(method, *after);
+        }
+        let name = method.as_str();
+        metrics::counter!("dronebot_slack_api_calls_total", "method" => name, "outcome" => outcome).increment(1);
+        metrics::histogram!("dronebot_slack_api_seconds", "method" => name).record(started.elapsed().as_secs_f64());
+        result
+    }
+}
+
+fn encode(body: &impl Serialize) -> Result<Vec<u8>, ApiError> {
+    serde_json::to_vec(body).map_err(|_| ApiError::Rejected { code: "not_serialisable".to_owned() })
+}
+
+/// Reads what an `ok` answer holds. Slack has done it, so an answer that does not fit is not worth a second attempt
+/// where that would do it twice.
+fn parse<T: DeserializeOwned>(method: Method, answer: &Answer) -> Result<T, ApiError> {
+    serde_json::from_slice(&answer.body).map_err(|_| Failed::lost("unexpected_answer").class(method))
+}
+
+#[cfg(test)]
+mod tests;

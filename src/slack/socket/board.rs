@@ -1,0 +1,94 @@
+//! What the status shows of the connections.
+
+use super::{LinkObserver, LinkPhase};
+use crate::domain::LinkVitals;
+use parking_lot::Mutex;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Remembers the last news of each slot.
+#[derive(Debug)]
+pub struct LinkBoard {
+    slots: Vec<Mutex<Slot>>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    phase: LinkPhase,
+    last_frame: Option<Instant>,
+    connections: Option<u32>,
+    last_error: Option<String>,
+}
+
+impl LinkBoard {
+    /// A board for so many slots, none of which has been heard of.
+    pub fn new(slots: usize) -> Self {
+        let slot = || Slot { phase: LinkPhase::Dialling, last_frame: None, connections: None, last_error: None };
+        Self { slots: (0..slots).map(|_| Mutex::new(slot())).collect() }
+    }
+
+    /// How the connections are now.
+    pub fn vitals(&self) -> Vec<LinkVitals> {
+        let vitals = |(index, slot): (usize, &Mutex<Slot>)| {
+            let slot = slot.lock();
+            LinkVitals {
+                slot: index,
+                phase: slot.phase.as_str().to_owned(),
+                up: slot.phase.is_up(),
+                last_frame: slot.last_frame.map(|at| at.elapsed()),
+                num_connections: slot.connections,
+                last_error: slot.last_error.clone(),
+            }
+        };
+        self.slots.iter().enumerate().map(vitals).collect()
+    }
+
+    /// Whether any connection is usable.
+    pub fn any_up(&self) -> bool {
+        self.slots.iter().any(|slot| slot.lock().phase.is_up())
+    }
+
+    fn with(&self, slot: usize, change: impl FnOnce(&mut Slot)) {
+        if let Some(slot) = self.slots.get(slot) {
+            change(&mut slot.lock());
+        }
+    }
+}
+
+impl LinkObserver for LinkBoard {
+    fn phase(&self, slot: usize, phase: LinkPhase) {
+        self.with(slot, |slot| slot.phase = phase);
+    }
+    fn heard(&self, slot: usize) {
+        self.with(slot, |slot| slot.last_frame = Some(Instant::now()));
+    }
+    fn connections(&self, slot: usize, count: u32) {
+        self.with(slot, |slot| slot.connections = Some(count));
+    }
+    fn acked(&self, _: usize, _: Duration) {}
+    fn failed(&self, slot: usize, error: &str) {
+        self.with(slot, |slot| slot.last_error = Some(error.to_owned()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_board_shows_the_last_news_of_each_slot() {
+        let board = LinkBoard::new(2);
+        board.phase(1, LinkPhase::Replacing);
+        board.heard(1);
+        board.connections(1, 3);
+        board.failed(1, "closed");
+        board.phase(7, LinkPhase::Up);
+        tokio::time::advance(Duration::from_secs(4)).await;
+        let vitals = board.vitals();
+        assert_eq!((vitals[0].up, vitals[0].phase.as_str(), vitals[0].last_frame), (false, "dialling", None));
+        assert_eq!((vitals[1].up, vitals[1].phase.as_str()), (true, "replacing"));
+        assert_eq!(vitals[1].last_frame, Some(Duration::from_secs(4)));
+        assert_eq!((vitals[1].num_connections, vitals[1].last_error.as_deref()), (Some(3), Some("closed")));
+        assert!(board.any_up());
+    }
+}
