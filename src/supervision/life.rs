@@ -287,11 +287,12 @@ where
             self.slot.status.send_modify(|status| status.last_failure = Some(failure.clone()));
         }
         match (leaving, self.slot.spec.restart) {
-            (Some(Leaving { held_for: Some(done), .. }), _) => {
+            // a sibling's failure ends a temporary child for good; the dropped channel says when
+            (Some(Leaving { held_for: Some(done), .. }), Restart::Permanent | Restart::Transient) => {
                 self.renew();
                 self.hold(Instant::now(), done);
             }
-            (Some(_), _) => self.leave_behind(kind, &failure),
+            (Some(leaving), _) => self.leave_behind(leaving, &failure),
             (None, Restart::Transient | Restart::Temporary) if kind == FailureKind::Stopped => {
                 self.finish(Phase::Stopped)
             }
@@ -303,11 +304,12 @@ where
         }
     }
 
-    fn leave_behind(&mut self, kind: FailureKind, failure: &FailureRecord) {
-        if kind != FailureKind::Stopped {
+    fn leave_behind(&mut self, leaving: Leaving, failure: &FailureRecord) {
+        if failure.kind != FailureKind::Stopped {
             tracing::error!(%failure, "actor failed while it was stopping");
         }
         self.finish(Phase::Stopped);
+        drop(leaving);
     }
 
     fn restart_or_escalate(&mut self, failure: FailureRecord) {
@@ -332,10 +334,7 @@ where
             return;
         }
         if let Err(panicked) = self.rebuild() {
-            self.slot.status.send_modify(|status| {
-                status.panics += 1;
-                status.last_failure = Some(record(&panicked));
-            });
+            self.note(panicked);
         }
     }
 
@@ -373,12 +372,18 @@ impl<A: Actor<Context = Context<A>>> Life<A> {
             body.ctx().terminate();
         }
         if let Err(panicked) = panics::catch(|| drop(body)) {
-            self.count("dronebot_actor_panics_total");
-            self.slot.status.send_modify(|status| {
-                status.panics += 1;
-                status.last_failure = Some(record(&panicked));
-            });
+            self.note(panicked);
         }
+    }
+
+    /// A panic between two lives.
+    fn note(&self, Panicked { text, location }: Panicked) {
+        self.count("dronebot_actor_panics_total");
+        self.slot.status.send_modify(|status| {
+            status.panics += 1;
+            status.last_failure =
+                Some(FailureRecord { kind: FailureKind::Panicked, text, location, at: Instant::now() });
+        });
     }
 
     fn count(&self, metric: &'static str) {
@@ -398,14 +403,5 @@ impl<A: Actor<Context = Context<A>>> Drop for Life<A> {
         self.slot.status.send_modify(|status| status.last_failure = Some(failure.clone()));
         self.finish(Phase::Dead);
         self.group.escalate(self.slot.name(), failure);
-    }
-}
-
-fn record(panicked: &Panicked) -> FailureRecord {
-    FailureRecord {
-        kind: FailureKind::Panicked,
-        text: panicked.text.clone(),
-        location: panicked.location.clone(),
-        at: Instant::now(),
     }
 }

@@ -4,7 +4,8 @@ use tokio::time::{Instant, pause, sleep, timeout};
 
 use super::actors::*;
 use crate::supervision::{
-    CallError, ChildSpec, FailureKind, NoSuchChild, Phase, Placement, StopOutcome, Strategy, Tree, TreeSpec,
+    CallError, ChildSpec, FailureKind, NoSuchChild, Phase, Placement, Restart, StopOutcome, Strategy, Tree, TreeSpec,
+    WorkerRuntime,
 };
 
 async fn three(tree: &Tree, script: &Script) -> Vec<crate::supervision::Handle<Probe>> {
@@ -254,7 +255,7 @@ async fn the_status_can_be_read_from_another_thread_at_any_time() {
     let reader = tree.status();
     let done = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let ended = done.clone();
-    let reading = std::thread::spawn(move || {
+    let read = move || {
         let mut last = 0;
         while !ended.load(Ordering::Relaxed) {
             let status = reader.read().remove(0);
@@ -262,13 +263,15 @@ async fn the_status_can_be_read_from_another_thread_at_any_time() {
             last = status.incarnation;
         }
         reader.read().remove(0)
-    });
+    };
+    let workers = WorkerRuntime::new("reader", 1).expect("a thread");
+    let reading = workers.spawn_blocking("reader", read);
     for _ in 0..200 {
         assert_eq!(probe.call(Boom, SOON).await, Err(CallError::Crashed));
     }
     assert_eq!(probe.call(Ping, SOON).await, Ok(201));
     done.store(true, Ordering::Relaxed);
-    assert_eq!(reading.join().expect("the reader").incarnation, 201);
+    assert_eq!(reading.await.expect("the reader").incarnation, 201);
 }
 
 #[actix::test]
@@ -304,4 +307,16 @@ async fn a_second_child_of_the_same_name_gets_a_number() {
         add(&tree, ChildSpec::new("twin"), &Script::default()).await;
     }
     assert_eq!(lives(&tree), [("twin".to_owned(), 1), ("twin#1".to_owned(), 1)]);
+}
+
+#[actix::test]
+async fn a_temporary_sibling_ends_with_the_failure_of_one_before_it() {
+    pause();
+    let tree = patient_tree(Strategy::RestForOne);
+    let first = add(&tree, ChildSpec::new("first").backoff(at_once()), &Script::default()).await;
+    let once = add(&tree, ChildSpec::new("once").restart(Restart::Temporary), &Script::default()).await;
+    let last = add(&tree, ChildSpec::new("last"), &Script::default()).await;
+    assert_eq!(first.call(Boom, SOON).await, Err(CallError::Crashed));
+    last.wait_for(|status| status.incarnation == 2 && status.phase.is_up()).await;
+    assert_eq!(once.status().phase, Phase::Stopped);
 }
