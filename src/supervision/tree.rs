@@ -104,12 +104,10 @@ impl Group {
         });
     }
 
-    /// A child failed and will be restarted.
-    pub(super) fn failed(&self, index: usize) {
-        if self.strategy == Strategy::RestForOne {
-            // during a stop nobody listens any more, and nobody is to be restarted
-            let _ = self.failures.send(index);
-        }
+    /// A child failed and is to be restarted. Says whether it has to wait until it is resumed.
+    pub(super) fn failed(&self, index: usize) -> bool {
+        // during a stop nobody listens any more, and what is still to stop goes on by itself
+        self.strategy == Strategy::RestForOne && self.failures.send(index).is_ok()
     }
 }
 
