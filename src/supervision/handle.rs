@@ -76,10 +76,10 @@ impl<A: Actor<Context = Context<A>>> Handle<A> {
         M::Result: Send,
     {
         let _permit = self.slot.permits.try_acquire().map_err(|_| CallError::Overloaded)?;
-        if let Some(retry_in) = self.back_in() {
-            if retry_in > deadline {
-                return Err(CallError::Restarting { retry_in });
-            }
+        if let Some(retry_in) = self.back_in()
+            && retry_in > deadline
+        {
+            return Err(CallError::Restarting { retry_in });
         }
         let answer = match self.mailbox.send(message) {
             Ok(answer) => answer,

@@ -8,10 +8,7 @@ use std::{
     time::Duration,
 };
 
-use actix::{
-    Actor, ActorContext, Context, Handler, Supervised,
-    dev::{ContextFut, channel::AddressSender},
-};
+use actix::{Actor, Context, Handler, Supervised, dev::channel::AddressSender};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, Sleep, sleep, sleep_until},
@@ -19,18 +16,12 @@ use tokio::{
 
 use super::{
     Backoff, Child, FailureKind, FailureRecord, Heartbeat, Panicked, Phase, Restart,
-    guard::{Factory, Seed},
+    body::Body,
+    guard::Seed,
     heart::Heart,
-    panics,
     slot::{Control, Slot},
     tree::Group,
 };
-
-enum Body<A: Actor<Context = Context<A>>> {
-    Unborn(Context<A>, Factory<A>),
-    Born(ContextFut<A, Context<A>>),
-    Gone,
-}
 
 enum Stage {
     Due,
@@ -72,6 +63,8 @@ pub(super) struct Life<A: Actor<Context = Context<A>>> {
     heart: Option<Heart>,
     backoff: Backoff,
     born: Instant,
+    /// This life has got through its first poll.
+    up: bool,
     pub(super) incarnation: u64,
     /// The rebuild after the last failure is still owed because it panicked.
     unbuilt: bool,
@@ -94,6 +87,7 @@ where
             leaving: None,
             heart: None,
             born: Instant::now(),
+            up: false,
             incarnation: 0,
             unbuilt: false,
         }
@@ -148,6 +142,7 @@ where
             status.enter(Phase::Starting);
         });
         self.born = Instant::now();
+        self.up = false;
         self.stage = Stage::Living;
         let spec = &self.slot.spec;
         self.heart = spec.heartbeat.map(|heartbeat| Heart::new(heartbeat, self.slot.progress.clone()));
@@ -161,29 +156,19 @@ where
         if self.unbuilt {
             self.rebuild()?;
         }
-        if let Body::Unborn(_, factory) = &self.body {
-            let child = Child { slot: Arc::clone(&self.slot) };
-            let actor = panics::catch(|| factory(&child))?;
-            if let Body::Unborn(context, _) = std::mem::replace(&mut self.body, Body::Gone) {
-                self.body = Body::Born(context.into_future(actor));
-            }
-        }
-        Ok(())
+        self.body.make(&Child { slot: Arc::clone(&self.slot) })
     }
 
-    /// Replaces the actor and drops all that its last life had spawned. Both run code of the actor, which may panic.
     fn rebuild(&mut self) -> Result<(), Panicked> {
         self.unbuilt = true;
-        if let Body::Born(body) = &mut self.body {
-            panics::catch(|| body.restart())?;
-        }
+        self.body.rebuild()?;
         self.unbuilt = false;
         Ok(())
     }
 
     fn live(&mut self, cx: &mut TaskContext<'_>) -> Turn {
         loop {
-            match self.poll_body(cx) {
+            match self.body.poll(cx) {
                 Ok(Poll::Ready(())) => self.stopped(),
                 Err(panicked) => self.panicked(panicked),
                 Ok(Poll::Pending) => {
@@ -198,32 +183,22 @@ where
         }
     }
 
-    fn poll_body(&mut self, cx: &mut TaskContext<'_>) -> Result<Poll<()>, Panicked> {
-        match &mut self.body {
-            Body::Born(body) => panics::catch(|| Pin::new(body).poll(cx)),
-            Body::Unborn(..) | Body::Gone => Ok(Poll::Ready(())),
+    fn now_up(&mut self) {
+        if !std::mem::replace(&mut self.up, true) && self.leaving.is_none() {
+            self.slot.status.send_modify(|status| status.enter(Phase::Up));
         }
-    }
-
-    fn now_up(&self) {
-        self.slot.status.send_if_modified(|status| {
-            let starting = status.phase == Phase::Starting;
-            if starting {
-                status.enter(Phase::Up);
-            }
-            starting
-        });
     }
 
     /// An order to stop is passed on only after a poll, so that what was queued before it is still handled.
     fn ask_to_stop(&mut self) -> bool {
-        let (Some(leaving), Body::Born(body)) = (&mut self.leaving, &mut self.body) else { return false };
-        let first = !leaving.asked;
-        if first {
-            leaving.asked = true;
-            body.ctx().stop();
+        match &mut self.leaving {
+            Some(leaving) if !leaving.asked => {
+                leaving.asked = true;
+                self.body.ask_to_stop();
+                true
+            }
+            _ => false,
         }
-        first
     }
 
     /// Looks for a hang, or for the end of the patience with a life that is leaving.
@@ -246,8 +221,10 @@ where
 
     fn leave(&mut self, held_for: Option<oneshot::Sender<()>>) {
         match &mut self.leaving {
-            // a hold that turns into a stop; whoever waited for the hold learns it from the dropped channel
-            Some(leaving) => leaving.held_for = if held_for.is_none() { None } else { leaving.held_for.take() },
+            // it stops for good already; whoever asks for a hold learns it from the dropped channel
+            Some(Leaving { held_for: None, .. }) => {}
+            // a hold that turns into a stop, or that somebody else waits for now
+            Some(leaving) => leaving.held_for = held_for,
             None => {
                 let patience = Box::pin(sleep(self.slot.spec.shutdown));
                 self.leaving = Some(Leaving { asked: false, patience, held_for });
@@ -287,11 +264,12 @@ where
             self.slot.status.send_modify(|status| status.last_failure = Some(failure.clone()));
         }
         match (leaving, self.slot.spec.restart) {
-            (Some(Leaving { held_for: Some(done), .. }), _) => {
+            // a sibling's failure ends a temporary child for good; the dropped channel says when
+            (Some(Leaving { held_for: Some(done), .. }), Restart::Permanent | Restart::Transient) => {
                 self.renew();
                 self.hold(Instant::now(), done);
             }
-            (Some(_), _) => self.leave_behind(kind, &failure),
+            (Some(leaving), _) => self.leave_behind(leaving, &failure),
             (None, Restart::Transient | Restart::Temporary) if kind == FailureKind::Stopped => {
                 self.finish(Phase::Stopped)
             }
@@ -303,11 +281,12 @@ where
         }
     }
 
-    fn leave_behind(&mut self, kind: FailureKind, failure: &FailureRecord) {
-        if kind != FailureKind::Stopped {
+    fn leave_behind(&mut self, leaving: Leaving, failure: &FailureRecord) {
+        if failure.kind != FailureKind::Stopped {
             tracing::error!(%failure, "actor failed while it was stopping");
         }
         self.finish(Phase::Stopped);
+        drop(leaving);
     }
 
     fn restart_or_escalate(&mut self, failure: FailureRecord) {
@@ -322,8 +301,12 @@ where
         self.count("dronebot_actor_restarts_total");
         self.slot.status.send_modify(|status| status.restarts += 1);
         self.renew();
-        self.wait_until(Instant::now() + wait);
-        self.group.failed(self.index);
+        let until = Instant::now() + wait;
+        self.wait_until(until);
+        if self.group.failed(self.index) {
+            // the coordinator resumes it when those that depend on it are held
+            self.stage = Stage::Held { not_before: until };
+        }
     }
 
     /// Rebuilds now, unless that failed before: then it is tried when the next life begins, and counts as its failure.
@@ -332,10 +315,7 @@ where
             return;
         }
         if let Err(panicked) = self.rebuild() {
-            self.slot.status.send_modify(|status| {
-                status.panics += 1;
-                status.last_failure = Some(record(&panicked));
-            });
+            self.note(panicked);
         }
     }
 
@@ -362,23 +342,20 @@ impl<A: Actor<Context = Context<A>>> Life<A> {
     fn finish(&mut self, phase: Phase) {
         self.stage = Stage::Done;
         self.leaving = None;
-        self.discard();
+        if let Err(panicked) = self.body.discard() {
+            self.note(panicked);
+        }
         self.slot.status.send_modify(|status| status.enter(phase));
     }
 
-    /// Throws the actor away without running its callbacks; its own drop, and that of queued messages, may panic.
-    fn discard(&mut self) {
-        let mut body = std::mem::replace(&mut self.body, Body::Gone);
-        if let Body::Born(body) = &mut body {
-            body.ctx().terminate();
-        }
-        if let Err(panicked) = panics::catch(|| drop(body)) {
-            self.count("dronebot_actor_panics_total");
-            self.slot.status.send_modify(|status| {
-                status.panics += 1;
-                status.last_failure = Some(record(&panicked));
-            });
-        }
+    /// A panic between two lives.
+    fn note(&self, Panicked { text, location }: Panicked) {
+        self.count("dronebot_actor_panics_total");
+        self.slot.status.send_modify(|status| {
+            status.panics += 1;
+            status.last_failure =
+                Some(FailureRecord { kind: FailureKind::Panicked, text, location, at: Instant::now() });
+        });
     }
 
     fn count(&self, metric: &'static str) {
@@ -398,14 +375,5 @@ impl<A: Actor<Context = Context<A>>> Drop for Life<A> {
         self.slot.status.send_modify(|status| status.last_failure = Some(failure.clone()));
         self.finish(Phase::Dead);
         self.group.escalate(self.slot.name(), failure);
-    }
-}
-
-fn record(panicked: &Panicked) -> FailureRecord {
-    FailureRecord {
-        kind: FailureKind::Panicked,
-        text: panicked.text.clone(),
-        location: panicked.location.clone(),
-        at: Instant::now(),
     }
 }

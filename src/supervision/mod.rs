@@ -29,6 +29,7 @@
 //! - An outage of something outside is no failure of the actor: retry inside one life, do not stop or panic.
 
 mod backoff;
+mod body;
 mod detached;
 mod guard;
 mod handle;

@@ -1,20 +1,22 @@
-//! One for one with consequences: when a child fails, those started after it are stopped in reverse order, and start
-//! again in order once it is up. Their mailboxes are kept like its own.
+//! One for one with consequences: when a child fails, those started after it are stopped in reverse order; then it is
+//! restarted, and they in order after it. Their mailboxes are kept like its own.
 
 use std::{
     cell::Cell,
+    ops::ControlFlow,
     sync::{Arc, Weak},
 };
 
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
+    Phase, Restart,
     slot::{Control, Slot},
     tree::Group,
 };
 
-/// Takes failures, by index in start order, until the tree is gone. A failure that arrives in the midst of a round
-/// begins another from the lower of the two.
+/// Takes failures, by index in start order, until the tree is gone or has given up. A failure that arrives in the midst
+/// of a round begins another from the lower of the two.
 pub(super) async fn coordinate(group: Weak<Group>, mut failures: mpsc::UnboundedReceiver<usize>) {
     while let Some(first) = failures.recv().await {
         // the child that everything after it waits for
@@ -27,13 +29,17 @@ pub(super) async fn coordinate(group: Weak<Group>, mut failures: mpsc::Unbounded
                     Some(another) => waited_for.set(waited_for.get().min(another)),
                     None => return,
                 },
-                () = cycle(&slots, &waited_for) => break,
+                done = cycle(&slots, &waited_for) => match done {
+                    ControlFlow::Continue(()) => break,
+                    ControlFlow::Break(()) => return,
+                },
             }
         }
     }
 }
 
-async fn cycle(slots: &[Arc<Slot>], waited_for: &Cell<usize>) {
+/// Breaks if a child that the others need was given up: they stay as they are, and the tree has escalated.
+async fn cycle(slots: &[Arc<Slot>], waited_for: &Cell<usize>) -> ControlFlow<()> {
     let failed = waited_for.get();
     for slot in slots[failed + 1..].iter().rev() {
         let (done, held) = oneshot::channel();
@@ -41,10 +47,13 @@ async fn cycle(slots: &[Arc<Slot>], waited_for: &Cell<usize>) {
         // an error: it has ended for good, so there is nothing to hold
         let _ = held.await;
     }
-    for index in failed..slots.len() - 1 {
+    for (index, slot) in slots.iter().enumerate().skip(failed) {
         waited_for.set(index);
-        slots[index].wait_for(|status| status.phase.is_up() || status.phase.is_final()).await;
-        slots[index + 1].order(Control::Resume);
+        slot.order(Control::Resume);
+        let status = slot.wait_for(|status| status.phase.is_up() || status.phase.is_final()).await;
+        if status.phase == Phase::Dead && slot.spec.restart != Restart::Temporary {
+            return ControlFlow::Break(());
+        }
     }
-    waited_for.set(slots.len() - 1);
+    ControlFlow::Continue(())
 }

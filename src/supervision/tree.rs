@@ -104,12 +104,10 @@ impl Group {
         });
     }
 
-    /// A child failed and will be restarted.
-    pub(super) fn failed(&self, index: usize) {
-        if self.strategy == Strategy::RestForOne {
-            // during a stop nobody listens any more, and nobody is to be restarted
-            let _ = self.failures.send(index);
-        }
+    /// A child failed and is to be restarted. Says whether it has to wait until it is resumed.
+    pub(super) fn failed(&self, index: usize) -> bool {
+        // during a stop nobody listens any more, and what is still to stop goes on by itself
+        self.strategy == Strategy::RestForOne && self.failures.send(index).is_ok()
     }
 }
 
@@ -190,18 +188,22 @@ impl Tree {
     {
         match Arbiter::try_new() {
             Ok(arbiter) => {
-                arbiter.spawn_fn(move || spawn_guard_and_end_thread(seed));
+                let (pulses, slot) = (self.pulses.clone(), Arc::clone(&seed.slot));
+                if !arbiter.spawn_fn(move || spawn_guard_and_end_thread(seed, pulses)) {
+                    self.not_started(&slot, "its thread ended before it began".to_owned());
+                }
             }
-            Err(error) => {
-                let text = format!("cannot start a thread: {error}");
-                let failure = FailureRecord { kind: FailureKind::Killed, text, location: None, at: Instant::now() };
-                seed.slot.status.send_modify(|status| {
-                    status.last_failure = Some(failure.clone());
-                    status.enter(Phase::Dead);
-                });
-                self.group.escalate(seed.slot.name(), failure);
-            }
+            Err(error) => self.not_started(&seed.slot, format!("cannot start a thread: {error}")),
         }
+    }
+
+    fn not_started(&self, slot: &Slot, text: String) {
+        let failure = FailureRecord { kind: FailureKind::Killed, text, location: None, at: Instant::now() };
+        slot.status.send_modify(|status| {
+            status.last_failure = Some(failure.clone());
+            status.enter(Phase::Dead);
+        });
+        self.group.escalate(slot.name(), failure);
     }
 
     /// How each child is, from any thread at any time.
@@ -266,11 +268,12 @@ where
 }
 
 #[expect(clippy::disallowed_methods, reason = "the guard is what catches; nothing outside it can panic")]
-fn spawn_guard_and_end_thread<A>(seed: Seed<A>)
+fn spawn_guard_and_end_thread<A>(seed: Seed<A>, pulses: Pulses)
 where
     A: Actor<Context = Context<A>> + Supervised + Handler<Heartbeat>,
 {
     tokio::task::spawn_local(async move {
+        let _watched = pulses.watch_this_thread(&format!("of {}", seed.slot.name()));
         Guard::new(seed).await;
         Arbiter::current().stop();
     });

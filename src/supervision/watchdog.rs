@@ -18,7 +18,7 @@ use std::{
 
 use parking_lot::{Mutex, RwLock};
 
-use super::{Task, spawn_local_detached};
+use super::{Task, panics, spawn_local_detached};
 
 /// How often to look, and what is too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,9 +108,17 @@ impl Pulse {
 }
 
 /// The marks of all actors of a tree, and of threads that asked for it; cheap to clone.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Pulses {
     all: Arc<RwLock<Vec<Weak<Pulse>>>>,
+    /// How often a thread beats, in milliseconds; a watchdog sets it by its own limit.
+    beat_ms: Arc<AtomicU64>,
+}
+
+impl Default for Pulses {
+    fn default() -> Self {
+        Pulses { all: Arc::default(), beat_ms: Arc::new(AtomicU64::new(500)) }
+    }
 }
 
 impl Pulses {
@@ -118,18 +126,24 @@ impl Pulses {
         self.add(Pulse::new(name, true))
     }
 
-    /// Watches the present thread as a whole, also outside of actors, as long as the task is kept.
-    pub fn watch_this_thread(&self, name: &str, limit: Duration) -> Task<()> {
+    /// Watches the present thread as a whole, also outside of actors, as long as the task is kept. Threads of
+    /// [`Placement::OwnThread`](super::Placement::OwnThread) are watched without it; it is for the main thread.
+    pub fn watch_this_thread(&self, name: &str) -> Task<()> {
         let pulse = self.add(Pulse::new(name, false));
         pulse.settle();
-        let turn = (limit / 8).clamp(Duration::from_millis(10), Duration::from_secs(1));
+        let beat_ms = Arc::clone(&self.beat_ms);
         let beat = async move {
             loop {
                 pulse.enter();
-                tokio::time::sleep(turn).await;
+                tokio::time::sleep(Duration::from_millis(beat_ms.load(Ordering::Relaxed))).await;
             }
         };
         spawn_local_detached("thread-pulse", beat).abort_on_drop()
+    }
+
+    fn beat_for(&self, limit: Duration) {
+        let beat = (limit / 8).clamp(Duration::from_millis(10), Duration::from_secs(1));
+        self.beat_ms.store(beat.as_millis() as u64, Ordering::Relaxed);
     }
 
     fn add(&self, pulse: Arc<Pulse>) -> Arc<Pulse> {
@@ -176,6 +190,7 @@ impl Watchdog {
     pub fn start(spec: WatchdogSpec, pulses: Pulses, on_stuck: OnStuck) -> io::Result<Self> {
         let reader = VerdictReader { verdict: Arc::new(RwLock::new(Verdict::Alive)) };
         let stop = Arc::new(AtomicBool::new(false));
+        pulses.beat_for(spec.limit);
         let mut watch = Watch { spec, pulses, on_stuck, verdict: Arc::clone(&reader.verdict), seen: HashMap::new() };
         let stopped = Arc::clone(&stop);
         thread::Builder::new().name("watchdog".to_owned()).spawn(move || {
@@ -217,6 +232,8 @@ struct Seen {
     count: u64,
     held_for: Duration,
     told: bool,
+    /// It has moved under this watch; a thread that has not may still beat at an earlier, slower pace.
+    moved: bool,
 }
 
 impl Watch {
@@ -250,11 +267,12 @@ impl Watch {
 
     fn advance(&self, before: Option<&Seen>, pulse: &Pulse) -> Seen {
         let count = pulse.count.load(Ordering::Relaxed);
-        match before {
-            Some(before) if before.count == count && pulse.may_be_stuck(count) => {
-                Seen { count, held_for: before.held_for + self.spec.every, told: before.told }
-            }
-            _ => Seen { count, held_for: Duration::ZERO, told: false },
+        let Some(before) = before else { return Seen { count, held_for: Duration::ZERO, told: false, moved: false } };
+        let same = before.count == count;
+        if same && pulse.may_be_stuck(count) && (pulse.in_actor || before.moved) {
+            Seen { count, held_for: before.held_for + self.spec.every, told: before.told, moved: before.moved }
+        } else {
+            Seen { count, held_for: Duration::ZERO, told: false, moved: before.moved || !same }
         }
     }
 
@@ -264,7 +282,8 @@ impl Watch {
             Some((told, stuck)) => {
                 *self.verdict.write() = Verdict::Stuck(stuck.clone());
                 if !told {
-                    (self.on_stuck)(stuck);
+                    // the watch goes on even if this panics; the hook has logged it
+                    let _ = panics::catch(|| (self.on_stuck)(stuck));
                 }
             }
         }

@@ -26,7 +26,7 @@ pub struct Script {
     pub drop_panics: Arc<AtomicUsize>,
     /// `stopping` says no.
     pub refuses_to_stop: Arc<AtomicBool>,
-    /// `started` blocks its thread.
+    /// What it did, as `name event`.
     pub events: Arc<Mutex<Vec<String>>>,
 }
 
@@ -148,6 +148,8 @@ Later(Duration) -> u64, ResponseFuture<u64>, |self, m, _ctx| {
 });
 message!(/// Blocks the thread.
     Block(Duration) -> (), (), |self, m, _ctx| std::thread::sleep(m.0));
+message!(/// Blocks the thread from a detached reply.
+    BlockLater(Duration) -> (), ResponseFuture<()>, |self, m, _ctx| reply_later(async move { std::thread::sleep(m.0) }));
 message!(/// Which thread?
     ThreadName -> String, String, |self, _m, _ctx| format!("{:?}", std::thread::current().id()));
 message!(/// Notes something, answers nothing of interest.

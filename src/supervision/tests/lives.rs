@@ -179,7 +179,7 @@ async fn an_actor_that_always_stops_in_started_does_not_hold_up_its_thread() {
     supervised!(Quitter, |self| Quitter);
     let tree = patient_tree(Strategy::OneForOne);
     let quitter = spawn_local_detached("add", async move {
-        tree.add(ChildSpec::new("quitter").backoff(at_once()), |_: &Child| Quitter).await
+        tree.add(ChildSpec::new("quits").backoff(at_once()), |_: &Child| Quitter).await
     });
     // others on the thread have their turns between its lives
     for _ in 0..1000 {
@@ -236,12 +236,12 @@ async fn a_long_healthy_life_begins_the_back_off_anew() {
 #[actix::test]
 async fn what_a_failed_life_had_open_is_closed_at_once_not_after_the_back_off() {
     pause();
-    struct Holder(Weak<()>, Arc<Mutex<Weak<()>>>);
+    struct Holder(Arc<Mutex<Weak<()>>>);
     impl actix::Actor for Holder {
         type Context = actix::Context<Self>;
         fn started(&mut self, ctx: &mut Self::Context) {
             let socket = Arc::new(());
-            *self.1.lock() = Arc::downgrade(&socket);
+            *self.0.lock() = Arc::downgrade(&socket);
             let hold = async move {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 assert!(Arc::strong_count(&socket) == 0, "fails while the socket is open");
@@ -249,12 +249,12 @@ async fn what_a_failed_life_had_open_is_closed_at_once_not_after_the_back_off() 
             actix::AsyncContext::spawn(ctx, actix::fut::wrap_future(hold));
         }
     }
-    supervised!(Holder, |self| Holder(Weak::new(), self.1.clone()));
+    supervised!(Holder, |self| Holder(self.0.clone()));
     let socket = Arc::new(Mutex::new(Weak::new()));
     let shared = socket.clone();
     let tree = patient_tree(Strategy::OneForOne);
     let spec = ChildSpec::new("holder").backoff(exactly(Duration::from_secs(30)));
-    let holder = tree.add(spec, move |_| Holder(Weak::new(), shared.clone())).await;
+    let holder = tree.add(spec, move |_| Holder(shared.clone())).await;
     assert!(socket.lock().upgrade().is_some());
     holder.wait_for(|status| status.phase.is_back_off()).await;
     assert!(socket.lock().upgrade().is_none());

@@ -4,7 +4,8 @@ use tokio::time::{Instant, pause, sleep, timeout};
 
 use super::actors::*;
 use crate::supervision::{
-    CallError, ChildSpec, FailureKind, NoSuchChild, Phase, Placement, StopOutcome, Strategy, Tree, TreeSpec,
+    CallError, ChildSpec, FailureKind, NoSuchChild, Phase, Placement, Restart, StopOutcome, Strategy, Tree, TreeSpec,
+    WorkerRuntime,
 };
 
 async fn three(tree: &Tree, script: &Script) -> Vec<crate::supervision::Handle<Probe>> {
@@ -254,7 +255,7 @@ async fn the_status_can_be_read_from_another_thread_at_any_time() {
     let reader = tree.status();
     let done = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
     let ended = done.clone();
-    let reading = std::thread::spawn(move || {
+    let read = move || {
         let mut last = 0;
         while !ended.load(Ordering::Relaxed) {
             let status = reader.read().remove(0);
@@ -262,13 +263,15 @@ async fn the_status_can_be_read_from_another_thread_at_any_time() {
             last = status.incarnation;
         }
         reader.read().remove(0)
-    });
+    };
+    let workers = WorkerRuntime::new("reader", 1).expect("a thread");
+    let reading = workers.spawn_blocking("reader", read);
     for _ in 0..200 {
         assert_eq!(probe.call(Boom, SOON).await, Err(CallError::Crashed));
     }
     assert_eq!(probe.call(Ping, SOON).await, Ok(201));
     done.store(true, Ordering::Relaxed);
-    assert_eq!(reading.join().expect("the reader").incarnation, 201);
+    assert_eq!(reading.await.expect("the reader").incarnation, 201);
 }
 
 #[actix::test]
@@ -304,4 +307,70 @@ async fn a_second_child_of_the_same_name_gets_a_number() {
         add(&tree, ChildSpec::new("twin"), &Script::default()).await;
     }
     assert_eq!(lives(&tree), [("twin".to_owned(), 1), ("twin#1".to_owned(), 1)]);
+}
+
+#[actix::test]
+async fn a_temporary_sibling_ends_with_the_failure_of_one_before_it() {
+    pause();
+    let tree = patient_tree(Strategy::RestForOne);
+    let first = add(&tree, ChildSpec::new("first").backoff(at_once()), &Script::default()).await;
+    let once = add(&tree, ChildSpec::new("once").restart(Restart::Temporary), &Script::default()).await;
+    let last = add(&tree, ChildSpec::new("last"), &Script::default()).await;
+    assert_eq!(first.call(Boom, SOON).await, Err(CallError::Crashed));
+    last.wait_for(|status| status.incarnation == 2 && status.phase.is_up()).await;
+    assert_eq!(once.status().phase, Phase::Stopped);
+}
+
+async fn a_willing_and_two_slow(tree: &Tree) -> (Vec<crate::supervision::Handle<Probe>>, Script) {
+    let script = Script::default();
+    let slow = Script { events: script.events.clone(), ..Script::default() };
+    slow.refuses_to_stop.store(true, Ordering::Relaxed);
+    let mut handles = vec![add(tree, ChildSpec::new("a").backoff(at_once()), &script).await];
+    for name in ["b", "c"] {
+        let spec = ChildSpec::new(name).backoff(at_once()).shutdown(Duration::from_secs(2));
+        handles.push(add(tree, spec, &slow).await);
+    }
+    script.take_events();
+    (handles, script)
+}
+
+#[actix::test]
+async fn rest_for_one_starts_nobody_before_all_that_depend_on_it_have_stopped() {
+    pause();
+    let tree = patient_tree(Strategy::RestForOne);
+    let (handles, _) = a_willing_and_two_slow(&tree).await;
+    let began = Instant::now();
+    assert_eq!(handles[0].call(Boom, SOON).await, Err(CallError::Crashed));
+    handles[0].wait_for(|status| status.incarnation == 2).await;
+    assert_eq!(began.elapsed().as_secs(), 4, "two of them took two seconds each");
+    assert!(handles[1..].iter().all(|handle| handle.status().kills == 1));
+}
+
+#[actix::test]
+async fn rest_for_one_begins_anew_when_a_lower_child_fails_while_a_higher_one_still_stops() {
+    pause();
+    let tree = patient_tree(Strategy::RestForOne);
+    let (handles, script) = a_willing_and_two_slow(&tree).await;
+    assert_eq!(handles[1].call(Boom, SOON).await, Err(CallError::Crashed));
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(handles[2].status().phase, Phase::Stopping);
+    assert_eq!(handles[0].call(Boom, SOON).await, Err(CallError::Crashed));
+    handles[2].wait_for(|status| status.incarnation == 2 && status.phase.is_up()).await;
+    assert_eq!(script.events(), ["a started", "b started", "c started"]);
+    assert_eq!(lives(&tree), [("a".to_owned(), 2), ("b".to_owned(), 2), ("c".to_owned(), 2)]);
+}
+
+#[actix::test]
+async fn rest_for_one_starts_nobody_after_one_that_was_given_up() {
+    pause();
+    let script = Script::default();
+    let tree = Tree::new(TreeSpec::new("test").strategy(Strategy::RestForOne).intensity(2, Duration::from_secs(60)));
+    let handles = three(&tree, &script).await;
+    script.started_panics.store(usize::MAX, Ordering::Relaxed);
+    assert_eq!(handles[1].call(Boom, SOON).await, Err(CallError::Crashed));
+    assert_eq!(tree.escalated().await.child, "b");
+    sleep(Duration::from_secs(60)).await;
+    let phases: Vec<_> = tree.status().read().into_iter().map(|status| status.phase).collect();
+    assert_eq!(phases, [Phase::Up, Phase::Dead, Phase::Starting]);
+    assert_eq!(tree.stop().await.len(), 3);
 }

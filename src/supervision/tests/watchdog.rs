@@ -1,8 +1,6 @@
-use std::{
-    process::Command,
-    sync::mpsc,
-    time::{Duration, Instant},
-};
+use std::{process::Command, sync::mpsc, time::Duration};
+
+use tokio::time::Instant;
 
 use super::actors::*;
 use crate::supervision::{
@@ -50,7 +48,7 @@ async fn an_actor_that_blocks_its_thread_is_named_once_and_cleared_when_it_retur
 async fn a_thread_that_is_stuck_outside_of_any_actor_is_noticed_too() {
     let tree = patient_tree(Strategy::OneForOne);
     let (watchdog, stuck) = watch(&tree);
-    let watched = tree.pulses().watch_this_thread("main", FAST.limit);
+    let watched = tree.pulses().watch_this_thread("main");
     tokio::time::sleep(FAST.limit * 3).await;
     assert_eq!(watchdog.verdict(), Verdict::Alive, "a thread that turns is alive");
     // this thread is the one that is stuck: in a wait for its own watchdog
@@ -62,11 +60,24 @@ async fn a_thread_that_is_stuck_outside_of_any_actor_is_noticed_too() {
 }
 
 #[actix::test]
+async fn a_detached_reply_that_blocks_a_thread_of_its_own_is_noticed_too() {
+    let tree = patient_tree(Strategy::OneForOne);
+    let blocker = add(&tree, ChildSpec::new("blocker").own_thread(), &Script::default()).await;
+    let (_watchdog, stuck) = watch(&tree);
+    // its thread has beaten a few times under the watch
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert_eq!(blocker.tell(BlockLater(Duration::from_millis(1_500))), Ok(()));
+    let named = stuck.recv_timeout(Duration::from_secs(10)).expect("a stuck thread");
+    assert_eq!((named.name.as_str(), named.in_actor), ("of blocker", false));
+}
+
+#[actix::test]
 async fn of_a_stuck_thread_and_the_actor_that_blocks_it_the_actor_is_named() {
     let tree = patient_tree(Strategy::OneForOne);
     let blocker = add(&tree, ChildSpec::new("blocker"), &Script::default()).await;
     let (_watchdog, stuck) = watch(&tree);
-    let _watched = tree.pulses().watch_this_thread("main", FAST.limit);
+    let _watched = tree.pulses().watch_this_thread("main");
+    tokio::time::sleep(FAST.limit).await;
     assert_eq!(blocker.call(Block(Duration::from_millis(1_000)), SOON).await, Ok(()));
     assert_eq!(stuck.try_recv().expect("a stuck actor").name, "blocker");
 }
@@ -97,8 +108,8 @@ fn a_process_whose_actor_deadlocks() {
     actix::System::new().block_on(async {
         let tree = patient_tree(Strategy::OneForOne);
         let worker = add(&tree, ChildSpec::new("aws-worker"), &Script::default()).await;
-        let _watchdog = Watchdog::start(FAST, tree.pulses(), exit_when_stuck()).expect("a thread");
         let _ = worker.call(Boom, SOON).await;
+        let _watchdog = Watchdog::start(FAST, tree.pulses(), exit_when_stuck()).expect("a thread");
         let _ = worker.call(Block(Duration::from_secs(60)), SOON).await;
     });
 }
