@@ -13,7 +13,7 @@ pub struct StoreConfig {
     /// For how many days finished requests and dead letters are kept.
     pub retention_days: u32,
     /// For how many days the keys of deliveries are known, so that a delivery that comes again is recognised. Slack's
-    /// last redelivery comes after a day.
+    /// last redelivery comes after a day: 2 is the least.
     pub dedupe_days: u32,
     /// How many operations may wait for the writer. A new request beyond that is refused (and so not acknowledged);
     /// operations on accepted requests wait for their turn.
@@ -38,5 +38,17 @@ impl Default for StoreConfig {
             log_mib: 16,
             max_mib: 0,
         }
+    }
+}
+
+/// The fewest days for which deliveries must be known: Slack's last redelivery, and a day more.
+const LEAST_DEDUPE_DAYS: u32 = 2;
+
+impl StoreConfig {
+    /// What is wrong with the settings, with the name of the key.
+    pub(super) fn fault(&self) -> Option<String> {
+        let days = self.dedupe_days;
+        (days < LEAST_DEDUPE_DAYS)
+            .then(|| format!("store.dedupe_days is {days} and must be at least {LEAST_DEDUPE_DAYS}"))
     }
 }

@@ -61,6 +61,9 @@ impl StoreHealth {
 /// Opens the store, creating or migrating it where needed. [`StoreError::Open`] names the file and says what to do.
 /// Blocks for as long as that takes: milliseconds, and up to a second when another process holds the file.
 pub fn open(config: &StoreConfig, clock: Arc<dyn Clock>) -> Result<Store, StoreError> {
+    if let Some(fault) = config.fault() {
+        return Err(StoreError::Open(fault));
+    }
     let backend = Arc::new(sqlite::Sqlite::open(config, clock, sqlite::Upkeep::default())?);
     Ok(assemble(backend))
 }

@@ -2,14 +2,13 @@
 //! refuses, it has written nothing, and its neighbours in the transaction are not concerned.
 
 use super::keys::Keys;
-use super::rows::{self, AddressRow, key, nanos};
-use super::work::{Open, Waiting, Work};
+use super::letters::{LetterRow, Posted};
+use super::rows::{self, key, nanos};
+use super::work::{Open, Work};
 use crate::clock::Clock;
 use crate::domain::{Request, RequestId};
-use crate::store::{Accepted, Delivery, Entry, Letter, QueueDepth, State, StepState, StoreError};
-use jiff::Timestamp;
+use crate::store::{Accepted, Entry, QueueDepth, State, StepState, StoreError};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, params};
-use secrecy::ExposeSecret;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -33,27 +32,8 @@ impl From<StoreError> for Trouble {
     }
 }
 
-type Done<T> = Result<T, Trouble>;
-
-/// A letter ready to be written.
-pub(super) struct LetterRow {
-    /// The request it answers.
-    pub(super) request: RequestId,
-    /// Where it goes.
-    pub(super) address: AddressRow,
-    /// What it says, as JSON.
-    pub(super) reply: String,
-    /// Whether it is the final answer.
-    pub(super) last: bool,
-}
-
-/// What the store adds to a letter.
-pub(super) struct Posted {
-    pub(super) id: i64,
-    pub(super) created_at: Timestamp,
-    pub(super) not_before: Timestamp,
-    pub(super) replaces: Option<String>,
-}
+/// What an operation gives.
+pub(super) type Done<T> = Result<T, Trouble>;
 
 /// The connection, with what is known of the file's content.
 pub(super) struct Book {
@@ -207,7 +187,7 @@ impl Book {
     }
 
     /// The state of a request, finished ones included.
-    fn state(&self, id: RequestId) -> Done<State> {
+    pub(super) fn state(&self, id: RequestId) -> Done<State> {
         if let Some(open) = self.work.requests.get(&id) {
             return Ok(open.state);
         }
@@ -311,43 +291,6 @@ impl Book {
         self.post(letter, now, now, replaces)
     }
 
-    /// Removes a progress letter that a later letter makes needless.
-    fn take_back(&mut self, number: i64, request: RequestId) -> rusqlite::Result<()> {
-        self.execute("DELETE FROM letters WHERE id = ?1", [number])?;
-        self.work.overtake(number, request);
-        Ok(())
-    }
-
-    fn post(
-        &mut self,
-        letter: &LetterRow,
-        created_at: Timestamp,
-        not_before: Timestamp,
-        replaces: Option<String>,
-    ) -> Done<Posted> {
-        let id = self.work.number_letter();
-        let LetterRow { request, address, reply, last } = letter;
-        self.execute(
-            "INSERT INTO letters (id, request, last, attempts, created_at, not_before, kind, channel, user, thread_ts, \
-             url, reply) VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-            params![
-                id,
-                key(*request),
-                last,
-                nanos(created_at),
-                nanos(not_before),
-                address.kind,
-                address.channel,
-                address.user,
-                address.thread_ts,
-                address.url.as_ref().map(|url| url.expose_secret()),
-                reply,
-            ],
-        )?;
-        self.work.put(id, Waiting { request: *request, last: *last, created_at, not_before });
-        Ok(Posted { id, created_at, not_before, replaces })
-    }
-
     /// [`crate::store::Journal::take_up`].
     pub(super) fn take_up(&mut self) -> Done<Vec<Entry>> {
         self.execute("UPDATE requests SET attempts = attempts + 1 WHERE finished_at IS NULL", [])?;
@@ -372,81 +315,6 @@ impl Book {
     /// [`crate::store::Journal::unfinished`].
     pub(super) fn unfinished(&self) -> QueueDepth {
         self.work.unfinished()
-    }
-
-    /// [`crate::store::Outbox::put`].
-    pub(super) fn put(&mut self, letter: &LetterRow) -> Done<Option<Posted>> {
-        if self.state(letter.request)?.is_final() {
-            return Ok(None);
-        }
-        let open = self.work.requests.get(&letter.request);
-        let (waiting, replaces) = open.map_or((None, None), |open| (open.waiting, open.progress_ts.clone()));
-        let now = self.clock.now();
-        let mut not_before = now;
-        if let Some(waiting) = waiting {
-            // it was put off because Slack said so: that holds for its successor too
-            not_before = self.work.letters.get(&waiting).map_or(now, |letter| letter.not_before.max(now));
-            self.take_back(waiting, letter.request)?;
-        }
-        self.post(letter, now, not_before, replaces).map(Some)
-    }
-
-    /// [`crate::store::Outbox::due`].
-    pub(super) fn due(&self, now: Timestamp, limit: usize) -> Done<Vec<Letter>> {
-        let due = self.work.letters.iter().filter(|(_, letter)| letter.not_before <= now).take(limit);
-        let mut read = self.connection.prepare_cached(rows::LETTER)?;
-        let letters = due.map(|(number, _)| read.query_row([number], rows::letter));
-        Ok(letters.collect::<rusqlite::Result<Vec<_>>>()?)
-    }
-
-    /// [`crate::store::Outbox::delivered`].
-    pub(super) fn delivered(&mut self, number: i64, delivery: &Delivery) -> Done<()> {
-        let Some(letter) = self.work.letters.get(&number).copied() else {
-            if let (Some(request), Delivery::Sent { ts: Some(ts) }) = (self.work.overtaken(number), delivery) {
-                self.show_progress(request, ts)?;
-            }
-            return Ok(());
-        };
-        match delivery {
-            Delivery::Sent { ts } => {
-                self.execute("DELETE FROM letters WHERE id = ?1", [number])?;
-                self.work.settle(number);
-                if let (false, Some(ts)) = (letter.last, ts) {
-                    self.show_progress(letter.request, ts)?;
-                }
-            }
-            Delivery::Later { not_before, error } => {
-                self.execute(
-                    "UPDATE letters SET attempts = attempts + 1, not_before = ?2, error = ?3 WHERE id = ?1",
-                    params![number, nanos(*not_before), error],
-                )?;
-                self.work.letters.insert(number, Waiting { not_before: *not_before, ..letter });
-            }
-            Delivery::Dead { error } => {
-                let now = nanos(self.clock.now());
-                self.execute(
-                    "UPDATE letters SET attempts = attempts + 1, dead_at = ?2, error = ?3, url = NULL WHERE id = ?1",
-                    params![number, now, error],
-                )?;
-                self.work.settle(number);
-                self.work.dead += 1;
-            }
-        }
-        Ok(())
-    }
-
-    /// The message in which later letters of the request are edited in.
-    fn show_progress(&mut self, request: RequestId, ts: &str) -> rusqlite::Result<()> {
-        self.execute("UPDATE requests SET progress_ts = ?2 WHERE id = ?1", params![key(request), ts])?;
-        if let Some(open) = self.work.requests.get_mut(&request) {
-            open.progress_ts = Some(ts.to_owned());
-        }
-        Ok(())
-    }
-
-    /// [`crate::store::Outbox::depth`].
-    pub(super) fn depth(&self) -> QueueDepth {
-        self.work.depth()
     }
 }
 

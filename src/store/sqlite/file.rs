@@ -136,7 +136,7 @@ fn settle(connection: &Connection, config: &StoreConfig) -> Result<(), rusqlite:
     if config.max_mib > 0 {
         limit(connection, (u64::from(config.max_mib) << 20) / PAGE)?;
     }
-    connection.set_prepared_statement_cache_capacity(32);
+    connection.set_prepared_statement_cache_capacity(48);
     Ok(())
 }
 

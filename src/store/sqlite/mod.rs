@@ -7,6 +7,7 @@
 mod book;
 mod file;
 mod keys;
+mod letters;
 mod port;
 mod rows;
 mod shared;

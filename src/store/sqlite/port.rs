@@ -1,6 +1,7 @@
 //! The ports, on the callers' side: values become rows here, so that the writer's thread has less to do.
 
-use super::book::{Book, LetterRow, Posted, Trouble};
+use super::book::{Book, Trouble};
+use super::letters::{LetterRow, Posted};
 use super::rows::{AddressRow, json};
 use super::shared::{Call, Shared, WhenFull, closed};
 use super::upkeep::{Caretaker, Upkeep};

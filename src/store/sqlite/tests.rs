@@ -3,10 +3,11 @@
 use super::upkeep::Upkeep;
 use super::{Sqlite, file};
 use crate::clock::{self, Clock};
-use crate::store::contract::{PATIENCE, Place, TestClock, contract, id, letter, new, request, sent};
+use crate::store::contract::{PATIENCE, Place, TestClock, contract, id, letter, new, sent};
 use crate::store::*;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -64,6 +65,47 @@ where
     F: Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
 {
     backend.call(super::shared::WhenFull::Wait, move |book| Ok(run(&book.connection)?)).await.unwrap()
+}
+
+/// The writer, held within an operation.
+struct Hold {
+    release: std::sync::mpsc::Sender<()>,
+    held: std::pin::Pin<Box<dyn Future<Output = ()>>>,
+}
+
+impl Hold {
+    async fn on(backend: &Arc<Sqlite>) -> Self {
+        let (entered, inside) = tokio::sync::oneshot::channel();
+        let (release, gate) = std::sync::mpsc::channel();
+        let both = parking_lot::Mutex::new((Some(entered), gate));
+        let backend = Arc::clone(backend);
+        let mut held = Box::pin(async move {
+            let wait = move |_: &Connection| {
+                let (entered, gate) = &mut *both.lock();
+                entered.take().unwrap().send(()).unwrap();
+                gate.recv().unwrap();
+                Ok(())
+            };
+            on_connection(&backend, wait).await;
+        });
+        assert!(futures_util::poll!(&mut held).is_pending());
+        inside.await.unwrap();
+        Self { release, held }
+    }
+
+    async fn release(self) {
+        self.release.send(()).unwrap();
+        self.held.await;
+    }
+}
+
+/// Does all this in one batch of the writer.
+async fn together<F: Future>(backend: &Arc<Sqlite>, operations: F) -> F::Output {
+    let hold = Hold::on(backend).await;
+    let mut operations = Box::pin(operations);
+    assert!(futures_util::poll!(&mut operations).is_pending());
+    hold.release().await;
+    operations.await
 }
 
 async fn count(backend: &Sqlite, table: &'static str) -> i64 {
@@ -214,11 +256,14 @@ async fn when_the_disk_is_full_nothing_is_half_done_and_work_goes_on_when_there_
     let error = loop {
         // three at a time, so that a batch fails as one
         let keys: Vec<_> = (0..3).map(|n| format!("event:{}", done + n)).collect();
-        let (a, b, c) = tokio::join!(
-            store.journal.accept(new(done, &[&keys[0]])),
-            store.journal.accept(new(done + 1, &[&keys[1]])),
-            store.journal.accept(new(done + 2, &[&keys[2]])),
-        );
+        let accepts = async {
+            tokio::join!(
+                store.journal.accept(new(done, &[&keys[0]])),
+                store.journal.accept(new(done + 1, &[&keys[1]])),
+                store.journal.accept(new(done + 2, &[&keys[2]])),
+            )
+        };
+        let (a, b, c) = together(&backend, accepts).await;
         match (a, b, c) {
             (Ok(Accepted::New), Ok(Accepted::New), Ok(Accepted::New)) => done += 3,
             (Err(a), Err(b), Err(c)) => {
@@ -285,7 +330,7 @@ impl Clock for BrokenClock {
 async fn a_panic_in_the_writer_costs_one_operation_and_its_neighbours_nothing() {
     let folder = Folder::new();
     let clock = Arc::new(BrokenClock::default());
-    let (store, _) = folder.with(&folder.config(), clock.clone(), Upkeep::default());
+    let (store, backend) = folder.with(&folder.config(), clock.clone(), Upkeep::default());
     store.journal.accept(new(1, &["event:1"])).await.unwrap();
     store.journal.accept(new(2, &["event:2"])).await.unwrap();
     clock.0.store(true, Ordering::SeqCst);
@@ -296,11 +341,14 @@ async fn a_panic_in_the_writer_costs_one_operation_and_its_neighbours_nothing() 
         steps: Vec::new(),
         cautions: Vec::new(),
     };
-    let (before, broken, after) = tokio::join!(
-        store.journal.planned(id(1), plan.clone()),
-        store.journal.finish(id(1), State::Succeeded, letter(1, "Done.", true)),
-        store.journal.planned(id(2), plan),
-    );
+    let operations = async {
+        tokio::join!(
+            store.journal.planned(id(1), plan.clone()),
+            store.journal.finish(id(1), State::Succeeded, letter(1, "Done.", true)),
+            store.journal.planned(id(2), plan),
+        )
+    };
+    let (before, broken, after) = together(&backend, operations).await;
     before.unwrap();
     after.unwrap();
     let error = broken.unwrap_err().to_string();
@@ -317,21 +365,7 @@ async fn when_the_writer_is_far_behind_new_requests_are_refused_and_accepted_one
     let config = StoreConfig { queue_limit: 2, ..folder.config() };
     let (store, backend) = folder.with(&config, folder.clock(), Upkeep::default());
     store.journal.accept(new(1, &["event:1"])).await.unwrap();
-    let (entered, inside) = std::sync::mpsc::channel();
-    let (release, gate) = std::sync::mpsc::channel::<()>();
-    let gate = parking_lot::Mutex::new(gate);
-    let blocked = {
-        let backend = Arc::clone(&backend);
-        tokio::spawn(async move {
-            on_connection(&backend, move |_| {
-                entered.send(()).unwrap();
-                gate.lock().recv().unwrap();
-                Ok(())
-            })
-            .await;
-        })
-    };
-    tokio::task::spawn_blocking(move || inside.recv().unwrap()).await.unwrap();
+    let hold = Hold::on(&backend).await;
     let (a, b) = (store.journal.accept(new(2, &["event:2"])), store.journal.accept(new(3, &["event:3"])));
     let mut queued = Box::pin(async move { tokio::join!(a, b) });
     assert!(futures_util::poll!(&mut queued).is_pending());
@@ -340,8 +374,7 @@ async fn when_the_writer_is_far_behind_new_requests_are_refused_and_accepted_one
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
     let mut finish = store.journal.finish(id(1), State::Succeeded, letter(1, "Done.", true));
     assert!(futures_util::poll!(&mut finish).is_pending());
-    release.send(()).unwrap();
-    blocked.await.unwrap();
+    hold.release().await;
     let (a, b) = queued.await;
     assert_eq!((a.unwrap(), b.unwrap()), (Accepted::New, Accepted::New));
     finish.await.unwrap();
@@ -456,62 +489,92 @@ async fn accepts_until_it_is_killed() {
     futures_util::future::join_all(calls).await;
 }
 
-fn start(path: &Path) -> std::process::Child {
-    Command::new(std::env::current_exe().unwrap())
-        .args(["--ignored", "--nocapture", "--exact", "store::sqlite::tests::accepts_until_it_is_killed", "--skip"])
-        .arg(path)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
+/// That process. It ends with this value at the latest.
+struct Other(std::process::Child);
+
+impl Other {
+    fn start(path: &Path) -> (Self, impl Iterator<Item = String> + use<>) {
+        let name = "store::sqlite::tests::accepts_until_it_is_killed";
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            // the path stands where the test runner expects the name of a test to leave out
+            .args(["--ignored", "--nocapture", "--exact", name, "--skip"])
+            .arg(path)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        (Self(child), lines.map_while(Result::ok))
+    }
+}
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
 }
 
 #[tokio::test]
 async fn what_was_acknowledged_survives_kill_9() {
     let folder = Folder::new();
-    let mut known = std::collections::BTreeSet::new();
-    for round in 1..=3u64 {
-        // each round goes on where the last one was killed: its first requests are duplicates
+    let read = |line: &str| line.rsplit_once("acknowledged ").and_then(|(_, n)| n.parse::<u64>().ok());
+    for round in 1..=3usize {
         let path = folder.path().with_file_name(format!("round-{round}.db"));
-        let mut child = start(&path);
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let (process, mut lines) = Other::start(&path);
         let mut acknowledged: Vec<u64> = Vec::new();
-        let read = |line: &str| line.rsplit_once("acknowledged ").and_then(|(_, n)| n.parse::<u64>().ok());
-        while acknowledged.len() < 300 * round as usize {
-            acknowledged.extend(read(&lines.next().expect("it ended by itself").unwrap()));
+        while acknowledged.len() < 300 * round {
+            acknowledged.extend(read(&lines.next().expect("it ended by itself")));
         }
-        child.kill().unwrap();
-        acknowledged.extend(lines.map_while(Result::ok).filter_map(|line| read(&line)));
-        child.wait().unwrap();
+        drop(process);
+        // what it printed and nobody had read yet
+        acknowledged.extend(lines.filter_map(|line| read(&line)));
 
         let store = open(&StoreConfig { path, ..StoreConfig::default() }, clock::system()).unwrap();
         let open = store.journal.take_up().await.unwrap();
-        let open: std::collections::BTreeSet<_> = open.iter().map(|entry| entry.request.id).collect();
+        let open: BTreeSet<_> = open.iter().map(|entry| entry.request.id).collect();
         let due = store.outbox.due(Timestamp::MAX, usize::MAX).await.unwrap();
-        let due: std::collections::BTreeSet<_> = due.iter().map(|letter| letter.letter.request).collect();
-        for n in acknowledged.iter().copied() {
+        let due: BTreeSet<_> = due.iter().map(|letter| letter.letter.request).collect();
+        for n in acknowledged {
             let again = store.journal.accept(new(1_000_000 + n, &[&format!("event:{n}")])).await.unwrap();
             assert_eq!(again, Accepted::Duplicate(id(n)));
             assert_eq!((open.contains(&id(n)), due.contains(&id(n))), (n % 2 != 0, n % 4 == 2), "request {n}");
         }
-        known.extend(acknowledged);
         store.close(PATIENCE).await.unwrap();
     }
-    assert!(known.len() >= 900);
 }
 
 #[tokio::test]
 async fn a_second_process_is_refused() {
     let folder = Folder::new();
     let store = folder.open();
-    let output = tokio::task::spawn_blocking({
-        let path = folder.path();
-        move || start(&path).wait_with_output().unwrap()
+    let path = folder.path();
+    let said = tokio::task::spawn_blocking(move || {
+        let (_process, mut lines) = Other::start(&path);
+        lines.find(|line| line.contains("refused") || line.contains("acknowledged"))
     });
-    let output = String::from_utf8(output.await.unwrap().stdout).unwrap();
-    let line = output.lines().find(|line| line.contains("refused")).unwrap_or_default();
-    assert!(line.contains("store cannot be opened") && line.contains("is in use by another process"), "{output}");
+    let said = said.await.unwrap().expect("it says one or the other");
+    assert!(said.contains("refused store cannot be opened") && said.contains("is in use by another process"), "{said}");
     assert_eq!(store.journal.accept(new(1, &["event:1"])).await.unwrap(), Accepted::New);
-    assert_eq!(request(1).id, id(1));
+    store.close(PATIENCE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_time_to_remember_deliveries_that_is_too_short_is_refused() {
+    let folder = Folder::new();
+    let config = StoreConfig { dedupe_days: 1, ..folder.config() };
+    assert!(message(open(&config, folder.clock())).starts_with("store.dedupe_days is 1 and must be at least 2"));
+}
+
+#[tokio::test]
+async fn a_store_that_is_asked_all_the_time_is_looked_after_too() {
+    let folder = Folder::new();
+    let clock = folder.clock();
+    let upkeep = Upkeep { idle: Duration::from_millis(200), ..Upkeep::default() };
+    let (store, backend) = folder.with(&folder.config(), clock.clone(), upkeep);
+    store.journal.accept(new(1, &["event:1"])).await.unwrap();
+    clock.advance(SignedDuration::from_hours(24 * 8));
+    let asked = async { while count(&backend, "deliveries").await != 0 {} };
+    tokio::time::timeout(PATIENCE, asked).await.unwrap();
     store.close(PATIENCE).await.unwrap();
 }

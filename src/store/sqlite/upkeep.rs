@@ -9,6 +9,7 @@ use crate::store::{StoreConfig, StoreError};
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::params;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How often the writer looks after the file.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +37,9 @@ const WORTH_FOLDING: i64 = 64;
 /// The length of the log is asked for after so many commits.
 const LOOK_EVERY: u32 = 8;
 
+/// A writer that is never idle does what an idle one does after so many times that length.
+const OVERDUE: u32 = 10;
+
 /// The writer's care for the file.
 pub(super) struct Caretaker {
     upkeep: Upkeep,
@@ -43,6 +47,8 @@ pub(super) struct Caretaker {
     dedupe: SignedDuration,
     log_pages: i64,
     commits: u32,
+    /// When the writer was idle last.
+    rested: Instant,
     /// Whether there was work since the last rest.
     busy: bool,
     purging: bool,
@@ -60,6 +66,7 @@ impl Caretaker {
             dedupe: days(config.dedupe_days),
             log_pages: (i64::from(config.log_mib) << 20) / super::file::PAGE.cast_signed(),
             commits: 0,
+            rested: Instant::now(),
             busy: true,
             purging: false,
             next_purge: Timestamp::MIN,
@@ -77,8 +84,11 @@ impl Caretaker {
     }
 
     /// After a batch, when its callers have their answers.
-    pub(super) fn after_batch(&mut self, book: &Book) -> rusqlite::Result<()> {
+    pub(super) fn after_batch(&mut self, book: &mut Book, shared: &Shared) -> rusqlite::Result<()> {
         self.busy = true;
+        if self.rested.elapsed() > self.upkeep.idle * if self.purging { 1 } else { OVERDUE } {
+            return self.idle(book, shared);
+        }
         self.commits += 1;
         if self.commits >= LOOK_EVERY {
             self.commits = 0;
@@ -91,6 +101,7 @@ impl Caretaker {
 
     /// When nobody waits.
     pub(super) fn idle(&mut self, book: &mut Book, shared: &Shared) -> rusqlite::Result<()> {
+        self.rested = Instant::now();
         if !shared.is_ok() {
             probe(book)?;
             shared.succeeded();

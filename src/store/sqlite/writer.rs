@@ -44,7 +44,7 @@ impl Writer {
             match self.shared.take(self.caretaker.pause(self.shared.is_ok())) {
                 Taken::Batch(batch) => {
                     self.batch(batch);
-                    self.care(|writer| writer.caretaker.after_batch(&writer.book));
+                    self.care(|writer| writer.caretaker.after_batch(&mut writer.book, &writer.shared));
                 }
                 Taken::Idle => self.care(|writer| writer.caretaker.idle(&mut writer.book, &writer.shared)),
                 Taken::Closed => break,

@@ -1,0 +1,144 @@
+//! The operations on letters; see [`super::book`].
+
+use super::book::{Book, Done};
+use super::rows::{self, AddressRow, key, nanos};
+use super::work::Waiting;
+use crate::domain::RequestId;
+use crate::store::{Delivery, Letter, QueueDepth};
+use jiff::Timestamp;
+use rusqlite::params;
+use secrecy::ExposeSecret;
+
+/// A letter ready to be written.
+pub(super) struct LetterRow {
+    /// The request it answers.
+    pub(super) request: RequestId,
+    /// Where it goes.
+    pub(super) address: AddressRow,
+    /// What it says, as JSON.
+    pub(super) reply: String,
+    /// Whether it is the final answer.
+    pub(super) last: bool,
+}
+
+/// What the store adds to a letter.
+pub(super) struct Posted {
+    pub(super) id: i64,
+    pub(super) created_at: Timestamp,
+    pub(super) not_before: Timestamp,
+    pub(super) replaces: Option<String>,
+}
+
+impl Book {
+    /// [`crate::store::Outbox::put`].
+    pub(super) fn put(&mut self, letter: &LetterRow) -> Done<Option<Posted>> {
+        if self.state(letter.request)?.is_final() {
+            return Ok(None);
+        }
+        let open = self.work.requests.get(&letter.request);
+        let (waiting, replaces) = open.map_or((None, None), |open| (open.waiting, open.progress_ts.clone()));
+        let now = self.clock.now();
+        let mut not_before = now;
+        if let Some(waiting) = waiting {
+            // it was put off because Slack said so: that holds for its successor too
+            not_before = self.work.letters.get(&waiting).map_or(now, |letter| letter.not_before.max(now));
+            self.take_back(waiting, letter.request)?;
+        }
+        self.post(letter, now, not_before, replaces).map(Some)
+    }
+
+    /// [`crate::store::Outbox::due`].
+    pub(super) fn due(&self, now: Timestamp, limit: usize) -> Done<Vec<Letter>> {
+        let due = self.work.letters.iter().filter(|(_, letter)| letter.not_before <= now).take(limit);
+        let mut read = self.connection.prepare_cached(rows::LETTER)?;
+        let letters = due.map(|(number, _)| read.query_row([number], rows::letter));
+        Ok(letters.collect::<rusqlite::Result<Vec<_>>>()?)
+    }
+
+    /// [`crate::store::Outbox::delivered`].
+    pub(super) fn delivered(&mut self, number: i64, delivery: &Delivery) -> Done<()> {
+        let Some(letter) = self.work.letters.get(&number).copied() else {
+            if let (Some(request), Delivery::Sent { ts: Some(ts) }) = (self.work.overtaken(number), delivery) {
+                self.show_progress(request, ts)?;
+            }
+            return Ok(());
+        };
+        match delivery {
+            Delivery::Sent { ts } => {
+                self.execute("DELETE FROM letters WHERE id = ?1", [number])?;
+                self.work.settle(number);
+                if let (false, Some(ts)) = (letter.last, ts) {
+                    self.show_progress(letter.request, ts)?;
+                }
+            }
+            Delivery::Later { not_before, error } => {
+                self.execute(
+                    "UPDATE letters SET attempts = attempts + 1, not_before = ?2, error = ?3 WHERE id = ?1",
+                    params![number, nanos(*not_before), error],
+                )?;
+                self.work.letters.insert(number, Waiting { not_before: *not_before, ..letter });
+            }
+            Delivery::Dead { error } => {
+                let now = nanos(self.clock.now());
+                self.execute(
+                    "UPDATE letters SET attempts = attempts + 1, dead_at = ?2, error = ?3, url = NULL WHERE id = ?1",
+                    params![number, now, error],
+                )?;
+                self.work.settle(number);
+                self.work.dead += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// The message in which later letters of the request are edited in.
+    fn show_progress(&mut self, request: RequestId, ts: &str) -> rusqlite::Result<()> {
+        self.execute("UPDATE requests SET progress_ts = ?2 WHERE id = ?1", params![key(request), ts])?;
+        if let Some(open) = self.work.requests.get_mut(&request) {
+            open.progress_ts = Some(ts.to_owned());
+        }
+        Ok(())
+    }
+
+    /// [`crate::store::Outbox::depth`].
+    pub(super) fn depth(&self) -> QueueDepth {
+        self.work.depth()
+    }
+
+    /// Removes a progress letter that a later letter makes needless.
+    pub(super) fn take_back(&mut self, number: i64, request: RequestId) -> rusqlite::Result<()> {
+        self.execute("DELETE FROM letters WHERE id = ?1", [number])?;
+        self.work.overtake(number, request);
+        Ok(())
+    }
+
+    pub(super) fn post(
+        &mut self,
+        letter: &LetterRow,
+        created_at: Timestamp,
+        not_before: Timestamp,
+        replaces: Option<String>,
+    ) -> Done<Posted> {
+        let id = self.work.number_letter();
+        let LetterRow { request, address, reply, last } = letter;
+        self.execute(
+            "INSERT INTO letters (id, request, last, attempts, created_at, not_before, kind, channel, user, thread_ts, \
+             url, reply) VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            params![
+                id,
+                key(*request),
+                last,
+                nanos(created_at),
+                nanos(not_before),
+                address.kind,
+                address.channel,
+                address.user,
+                address.thread_ts,
+                address.url.as_ref().map(|url| url.expose_secret()),
+                reply,
+            ],
+        )?;
+        self.work.put(id, Waiting { request: *request, last: *last, created_at, not_before });
+        Ok(Posted { id, created_at, not_before, replaces })
+    }
+}
