@@ -5,7 +5,9 @@ pub mod config;
 mod connector;
 pub mod payload;
 pub mod proxy;
+pub mod render;
 pub mod socket;
+pub mod text;
 mod tls;
 
 pub use config::{PacingConfig, SlackConfig};
