@@ -7,6 +7,8 @@ pub mod payload;
 pub mod proxy;
 pub mod render;
 pub mod socket;
+#[cfg(test)]
+mod testing;
 pub mod text;
 mod tls;
 

@@ -242,8 +242,11 @@ impl Page {
     fn finish(&mut self, footer: Option<&str>) {
         self.close();
         if self.cut > 0 {
-            let lines = if self.cut == 1 { "1 more line is".to_owned() } else { format!("{} more lines are", self.cut) };
-            let note = format!("{lines} not shown: the answer is longer than a message. Ask for less, for example with a filter.");
+            let lines =
+                if self.cut == 1 { "1 more line is".to_owned() } else { format!("{} more lines are", self.cut) };
+            let note = format!(
+                "{lines} not shown: the answer is longer than a message. Ask for less, for example with a filter."
+            );
             self.blocks.push(Block::Context { elements: [plain_text(note)] });
         }
         if let Some(footer) = footer.filter(|footer| !footer.trim().is_empty()) {

@@ -161,7 +161,8 @@ fn strip_bot<'a>(text: &'a str, bot_user: Option<&str>) -> &'a str {
     // formatting around the mention alone: `*<@UBOT>* ping`
     let bare = text.trim_start_matches(['*', '_', '~', '`']);
     let marks = &text[..text.len() - bare.len()];
-    let Some(rest) = bare.strip_prefix("<@").and_then(|rest| rest.strip_prefix(bot)).and_then(|rest| rest.strip_prefix('>'))
+    let Some(rest) =
+        bare.strip_prefix("<@").and_then(|rest| rest.strip_prefix(bot)).and_then(|rest| rest.strip_prefix('>'))
     else {
         return text;
     };

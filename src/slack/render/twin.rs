@@ -10,7 +10,12 @@ const CUT: &str = "\n… (shortened)";
 /// The reply as text.
 pub(super) fn twin(reply: &Reply, footer: Option<&str>) -> String {
     let footer = footer.map(|footer| format!("\n({})", escape(footer))).unwrap_or_default();
-    let mut out = Text { out: String::with_capacity(256), limit: TEXT_LIMIT - length(&footer) - length(CUT), used: 0, full: false };
+    let mut out = Text {
+        out: String::with_capacity(256),
+        limit: TEXT_LIMIT - length(&footer) - length(CUT),
+        used: 0,
+        full: false,
+    };
     if let Some((sign, word)) = sign(reply.tone) {
         let alone = !matches!(reply.parts.first(), Some(Part::Title(_) | Part::Text(_)));
         out.start(&format!("{sign} {word}{}", if alone { "" } else { ": " }), alone);

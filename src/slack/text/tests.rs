@@ -14,7 +14,10 @@ fn slacks_forms_are_undone() {
         ("a & b &copy;", "a & b &copy;"),
         // links that Slack made itself
         ("show <http://example.com|example.com>", "show example.com"),
-        ("show <http://ip-10-0-0-1.eu-west-1.compute.internal|ip-10-0-0-1.eu-west-1.compute.internal>", "show ip-10-0-0-1.eu-west-1.compute.internal"),
+        (
+            "show <http://ip-10-0-0-1.eu-west-1.compute.internal|ip-10-0-0-1.eu-west-1.compute.internal>",
+            "show ip-10-0-0-1.eu-west-1.compute.internal",
+        ),
         ("tag <mailto:maya@example.com|maya@example.com>", "tag maya@example.com"),
         ("get <https://example.com/a?b=1&amp;c=2>", "get https://example.com/a?b=1&c=2"),
         ("get <https://example.com/|https://example.com>", "get https://example.com"),
