@@ -5,7 +5,11 @@ pub mod config;
 mod connector;
 pub mod payload;
 pub mod proxy;
+pub mod render;
 pub mod socket;
+#[cfg(test)]
+mod testing;
+pub mod text;
 mod tls;
 
 pub use config::{PacingConfig, SlackConfig};

@@ -1,0 +1,323 @@
+//! A reply as Block Kit with its plain-text twin. Everything in a reply is untrusted: words go into rich text and
+//! plain text elements, which have no markup to break out of, and are escaped in the twin.
+
+mod table;
+mod twin;
+
+use super::api::Message;
+use crate::domain::{Line, Part, Reply, Span, Table, Tone};
+use serde::Serialize;
+
+/// Slack's limit is 50; the rest is for the note of what was cut and for the footer.
+const MAX_BLOCKS: usize = 46;
+/// How many characters one block may hold: below the 3,000 of a section.
+const BLOCK_CHARS: usize = 2_800;
+/// How many characters all blocks may hold; Slack refuses long messages with `msg_blocks_too_long`.
+const TOTAL_CHARS: usize = 11_000;
+/// The limit of a header block.
+const HEADER_CHARS: usize = 150;
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Block {
+    Header { text: PlainText },
+    RichText { elements: Vec<Rich> },
+    Context { elements: [PlainText; 1] },
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Rich {
+    RichTextSection { elements: Vec<Inline> },
+    RichTextList { style: &'static str, elements: Vec<Self> },
+    RichTextPreformatted { elements: Vec<Inline> },
+}
+
+#[derive(Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+enum Inline {
+    Text {
+        text: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        style: Option<Style>,
+    },
+    User {
+        user_id: String,
+    },
+}
+
+#[derive(Clone, Copy, Serialize)]
+#[serde(rename_all = "snake_case")]
+struct Style {
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    code: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    bold: bool,
+}
+
+#[derive(Serialize)]
+struct PlainText {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    text: String,
+    emoji: bool,
+}
+
+/// The sign and the word of a tone. An answer to a question needs neither.
+fn sign(tone: Tone) -> Option<(&'static str, &'static str)> {
+    match tone {
+        Tone::Info => None,
+        Tone::Done => Some(("\u{2705}", "Done")),
+        Tone::Progress => Some(("\u{23F3}", "Working")),
+        Tone::Usage => Some(("\u{2754}", "Not understood")),
+        Tone::Refused => Some(("\u{26D4}", "Refused")),
+        Tone::Failed => Some(("\u{274C}", "Failed")),
+        Tone::Unknown => Some(("\u{26A0}\u{FE0F}", "Outcome unknown")),
+    }
+}
+
+/// Renders a reply, with `footer` (the request's short id) as small print. What does not fit into one message is cut,
+/// and the message says so.
+pub fn render(reply: &Reply, footer: Option<&str>) -> Message {
+    let mut page = Page::default();
+    let opening = sign(reply.tone);
+    let carried = matches!(reply.parts.first(), Some(Part::Title(_) | Part::Text(_)));
+    if let Some((sign, word)) = opening.filter(|_| !carried) {
+        page.section(vec![text(format!("{sign} ")), bold(word)], word.len() + 2);
+    }
+    for (index, part) in reply.parts.iter().enumerate() {
+        let opening = opening.filter(|_| index == 0);
+        page.part(part, opening);
+    }
+    page.finish(footer);
+    let blocks = serde_json::value::to_raw_value(&page.blocks).ok().filter(|_| !page.blocks.is_empty());
+    Message { text: twin::twin(reply, footer), blocks }
+}
+
+/// The blocks so far.
+#[derive(Default)]
+struct Page {
+    blocks: Vec<Block>,
+    open: Vec<Rich>,
+    open_chars: usize,
+    total_chars: usize,
+    /// How many lines found no place.
+    cut: usize,
+}
+
+impl Page {
+    fn part(&mut self, part: &Part, opening: Option<(&'static str, &'static str)>) {
+        match part {
+            Part::Title(title) => self.title(title, opening),
+            Part::Text(line) => {
+                let mut elements = Vec::with_capacity(line.0.len() + 2);
+                if let Some((sign, word)) = opening {
+                    elements.extend([text(format!("{sign} ")), bold(word), text(": ")]);
+                }
+                let chars = inline(line, &mut elements);
+                self.section(elements, chars);
+            }
+            Part::List(lines) => self.list(lines.iter().map(|line| {
+                let mut elements = Vec::with_capacity(line.0.len());
+                let chars = inline(line, &mut elements);
+                (elements, chars)
+            })),
+            Part::Fields(fields) => self.list(fields.iter().map(|(name, value)| {
+                let mut elements = Vec::with_capacity(value.0.len() + 2);
+                let name = clean(name, 200);
+                if !name.is_empty() {
+                    elements.push(bold(name.as_str()));
+                }
+                elements.push(text(": "));
+                let chars = name.len() + 2 + inline(value, &mut elements);
+                (elements, chars)
+            })),
+            Part::Table(table) => self.table(table),
+            Part::Note(line) => self.note(&line.plain()),
+        }
+    }
+
+    fn title(&mut self, title: &str, opening: Option<(&'static str, &'static str)>) {
+        self.close();
+        let title = match opening {
+            Some((sign, word)) => format!("{sign} {word}: {title}"),
+            None => title.to_owned(),
+        };
+        let title = clean(&title, HEADER_CHARS);
+        if !title.trim().is_empty() && self.has_room(title.len()) {
+            self.total_chars += title.len();
+            self.blocks.push(Block::Header { text: plain_text(title) });
+        }
+    }
+
+    fn note(&mut self, words: &str) {
+        self.close();
+        let words = clean(words, 2_000);
+        if !words.trim().is_empty() && self.has_room(words.len()) {
+            self.total_chars += words.len();
+            self.blocks.push(Block::Context { elements: [plain_text(words)] });
+        }
+    }
+
+    fn section(&mut self, elements: Vec<Inline>, chars: usize) {
+        if !elements.is_empty() {
+            self.add(Rich::RichTextSection { elements }, chars, 1);
+        }
+    }
+
+    fn list(&mut self, items: impl Iterator<Item = (Vec<Inline>, usize)>) {
+        let mut elements = Vec::new();
+        let mut length = 0;
+        for (item, chars) in items {
+            if item.is_empty() {
+                continue;
+            }
+            if length + chars > BLOCK_CHARS && !elements.is_empty() {
+                self.bullets(&mut elements, &mut length);
+            }
+            length += chars;
+            elements.push(Rich::RichTextSection { elements: item });
+        }
+        self.bullets(&mut elements, &mut length);
+    }
+
+    fn bullets(&mut self, elements: &mut Vec<Rich>, length: &mut usize) {
+        if elements.is_empty() {
+            return;
+        }
+        let elements = std::mem::take(elements);
+        let lines = elements.len();
+        self.add(Rich::RichTextList { style: "bullet", elements }, std::mem::take(length), lines);
+    }
+
+    fn table(&mut self, table: &Table) {
+        let lines = table::lines(table);
+        let Some((head, rows)) = lines.split_first() else { return };
+        let mut chunk = head.clone();
+        let mut count = 0;
+        for row in rows {
+            if chunk.len() + row.len() + 1 > BLOCK_CHARS {
+                self.preformatted(std::mem::replace(&mut chunk, head.clone()), std::mem::take(&mut count));
+            }
+            chunk.push('\n');
+            chunk.push_str(row);
+            count += 1;
+        }
+        self.preformatted(chunk, count);
+    }
+
+    fn preformatted(&mut self, lines: String, rows: usize) {
+        if lines.trim().is_empty() {
+            return;
+        }
+        let chars = lines.len();
+        self.add(Rich::RichTextPreformatted { elements: vec![text(lines)] }, chars, rows.max(1));
+    }
+
+    fn add(&mut self, rich: Rich, chars: usize, lines: usize) {
+        if self.open_chars + chars > BLOCK_CHARS {
+            self.close();
+        }
+        if !self.has_room(chars) {
+            self.cut += lines;
+            return;
+        }
+        self.total_chars += chars;
+        self.open_chars += chars;
+        self.open.push(rich);
+    }
+
+    /// Once something was cut, nothing follows: a hole in the middle would mislead.
+    fn has_room(&self, chars: usize) -> bool {
+        self.cut == 0 && self.total_chars + chars <= TOTAL_CHARS && self.blocks.len() < MAX_BLOCKS
+    }
+
+    fn close(&mut self) {
+        self.open_chars = 0;
+        if !self.open.is_empty() {
+            self.blocks.push(Block::RichText { elements: std::mem::take(&mut self.open) });
+        }
+    }
+
+    fn finish(&mut self, footer: Option<&str>) {
+        self.close();
+        if self.cut > 0 {
+            let lines =
+                if self.cut == 1 { "1 more line is".to_owned() } else { format!("{} more lines are", self.cut) };
+            let note = format!(
+                "{lines} not shown: the answer is longer than a message. Ask for less, for example with a filter."
+            );
+            self.blocks.push(Block::Context { elements: [plain_text(note)] });
+        }
+        if let Some(footer) = footer.filter(|footer| !footer.trim().is_empty()) {
+            self.blocks.push(Block::Context { elements: [plain_text(clean(footer, 300))] });
+        }
+    }
+}
+
+fn inline(line: &Line, elements: &mut Vec<Inline>) -> usize {
+    let mut chars = 0;
+    for span in &line.0 {
+        let left = BLOCK_CHARS.saturating_sub(chars + 100);
+        let (words, style) = match span {
+            Span::User(user) => {
+                elements.push(Inline::User { user_id: user.as_str().to_owned() });
+                chars += user.as_str().len();
+                continue;
+            }
+            Span::Plain(words) => (words, None),
+            Span::Code(words) => (words, Some(Style { code: true, bold: false })),
+            Span::Bold(words) => (words, Some(Style { code: false, bold: true })),
+        };
+        if left == 0 {
+            continue;
+        }
+        let words = clean(words, left);
+        // Slack refuses empty elements
+        chars += words.len();
+        if !words.is_empty() {
+            elements.push(Inline::Text { text: words, style });
+        }
+    }
+    chars
+}
+
+fn text(words: impl Into<String>) -> Inline {
+    Inline::Text { text: words.into(), style: None }
+}
+
+fn bold(words: impl Into<String>) -> Inline {
+    Inline::Text { text: words.into(), style: Some(Style { code: false, bold: true }) }
+}
+
+fn plain_text(text: String) -> PlainText {
+    PlainText { kind: "plain_text", text, emoji: false }
+}
+
+/// Without control characters and text direction marks, by which words could look like others, and not longer than
+/// `limit` bytes; a cut is shown.
+fn clean(words: &str, limit: usize) -> String {
+    let hidden = |character: char| {
+        (character.is_control() && character != '\n')
+            || matches!(character, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200E}' | '\u{200F}' | '\u{061C}')
+    };
+    if words.len() <= limit && !words.contains(hidden) {
+        return words.to_owned();
+    }
+    let mut out = String::with_capacity(words.len().min(limit));
+    for character in words.chars() {
+        let character = if matches!(character, '\t' | '\r') { ' ' } else { character };
+        if hidden(character) {
+            continue;
+        }
+        if out.len() + character.len_utf8() + '…'.len_utf8() > limit {
+            out.push('…');
+            break;
+        }
+        out.push(character);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

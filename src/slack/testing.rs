@@ -1,0 +1,322 @@
+//! A small HTTP and WebSocket server, written by hand so that tests can misbehave on every byte.
+#![expect(clippy::disallowed_methods, reason = "the server's connections are tasks of the test")]
+
+use futures_util::future::LocalBoxFuture;
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+
+/// Runs a test on one thread, bounded.
+pub(crate) fn run(test: impl Future<Output = ()>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
+    let bounded = async { tokio::time::timeout(Duration::from_secs(20), test).await.expect("the test ends in time") };
+    tokio::task::LocalSet::new().block_on(&runtime, bounded);
+}
+
+/// Waits, but not for ever.
+pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(Duration::from_secs(5), future).await {
+        Ok(value) => value,
+        Err(_) => panic!("waited in vain for {what}"),
+    }
+}
+
+/// One request as it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Request {
+    pub(crate) head: String,
+    pub(crate) body: String,
+    /// Which connection it came by, counted from 0.
+    pub(crate) connection: usize,
+}
+
+impl Request {
+    pub(crate) fn path(&self) -> &str {
+        self.head.split(' ').nth(1).unwrap_or_default()
+    }
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.head.lines().skip(1).find_map(|line| {
+            let (key, value) = line.split_once(':')?;
+            key.eq_ignore_ascii_case(name).then(|| value.trim())
+        })
+    }
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.body).expect("a JSON body")
+    }
+}
+
+/// What the server does with a request.
+#[derive(Clone, Debug)]
+pub(crate) enum Action {
+    /// Answers.
+    Answer { status: u16, headers: String, body: String },
+    /// Reads on and never answers.
+    Hang,
+    /// Sends the head of an answer and a part of its body, then nothing.
+    Stall,
+    /// Closes the connection without a word.
+    Drop,
+    /// Opens a WebSocket and hands it to the test.
+    Upgrade,
+    /// Connects the client with this address (the server is a proxy).
+    Tunnel(SocketAddr),
+}
+
+pub(crate) fn answer(body: impl Into<String>) -> Action {
+    Action::Answer { status: 200, headers: String::new(), body: body.into() }
+}
+
+pub(crate) fn status(status: u16, headers: &str, body: &str) -> Action {
+    Action::Answer { status, headers: headers.to_owned(), body: body.to_owned() }
+}
+
+type Handler = dyn Fn(Request) -> LocalBoxFuture<'static, Action>;
+
+/// The server.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) requests: Rc<RefCell<Vec<Request>>>,
+    pub(crate) sockets: mpsc::UnboundedReceiver<Socket>,
+    /// How many TCP connections are open.
+    pub(crate) open: Rc<Cell<usize>>,
+}
+
+impl Server {
+    pub(crate) async fn start(handler: impl Fn(&Request) -> Action + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let requests = Rc::new(RefCell::new(Vec::new()));
+        let open = Rc::new(Cell::new(0));
+        let (upgraded, sockets) = mpsc::unbounded_channel();
+        let handler: Rc<Handler> = Rc::new(move |request| {
+            let action = handler(&request);
+            Box::pin(async move { action })
+        });
+        let (log, count) = (Rc::clone(&requests), Rc::clone(&open));
+        tokio::task::spawn_local(async move {
+            let mut connection = 0;
+            while let Ok((stream, _)) = listener.accept().await {
+                let alive = Alive::new(&count);
+                let serve = serve(stream, connection, Rc::clone(&handler), Rc::clone(&log), upgraded.clone(), alive);
+                tokio::task::spawn_local(serve);
+                connection += 1;
+            }
+        });
+        Self { address, requests, sockets, open }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/api", self.address)
+    }
+
+    pub(crate) async fn socket(&mut self) -> Socket {
+        within("a WebSocket", self.sockets.recv()).await.expect("the server runs")
+    }
+
+    pub(crate) fn paths(&self) -> Vec<String> {
+        self.requests.borrow().iter().map(|request| request.path().to_owned()).collect()
+    }
+
+    /// Waits until no connection is left: those that no test has taken must be ended by the client.
+    pub(crate) async fn deserted(&mut self) {
+        while let Ok(mut socket) = self.sockets.try_recv() {
+            socket.ended().await;
+        }
+        within("all connections to end", async {
+            while self.open.get() > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await;
+    }
+}
+
+/// Counts a connection for as long as it lives.
+pub(crate) struct Alive(Rc<Cell<usize>>);
+
+impl Alive {
+    fn new(count: &Rc<Cell<usize>>) -> Self {
+        count.set(count.get() + 1);
+        Self(Rc::clone(count))
+    }
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+async fn serve(
+    mut stream: TcpStream,
+    connection: usize,
+    handler: Rc<Handler>,
+    log: Rc<RefCell<Vec<Request>>>,
+    upgraded: mpsc::UnboundedSender<Socket>,
+    alive: Alive,
+) {
+    while let Some(request) = read_request(&mut stream, connection).await {
+        log.borrow_mut().push(request.clone());
+        match handler(request.clone()).await {
+            Action::Answer { status, headers, body } => {
+                let head = format!("HTTP/1.1 {status} Status\r\ncontent-length: {}\r\n{headers}\r\n", body.len());
+                if stream.write_all((head + &body).as_bytes()).await.is_err() {
+                    return;
+                }
+            }
+            Action::Drop => return,
+            Action::Hang => return drain(&mut stream).await,
+            Action::Stall => {
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"ok\":").await;
+                return drain(&mut stream).await;
+            }
+            Action::Upgrade => {
+                let accept =
+                    actix_http::ws::hash_key(request.header("sec-websocket-key").unwrap_or_default().as_bytes());
+                let accept = String::from_utf8_lossy(&accept).into_owned();
+                let head = format!(
+                    "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: {accept}\r\n\r\n"
+                );
+                if stream.write_all(head.as_bytes()).await.is_ok() {
+                    let _ = upgraded.send(Socket { stream, _alive: alive });
+                }
+                return;
+            }
+            Action::Tunnel(to) => {
+                let Ok(mut other) = TcpStream::connect(to).await else { return };
+                let _ = stream.write_all(b"HTTP/1.1 200 Connection established\r\nvia: test\r\n\r\n").await;
+                let _ = tokio::io::copy_bidirectional(&mut stream, &mut other).await;
+                return;
+            }
+        }
+    }
+}
+
+async fn drain(stream: &mut TcpStream) {
+    let mut buffer = [0; 1024];
+    while matches!(stream.read(&mut buffer).await, Ok(read) if read > 0) {}
+}
+
+async fn read_request(stream: &mut TcpStream, connection: usize) -> Option<Request> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.ok()?);
+    }
+    let head = String::from_utf8(head).ok()?;
+    let mut request = Request { head, body: String::new(), connection };
+    let length = request.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body).await.ok()?;
+    request.body = String::from_utf8(body).ok()?;
+    Some(request)
+}
+
+pub(crate) const TEXT: u8 = 1;
+pub(crate) const BINARY: u8 = 2;
+pub(crate) const CLOSE: u8 = 8;
+pub(crate) const PING: u8 = 9;
+pub(crate) const PONG: u8 = 10;
+
+/// The server's end of a WebSocket.
+pub(crate) struct Socket {
+    pub(crate) stream: TcpStream,
+    _alive: Alive,
+}
+
+impl Socket {
+    /// Sends one frame as it is.
+    pub(crate) async fn frame(&mut self, last: bool, opcode: u8, payload: &[u8]) {
+        let mut bytes = vec![opcode | if last { 0x80 } else { 0 }];
+        match payload.len() {
+            length @ 0..126 => bytes.push(length as u8),
+            length @ 126..65536 => {
+                bytes.push(126);
+                bytes.extend((length as u16).to_be_bytes());
+            }
+            length => {
+                bytes.push(127);
+                bytes.extend((length as u64).to_be_bytes());
+            }
+        }
+        bytes.extend(payload);
+        let _ = self.stream.write_all(&bytes).await;
+    }
+
+    pub(crate) async fn text(&mut self, text: &str) {
+        self.frame(true, TEXT, text.as_bytes()).await;
+    }
+
+    pub(crate) async fn hello(&mut self) {
+        self.text(r#"{"type":"hello","num_connections":1,"debug_info":{"approximate_connection_time":18060},"connection_info":{"app_id":"A1"}}"#).await;
+    }
+
+    pub(crate) async fn envelope(&mut self, id: &str) {
+        self.text(&format!(
+            r#"{{"envelope_id":"{id}","type":"slash_commands","accepts_response_payload":true,"payload":{{"text":"ping"}}}}"#
+        ))
+        .await;
+    }
+
+    pub(crate) async fn disconnect(&mut self, reason: &str) {
+        self.text(&format!(r#"{{"type":"disconnect","reason":"{reason}","debug_info":{{"host":"h"}}}}"#)).await;
+    }
+
+    /// The next frame of the client, or `None` at the end of the connection.
+    pub(crate) async fn next(&mut self) -> Option<(u8, Vec<u8>)> {
+        within("a frame", async {
+            let first = self.stream.read_u8().await.ok()?;
+            let second = self.stream.read_u8().await.ok()?;
+            assert_eq!(first & 0x80, 0x80, "the client sends whole frames");
+            assert_eq!(second & 0x80, 0x80, "the client masks its frames");
+            let length = match second & 0x7f {
+                126 => usize::from(self.stream.read_u16().await.ok()?),
+                127 => usize::try_from(self.stream.read_u64().await.ok()?).ok()?,
+                length => usize::from(length),
+            };
+            let mut mask = [0; 4];
+            self.stream.read_exact(&mut mask).await.ok()?;
+            let mut payload = vec![0; length];
+            self.stream.read_exact(&mut payload).await.ok()?;
+            payload.iter_mut().enumerate().for_each(|(index, byte)| *byte ^= mask[index % 4]);
+            Some((first & 0x0f, payload))
+        })
+        .await
+    }
+
+    /// The next text frame as JSON; pings in between are passed over.
+    pub(crate) async fn json(&mut self) -> serde_json::Value {
+        loop {
+            match self.next().await {
+                Some((TEXT, payload)) => return serde_json::from_slice(&payload).expect("JSON"),
+                Some((PING | PONG, _)) => {}
+                other => panic!("a text frame, not {other:?}"),
+            }
+        }
+    }
+
+    /// The id that the next acknowledgement names.
+    pub(crate) async fn ack(&mut self) -> String {
+        self.json().await["envelope_id"].as_str().expect("an acknowledgement").to_owned()
+    }
+
+    /// Reads on to the close frame and gives its code.
+    pub(crate) async fn closed(&mut self) -> Option<u16> {
+        loop {
+            match self.next().await {
+                Some((CLOSE, payload)) => return payload.get(..2).map(|code| u16::from_be_bytes([code[0], code[1]])),
+                Some(_) => {}
+                None => panic!("the connection ended without a close frame"),
+            }
+        }
+    }
+
+    /// Reads on to the end of the connection.
+    pub(crate) async fn ended(&mut self) {
+        while self.next().await.is_some() {}
+    }
+}
