@@ -42,6 +42,8 @@ pub struct Action {
 pub enum Scope {
     /// The bot itself.
     Bot,
+    /// The region of commands that name none: [`Aws::default_region`] tells which.
+    DefaultRegion,
     /// These regions of the account; empty means all.
     Regions(Vec<String>),
 }
