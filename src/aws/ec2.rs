@@ -191,7 +191,7 @@ impl Aws {
                 operation: power.operation(),
                 region: region.to_owned(),
                 class: Class::Lost,
-                code: Some("DryRunIgnored".into()),
+                code: Some(super::error::IGNORED.into()),
                 message: "the endpoint answered a dry run as if it had made the change".into(),
                 request_id: None,
             }),

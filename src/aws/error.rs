@@ -6,6 +6,11 @@ use aws_sdk_ec2::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use std::error::Error;
 
+/// Our own code for an endpoint that answers a dry run as if it had made the change.
+pub(super) const IGNORED: &str = "DryRunIgnored";
+/// Our own code for a command that names no region where none is configured.
+pub(super) const NO_REGION: &str = "NoRegion";
+
 /// What kind of trouble it is. Everything but [`Class::Lost`] and [`Class::Server`] promises that the call changed
 /// nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -148,6 +153,11 @@ impl AwsError {
         matches!(self.class, Class::Lost | Class::Server)
     }
 
+    /// Whether a rehearsal was answered as if it had been the change itself.
+    pub fn is_ignored_rehearsal(&self) -> bool {
+        self.code.as_deref() == Some(IGNORED)
+    }
+
     /// What a person reads: what is so, then `not_done` (one sentence, names in backticks, such as
     /// ``"`i-0abc` was not changed."``), then what to do.
     pub fn failure(&self, not_done: &str) -> Failure {
@@ -160,9 +170,30 @@ impl AwsError {
         self.sentences().0
     }
 
+    /// AWS's own words, where AWS answered, fit for a sentence: `: You can't stop …`.
+    fn words(&self) -> String {
+        let words: String = self
+            .message
+            .chars()
+            .filter(|c| !c.is_control())
+            .map(|c| if c == '`' { '\'' } else { c })
+            .take(200)
+            .collect();
+        match self.code {
+            Some(_) if !words.is_empty() => format!(": {}", words.trim_end_matches('.')),
+            _ => String::new(),
+        }
+    }
+
     fn sentences(&self) -> (String, String) {
         let code = self.code.as_deref().unwrap_or("no code").replace('`', "'");
         let Self { operation, region, .. } = self;
+        if code == NO_REGION {
+            return (
+                "The command names no AWS region, and none is configured.".into(),
+                "Add one, such as `--region eu-central-1`.".into(),
+            );
+        }
         let (so, to_do) = match self.class {
             Class::Throttled => ("AWS is limiting our calls.".into(), "Try again in a minute.".into()),
             Class::Server => {
@@ -178,7 +209,7 @@ impl AwsError {
                 "Check the id and the region; `ec2 list --region all` shows every instance.".into(),
             ),
             Class::State => (
-                format!("Its state does not allow this now (`{code}`)."),
+                format!("Its state does not allow this now (`{code}`){}.", self.words()),
                 "Look with `ec2 show`, and try again when it has settled.".into(),
             ),
             Class::Protected => (
@@ -198,7 +229,7 @@ impl AwsError {
                 "Ask the platform team to look at the bot's AWS role.".into(),
             ),
             Class::Input | Class::DryRun => (
-                format!("AWS did not accept the call `{operation}` (`{code}`)."),
+                format!("AWS did not accept the call `{operation}` (`{code}`){}.", self.words()),
                 "Check what you typed; if it is right, tell the platform team.".into(),
             ),
         };

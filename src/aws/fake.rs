@@ -373,7 +373,9 @@ impl HttpConnector for Wire {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
         let fields: BTreeMap<String, String> = url::form_urlencoded::parse(body.as_bytes()).into_owned().collect();
-        let operation = fields.get("Action").map(String::as_str).unwrap_or_default();
+        let dry = fields.get("DryRun").is_some_and(|dry| dry == "true");
+        let name = name_of_call(fields.get("Action").map(String::as_str).unwrap_or_default(), dry);
+        let operation = name.as_str();
         let mut world = self.0.lock();
         if !world.loses(operation) {
             // The mocks put their answer in the place of this one.

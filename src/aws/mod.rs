@@ -105,7 +105,7 @@ impl Aws {
             operation: "choosing a region",
             region: "no region".into(),
             class: Class::Input,
-            code: Some("NoRegion".into()),
+            code: Some(error::NO_REGION.into()),
             message: "neither aws.region nor AWS_REGION is set".into(),
             request_id: None,
         })

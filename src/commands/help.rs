@@ -94,7 +94,7 @@ fn one(row: &Row) -> Reply {
 /// The rows whose names begin with this word: `ec2`.
 pub(super) fn group(word: &str) -> Vec<&'static str> {
     let prefix = format!("{} ", word.to_lowercase());
-    COMMANDS.iter().filter_map(|row| row.name.strip_prefix(prefix.as_str())).map(|rest| words::first(rest)).collect()
+    COMMANDS.iter().filter_map(|row| row.name.strip_prefix(prefix.as_str())).map(words::first).collect()
 }
 
 #[cfg(test)]
@@ -105,7 +105,22 @@ mod tests {
 
     #[tokio::test]
     async fn it_lists_everything_one_may_run() {
-        insta::assert_snapshot!(answer("help", &cx()).await, @"");
+        insta::assert_snapshot!(answer("help", &cx()).await, @r"
+        [info] # About me
+        - `help` – Lists what you may run, or explains one command
+        - `ping` – Says whether I am here, and how long the way took
+        - `whoami` – Says who you are to me, and what you may run
+        - `version` – Says which version and revision I am
+        # Look
+        - `status` – Says how I am: links to Slack, actors and their restarts, queues, store
+        - `ec2 list` – Lists instances, with their state and type
+        - `ec2 show` – Shows one instance: state, addresses, protection, tags, volumes
+        # Change
+        - `ec2 start` – Starts stopped instances, and waits until they run
+        - `ec2 stop` – Stops running instances, and waits until they are stopped
+        - `ec2 reboot` – Reboots running instances, and looks at their status checks
+        (`help <command>` explains one, with examples.)
+        ");
     }
 
     #[tokio::test]
@@ -114,17 +129,28 @@ mod tests {
         cx.may = Arc::new(|row| row.risk != Risk::Change);
         assert!(!answer("help", &cx).await.contains("ec2 stop"));
         assert!(answer("help ec2", &cx).await.contains("ec2 list"));
-        insta::assert_snapshot!(answer("help ec2 stop", &cx).await, @"");
+        insta::assert_snapshot!(answer("help ec2 stop", &cx).await, @"[refused] You may not run `ec2 stop`. Nothing was done. Say `help` for what you may run.");
     }
 
     #[tokio::test]
     async fn it_explains_one_command() {
-        insta::assert_snapshot!(answer("help ec2 stop", &cx()).await, @"");
+        insta::assert_snapshot!(answer("help ec2 stop", &cx()).await, @r"
+        [info] # ec2 stop
+        Stops running instances, and waits until they are stopped.
+        Usage: `ec2 stop <target>… [--region <region>]…`
+        - `<target>` – An instance: its id, its name, `name:web-*` for all names that fit, or `tag:key=value` for all that have the tag
+        - `--region <region>` – Where the instances are: a region, several by commas; without it, the usual one
+        Examples:
+        - `ec2 stop web-1`
+        - `ec2 stop i-0123456789abcdef0 web-2 --region us-east-1`
+        - `ec2 stop tag:env=dev`
+        (It changes something in AWS.)
+        ");
         assert_eq!(answer("ec2 stop --help", &cx()).await, answer("help EC2 Stop", &cx()).await);
     }
 
     #[tokio::test]
     async fn an_unknown_command_gets_a_suggestion() {
-        insta::assert_snapshot!(answer("help ec2 stpo", &cx()).await, @"");
+        insta::assert_snapshot!(answer("help ec2 stpo", &cx()).await, @"[usage] I do not know `ec2 stpo`. Did you mean `ec2 stop`? Say `help` for the list.");
     }
 }

@@ -14,7 +14,7 @@ mod version;
 mod whoami;
 mod words;
 
-pub use command::{Action, Command, Context, Found, Journalled, Limits, Planned, Row, Scope, StepError};
+pub use command::{Action, Build, Command, Context, Found, Journalled, Limits, Planned, Row, Scope, StepError};
 pub use config::CommandsConfig;
 
 use crate::domain::{Line, UsageError};
@@ -87,12 +87,7 @@ fn unknown(words: &[String]) -> UsageError {
         );
         return UsageError::sentence(&text);
     }
-    let near = COMMANDS.iter().filter_map(|row| {
-        let length = row.name.split(' ').count().min(words.len());
-        let said = words[..length].join(" ").to_lowercase();
-        let unlike = strsim::damerau_levenshtein(&said, row.name) as f64 / row.name.chars().count() as f64;
-        (unlike <= NEAR).then_some((unlike, said, row.name))
-    });
+    let near = COMMANDS.iter().flat_map(|row| alike(words, row.name)).filter(|(unlike, ..)| *unlike <= NEAR);
     let text = match near.min_by(|a, b| a.0.total_cmp(&b.0)) {
         Some((_, said, name)) => {
             format!("I do not know `{}`. Did you mean `{name}`? Say `help` for the list.", words::name(&said))
@@ -103,6 +98,19 @@ fn unknown(words: &[String]) -> UsageError {
         }
     };
     UsageError::sentence(&text)
+}
+
+/// How unlike the first words are to a name, or the first word to the end of a name (`stop` for `ec2 stop`).
+fn alike(words: &[String], name: &'static str) -> Vec<(f64, String, &'static str)> {
+    let unlike = |said: &str, name: &str| strsim::damerau_levenshtein(said, name) as f64 / name.chars().count() as f64;
+    let parts: Vec<&str> = name.split(' ').collect();
+    let starts = (1..=parts.len().min(words.len())).map(|length| words[..length].join(" ").to_lowercase());
+    let mut found: Vec<_> = starts.map(|said| (unlike(&said, name), said, name)).collect();
+    if let (Some(first), Some(last)) = (words.first(), parts.last()) {
+        let said = first.to_lowercase();
+        found.push((unlike(&said, last), said, name));
+    }
+    found
 }
 
 /// Splits a line as a shell does. A `#` is a letter like any other: nothing of a command may vanish as a comment.

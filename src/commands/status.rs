@@ -117,7 +117,20 @@ mod tests {
 
     #[tokio::test]
     async fn a_healthy_bot_says_so_first() {
-        insta::assert_snapshot!(answer("status", &cx()).await, @"");
+        insta::assert_snapshot!(answer("status", &cx()).await, @r"
+        [info] # Dronebot
+        All is well.
+        Version: `0.1.0` `abc1234`
+        Up: 3 h 5 min
+        Host: `drone-1`
+        Store: sqlite, ok
+        actor | phase | for | restarts
+        courier | up | 1 h 6 min | 0
+        dispatcher | up | 1 h 6 min | 1
+        - link 0: up, last frame 3 s ago, Slack counts 1
+        - outbox: 2 waiting, oldest 1 s
+        - `dispatcher` last failed: panic at src/dispatch/mod.rs:7: oops
+        ");
     }
 
     #[test]
@@ -128,6 +141,13 @@ mod tests {
         vitals.store.last_error = Some("disk full".into());
         vitals.actors[1].phase = "back-off".into();
         let text = plain(&render(&vitals));
-        insta::assert_snapshot!(text.lines().take(6).collect::<Vec<_>>().join("\n"), @"");
+        insta::assert_snapshot!(text.lines().take(6).collect::<Vec<_>>().join("\n"), @r"
+        [info] # Dronebot
+        *Not all is well:*
+        - no link to Slack is up
+        - the store is failing: disk full
+        - `dispatcher` is back-off
+        Version: `0.1.0` `abc1234`
+        ");
     }
 }

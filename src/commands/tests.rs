@@ -49,7 +49,18 @@ fn the_class_of_a_command_fits_what_it_can_do() {
 #[test]
 fn usage_lines() {
     let lines: Vec<String> = COMMANDS.iter().map(|row| (row.usage)()).collect();
-    insta::assert_snapshot!(lines.join("\n"), @"");
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    help [command]…
+    ping
+    whoami
+    version
+    status
+    ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]
+    ec2 show <target> [--region <region>]…
+    ec2 start <target>… [--region <region>]…
+    ec2 stop <target>… [--region <region>]…
+    ec2 reboot <target>… [--region <region>]…
+    ");
 }
 
 #[test]
@@ -96,7 +107,50 @@ fn mistakes_get_a_sentence_that_says_what_to_do() {
             Err(_) => format!("{text}\n    {}", error(text)),
         })
         .collect();
-    insta::assert_snapshot!(said.join("\n"), @"");
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    ec2 stpo i-0abc
+        I do not know ec2 stpo. Did you mean ec2 stop? Say help for the list.
+    ec2
+        ec2 needs one of list, show, start, stop or reboot after it. Say help ec2 for what each does.
+    ec2 frobnicate
+        I do not know ec2 frobnicate. Say help for the list.
+    pnig
+        I do not know pnig. Did you mean ping? Say help for the list.
+    make coffee
+        I do not know make. Say help for the list.
+    sotp i-0abc
+        I do not know sotp. Did you mean ec2 stop? Say help for the list.
+    ec2 stop
+        <target> is missing. / Usage: ec2 stop <target>… [--region <region>]…
+    ec2 stop i-0abc --region frankfurt
+        --region must be an AWS region such as eu-central-1, not frankfurt. / Usage: ec2 stop <target>… [--region <region>]…
+    ec2 stop i-0abc --region=tokyo
+        --region must be an AWS region such as ap-northeast-1, not tokyo. / Usage: ec2 stop <target>… [--region <region>]…
+    ec2 stop i-0abc --region
+        --region needs a value. / Usage: ec2 stop <target>… [--region <region>]…
+    ec2 stop i-0abc --force
+        I do not know the option --force. / Usage: ec2 stop <target>… [--region <region>]…
+    ec2 stop i-0abc --regoin eu-central-1
+        I do not know the option --regoin. Did you mean --region? / Usage: ec2 stop <target>… [--region <region>]…
+    ec2 list --state asleep
+        --state must be pending, running, stopping, stopped, shutting-down or terminated, not asleep. / Usage: ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]
+    ec2 list --tag env
+        --tag must be a tag such as env=dev, not env. / Usage: ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]
+    ec2 list --page 0
+        --page must be a number from 1, not 0. / Usage: ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]
+    ec2 list --page 1 --page 2
+        --page can be given only once. / Usage: ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]
+    ec2 list web
+        I do not know what to do with web. / Usage: ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]
+    ping pong
+        I do not know what to do with pong. / Usage: ping
+    ec2 stop "web 1
+        A quotation mark is not closed. Nothing was done. Write names with spaces like "web 1".
+    ec2 stop web\
+        The line ends with a \. Nothing was done. Leave it out, or write two.
+    ec2 show `rm -rf`
+        I do not know the option -r. / Usage: ec2 show <target> [--region <region>]…
+    "#);
 }
 
 #[test]

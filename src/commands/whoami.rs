@@ -75,6 +75,12 @@ mod tests {
     async fn it_says_what_one_is_and_may() {
         let mut cx = cx();
         cx.may = Arc::new(|row| row.risk != Risk::Change);
-        insta::assert_snapshot!(answer("whoami", &cx).await, @"");
+        insta::assert_snapshot!(answer("whoami", &cx).await, @r"
+        [info] You are: Maya `U01`
+        Here you are: a full member of this workspace
+        Groups: `operators` and `viewers`
+        You may run: `help`, `ping`, `whoami`, `version`, `status`, `ec2 list` and `ec2 show`
+        Not: `ec2 start`, `ec2 stop` and `ec2 reboot`
+        ");
     }
 }

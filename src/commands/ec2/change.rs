@@ -5,7 +5,7 @@ use super::super::args::{self, RegionWord};
 use super::super::{Context, Planned, words};
 use super::targets::{self, Search, Selector};
 use crate::aws::{AwsError, Class, Instance, Power, State};
-use crate::domain::{CommandError, Line, Part, Plan, Refusal, Reply, RequestId, Step, Tone};
+use crate::domain::{CommandError, Line, Part, Plan, Refusal, Reply, RequestId, Step, Tone, UnknownOutcome};
 use futures_util::future::{join_all, try_join_all};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -170,8 +170,15 @@ impl Change {
     /// Asks AWS whether each call would be allowed.
     async fn rehearse(&self, steps: &[Step], cx: &Context) -> Result<(), CommandError> {
         let asked = steps.iter().map(|step| cx.aws.may_power(&step.region, self.power, &step.targets));
-        try_join_all(asked).await.map_err(|error| error.failure(NOTHING))?;
-        Ok(())
+        match try_join_all(asked).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_ignored_rehearsal() => {
+                let text = "The AWS endpoint did not understand that it was only a rehearsal, and may have made the \
+                            change. Look with `ec2 list`, and tell the platform team.";
+                Err(UnknownOutcome { lines: vec![Line::sentence(text)], cause: error.to_string() }.into())
+            }
+            Err(error) => Err(error.failure(NOTHING).into()),
+        }
     }
 
     /// What a person should know before it happens. Sentences; names in backticks.

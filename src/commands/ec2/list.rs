@@ -264,29 +264,60 @@ mod tests {
     #[tokio::test]
     async fn it_shows_a_table_sorted_by_name() {
         let cx = cx_on(&[("eu-central-1", &fleet())]);
-        insta::assert_snapshot!(answer("ec2 list", &cx).await, @"");
+        insta::assert_snapshot!(answer("ec2 list", &cx).await, @r"
+        [info] 4 instances in `eu-central-1`: 3 running, 1 stopped.
+        name | id | state | type
+        db-1 | i-2 | running | m5d.large
+        web-1 | i-1 | running | t3.micro
+        web-2 | i-3 | stopped | t3.micro
+        - | i-9 | running | t3.micro
+        ");
     }
 
     #[tokio::test]
     async fn filters_narrow_it() {
         let cx = cx_on(&[("eu-central-1", &fleet())]);
-        insta::assert_snapshot!(answer("ec2 list --tag env=dev --state stopped", &cx).await, @"");
-        insta::assert_snapshot!(answer("ec2 list --tag env=dev --tag env=prod --name '*-1'", &cx).await, @"");
+        insta::assert_snapshot!(answer("ec2 list --tag env=dev --state stopped", &cx).await, @r"
+        [info] 1 instance in `eu-central-1`: 1 stopped.
+        name | id | state | type
+        web-2 | i-3 | stopped | t3.micro
+        ");
+        insta::assert_snapshot!(answer("ec2 list --tag env=dev --tag env=prod --name '*-1'", &cx).await, @r"
+        [info] 2 instances in `eu-central-1`: 2 running.
+        name | id | state | type
+        db-1 | i-2 | running | m5d.large
+        web-1 | i-1 | running | t3.micro
+        ");
     }
 
     #[tokio::test]
     async fn nothing_found_says_so_and_where_else_to_look() {
         let cx = cx_on(&[("eu-central-1", &fleet())]);
-        insta::assert_snapshot!(answer("ec2 list --type c7.large", &cx).await, @"");
+        insta::assert_snapshot!(answer("ec2 list --type c7.large", &cx).await, @"[info] There is no instance that fits in `eu-central-1`. `--region all` looks everywhere.");
     }
 
     #[tokio::test]
     async fn a_long_list_has_pages_and_says_how_to_see_the_next() {
         let machines = (0..12).map(|n| Machine::new(&format!("i-{n:02}"), &format!("web {n:02}"), "running")).collect();
         let cx = cx_on(&[("eu-central-1", &FakeRegion::new(machines))]);
-        insta::assert_snapshot!(answer("ec2 list --name 'web *'", &cx).await, @"");
-        insta::assert_snapshot!(answer("ec2 list --page 3", &cx).await, @"");
-        insta::assert_snapshot!(answer("ec2 list --page 4", &cx).await, @"");
+        insta::assert_snapshot!(answer("ec2 list --name 'web *'", &cx).await, @r"
+        [info] 12 instances in `eu-central-1`: 12 running.
+        name | id | state | type
+        web 00 | i-00 | running | t3.micro
+        web 01 | i-01 | running | t3.micro
+        web 02 | i-02 | running | t3.micro
+        web 03 | i-03 | running | t3.micro
+        web 04 | i-04 | running | t3.micro
+        (Page 1 of 3. The next: `ec2 list --name 'web *' --page 2`)
+        ");
+        insta::assert_snapshot!(answer("ec2 list --page 3", &cx).await, @r"
+        [info] 12 instances in `eu-central-1`: 12 running.
+        name | id | state | type
+        web 10 | i-10 | running | t3.micro
+        web 11 | i-11 | running | t3.micro
+        (Page 3 of 3, the last.)
+        ");
+        insta::assert_snapshot!(answer("ec2 list --page 4", &cx).await, @"[usage] There is no page 4: the list has 3 pages. The last one: `ec2 list --page 3`.");
     }
 
     #[tokio::test]
@@ -294,7 +325,12 @@ mod tests {
         let (here, there) = (fleet(), FakeRegion::new(vec![Machine::new("i-7", "api", "running")]));
         here.fails("DescribeInstances", Fault::Code("RequestLimitExceeded", "slow down"));
         let cx = cx_on(&[("eu-central-1", &here), ("us-east-1", &there)]);
-        insta::assert_snapshot!(answer("ec2 list --region all", &cx).await, @"");
+        insta::assert_snapshot!(answer("ec2 list --region all", &cx).await, @r"
+        [info] 1 instance in `us-east-1`: 1 running.
+        name | id | state | type | zone
+        api | i-7 | running | t3.micro | eu-central-1a
+        `eu-central-1` is missing here: AWS is limiting our calls.
+        ");
     }
 
     #[tokio::test]
@@ -305,13 +341,19 @@ mod tests {
             Fault::Code("UnauthorizedOperation", "Encoded authorization failure message: x"),
         );
         let cx = cx_on(&[("eu-central-1", &here)]);
-        insta::assert_snapshot!(answer("ec2 list", &cx).await, @"");
+        insta::assert_snapshot!(answer("ec2 list", &cx).await, @"[failed] AWS does not allow me `ec2:DescribeInstances` (`UnauthorizedOperation`). Nothing could be read. Ask the platform team to look at the bot's IAM role.");
     }
 
     #[tokio::test]
     async fn what_one_may_not_see_is_left_out_and_counted() {
         let mut cx = cx_on(&[("eu-central-1", &fleet())]);
         cx.sees = Arc::new(|target| target.tags.get("env").is_some_and(|env| env == "dev"));
-        insta::assert_snapshot!(answer("ec2 list", &cx).await, @"");
+        insta::assert_snapshot!(answer("ec2 list", &cx).await, @r"
+        [info] 2 instances in `eu-central-1`: 1 running, 1 stopped.
+        name | id | state | type
+        web-1 | i-1 | running | t3.micro
+        web-2 | i-3 | stopped | t3.micro
+        (2 more instances that you may not see.)
+        ");
     }
 }

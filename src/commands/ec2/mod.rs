@@ -10,3 +10,6 @@ pub(super) mod start;
 pub(super) mod stop;
 mod targets;
 mod verdict;
+
+#[cfg(test)]
+mod tests;

@@ -27,7 +27,7 @@ pub(super) async fn execute(
     journal: &dyn Journalled,
 ) -> Result<Found, CommandError> {
     let start = Instant::now();
-    let mut report = Report::new(change, plan);
+    let mut report = Report::new(change, plan, "The answer of AWS was lost. I looked: ");
     for step in &plan.steps {
         if report.is_interrupted() {
             report.not_tried(step);
@@ -52,7 +52,7 @@ pub(super) async fn execute(
 /// Looks at what is true now, as after a call whose answer was lost.
 pub(super) async fn verify(change: &Change, plan: &Plan, cx: &Context) -> Found {
     let start = Instant::now();
-    let mut report = Report::new(change, plan);
+    let mut report = Report::new(change, plan, "I looked: ");
     plan.steps.iter().for_each(|step| report.lost(step));
     watch(change, &mut report, cx, start).await;
     report.found(start.elapsed())

@@ -188,7 +188,26 @@ mod tests {
     #[tokio::test]
     async fn it_shows_what_one_wants_to_know() {
         let cx = cx_on(&[("eu-central-1", &fleet())]);
-        insta::assert_snapshot!(answer("ec2 show web-1", &cx).await, @"");
+        insta::assert_snapshot!(answer("ec2 show web-1", &cx).await, @r"
+        [info] # web-1
+        Id: `i-1`
+        State: *running*
+        Checks: instance ok, system ok
+        Type: `t3.micro`
+        Zone: `eu-central-1a`
+        Private IP: `10.0.0.7`
+        Public IP: `198.51.100.7`
+        Launched: 2026-09-21 14:13 UTC, 57 d 20 h ago
+        Protection: `DisableApiStop`
+        Auto Scaling: `web`
+        Image: `ami-0123`
+        Network: none
+        Root device: `/dev/xvda`
+        Volumes: `/dev/xvda` `vol-0aaa`
+        Tags:
+        - `aws:autoscaling:groupName=web`
+        - `env=dev`
+        ");
     }
 
     #[tokio::test]
@@ -206,20 +225,24 @@ mod tests {
     #[tokio::test]
     async fn a_name_of_several_lists_them() {
         let cx = cx_on(&[("eu-central-1", &fleet())]);
-        insta::assert_snapshot!(answer("ec2 show web", &cx).await, @"");
+        insta::assert_snapshot!(answer("ec2 show web", &cx).await, @r"
+        [usage] `web` is the name of 2 instances. Nothing could be shown. Say by its id which one you mean.
+        - `i-2` running, t3.micro, eu-central-1a, launched 2026-09-21
+        - `i-3` stopped, t3.micro, eu-central-1a, launched 2026-09-21
+        ");
     }
 
     #[tokio::test]
     async fn an_unknown_one_hints_at_other_regions() {
         let cx = cx_on(&[("eu-central-1", &fleet())]);
-        insta::assert_snapshot!(answer("ec2 show i-0abc", &cx).await, @"");
-        insta::assert_snapshot!(answer("ec2 show web-9", &cx).await, @"");
+        insta::assert_snapshot!(answer("ec2 show i-0abc", &cx).await, @"[usage] I found no instance `i-0abc` in `eu-central-1`. Nothing could be shown. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.");
+        insta::assert_snapshot!(answer("ec2 show web-9", &cx).await, @"[usage] I found no instance with the name `web-9` in `eu-central-1`. Nothing could be shown. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.");
     }
 
     #[tokio::test]
     async fn what_one_may_not_see_is_refused() {
         let mut cx = cx_on(&[("eu-central-1", &fleet())]);
         cx.sees = Arc::new(|target| target.id != "i-1");
-        insta::assert_snapshot!(answer("ec2 show web-1", &cx).await, @"");
+        insta::assert_snapshot!(answer("ec2 show web-1", &cx).await, @"[refused] You may not see `web-1`. Nothing could be shown.");
     }
 }

@@ -34,10 +34,11 @@ impl Selector {
         if let Some(pattern) = text.strip_prefix("name:").filter(|pattern| !pattern.is_empty()) {
             return Ok(Self::Pattern(pattern.to_owned()));
         }
-        if let Some(hex) = text.get(..2).filter(|start| start.eq_ignore_ascii_case("i-")).and(text.get(2..)) {
-            if !hex.is_empty() && hex.len() <= 17 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-                return Ok(Self::Id(text.to_lowercase()));
-            }
+        if let Some(hex) = text.get(..2).filter(|start| start.eq_ignore_ascii_case("i-")).and(text.get(2..))
+            && (1..=17).contains(&hex.len())
+            && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
+        {
+            return Ok(Self::Id(text.to_lowercase()));
         }
         if text.contains(['*', '?']) {
             let shown = words::name(text);

@@ -51,6 +51,8 @@ enum Fate {
 pub(super) struct Report<'a> {
     change: &'a Change,
     plan: &'a Plan,
+    /// What stands before that which was only seen.
+    lead: &'static str,
     fates: Vec<(Step, Fate)>,
     seen: Vec<(&'a Target, Seen)>,
 }
@@ -64,8 +66,9 @@ enum Rank {
 }
 
 impl<'a> Report<'a> {
-    pub(super) fn new(change: &'a Change, plan: &'a Plan) -> Self {
-        Self { change, plan, fates: Vec::new(), seen: Vec::new() }
+    /// A report with nothing in it. `lead` stands before what was only seen, such as `I looked: `.
+    pub(super) fn new(change: &'a Change, plan: &'a Plan, lead: &'static str) -> Self {
+        Self { change, plan, lead, fates: Vec::new(), seen: Vec::new() }
     }
 
     pub(super) fn accepted(&mut self, step: &Step) {
@@ -168,7 +171,7 @@ impl<'a> Report<'a> {
                 format!("{look} To try again, say `{} {} --region {}`.", self.change.command, target.id, target.region),
             ),
             Verdict::Elsewhere => {
-                (words::says(&name, " is ", state, &format!(", and was not {past} for good: ")), self.why(seen))
+                (words::says(&name, " is ", state, &format!(", not {}: ", self.change.goal)), self.why(seen))
             }
             Verdict::Slow => {
                 let after = format!(" after {}, and I stopped waiting.", words::span(took));
@@ -180,9 +183,16 @@ impl<'a> Report<'a> {
                 (line, format!("{}{look}", error.what_is_so()))
             }
         };
-        let mut line = if seen.accepted || matches!(seen.verdict, Verdict::Blind(_)) { line } else { looked(line) };
+        let mut line =
+            if seen.accepted || matches!(seen.verdict, Verdict::Blind(_)) { line } else { self.looked(line) };
         line.0.extend(Line::sentence(&rest).0);
         line
+    }
+
+    fn looked(&self, line: Line) -> Line {
+        let mut looked = Line::from(self.lead);
+        looked.0.extend(line.0);
+        looked
     }
 
     /// AWS gives no proof of a reboot, and so neither do we.
@@ -197,7 +207,7 @@ impl<'a> Report<'a> {
                 "; it is running, {checks}. AWS gives no proof of a reboot: the uptime on the instance does."
             ));
         }
-        let mut line = looked(words::says(
+        let mut line = self.looked(words::says(
             name,
             " is ",
             "running",
@@ -230,6 +240,9 @@ impl<'a> Report<'a> {
             }
             (State::Pending | State::Running, _) => "someone else started it meanwhile",
             (State::Stopping | State::Stopped, _) => "someone else stopped it meanwhile",
+            (State::ShuttingDown | State::Terminated, _) if instance.scaling_group().is_some() => {
+                "its Auto Scaling group, or someone else, terminated it meanwhile"
+            }
             (State::ShuttingDown | State::Terminated, _) => "someone else terminated it meanwhile",
             (State::Other(_), _) => "I do not know that state",
         };
@@ -277,11 +290,4 @@ impl<'a> Report<'a> {
             })
             .collect()
     }
-}
-
-/// `I looked: …`
-fn looked(line: Line) -> Line {
-    let mut looked = Line::from("I looked: ");
-    looked.0.extend(line.0);
-    looked
 }
