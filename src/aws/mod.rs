@@ -1,5 +1,201 @@
-//! The only place that builds SDK clients.
+//! The provider: the only place that builds SDK clients, and a leaf that knows nothing of Slack or of commands.
+//!
+//! Nothing is built before it is needed: start-up and idle memory stay small, and a bot that nobody asks for AWS needs
+//! none. Credentials, endpoint and region come from the SDK's default chain. Reading calls are retried by the SDK;
+//! changing calls are made once, because a retry that nobody sees is a second change.
 
-/// The provider.
-#[derive(Debug)]
-pub struct Aws;
+mod budget;
+mod config;
+mod ec2;
+mod error;
+mod instance;
+mod region;
+
+pub use config::AwsConfig;
+pub use ec2::{Filter, Power};
+pub use error::{AwsError, Class};
+pub use instance::{Checks, Instance, Protection, State, Volume};
+pub use region::{is_region, region_of_place};
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
+use budget::Budget;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::fmt;
+use tokio::sync::OnceCell;
+
+/// The EC2 clients of one region: finished adapters.
+#[derive(Clone, Debug)]
+pub struct Ec2Clients {
+    /// For calls that may be repeated.
+    pub read: aws_sdk_ec2::Client,
+    /// For calls that change something: one attempt, no retry of its own.
+    pub change: aws_sdk_ec2::Client,
+}
+
+/// The provider. Cheap to make, shared by all commands.
+pub struct Aws {
+    config: AwsConfig,
+    /// The SDK's configuration, once it is asked for; `None` when finished clients were given.
+    sdk: Option<OnceCell<SdkConfig>>,
+    ec2: Mutex<BTreeMap<String, Ec2Clients>>,
+    account: OnceCell<String>,
+    regions: OnceCell<Vec<String>>,
+    budget: Budget,
+}
+
+impl Aws {
+    /// A provider that builds its clients on first use, by the SDK's default chain.
+    pub fn new(config: AwsConfig) -> Self {
+        Self {
+            sdk: Some(OnceCell::new()),
+            ec2: Mutex::default(),
+            account: OnceCell::new(),
+            regions: OnceCell::new(),
+            budget: Budget::new(config.rate_share),
+            config,
+        }
+    }
+
+    /// A provider that consists of these finished clients, by region, in this account. It knows no other regions and
+    /// reads no environment; `config.region` should name one of them.
+    pub fn with_ec2_clients(
+        config: AwsConfig,
+        account: impl Into<String>,
+        clients: impl IntoIterator<Item = (String, Ec2Clients)>,
+    ) -> Self {
+        Self {
+            sdk: None,
+            ec2: Mutex::new(clients.into_iter().collect()),
+            account: OnceCell::new_with(Some(account.into())),
+            regions: OnceCell::new(),
+            budget: Budget::new(config.rate_share),
+            config,
+        }
+    }
+
+    /// The account in which the bot acts, 12 digits, by GetCallerIdentity; asked once.
+    pub async fn account(&self) -> Result<String, AwsError> {
+        self.account.get_or_try_init(|| self.ask_account()).await.cloned()
+    }
+
+    async fn ask_account(&self) -> Result<String, AwsError> {
+        let region = self.default_region().await?;
+        let Some(sdk) = self.sdk().await else { return Err(self.unknown_region("GetCallerIdentity", &region)) };
+        let conf = aws_sdk_sts::config::Builder::from(sdk)
+            .region(aws_sdk_sts::config::Region::new(region.clone()))
+            .retry_config(self.retries())
+            .timeout_config(self.timeouts(self.config.read_attempts))
+            .build();
+        let client = aws_sdk_sts::Client::from_conf(conf);
+        let call = client.get_caller_identity().send();
+        let identity = self.observed("GetCallerIdentity", &region, None, Box::pin(call)).await?;
+        Ok(identity.account().unwrap_or_default().to_owned())
+    }
+
+    /// The region of commands that name none.
+    pub async fn default_region(&self) -> Result<String, AwsError> {
+        if let Some(region) = &self.config.region {
+            return Ok(region.clone());
+        }
+        let region = self.sdk().await.and_then(|sdk| sdk.region()).map(ToString::to_string);
+        region.ok_or_else(|| AwsError {
+            operation: "choosing a region",
+            region: "no region".into(),
+            class: Class::Input,
+            code: Some(error::NO_REGION.into()),
+            message: "neither aws.region nor AWS_REGION is set".into(),
+            request_id: None,
+        })
+    }
+
+    /// The regions that `all` means, sorted: the configured ones, or those that are enabled for the account; asked once.
+    pub async fn all_regions(&self) -> Result<Vec<String>, AwsError> {
+        self.regions.get_or_try_init(|| self.ask_regions()).await.cloned()
+    }
+
+    async fn ask_regions(&self) -> Result<Vec<String>, AwsError> {
+        let mut regions = if !self.config.regions.is_empty() {
+            self.config.regions.clone()
+        } else if self.sdk.is_none() {
+            self.ec2.lock().keys().cloned().collect()
+        } else {
+            self.describe_regions().await?
+        };
+        regions.sort();
+        regions.dedup();
+        Ok(regions)
+    }
+
+    /// The clients of a region, built on first use.
+    async fn ec2(&self, operation: &'static str, region: &str) -> Result<Ec2Clients, AwsError> {
+        if let Some(clients) = self.ec2.lock().get(region) {
+            return Ok(clients.clone());
+        }
+        let Some(sdk) = self.sdk().await else { return Err(self.unknown_region(operation, region)) };
+        let build = |retries: RetryConfig, timeouts: TimeoutConfig| {
+            let conf = aws_sdk_ec2::config::Builder::from(sdk)
+                .region(aws_sdk_ec2::config::Region::new(region.to_owned()))
+                .retry_config(retries)
+                .timeout_config(timeouts);
+            aws_sdk_ec2::Client::from_conf(conf.build())
+        };
+        let clients = Ec2Clients {
+            read: build(self.retries(), self.timeouts(self.config.read_attempts)),
+            change: build(RetryConfig::disabled(), self.timeouts(1)),
+        };
+        Ok(self.ec2.lock().entry(region.to_owned()).or_insert(clients).clone())
+    }
+
+    /// The SDK's configuration, read on first use; `None` when finished clients were given.
+    async fn sdk(&self) -> Option<&SdkConfig> {
+        let cell = self.sdk.as_ref()?;
+        Some(cell.get_or_init(|| Box::pin(self.load())).await)
+    }
+
+    async fn load(&self) -> SdkConfig {
+        let http =
+            aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+        let mut loader = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
+        if let Some(region) = &self.config.region {
+            loader = loader.region(aws_config::Region::new(region.clone()));
+        }
+        loader.load().await
+    }
+
+    fn retries(&self) -> RetryConfig {
+        RetryConfig::standard().with_max_attempts(self.config.read_attempts)
+    }
+
+    fn timeouts(&self, attempts: u32) -> TimeoutConfig {
+        TimeoutConfig::builder()
+            .connect_timeout(self.config.connect_timeout())
+            .operation_attempt_timeout(self.config.call_timeout())
+            .operation_timeout(self.config.call_timeout() * attempts)
+            .build()
+    }
+
+    fn unknown_region(&self, operation: &'static str, region: &str) -> AwsError {
+        AwsError {
+            operation,
+            region: region.to_owned(),
+            class: Class::NotSent,
+            code: None,
+            message: "no client was given for this region".into(),
+            request_id: None,
+        }
+    }
+}
+
+impl fmt::Debug for Aws {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Aws").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod fake;
+#[cfg(test)]
+mod tests;

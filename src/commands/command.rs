@@ -8,6 +8,9 @@ use crate::domain::{
 use async_trait::async_trait;
 use std::sync::Arc;
 
+/// Builds a command from the words after its name.
+pub type Build = fn(&[String]) -> Result<Box<dyn Command>, UsageError>;
+
 /// A command's row: all that is known of it without running it.
 pub struct Row {
     /// What one types: `ec2 stop`.
@@ -21,7 +24,7 @@ pub struct Row {
     /// The Cedar action, `ec2:stop`; its parent is the risk.
     pub action: &'static str,
     /// Builds the command from the words after its name.
-    pub parse: fn(&[String]) -> Result<Box<dyn Command>, UsageError>,
+    pub parse: Build,
     /// `ec2 stop <target>… [--region <region>]`, from the clap definition.
     pub usage: fn() -> String,
     /// The arguments and options with their help, from the clap definition.
@@ -42,6 +45,8 @@ pub struct Action {
 pub enum Scope {
     /// The bot itself.
     Bot,
+    /// The region of commands that name none: [`Aws::default_region`] tells which.
+    DefaultRegion,
     /// These regions of the account; empty means all.
     Regions(Vec<String>),
 }

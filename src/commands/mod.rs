@@ -1,9 +1,145 @@
 //! What the bot can do: one file per command, and the [`COMMANDS`] table. A command never sees Slack, the store or
 //! actix: it reads, plans, executes and verifies, and everything it says is a value.
+//!
+//! To add a command: copy `ping.rs`, and add two lines here, its `mod` and its row in [`COMMANDS`].
 
+mod args;
 mod command;
+mod config;
+mod ec2;
+mod help;
+mod ping;
+mod status;
+mod version;
+mod whoami;
+mod words;
 
-pub use command::{Action, Command, Context, Found, Journalled, Limits, Planned, Row, Scope, StepError};
+pub use command::{Action, Build, Command, Context, Found, Journalled, Limits, Planned, Row, Scope, StepError};
+pub use config::CommandsConfig;
+
+use crate::domain::{Line, UsageError};
 
 /// Every command, in the order of help.
-pub static COMMANDS: &[&Row] = &[];
+pub static COMMANDS: &[&Row] = &[
+    &help::ROW,
+    &ping::ROW,
+    &whoami::ROW,
+    &version::ROW,
+    &status::ROW,
+    &ec2::list::ROW,
+    &ec2::show::ROW,
+    &ec2::start::ROW,
+    &ec2::stop::ROW,
+    &ec2::reboot::ROW,
+];
+
+/// A row whose name the words begin with.
+#[derive(Clone, Copy)]
+pub struct Match {
+    /// The row.
+    pub row: &'static Row,
+    /// How many of the words are its name; the others are its arguments.
+    pub used: usize,
+}
+
+/// How unlike a name may be to be suggested: this share of its letters.
+const NEAR: f64 = 0.45;
+
+/// Reads a line: finds the command and reads its arguments. An empty line is `help`, and `--help` after a command
+/// explains it. The error says what is wrong and how the command is used.
+pub fn parse(text: &str) -> Result<(&'static Row, Box<dyn Command>), UsageError> {
+    let words = split(text)?;
+    if words.is_empty() {
+        return Ok((&help::ROW, Box::new(help::Help::default())));
+    }
+    let Match { row, used } = find(&words)?;
+    let rest = &words[used..];
+    if rest.iter().any(|word| word == "--help" || word == "-h") {
+        return Ok((&help::ROW, Box::new(help::Help { command: words[..used].to_vec() })));
+    }
+    match (row.parse)(rest) {
+        Ok(command) => Ok((row, command)),
+        Err(mut error) => {
+            error.lines.push(Line::new().text("Usage: ").code((row.usage)()));
+            Err(error)
+        }
+    }
+}
+
+/// The row with the longest name that the words begin with, in any case of letters.
+pub fn find(words: &[String]) -> Result<Match, UsageError> {
+    let matching = COMMANDS.iter().copied().filter_map(|row| {
+        let name: Vec<&str> = row.name.split(' ').collect();
+        let fits = words.len() >= name.len() && name.iter().zip(words).all(|(a, b)| a.eq_ignore_ascii_case(b));
+        fits.then_some(Match { row, used: name.len() })
+    });
+    matching.max_by_key(|found| found.used).ok_or_else(|| unknown(words))
+}
+
+fn unknown(words: &[String]) -> UsageError {
+    let first = words.first().map(String::as_str).unwrap_or_default();
+    let group = help::group(first);
+    if words.len() == 1 && !group.is_empty() {
+        let text = format!(
+            "`{}` needs one of {} after it. Say `help {0}` for what each does.",
+            words::name(first),
+            words::list(&group, "or")
+        );
+        return UsageError::sentence(&text);
+    }
+    let near = COMMANDS.iter().flat_map(|row| alike(words, row.name)).filter(|(unlike, ..)| *unlike <= NEAR);
+    let text = match near.min_by(|a, b| a.0.total_cmp(&b.0)) {
+        Some((_, said, name)) => {
+            format!("I do not know `{}`. Did you mean `{name}`? Say `help` for the list.", words::name(&said))
+        }
+        None => {
+            let said = words[..words.len().min(if group.is_empty() { 1 } else { 2 })].join(" ");
+            format!("I do not know `{}`. Say `help` for the list.", words::name(&said))
+        }
+    };
+    UsageError::sentence(&text)
+}
+
+/// How unlike the first words are to a name, or the first word to the end of a name (`stop` for `ec2 stop`).
+fn alike(words: &[String], name: &'static str) -> Vec<(f64, String, &'static str)> {
+    let unlike = |said: &str, name: &str| strsim::damerau_levenshtein(said, name) as f64 / name.chars().count() as f64;
+    let parts: Vec<&str> = name.split(' ').collect();
+    let starts = (1..=parts.len().min(words.len())).map(|length| words[..length].join(" ").to_lowercase());
+    let mut found: Vec<_> = starts.map(|said| (unlike(&said, name), said, name)).collect();
+    if let (Some(first), Some(last)) = (words.first(), parts.last()) {
+        let said = first.to_lowercase();
+        found.push((unlike(&said, last), said, name));
+    }
+    found
+}
+
+/// Splits a line as a shell does. A `#` is a letter like any other: nothing of a command may vanish as a comment.
+fn split(text: &str) -> Result<Vec<String>, UsageError> {
+    let unclosed = || {
+        let text = if text.contains(['"', '\'']) {
+            "A quotation mark is not closed. Nothing was done. Write names with spaces like `\"web 1\"`."
+        } else {
+            "The line ends with a `\\`. Nothing was done. Leave it out, or write two."
+        };
+        UsageError::sentence(text)
+    };
+    let mut quote: Option<char> = None;
+    let mut previous = ' ';
+    let mut kept = String::with_capacity(text.len());
+    for c in text.chars() {
+        match quote {
+            Some(open) if c == open && (open == '\'' || previous != '\\') => quote = None,
+            None if (c == '"' || c == '\'') && previous != '\\' => quote = Some(c),
+            None if c == '#' && previous.is_whitespace() => kept.push('\\'),
+            _ => {}
+        }
+        kept.push(c);
+        previous = if previous == '\\' && c == '\\' { ' ' } else { c };
+    }
+    shlex::split(&kept).ok_or_else(unclosed)
+}
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,264 @@
+//! The EC2 calls that the commands are made of. Each one waits for its turn, is timed and counted, and fails with a
+//! classified error.
+
+use super::budget::Bucket;
+use super::{Aws, AwsError, Checks, Class, Instance, Protection};
+use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_ec2::types;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::error::Error;
+use tokio::time::Instant;
+
+/// The most rows of one page that AWS gives.
+const PAGE: i32 = 1000;
+/// The most values of one filter that AWS takes.
+const FILTER_VALUES: usize = 200;
+
+/// A condition on instances. AWS reads `*` and `?` in values as wildcards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    name: String,
+    values: Vec<String>,
+}
+
+impl Filter {
+    /// The instance's id is one of these. Unlike naming the ids in the call, an id that does not exist is no error.
+    pub fn ids(ids: &[String]) -> Self {
+        Self { name: "instance-id".into(), values: ids.to_vec() }
+    }
+    /// The state is one of these.
+    pub fn states(states: &[super::State]) -> Self {
+        Self {
+            name: "instance-state-name".into(),
+            values: states.iter().map(|state| state.as_str().to_owned()).collect(),
+        }
+    }
+    /// The instance type is one of these.
+    pub fn kinds(kinds: &[String]) -> Self {
+        Self { name: "instance-type".into(), values: kinds.to_vec() }
+    }
+    /// The tag has this value. Backslashes are taken literally.
+    pub fn tag(key: &str, value: &str) -> Self {
+        Self { name: format!("tag:{key}"), values: vec![value.replace('\\', "\\\\")] }
+    }
+
+    fn sdk(&self) -> types::Filter {
+        types::Filter::builder().name(&self.name).set_values(Some(self.values.clone())).build()
+    }
+}
+
+/// A change of an instance's power.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Power {
+    /// StartInstances
+    Start,
+    /// StopInstances
+    Stop,
+    /// RebootInstances
+    Reboot,
+}
+
+impl Power {
+    /// AWS's name of the call.
+    pub fn operation(self) -> &'static str {
+        match self {
+            Self::Start => "StartInstances",
+            Self::Stop => "StopInstances",
+            Self::Reboot => "RebootInstances",
+        }
+    }
+
+    fn bucket(self) -> Bucket {
+        match self {
+            Self::Start => Bucket::Start,
+            Self::Stop | Self::Reboot => Bucket::Mutate,
+        }
+    }
+}
+
+impl Aws {
+    /// The instances of a region that meet all the conditions, in no order, every page of them.
+    pub async fn instances(&self, region: &str, filters: &[Filter]) -> Result<Vec<Instance>, AwsError> {
+        let (long, short): (Vec<_>, Vec<_>) = filters.iter().partition(|filter| filter.values.len() > FILTER_VALUES);
+        let Some(long) = long.first() else {
+            return self.pages(region, filters.iter().map(Filter::sdk).collect()).await;
+        };
+        let mut found = Vec::new();
+        for values in long.values.chunks(FILTER_VALUES) {
+            let part = Filter { name: long.name.clone(), values: values.to_vec() };
+            let mut sdk: Vec<_> = short.iter().map(|filter| filter.sdk()).collect();
+            sdk.push(part.sdk());
+            found.extend(self.pages(region, sdk).await?);
+        }
+        Ok(found)
+    }
+
+    async fn pages(&self, region: &str, filters: Vec<types::Filter>) -> Result<Vec<Instance>, AwsError> {
+        const OPERATION: &str = "DescribeInstances";
+        let client = self.ec2(OPERATION, region).await?.read;
+        let mut found = Vec::new();
+        let mut token: Option<String> = None;
+        loop {
+            let call = client
+                .describe_instances()
+                .set_filters((!filters.is_empty()).then(|| filters.clone()))
+                .max_results(PAGE)
+                .set_next_token(token.clone());
+            let mut page = self.observed(OPERATION, region, Some(Bucket::Describe), Box::pin(call.send())).await?;
+            for reservation in page.reservations.take().unwrap_or_default() {
+                let instances = reservation.instances.unwrap_or_default();
+                found.extend(instances.into_iter().map(|instance| Instance::from_sdk(region, instance)));
+            }
+            match page.next_token.filter(|next| !next.is_empty()) {
+                // The same token twice would go on for ever.
+                Some(next) if token.as_ref() != Some(&next) => token = Some(next),
+                _ => return Ok(found),
+            }
+        }
+    }
+
+    /// The status checks of these instances, by id; an instance of which AWS says nothing is missing.
+    pub async fn checks(&self, region: &str, ids: &[String]) -> Result<BTreeMap<String, Checks>, AwsError> {
+        const OPERATION: &str = "DescribeInstanceStatus";
+        let client = self.ec2(OPERATION, region).await?.read;
+        let call = client.describe_instance_status().include_all_instances(true).set_instance_ids(Some(ids.to_vec()));
+        let answer = self.observed(OPERATION, region, Some(Bucket::Describe), Box::pin(call.send())).await?;
+        let word = |summary: Option<&types::InstanceStatusSummary>| {
+            summary.and_then(|summary| summary.status()).map_or("unknown", |status| status.as_str()).to_owned()
+        };
+        Ok(answer
+            .instance_statuses()
+            .iter()
+            .filter_map(|status| {
+                let checks = Checks { instance: word(status.instance_status()), system: word(status.system_status()) };
+                Some((status.instance_id()?.to_owned(), checks))
+            })
+            .collect())
+    }
+
+    /// Whether an instance has stop protection.
+    pub async fn stop_protection(&self, region: &str, id: &str) -> Result<bool, AwsError> {
+        self.attribute(region, id, types::InstanceAttributeName::DisableApiStop).await
+    }
+
+    /// Both protections of an instance; AWS tells one attribute per call.
+    pub async fn protection(&self, region: &str, id: &str) -> Result<Protection, AwsError> {
+        let (stop, termination) = futures_util::future::try_join(
+            self.stop_protection(region, id),
+            self.attribute(region, id, types::InstanceAttributeName::DisableApiTermination),
+        )
+        .await?;
+        Ok(Protection { stop, termination })
+    }
+
+    async fn attribute(&self, region: &str, id: &str, name: types::InstanceAttributeName) -> Result<bool, AwsError> {
+        const OPERATION: &str = "DescribeInstanceAttribute";
+        let client = self.ec2(OPERATION, region).await?.read;
+        let is_stop = name == types::InstanceAttributeName::DisableApiStop;
+        let call = client.describe_instance_attribute().instance_id(id).attribute(name);
+        let answer = self.observed(OPERATION, region, Some(Bucket::Describe), Box::pin(call.send())).await?;
+        let value = if is_stop { answer.disable_api_stop() } else { answer.disable_api_termination() };
+        Ok(value.and_then(types::AttributeBooleanValue::value).unwrap_or(false))
+    }
+
+    /// Those of the instance types that come with instance-store disks, whose data a stop loses.
+    pub async fn instance_store_kinds(
+        &self,
+        region: &str,
+        kinds: &BTreeSet<String>,
+    ) -> Result<BTreeSet<String>, AwsError> {
+        const OPERATION: &str = "DescribeInstanceTypes";
+        let client = self.ec2(OPERATION, region).await?.read;
+        let kinds = kinds.iter().map(|kind| types::InstanceType::from(kind.as_str())).collect();
+        let call = client.describe_instance_types().set_instance_types(Some(kinds));
+        let answer = self.observed(OPERATION, region, Some(Bucket::Describe), Box::pin(call.send())).await?;
+        Ok(answer
+            .instance_types()
+            .iter()
+            .filter(|info| info.instance_storage_supported() == Some(true))
+            .filter_map(|info| info.instance_type().map(|kind| kind.as_str().to_owned()))
+            .collect())
+    }
+
+    /// Whether the bot would be allowed to make this change. It says nothing of states, capacity or protection.
+    pub async fn may_power(&self, region: &str, power: Power, ids: &[String]) -> Result<(), AwsError> {
+        match self.make_power(region, power, ids, true).await {
+            Err(error) if error.class == Class::DryRun => Ok(()),
+            Err(error) => Err(error),
+            // Whoever answers here did not understand that it was a rehearsal.
+            Ok(()) => Err(AwsError {
+                operation: power.operation(),
+                region: region.to_owned(),
+                class: Class::Lost,
+                code: Some(super::error::IGNORED.into()),
+                message: "the endpoint answered a dry run as if it had made the change".into(),
+                request_id: None,
+            }),
+        }
+    }
+
+    /// Makes this change, once. An error with [`AwsError::may_have_happened`] means: look.
+    pub async fn power(&self, region: &str, power: Power, ids: &[String]) -> Result<(), AwsError> {
+        self.make_power(region, power, ids, false).await
+    }
+
+    async fn make_power(&self, region: &str, power: Power, ids: &[String], dry: bool) -> Result<(), AwsError> {
+        let operation = power.operation();
+        let client = self.ec2(operation, region).await?.change;
+        let (ids, bucket) = (Some(ids.to_vec()), Some(power.bucket()));
+        match power {
+            Power::Start => {
+                let call = client.start_instances().set_instance_ids(ids).dry_run(dry);
+                self.observed(operation, region, bucket, Box::pin(call.send())).await.map(drop)
+            }
+            Power::Stop => {
+                let call = client.stop_instances().set_instance_ids(ids).dry_run(dry);
+                self.observed(operation, region, bucket, Box::pin(call.send())).await.map(drop)
+            }
+            Power::Reboot => {
+                let call = client.reboot_instances().set_instance_ids(ids).dry_run(dry);
+                self.observed(operation, region, bucket, Box::pin(call.send())).await.map(drop)
+            }
+        }
+    }
+
+    pub(super) async fn describe_regions(&self) -> Result<Vec<String>, AwsError> {
+        const OPERATION: &str = "DescribeRegions";
+        let region = self.default_region().await?;
+        let client = self.ec2(OPERATION, &region).await?.read;
+        let call = client.describe_regions().send();
+        let answer = self.observed(OPERATION, &region, Some(Bucket::Describe), Box::pin(call)).await?;
+        Ok(answer.regions().iter().filter_map(|region| region.region_name().map(str::to_owned)).collect())
+    }
+
+    /// Makes a call when its turn has come, and times, counts and classifies it.
+    pub(super) async fn observed<T, E>(
+        &self,
+        operation: &'static str,
+        region: &str,
+        bucket: Option<Bucket>,
+        call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, AwsError>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        if let Some(bucket) = bucket {
+            self.budget.take(region, bucket).await;
+        }
+        let start = Instant::now();
+        let result = call.await.map_err(|error| AwsError::from_sdk(operation, region, &error));
+        let class = result.as_ref().map_or_else(|error| error.class.as_str(), |_| "ok");
+        metrics::counter!("dronebot_aws_calls_total", "operation" => operation, "class" => class).increment(1);
+        metrics::histogram!("dronebot_aws_call_seconds", "operation" => operation)
+            .record(start.elapsed().as_secs_f64());
+        if let Err(error) = &result {
+            match (error.class, bucket) {
+                (Class::DryRun, _) => {}
+                (Class::Throttled, Some(bucket)) => self.budget.exhausted(region, bucket),
+                _ => tracing::warn!(operation, region, class, %error, "aws call failed"),
+            }
+        }
+        result
+    }
+}

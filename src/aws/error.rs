@@ -1,0 +1,360 @@
+//! What can go wrong with a call, in the classes that decide what is done and said about it.
+
+use crate::domain::{Failure, Line};
+use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_ec2::operation::RequestId;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use std::error::Error;
+
+/// Our own code for an endpoint that answers a dry run as if it had made the change.
+pub(super) const IGNORED: &str = "DryRunIgnored";
+/// Our own code for a command that names no region where none is configured.
+pub(super) const NO_REGION: &str = "NoRegion";
+
+/// What kind of trouble it is. Everything but [`Class::Lost`] and [`Class::Server`] promises that the call changed
+/// nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// AWS limits our calls.
+    Throttled,
+    /// AWS failed on its side (5xx); the call may have been made.
+    Server,
+    /// The answer did not come; the call may have been made.
+    Lost,
+    /// The call never left: no connection.
+    NotSent,
+    /// AWS does not know the resource, or does not yet.
+    NotFound,
+    /// The resource is in a state that does not allow the call.
+    State,
+    /// The resource is protected against the call.
+    Protected,
+    /// No capacity or quota is left.
+    Capacity,
+    /// IAM does not allow it.
+    Denied,
+    /// There are no credentials, or they are not valid any more.
+    Credentials,
+    /// The call itself is wrong.
+    Input,
+    /// No trouble at all: a dry run found that the call would be allowed.
+    DryRun,
+}
+
+impl Class {
+    /// The name in metrics and logs.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Throttled => "throttled",
+            Self::Server => "server",
+            Self::Lost => "lost",
+            Self::NotSent => "not_sent",
+            Self::NotFound => "not_found",
+            Self::State => "state",
+            Self::Protected => "protected",
+            Self::Capacity => "capacity",
+            Self::Denied => "denied",
+            Self::Credentials => "credentials",
+            Self::Input => "input",
+            Self::DryRun => "dry_run",
+        }
+    }
+
+    /// The class of one of AWS's error codes, where the code alone tells.
+    pub fn of_code(code: &str) -> Option<Self> {
+        Some(match code {
+            "DryRunOperation" => Self::DryRun,
+            "RequestLimitExceeded"
+            | "EC2ThrottledException"
+            | "TooManyRequestsException"
+            | "SlowDown"
+            | "BandwidthLimitExceeded" => Self::Throttled,
+            "InternalError" | "InternalFailure" | "Unavailable" | "ServiceUnavailable" => Self::Server,
+            "IncorrectInstanceState" | "IncorrectState" | "InvalidState" | "UnsupportedHibernationConfiguration" => {
+                Self::State
+            }
+            "OperationNotPermitted" => Self::Protected,
+            "InsufficientInstanceCapacity"
+            | "InsufficientHostCapacity"
+            | "InsufficientReservedInstanceCapacity"
+            | "InsufficientCapacity"
+            | "InstanceLimitExceeded"
+            | "VcpuLimitExceeded"
+            | "MaxSpotInstanceCountExceeded"
+            | "SpotMaxPriceTooLow" => Self::Capacity,
+            "UnauthorizedOperation"
+            | "AccessDenied"
+            | "AccessDeniedException"
+            | "OptInRequired"
+            | "Blocked"
+            | "PendingVerification" => Self::Denied,
+            "AuthFailure"
+            | "ExpiredToken"
+            | "ExpiredTokenException"
+            | "RequestExpired"
+            | "InvalidClientTokenId"
+            | "UnrecognizedClientException"
+            | "SignatureDoesNotMatch"
+            | "MissingAuthenticationToken" => Self::Credentials,
+            code if code.starts_with("Throttl") => Self::Throttled,
+            code if code.ends_with(".NotFound") => Self::NotFound,
+            code if code.starts_with("Invalid") || code.starts_with("Missing") || code.starts_with("Unsupported") => {
+                Self::Input
+            }
+            "IdempotentParameterMismatch" | "MalformedQueryString" | "UnknownParameter" => Self::Input,
+            _ => return None,
+        })
+    }
+}
+
+/// A call that did not succeed. Its texts are already without secrets.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{operation} in {region}: {} {} {message} (request id {})", class.as_str(), code.as_deref().unwrap_or("-"), request_id.as_deref().unwrap_or("-"))]
+pub struct AwsError {
+    /// The call, `StopInstances`.
+    pub operation: &'static str,
+    /// Where it was made.
+    pub region: String,
+    /// What kind of trouble it is.
+    pub class: Class,
+    /// AWS's code, if AWS answered.
+    pub code: Option<String>,
+    /// AWS's message or the cause, without encoded authorization messages and keys. For logs.
+    pub message: String,
+    /// AWS's request id, if AWS answered.
+    pub request_id: Option<String>,
+}
+
+impl AwsError {
+    /// The error of a call, classified.
+    pub(super) fn from_sdk<E>(operation: &'static str, region: &str, error: &SdkError<E, HttpResponse>) -> Self
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        let service = error.as_service_error();
+        let code = service.and_then(ProvideErrorMetadata::code).map(str::to_owned);
+        let message = match service.and_then(ProvideErrorMetadata::message) {
+            Some(message) => message.to_owned(),
+            None => DisplayErrorContext(error).to_string(),
+        };
+        let request_id = error.request_id().or_else(|| service.and_then(|e| e.meta().request_id()));
+        Self {
+            operation,
+            region: region.to_owned(),
+            class: classify(error, code.as_deref()),
+            code,
+            message: redact(&message),
+            request_id: request_id.map(str::to_owned),
+        }
+    }
+
+    /// Whether the call may have been made although it did not succeed.
+    pub fn may_have_happened(&self) -> bool {
+        matches!(self.class, Class::Lost | Class::Server)
+    }
+
+    /// Whether a rehearsal was answered as if it had been the change itself.
+    pub fn is_ignored_rehearsal(&self) -> bool {
+        self.code.as_deref() == Some(IGNORED)
+    }
+
+    /// What a person reads: what is so, then `not_done` (one sentence, names in backticks, such as
+    /// ``"`i-0abc` was not changed."``), then what to do.
+    pub fn failure(&self, not_done: &str) -> Failure {
+        let (so, to_do) = self.sentences();
+        Failure { lines: vec![Line::sentence(&format!("{so} {not_done} {to_do}"))], cause: self.to_string() }
+    }
+
+    /// One sentence that says what is so.
+    pub fn what_is_so(&self) -> String {
+        self.sentences().0
+    }
+
+    /// AWS's own words, where AWS answered, fit for a sentence: `: You can't stop …`.
+    fn words(&self) -> String {
+        let words: String = self
+            .message
+            .chars()
+            .filter(|c| !c.is_control())
+            .map(|c| if c == '`' { '\'' } else { c })
+            .take(200)
+            .collect();
+        match self.code {
+            Some(_) if !words.is_empty() => format!(": {}", words.trim_end_matches('.')),
+            _ => String::new(),
+        }
+    }
+
+    fn sentences(&self) -> (String, String) {
+        let code = self.code.as_deref().unwrap_or("no code").replace('`', "'");
+        let Self { operation, region, .. } = self;
+        if code == NO_REGION {
+            return (
+                "The command names no AWS region, and none is configured.".into(),
+                "Add one, such as `--region eu-central-1`.".into(),
+            );
+        }
+        let (so, to_do) = match self.class {
+            Class::Throttled => ("AWS is limiting our calls.".into(), "Try again in a minute.".into()),
+            Class::Server => {
+                (format!("AWS has a problem of its own (`{code}`)."), "Try again in a few minutes.".into())
+            }
+            Class::Lost => (format!("AWS in `{region}` did not answer in time."), "Try again in a minute.".into()),
+            Class::NotSent => (
+                format!("I cannot reach AWS in `{region}`."),
+                "Check the region's name, and try again in a minute.".into(),
+            ),
+            Class::NotFound => (
+                format!("AWS does not know this in `{region}` (`{code}`)."),
+                "Check the id and the region; `ec2 list --region all` shows every instance.".into(),
+            ),
+            Class::State => (
+                format!("Its state does not allow this now (`{code}`){}.", self.words()),
+                "Look with `ec2 show`, and try again when it has settled.".into(),
+            ),
+            Class::Protected => (
+                format!("It is protected against this in AWS (`{code}`)."),
+                "Its owner can take the protection off.".into(),
+            ),
+            Class::Capacity => (
+                format!("AWS has no capacity or quota left for this (`{code}`)."),
+                "Try again later, or with another type or availability zone.".into(),
+            ),
+            Class::Denied => (
+                format!("AWS does not allow me `ec2:{operation}` (`{code}`)."),
+                "Ask the platform team to look at the bot's IAM role.".into(),
+            ),
+            Class::Credentials => (
+                "My AWS credentials are missing or not valid any more.".into(),
+                "Ask the platform team to look at the bot's AWS role.".into(),
+            ),
+            Class::Input | Class::DryRun => (
+                format!("AWS did not accept the call `{operation}` (`{code}`){}.", self.words()),
+                "Check what you typed; if it is right, tell the platform team.".into(),
+            ),
+        };
+        (so, to_do)
+    }
+}
+
+fn classify<E>(error: &SdkError<E, HttpResponse>, code: Option<&str>) -> Class
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    match error {
+        SdkError::ConstructionFailure(_) if has_credentials_trouble(error) => Class::Credentials,
+        SdkError::ConstructionFailure(_) => Class::Input,
+        SdkError::DispatchFailure(failure) => {
+            if has_credentials_trouble(error) {
+                Class::Credentials
+            } else if failure.is_user() || never_connected(error) {
+                Class::NotSent
+            } else {
+                Class::Lost
+            }
+        }
+        SdkError::ServiceError(service) => match code.and_then(Class::of_code) {
+            Some(class) => class,
+            None if service.raw().status().as_u16() == 429 => Class::Throttled,
+            None if service.raw().status().as_u16() >= 500 => Class::Server,
+            None => Class::Input,
+        },
+        // A timeout, an answer that cannot be read, and whatever the SDK adds: the call may have been made.
+        _ => Class::Lost,
+    }
+}
+
+/// Whether a connection was never made. The SDK knows and does not tell by its types, so its words are read; when
+/// they change, the class becomes Lost, which only costs a look.
+fn never_connected(error: &(dyn Error + 'static)) -> bool {
+    causes(error).any(|cause| {
+        let words = cause.to_string();
+        words == "client error (Connect)" || words.contains("dns error") || words.contains("HTTP connect timeout")
+    })
+}
+
+/// Whether the call was not signed because there are no credentials.
+fn has_credentials_trouble(error: &(dyn Error + 'static)) -> bool {
+    causes(error).any(|cause| {
+        let words = cause.to_string();
+        words.contains("loading credentials")
+            || words.contains("credential provider")
+            || words.contains("credentials provider")
+            || words.contains("no providers in chain provided credentials")
+            || words.contains("identity resolver")
+    })
+}
+
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+/// AWS's words without what must not be passed on: encoded authorization messages and access keys.
+fn redact(message: &str) -> String {
+    let message = message.split("Encoded authorization failure message").next().unwrap_or_default();
+    let words: Vec<String> = message
+        .split_whitespace()
+        .map(|word| {
+            let is_key = ["AKIA", "ASIA"].iter().any(|start| word.contains(start));
+            let is_blob = word.len() > 200;
+            if is_key || is_blob { "[redacted]".to_owned() } else { word.to_owned() }
+        })
+        .collect();
+    words.join(" ").chars().take(600).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_have_the_class_that_decides_what_is_done() {
+        let table = [
+            ("RequestLimitExceeded", Class::Throttled),
+            ("ThrottlingException", Class::Throttled),
+            ("InvalidInstanceID.NotFound", Class::NotFound),
+            ("InvalidInstanceID.Malformed", Class::Input),
+            ("IncorrectInstanceState", Class::State),
+            ("OperationNotPermitted", Class::Protected),
+            ("InsufficientInstanceCapacity", Class::Capacity),
+            ("UnauthorizedOperation", Class::Denied),
+            ("ExpiredToken", Class::Credentials),
+            ("DryRunOperation", Class::DryRun),
+            ("InternalError", Class::Server),
+        ];
+        for (code, class) in table {
+            assert_eq!(Class::of_code(code), Some(class), "{code}");
+        }
+        assert_eq!(Class::of_code("SomethingNew"), None);
+    }
+
+    #[test]
+    fn encoded_messages_and_keys_are_not_passed_on() {
+        let text = redact(
+            "You are not authorized to perform this operation. Encoded authorization failure message: 4zH7secret",
+        );
+        assert_eq!(text, "You are not authorized to perform this operation.");
+        assert_eq!(redact("key AKIAIOSFODNN7EXAMPLE is bad"), "key [redacted] is bad");
+    }
+
+    #[test]
+    fn a_throttle_says_what_is_so_what_was_not_done_and_what_to_do() {
+        let error = AwsError {
+            operation: "StopInstances",
+            region: "eu-central-1".into(),
+            class: Class::Throttled,
+            code: Some("RequestLimitExceeded".into()),
+            message: "Request limit exceeded.".into(),
+            request_id: Some("r-1".into()),
+        };
+        let failure = error.failure("`i-0abc` was not changed.");
+        assert_eq!(
+            failure.lines[0].plain(),
+            "AWS is limiting our calls. i-0abc was not changed. Try again in a minute."
+        );
+        assert_eq!(
+            failure.cause,
+            "StopInstances in eu-central-1: throttled RequestLimitExceeded Request limit exceeded. (request id r-1)"
+        );
+    }
+}

@@ -1,0 +1,167 @@
+//! From clap's definitions and errors to this bot's sentences. The leaf says what is wrong; where it is wrong (the
+//! usage line) is added by [`super::parse`].
+
+use super::words;
+use crate::aws::{State, is_region, region_of_place};
+use crate::domain::UsageError;
+use clap::builder::ArgAction;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use std::error::Error;
+
+/// Reads the words after a command's name.
+pub(super) fn parse<A: clap::Args>(words: &[String]) -> Result<A, UsageError> {
+    let sentence = |error: clap::Error| UsageError::sentence(&sentence(&error));
+    let matches = definition::<A>().try_get_matches_from(words).map_err(sentence)?;
+    A::from_arg_matches(&matches).map_err(sentence)
+}
+
+/// `ec2 stop <target>… [--region <region>]…`
+pub(super) fn usage<A: clap::Args>(name: &str) -> String {
+    let definition = definition::<A>();
+    let positionals = definition.get_arguments().filter(|arg| arg.is_positional());
+    let options = definition.get_arguments().filter(|arg| !arg.is_positional());
+    let words: Vec<String> = positionals.chain(options).map(usage_of).collect();
+    [name.to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// Each argument and option with its help, arguments first.
+pub(super) fn options<A: clap::Args>() -> Vec<(String, String)> {
+    let definition = definition::<A>();
+    let positionals = definition.get_arguments().filter(|arg| arg.is_positional());
+    let options = definition.get_arguments().filter(|arg| !arg.is_positional());
+    positionals
+        .chain(options)
+        .map(|arg| (bare(arg), arg.get_help().map(ToString::to_string).unwrap_or_default()))
+        .collect()
+}
+
+fn definition<A: clap::Args>() -> clap::Command {
+    let command = clap::Command::new("command")
+        .no_binary_name(true)
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .disable_help_subcommand(true);
+    A::augment_args(command)
+}
+
+/// `<target>` or `--region <region>`.
+fn bare(arg: &clap::Arg) -> String {
+    let value = arg.get_value_names().and_then(|names| names.first()).map_or("value", |name| name.as_str());
+    match arg.get_long() {
+        Some(long) if arg.get_action().takes_values() => format!("--{long} <{value}>"),
+        Some(long) => format!("--{long}"),
+        None => format!("<{value}>"),
+    }
+}
+
+fn usage_of(arg: &clap::Arg) -> String {
+    let many = matches!(arg.get_action(), ArgAction::Append);
+    let dots = if many { "…" } else { "" };
+    let bare = bare(arg);
+    match (arg.is_positional(), arg.is_required_set()) {
+        (_, true) => format!("{bare}{dots}"),
+        (true, false) => format!("[{}]{dots}", bare.trim_matches(['<', '>'])),
+        (false, false) => format!("[{bare}]{dots}"),
+    }
+}
+
+fn sentence(error: &clap::Error) -> String {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => texts.first().cloned(),
+        _ => None,
+    };
+    // `--state <state>` or `<target>...`: the first word is what one types.
+    let arg = text(ContextKind::InvalidArg).unwrap_or_default();
+    let arg = words::name(arg.split([' ', '=']).next().unwrap_or_default().trim_end_matches('.'));
+    let value = text(ContextKind::InvalidValue).unwrap_or_default();
+    match error.kind() {
+        ErrorKind::UnknownArgument if arg.starts_with('-') => match text(ContextKind::SuggestedArg) {
+            Some(near) => format!(
+                "I do not know the option `{arg}`. Did you mean `{}`?",
+                words::name(near.split(' ').next().unwrap_or_default())
+            ),
+            None => format!("I do not know the option `{arg}`."),
+        },
+        ErrorKind::UnknownArgument => format!("I do not know what to do with `{arg}`."),
+        ErrorKind::MissingRequiredArgument => format!("`{arg}` is missing."),
+        ErrorKind::InvalidValue if value.is_empty() => format!("`{arg}` needs a value."),
+        ErrorKind::ValueValidation => match error.source() {
+            Some(phrase) => format!("`{arg}` {phrase}."),
+            None => format!("`{arg}` does not take `{}`.", words::name(&value)),
+        },
+        ErrorKind::ArgumentConflict => format!("`{arg}` can be given only once."),
+        ErrorKind::TooFewValues | ErrorKind::TooManyValues | ErrorKind::WrongNumberOfValues | ErrorKind::NoEquals => {
+            format!("`{arg}` needs one value.")
+        }
+        _ => format!("I do not understand `{}`.", if value.is_empty() { arg } else { words::name(&value) }),
+    }
+}
+
+/// A region as one types it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum RegionWord {
+    /// Every region of the account.
+    All,
+    /// This one.
+    Named(String),
+}
+
+impl RegionWord {
+    pub(super) fn as_str(&self) -> &str {
+        match self {
+            Self::All => "all",
+            Self::Named(name) => name,
+        }
+    }
+}
+
+/// Reads a region; the error is a phrase that follows the option's name.
+pub(super) fn region(text: &str) -> Result<RegionWord, String> {
+    let lower = text.trim().to_lowercase();
+    if lower == "all" {
+        return Ok(RegionWord::All);
+    }
+    if is_region(&lower) {
+        return Ok(RegionWord::Named(lower));
+    }
+    let example = region_of_place(&lower).unwrap_or("eu-central-1");
+    Err(format!("must be an AWS region such as `{example}`, not `{}`", words::name(text)))
+}
+
+/// Reads the state of an instance.
+pub(super) fn state(text: &str) -> Result<State, String> {
+    match State::parse(&text.trim().to_lowercase()) {
+        State::Other(_) => {
+            let known: Vec<&str> = State::ALL.iter().map(State::as_str).collect();
+            Err(format!("must be {}, not `{}`", words::list(&known, "or"), words::name(text)))
+        }
+        state => Ok(state),
+    }
+}
+
+/// Reads `key=value`.
+pub(super) fn tag(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err(format!("must be a tag such as `env=dev`, not `{}`", words::name(text))),
+    }
+}
+
+/// Reads a type of instance; `*` and `?` stand for any text.
+pub(super) fn kind(text: &str) -> Result<String, String> {
+    let lower = text.trim().to_lowercase();
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '*' | '?');
+    if lower.is_empty() || lower.len() > 40 || !lower.chars().all(fits) {
+        return Err(format!("must be an instance type such as `t3.micro`, not `{}`", words::name(text)));
+    }
+    Ok(lower)
+}
+
+/// Reads the number of a page.
+pub(super) fn page(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(page) if (1..=100_000).contains(&page) => Ok(page),
+        _ => Err(format!("must be a number from 1, not `{}`", words::name(text))),
+    }
+}

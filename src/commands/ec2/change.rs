@@ -1,0 +1,294 @@
+//! How a change of power is planned: exactly which instances, whether they are in a state for it, whether IAM would
+//! allow it, and what a person should know before. Planning only reads.
+
+use super::super::args::{self, RegionWord};
+use super::super::{Context, Planned, words};
+use super::targets::{self, Search, Selector};
+use crate::aws::{AwsError, Class, Instance, Power, State};
+use crate::domain::{CommandError, Line, Part, Plan, Refusal, Reply, RequestId, Step, Tone, UnknownOutcome};
+use futures_util::future::{join_all, try_join_all};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The sentence of every plan that comes to nothing.
+pub(super) const NOTHING: &str = "Nothing was changed.";
+
+/// The longest idempotency token that AWS takes.
+const LONGEST_TOKEN: usize = 64;
+
+/// What a change is made on.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct On {
+    /// An instance: its id, its name, `name:web-*` for all names that fit, or `tag:key=value` for all that have the tag
+    #[arg(value_name = "target", required = true, value_parser = Selector::read)]
+    pub(super) target: Vec<Selector>,
+    /// Where the instances are: a region, several by commas; without it, the usual one
+    #[arg(long, value_name = "region", value_delimiter = ',', value_parser = named_region)]
+    pub(super) region: Vec<RegionWord>,
+}
+
+/// A change names its regions.
+fn named_region(text: &str) -> Result<RegionWord, String> {
+    match args::region(text)? {
+        RegionWord::All => Err("must name regions when something is changed, not `all`".into()),
+        named => Ok(named),
+    }
+}
+
+/// A change of power, as data.
+#[derive(Debug)]
+pub(super) struct Change {
+    /// The row's name.
+    pub(super) command: &'static str,
+    /// The call.
+    pub(super) power: Power,
+    /// `stop`
+    pub(super) verb: &'static str,
+    /// `stopped`
+    pub(super) past: &'static str,
+    /// `Stopping`
+    pub(super) doing: &'static str,
+    /// The state that an instance must be in.
+    pub(super) from: State,
+    /// The state that it passes through, if the change shows in states at all.
+    pub(super) via: Option<State>,
+    /// The state in which it ends.
+    pub(super) goal: State,
+}
+
+impl Change {
+    /// Plans the change, or answers that nothing needs to be changed.
+    pub(super) async fn plan(&self, on: &On, cx: &Context) -> Result<Planned, CommandError> {
+        let failure = |error: AwsError| error.failure(NOTHING);
+        let regions = targets::regions(&on.region, cx).await.map_err(failure)?;
+        let found = Search { selectors: &on.target, regions: &regions, not_done: NOTHING }.run(cx).await?;
+        let account = cx.aws.account().await.map_err(failure)?;
+        if found.len() > cx.limits.max_targets {
+            return Err(too_many(on, found.len(), cx.limits.max_targets).into());
+        }
+        let result = self.plan_found(&found, &account, cx).await;
+        // What a plan shows is judged before anybody sees it; an answer is not, so it is judged here.
+        match (&result, found.iter().find(|one| !(cx.sees)(&one.target(&account)))) {
+            (Ok(Planned::Change(_)), _) | (_, None) => result,
+            (_, Some(one)) => {
+                let text = format!("You may not run `{}` on `{}`. {NOTHING}", self.command, one.id);
+                Err(Refusal::sentence(&text).into())
+            }
+        }
+    }
+
+    async fn plan_found(&self, found: &[Instance], account: &str, cx: &Context) -> Result<Planned, CommandError> {
+        let (needed, others): (Vec<&Instance>, Vec<&Instance>) = found.iter().partition(|one| one.state == self.from);
+        let (already, unfit): (Vec<&Instance>, Vec<&Instance>) = others.into_iter().partition(|one| self.is_so(one));
+        if !unfit.is_empty() {
+            return Err(self.unfit(&unfit).into());
+        }
+        if needed.is_empty() {
+            return Ok(Planned::Answer(self.already(&already)));
+        }
+        if self.power == Power::Stop {
+            refuse_protected(&needed, cx).await?;
+        }
+        let steps = self.steps(&needed, cx.request);
+        self.rehearse(&steps, cx).await?;
+        Ok(Planned::Change(Plan {
+            command: self.command.to_owned(),
+            text: self.text(&steps),
+            targets: found.iter().map(|one| one.target(account)).collect(),
+            cautions: self.cautions(&needed, cx).await,
+            steps,
+        }))
+    }
+
+    /// Whether nothing needs to be done: it is there, or on its way.
+    fn is_so(&self, one: &Instance) -> bool {
+        self.via.is_some() && (one.state == self.goal || Some(&one.state) == self.via.as_ref())
+    }
+
+    fn already(&self, already: &[&Instance]) -> Reply {
+        let line = |one: &Instance| {
+            let word = if one.state == self.goal { "already" } else { "on its way already:" };
+            words::says(&label(one), &format!(" is {word} "), one.state.as_str(), ".")
+        };
+        let reply = Reply::new(Tone::Info);
+        match already {
+            [one] => {
+                let mut line = line(one);
+                line = line.text(format!(" {NOTHING}"));
+                reply.text(line)
+            }
+            many => reply.part(Part::List(many.iter().map(|one| line(one)).collect())).text(NOTHING),
+        }
+    }
+
+    /// Why instances in these states cannot be changed now, or ever.
+    fn unfit(&self, unfit: &[&Instance]) -> Refusal {
+        let line = |one: &Instance| {
+            let because = match (&one.state, self.power) {
+                (State::Terminated, _) => "it is gone for good".to_owned(),
+                (State::ShuttingDown, _) => "it is being terminated".to_owned(),
+                (State::Pending, _) => format!("it is still starting; {} it when it runs", self.verb),
+                (State::Stopping, Power::Start) => "it is still stopping; start it when it is stopped".to_owned(),
+                (State::Stopping, _) => "it is being stopped".to_owned(),
+                (State::Stopped, _) => "only a running instance can be rebooted; `ec2 start` starts it".to_owned(),
+                _ => format!("it must be {} for that", self.from),
+            };
+            let mut line = words::says(&label(one), " is ", one.state.as_str(), ": ");
+            line.0.extend(Line::sentence(&format!("{because}.")).0);
+            line
+        };
+        let mut lines: Vec<Line> = unfit.iter().map(|one| line(one)).collect();
+        lines.push(Line::from(NOTHING));
+        Refusal { lines }
+    }
+
+    /// One call for each region, ids sorted.
+    fn steps(&self, needed: &[&Instance], request: RequestId) -> Vec<Step> {
+        let mut by_region: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for one in needed {
+            by_region.entry(&one.region).or_default().push(one.id.clone());
+        }
+        by_region
+            .into_iter()
+            .zip(0..)
+            .map(|((region, targets), index)| Step {
+                index,
+                operation: format!("ec2:{}", self.power.operation()),
+                region: region.to_owned(),
+                targets,
+                token: format!("cmd-{request}-{index}").chars().take(LONGEST_TOKEN).collect(),
+            })
+            .collect()
+    }
+
+    /// `stop i-0abc, i-0def in eu-central-1`
+    fn text(&self, steps: &[Step]) -> String {
+        let parts: Vec<String> =
+            steps.iter().map(|step| format!("{} in {}", step.targets.join(", "), step.region)).collect();
+        format!("{} {}", self.verb, parts.join("; "))
+    }
+
+    /// Asks AWS whether each call would be allowed.
+    async fn rehearse(&self, steps: &[Step], cx: &Context) -> Result<(), CommandError> {
+        let asked = steps.iter().map(|step| cx.aws.may_power(&step.region, self.power, &step.targets));
+        match try_join_all(asked).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_ignored_rehearsal() => {
+                let text = "The AWS endpoint did not understand that it was only a rehearsal, and may have made the \
+                            change. Look with `ec2 list`, and tell the platform team.";
+                Err(UnknownOutcome { lines: vec![Line::sentence(text)], cause: error.to_string() }.into())
+            }
+            Err(error) => Err(error.failure(NOTHING).into()),
+        }
+    }
+
+    /// What a person should know before it happens. Sentences; names in backticks.
+    async fn cautions(&self, needed: &[&Instance], cx: &Context) -> Vec<String> {
+        let mut cautions = Vec::new();
+        let disks = if self.power == Power::Stop { disks(needed, cx).await } else { BTreeMap::new() };
+        for one in needed {
+            let (label, kind) = (label(one), words::name(&one.kind));
+            if let Some(group) = one.scaling_group().map(words::name) {
+                match self.power {
+                    Power::Stop => cautions.push(format!(
+                        "`{label}` is in the Auto Scaling group `{group}`, which may terminate and replace a stopped instance."
+                    )),
+                    Power::Reboot => cautions.push(format!(
+                        "`{label}` is in the Auto Scaling group `{group}`, which may replace it if its health checks fail meanwhile."
+                    )),
+                    Power::Start => {}
+                }
+            }
+            if self.power != Power::Stop {
+                continue;
+            }
+            match disks.get(one.kind.as_str()) {
+                Some(Disks::Yes) => cautions.push(format!(
+                    "`{label}` is an `{kind}` with instance-store disks: all data on them is lost."
+                )),
+                Some(Disks::NotKnown) => cautions.push(format!(
+                    "I could not find out whether `{label}` (`{kind}`) has instance-store disks; data on such disks is lost."
+                )),
+                Some(Disks::No) | None => {}
+            }
+            if let Some(ip) = one.public_ip.as_deref().filter(|_| !one.elastic_ip) {
+                cautions.push(format!("`{label}` loses its public address `{ip}`; a start gives it another."));
+            }
+            if one.spot {
+                cautions.push(format!(
+                    "`{label}` is a Spot instance: AWS stops it only if its request is persistent, and may have no capacity to start it again."
+                ));
+            }
+            if one.hibernates {
+                cautions.push(format!(
+                    "`{label}` is set up for hibernation, but this is a plain stop: what is in its memory is lost."
+                ));
+            }
+        }
+        cautions
+    }
+}
+
+/// Whether an instance type comes with instance-store disks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Disks {
+    Yes,
+    No,
+    NotKnown,
+}
+
+async fn disks<'a>(needed: &[&'a Instance], cx: &Context) -> BTreeMap<&'a str, Disks> {
+    let mut kinds: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for one in needed {
+        kinds.entry(&one.region).or_default().insert(one.kind.clone());
+    }
+    let asked = kinds.iter().map(|(region, kinds)| cx.aws.instance_store_kinds(region, kinds));
+    let answers: BTreeMap<&str, _> = kinds.keys().copied().zip(join_all(asked).await).collect();
+    let of = |one: &Instance| match answers.get(one.region.as_str()) {
+        Some(Ok(with_disks)) if with_disks.contains(&one.kind) => Disks::Yes,
+        Some(Ok(_)) => Disks::No,
+        _ => Disks::NotKnown,
+    };
+    needed.iter().map(|one| (one.kind.as_str(), of(one))).collect()
+}
+
+/// Refuses to stop what AWS would not stop: a dry run says nothing of it.
+async fn refuse_protected(needed: &[&Instance], cx: &Context) -> Result<(), CommandError> {
+    let asked = needed.iter().map(|one| cx.aws.stop_protection(&one.region, &one.id));
+    let mut lines = Vec::new();
+    for (one, answer) in needed.iter().zip(join_all(asked).await) {
+        let because = match answer {
+            Ok(true) => {
+                "has stop protection (`DisableApiStop`), so I do not stop it. Its owner can take the protection off."
+            }
+            // Not being allowed to read it is no reason: AWS itself refuses to stop what is protected.
+            Err(error) if error.class != Class::Denied => return Err(error.failure(NOTHING).into()),
+            Ok(false) | Err(_) if one.root_is_instance_store => {
+                "boots from an instance-store volume, so AWS cannot stop it, only terminate it."
+            }
+            Ok(false) | Err(_) => continue,
+        };
+        lines.push(Line::sentence(&format!("`{}` {because}", label(one))));
+    }
+    if lines.is_empty() {
+        return Ok(());
+    }
+    lines.push(Line::from(NOTHING));
+    Err(Refusal { lines }.into())
+}
+
+fn too_many(on: &On, found: usize, most: usize) -> Refusal {
+    let typed: Vec<String> = on.target.iter().map(Selector::typed).collect();
+    Refusal::sentence(&format!(
+        "{} {} {}, and one command may change {most} at most. {NOTHING} Name fewer, or do it in parts.",
+        words::list(&typed, "and"),
+        if typed.len() == 1 { "means" } else { "mean" },
+        words::count(found, "instance"),
+    ))
+}
+
+fn label(one: &Instance) -> String {
+    match one.name() {
+        Some(name) => words::name(&format!("{name} ({})", one.id)),
+        None => one.id.clone(),
+    }
+}

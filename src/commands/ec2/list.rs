@@ -1,0 +1,359 @@
+//! `ec2 list`: what runs, over one or many regions at once. A region that does not answer is named and does not take
+//! the others with it; what the person may not see is left out and counted.
+
+use super::super::args::{self, RegionWord};
+use super::super::{Command, Context, Planned, Row, Scope, words};
+use super::targets;
+use crate::aws::{AwsError, Filter, Instance, State};
+use crate::domain::{CommandError, Line, Part, Reply, Risk, Table, Tone, UsageError};
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use std::collections::BTreeMap;
+
+/// Which instances to list.
+#[derive(clap::Args, Clone, Debug, Default)]
+pub(super) struct List {
+    /// Only in this state: `running`, `stopped`, …; several by commas
+    #[arg(long, value_name = "state", value_delimiter = ',', value_parser = args::state)]
+    state: Vec<State>,
+    /// Only with this tag; several tags must all be there, several values of one tag mean any of them
+    #[arg(long, value_name = "key=value", value_parser = args::tag)]
+    tag: Vec<(String, String)>,
+    /// Only of this type, such as `t3.micro` or `m5.*`; several by commas
+    #[arg(long = "type", value_name = "type", value_delimiter = ',', value_parser = args::kind)]
+    kind: Vec<String>,
+    /// Only with a name like this; `*` is any text
+    #[arg(long, value_name = "pattern")]
+    name: Option<String>,
+    /// Where: a region, several by commas, or `all`
+    #[arg(long, value_name = "region", value_delimiter = ',', value_parser = args::region)]
+    region: Vec<RegionWord>,
+    /// Which page of a long list
+    #[arg(long, value_name = "number", value_parser = args::page)]
+    page: Option<usize>,
+}
+
+/// The row of `ec2 list`.
+pub(in super::super) const ROW: Row = Row {
+    name: "ec2 list",
+    summary: "Lists instances, with their state and type",
+    examples: &[
+        "ec2 list",
+        "ec2 list --state running --region all",
+        "ec2 list --tag env=dev --name \"web-*\"",
+        "ec2 list --type t3.micro,t3.small --region eu-central-1,us-east-1 --page 2",
+    ],
+    risk: Risk::Read,
+    action: "ec2:list",
+    parse: |words| Ok(Box::new(args::parse::<List>(words)?)),
+    usage: || args::usage::<List>(ROW.name),
+    options: args::options::<List>,
+};
+
+#[async_trait]
+impl Command for List {
+    fn scope(&self) -> Scope {
+        targets::scope(&self.region)
+    }
+
+    async fn plan(&self, cx: &Context) -> Result<Planned, CommandError> {
+        const NOT_DONE: &str = "Nothing could be read.";
+        let regions = targets::regions(&self.region, cx).await.map_err(|error| error.failure(NOT_DONE))?;
+        let account = cx.aws.account().await.map_err(|error| error.failure(NOT_DONE))?;
+        let filters = self.filters();
+        let answers = join_all(regions.iter().map(|region| cx.aws.instances(region, &filters))).await;
+        let (mut found, mut missing) = (Vec::new(), Vec::new());
+        for answer in answers {
+            match answer {
+                Ok(instances) => found.extend(instances.into_iter().filter(|instance| self.fits(instance))),
+                Err(error) => missing.push(error),
+            }
+        }
+        if missing.len() == regions.len()
+            && let Some(error) = missing.first()
+        {
+            return Err(error.failure(NOT_DONE).into());
+        }
+        let all = found.len();
+        found.retain(|instance| (cx.sees)(&instance.target(&account)));
+        found.sort_by(|a, b| key(a).cmp(&key(b)));
+        let listing = Listing { hidden: all - found.len(), found, missing, regions };
+        Ok(Planned::Answer(self.render(&listing, cx.limits.page_size)?))
+    }
+}
+
+/// Sorted by region, then by name, the nameless last.
+fn key(instance: &Instance) -> (&str, bool, &str, &str) {
+    (&instance.region, instance.name().is_none(), instance.name().unwrap_or_default(), &instance.id)
+}
+
+/// What was found.
+struct Listing {
+    found: Vec<Instance>,
+    /// How many were left out because the person may not see them.
+    hidden: usize,
+    /// The regions that did not answer.
+    missing: Vec<AwsError>,
+    regions: Vec<String>,
+}
+
+impl List {
+    /// What AWS can sort out; the rest is [`List::fits`].
+    fn filters(&self) -> Vec<Filter> {
+        let mut filters = Vec::new();
+        if !self.state.is_empty() {
+            filters.push(Filter::states(&self.state));
+        }
+        if !self.kind.is_empty() {
+            filters.push(Filter::kinds(&self.kind));
+        }
+        if let Some(name) = &self.name {
+            filters.push(Filter::tag("Name", name));
+        }
+        for (key, values) in self.tags() {
+            // Several values of one tag are sorted out here, and so is the Name, which may be a pattern as well.
+            if let ([value], false) = (values.as_slice(), key == "Name") {
+                filters.push(Filter::tag(key, value));
+            }
+        }
+        filters
+    }
+
+    fn fits(&self, instance: &Instance) -> bool {
+        let named = self.name.as_ref().is_none_or(|pattern| instance.name().is_some_and(|n| words::meets(pattern, n)));
+        named
+            && self
+                .tags()
+                .iter()
+                .all(|(key, values)| instance.tags.get(*key).is_some_and(|value| values.contains(&value.as_str())))
+    }
+
+    fn tags(&self) -> BTreeMap<&str, Vec<&str>> {
+        let mut tags: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (key, value) in &self.tag {
+            tags.entry(key).or_default().push(value);
+        }
+        tags
+    }
+
+    fn render(&self, listing: &Listing, page_size: usize) -> Result<Reply, UsageError> {
+        let total = listing.found.len();
+        let pages = total.div_ceil(page_size).max(1);
+        let page = self.page.unwrap_or(1);
+        if page > pages {
+            let text = format!(
+                "There is no page {page}: the list has {}. The last one: `{}`.",
+                words::count(pages, "page"),
+                self.typed(pages)
+            );
+            return Err(UsageError::sentence(&text));
+        }
+        let shown: Vec<&Instance> = listing.found.iter().skip((page - 1) * page_size).take(page_size).collect();
+        let mut reply = Reply::new(Tone::Info).sentence(&self.head(listing));
+        if !shown.is_empty() {
+            reply = reply.part(Part::Table(table(&shown, listing.regions.len() > 1)));
+        }
+        for error in &listing.missing {
+            let text = format!("`{}` is missing here: {}", error.region, error.what_is_so());
+            reply = reply.sentence(&text);
+        }
+        if listing.hidden > 0 {
+            reply = reply.note(format!("{} that you may not see.", words::count(listing.hidden, "more instance")));
+        }
+        if page < pages {
+            reply =
+                reply.note(Line::sentence(&format!("Page {page} of {pages}. The next: `{}`", self.typed(page + 1))));
+        } else if pages > 1 {
+            reply = reply.note(format!("Page {page} of {pages}, the last."));
+        }
+        Ok(reply)
+    }
+
+    /// `12 instances in eu-central-1: 10 running, 2 stopped.`
+    fn head(&self, listing: &Listing) -> String {
+        let answered: Vec<&String> = listing
+            .regions
+            .iter()
+            .filter(|region| listing.missing.iter().all(|error| error.region != **region))
+            .collect();
+        let place = match answered.as_slice() {
+            many if many.len() > 3 => format!("{} regions", many.len()),
+            few => words::list(few, "and"),
+        };
+        if listing.found.is_empty() {
+            let filtered =
+                !(self.state.is_empty() && self.tag.is_empty() && self.kind.is_empty() && self.name.is_none());
+            let fitting = if filtered { " that fits" } else { "" };
+            let hint = match self.region.contains(&RegionWord::All) {
+                true => "",
+                false => " `--region all` looks everywhere.",
+            };
+            return format!("There is no instance{fitting} in {place}.{hint}");
+        }
+        let mut states: BTreeMap<&State, usize> = BTreeMap::new();
+        for instance in &listing.found {
+            *states.entry(&instance.state).or_default() += 1;
+        }
+        let states: Vec<String> =
+            states.iter().map(|(state, number)| format!("{number} {}", words::name(state.as_str()))).collect();
+        format!("{} in {place}: {}.", words::count(listing.found.len(), "instance"), states.join(", "))
+    }
+
+    /// This command as one types it, for another page.
+    fn typed(&self, page: usize) -> String {
+        let mut words: Vec<String> = ROW.name.split(' ').map(str::to_owned).collect();
+        let mut option = |name: &str, value: &str| words.extend([format!("--{name}"), value.to_owned()]);
+        let joined = |values: Vec<&str>| values.join(",");
+        if !self.state.is_empty() {
+            option("state", &joined(self.state.iter().map(State::as_str).collect()));
+        }
+        for (key, value) in &self.tag {
+            option("tag", &format!("{key}={value}"));
+        }
+        if !self.kind.is_empty() {
+            option("type", &joined(self.kind.iter().map(String::as_str).collect()));
+        }
+        if let Some(name) = &self.name {
+            option("name", name);
+        }
+        if !self.region.is_empty() {
+            option("region", &joined(self.region.iter().map(RegionWord::as_str).collect()));
+        }
+        option("page", &page.to_string());
+        let typed = shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "));
+        typed.replace(['`', '\n'], " ")
+    }
+}
+
+/// Short columns, for a phone; the zone names the region, so it is there only where regions differ.
+fn table(instances: &[&Instance], zones: bool) -> Table {
+    let mut head = vec!["name", "id", "state", "type"];
+    if zones {
+        head.push("zone");
+    }
+    let row = |instance: &&Instance| {
+        let mut row = vec![
+            instance.name().map_or_else(|| "-".into(), |name| words::cut(name, 24)),
+            instance.id.clone(),
+            instance.state.to_string(),
+            instance.kind.clone(),
+        ];
+        if zones {
+            row.push(instance.zone.clone().unwrap_or_else(|| instance.region.clone()));
+        }
+        row
+    };
+    Table { head: head.into_iter().map(str::to_owned).collect(), rows: instances.iter().map(row).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::{answer, cx_on};
+    use crate::aws::fake::{FakeRegion, Fault, Machine};
+    use std::sync::Arc;
+
+    fn fleet() -> FakeRegion {
+        FakeRegion::new(vec![
+            Machine::new("i-3", "web-2", "stopped").tag("env", "dev"),
+            Machine::new("i-1", "web-1", "running").tag("env", "dev"),
+            Machine::new("i-9", "", "running"),
+            Machine::new("i-2", "db-1", "running").tag("env", "prod").with(|m| m.kind = "m5d.large".into()),
+        ])
+    }
+
+    #[tokio::test]
+    async fn it_shows_a_table_sorted_by_name() {
+        let cx = cx_on(&[("eu-central-1", &fleet())]);
+        insta::assert_snapshot!(answer("ec2 list", &cx).await, @r"
+        [info] 4 instances in `eu-central-1`: 3 running, 1 stopped.
+        name | id | state | type
+        db-1 | i-2 | running | m5d.large
+        web-1 | i-1 | running | t3.micro
+        web-2 | i-3 | stopped | t3.micro
+        - | i-9 | running | t3.micro
+        ");
+    }
+
+    #[tokio::test]
+    async fn filters_narrow_it() {
+        let cx = cx_on(&[("eu-central-1", &fleet())]);
+        insta::assert_snapshot!(answer("ec2 list --tag env=dev --state stopped", &cx).await, @r"
+        [info] 1 instance in `eu-central-1`: 1 stopped.
+        name | id | state | type
+        web-2 | i-3 | stopped | t3.micro
+        ");
+        insta::assert_snapshot!(answer("ec2 list --tag env=dev --tag env=prod --name '*-1'", &cx).await, @r"
+        [info] 2 instances in `eu-central-1`: 2 running.
+        name | id | state | type
+        db-1 | i-2 | running | m5d.large
+        web-1 | i-1 | running | t3.micro
+        ");
+    }
+
+    #[tokio::test]
+    async fn nothing_found_says_so_and_where_else_to_look() {
+        let cx = cx_on(&[("eu-central-1", &fleet())]);
+        insta::assert_snapshot!(answer("ec2 list --type c7.large", &cx).await, @"[info] There is no instance that fits in `eu-central-1`. `--region all` looks everywhere.");
+    }
+
+    #[tokio::test]
+    async fn a_long_list_has_pages_and_says_how_to_see_the_next() {
+        let machines = (0..12).map(|n| Machine::new(&format!("i-{n:02}"), &format!("web {n:02}"), "running")).collect();
+        let cx = cx_on(&[("eu-central-1", &FakeRegion::new(machines))]);
+        insta::assert_snapshot!(answer("ec2 list --name 'web *'", &cx).await, @r"
+        [info] 12 instances in `eu-central-1`: 12 running.
+        name | id | state | type
+        web 00 | i-00 | running | t3.micro
+        web 01 | i-01 | running | t3.micro
+        web 02 | i-02 | running | t3.micro
+        web 03 | i-03 | running | t3.micro
+        web 04 | i-04 | running | t3.micro
+        (Page 1 of 3. The next: `ec2 list --name 'web *' --page 2`)
+        ");
+        insta::assert_snapshot!(answer("ec2 list --page 3", &cx).await, @r"
+        [info] 12 instances in `eu-central-1`: 12 running.
+        name | id | state | type
+        web 10 | i-10 | running | t3.micro
+        web 11 | i-11 | running | t3.micro
+        (Page 3 of 3, the last.)
+        ");
+        insta::assert_snapshot!(answer("ec2 list --page 4", &cx).await, @"[usage] There is no page 4: the list has 3 pages. The last one: `ec2 list --page 3`.");
+    }
+
+    #[tokio::test]
+    async fn a_region_that_fails_is_named_and_the_others_are_shown() {
+        let (here, there) = (fleet(), FakeRegion::new(vec![Machine::new("i-7", "api", "running")]));
+        here.fails("DescribeInstances", Fault::Code("RequestLimitExceeded", "slow down"));
+        let cx = cx_on(&[("eu-central-1", &here), ("us-east-1", &there)]);
+        insta::assert_snapshot!(answer("ec2 list --region all", &cx).await, @r"
+        [info] 1 instance in `us-east-1`: 1 running.
+        name | id | state | type | zone
+        api | i-7 | running | t3.micro | eu-central-1a
+        `eu-central-1` is missing here: AWS is limiting our calls.
+        ");
+    }
+
+    #[tokio::test]
+    async fn when_no_region_answers_it_is_a_failure() {
+        let here = fleet();
+        here.fails(
+            "DescribeInstances",
+            Fault::Code("UnauthorizedOperation", "Encoded authorization failure message: x"),
+        );
+        let cx = cx_on(&[("eu-central-1", &here)]);
+        insta::assert_snapshot!(answer("ec2 list", &cx).await, @"[failed] AWS does not allow me `ec2:DescribeInstances` (`UnauthorizedOperation`). Nothing could be read. Ask the platform team to look at the bot's IAM role.");
+    }
+
+    #[tokio::test]
+    async fn what_one_may_not_see_is_left_out_and_counted() {
+        let mut cx = cx_on(&[("eu-central-1", &fleet())]);
+        cx.sees = Arc::new(|target| target.tags.get("env").is_some_and(|env| env == "dev"));
+        insta::assert_snapshot!(answer("ec2 list", &cx).await, @r"
+        [info] 2 instances in `eu-central-1`: 1 running, 1 stopped.
+        name | id | state | type
+        web-1 | i-1 | running | t3.micro
+        web-2 | i-3 | stopped | t3.micro
+        (2 more instances that you may not see.)
+        ");
+    }
+}

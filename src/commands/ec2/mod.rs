@@ -1,0 +1,15 @@
+//! The commands on EC2 instances, and what they share: how targets are named and found (`targets`), and how a change
+//! of power is planned (`change`), made and watched (`run`), and reported (`verdict`).
+
+mod change;
+pub(super) mod list;
+pub(super) mod reboot;
+mod run;
+pub(super) mod show;
+pub(super) mod start;
+pub(super) mod stop;
+mod targets;
+mod verdict;
+
+#[cfg(test)]
+mod tests;

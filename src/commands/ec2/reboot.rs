@@ -1,0 +1,59 @@
+//! `ec2 reboot`: reboots running instances. AWS answers at once and the state stays `running` all the time, so there
+//! is no proof of a reboot from outside: the answer says what AWS accepted and what the status checks say, not more.
+
+use super::super::args;
+use super::super::{Command, Context, Found, Journalled, Planned, Row, Scope};
+use super::change::{Change, On};
+use super::{run, targets};
+use crate::aws::{Power, State};
+use crate::domain::{CommandError, Plan, Risk};
+use async_trait::async_trait;
+
+/// What to reboot.
+#[derive(clap::Args, Clone, Debug)]
+struct Reboot {
+    #[command(flatten)]
+    on: On,
+}
+
+/// The row of `ec2 reboot`.
+pub(in super::super) const ROW: Row = Row {
+    name: "ec2 reboot",
+    summary: "Reboots running instances, and looks at their status checks",
+    examples: &["ec2 reboot web-1", "ec2 reboot i-0123456789abcdef0 --region us-east-1"],
+    risk: Risk::Change,
+    action: "ec2:reboot",
+    parse: |words| Ok(Box::new(args::parse::<Reboot>(words)?)),
+    usage: || args::usage::<Reboot>(ROW.name),
+    options: args::options::<Reboot>,
+};
+
+const CHANGE: Change = Change {
+    command: ROW.name,
+    power: Power::Reboot,
+    verb: "reboot",
+    past: "rebooted",
+    doing: "Rebooting",
+    from: State::Running,
+    via: None,
+    goal: State::Running,
+};
+
+#[async_trait]
+impl Command for Reboot {
+    fn scope(&self) -> Scope {
+        targets::scope(&self.on.region)
+    }
+
+    async fn plan(&self, cx: &Context) -> Result<Planned, CommandError> {
+        CHANGE.plan(&self.on, cx).await
+    }
+
+    async fn execute(&self, plan: &Plan, cx: &Context, journal: &dyn Journalled) -> Result<Found, CommandError> {
+        run::execute(&CHANGE, plan, cx, journal).await
+    }
+
+    async fn verify(&self, plan: &Plan, cx: &Context) -> Result<Found, CommandError> {
+        Ok(run::verify(&CHANGE, plan, cx).await)
+    }
+}

@@ -1,0 +1,248 @@
+//! `ec2 show`: everything about one instance that one wants to know before touching it.
+
+use super::super::args::{self, RegionWord};
+use super::super::{Command, Context, Planned, Row, Scope, words};
+use super::targets::{self, Search, Selector};
+use crate::aws::{AwsError, Checks, Instance, Protection};
+use crate::domain::{CommandError, Line, Part, Refusal, Reply, Risk, Tone, UsageError};
+use async_trait::async_trait;
+use futures_util::future::join;
+
+/// Which instance to show.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct Show {
+    /// The instance: its id, its name, or `tag:key=value`
+    #[arg(value_name = "target", value_parser = Selector::read)]
+    target: Selector,
+    /// Where it is: a region, several by commas, or `all`
+    #[arg(long, value_name = "region", value_delimiter = ',', value_parser = args::region)]
+    region: Vec<RegionWord>,
+}
+
+/// The row of `ec2 show`.
+pub(in super::super) const ROW: Row = Row {
+    name: "ec2 show",
+    summary: "Shows one instance: state, addresses, protection, tags, volumes",
+    examples: &["ec2 show web-1", "ec2 show i-0123456789abcdef0 --region us-east-1", "ec2 show tag:role=primary"],
+    risk: Risk::Read,
+    action: "ec2:show",
+    parse: |words| Ok(Box::new(args::parse::<Show>(words)?)),
+    usage: || args::usage::<Show>(ROW.name),
+    options: args::options::<Show>,
+};
+
+const NOT_DONE: &str = "Nothing could be shown.";
+
+#[async_trait]
+impl Command for Show {
+    fn scope(&self) -> Scope {
+        targets::scope(&self.region)
+    }
+
+    async fn plan(&self, cx: &Context) -> Result<Planned, CommandError> {
+        let failure = |error: AwsError| error.failure(NOT_DONE);
+        let regions = targets::regions(&self.region, cx).await.map_err(failure)?;
+        let selectors = std::slice::from_ref(&self.target);
+        let found = Search { selectors, regions: &regions, not_done: NOT_DONE }.run(cx).await?;
+        let account = cx.aws.account().await.map_err(failure)?;
+        let seen: Vec<&Instance> = found.iter().filter(|one| (cx.sees)(&one.target(&account))).collect();
+        match seen.as_slice() {
+            [] => {
+                let typed = words::name(&self.target.typed());
+                Err(Refusal::sentence(&format!("You may not see `{typed}`. {NOT_DONE}")).into())
+            }
+            [one] => {
+                let ids = [one.id.clone()];
+                let (protection, checks) =
+                    join(cx.aws.protection(&one.region, &one.id), cx.aws.checks(&one.region, &ids)).await;
+                let checks = checks.map(|mut checks| checks.remove(&one.id));
+                Ok(Planned::Answer(render(one, &protection, &checks, cx)))
+            }
+            many => {
+                let text = format!(
+                    "`{}` fits {} instances. Say by its id which one to show.",
+                    words::name(&self.target.typed()),
+                    many.len()
+                );
+                let candidates = many.iter().take(10).map(|one| Line::new().code(words::label(&one.target(&account))));
+                Err(UsageError { lines: vec![Line::sentence(&text)], candidates: candidates.collect() }.into())
+            }
+        }
+    }
+}
+
+fn render(
+    one: &Instance,
+    protection: &Result<Protection, AwsError>,
+    checks: &Result<Option<Checks>, AwsError>,
+    cx: &Context,
+) -> Reply {
+    let mut fields: Vec<(String, Line)> = Vec::new();
+    let mut field = |name: &str, line: Line| fields.push((name.to_owned(), line));
+    field("Id", Line::new().code(&one.id));
+    field("State", state(one));
+    if let Ok(Some(checks)) = checks {
+        field("Checks", Line::from(format!("instance {}, system {}", checks.instance, checks.system)));
+    }
+    field("Type", Line::new().code(&one.kind).text(if one.spot { ", Spot" } else { "" }));
+    field("Zone", Line::new().code(one.zone.as_deref().unwrap_or(&one.region)));
+    field("Private IP", maybe(one.private_ip.as_deref()));
+    let kept = if one.elastic_ip { ", Elastic IP" } else { "" };
+    field("Public IP", maybe(one.public_ip.as_deref()).text(if one.public_ip.is_some() { kept } else { "" }));
+    if let Some(launched) = one.launched {
+        let ago = cx.clock.now().duration_since(launched);
+        let ago = std::time::Duration::from_secs(u64::try_from(ago.as_secs()).unwrap_or(0));
+        field("Launched", Line::from(format!("{}, {} ago", launched.strftime("%Y-%m-%d %H:%M UTC"), words::span(ago))));
+    }
+    field("Protection", protected(protection));
+    if let Some(group) = one.scaling_group() {
+        field("Auto Scaling", Line::new().code(words::name(group)));
+    }
+    field("Image", maybe(one.image.as_deref()));
+    field("Network", network(one));
+    field("Root device", root(one));
+    field("Volumes", volumes(one));
+    let title = one.name().map_or_else(|| one.id.clone(), words::name);
+    let mut reply = Reply::new(Tone::Info).title(title).part(Part::Fields(fields));
+    let tags: Vec<Line> = one
+        .tags
+        .iter()
+        .filter(|(key, _)| *key != "Name")
+        .map(|(key, value)| Line::new().code(format!("{}={}", words::name(key), words::name(value))))
+        .collect();
+    if !tags.is_empty() {
+        reply = reply.text("Tags:").part(Part::List(tags));
+    }
+    reply
+}
+
+fn state(one: &Instance) -> Line {
+    let line = Line::new().bold(one.state.as_str());
+    match &one.state_reason {
+        Some(reason) => line.text(" ").code(words::name(reason)),
+        None => line,
+    }
+}
+
+fn maybe(text: Option<&str>) -> Line {
+    text.map_or_else(|| Line::from("none"), |text| Line::new().code(text))
+}
+
+fn protected(protection: &Result<Protection, AwsError>) -> Line {
+    match protection {
+        Ok(Protection { stop: false, termination: false }) => Line::from("none"),
+        Ok(Protection { stop, termination }) => {
+            let names: Vec<&str> = [(*stop, "DisableApiStop"), (*termination, "DisableApiTermination")]
+                .iter()
+                .filter(|p| p.0)
+                .map(|p| p.1)
+                .collect();
+            Line::sentence(&words::list(&names, "and"))
+        }
+        Err(error) => Line::sentence(&format!("not known: {}", error.what_is_so())),
+    }
+}
+
+fn network(one: &Instance) -> Line {
+    match (&one.vpc, &one.subnet) {
+        (Some(vpc), Some(subnet)) => Line::new().code(vpc).text(" ").code(subnet),
+        (vpc, _) => maybe(vpc.as_deref()),
+    }
+}
+
+fn root(one: &Instance) -> Line {
+    let line = maybe(one.root_device.as_deref());
+    if one.root_is_instance_store { line.text(" on an instance store: it cannot be stopped") } else { line }
+}
+
+fn volumes(one: &Instance) -> Line {
+    let mut line = Line::new();
+    for (index, volume) in one.volumes.iter().enumerate() {
+        let comma = if index > 0 { ", " } else { "" };
+        let kept = if volume.deleted_with_instance { "" } else { " (stays after termination)" };
+        line = line.text(comma).code(&volume.device).text(" ").code(&volume.id).text(kept);
+    }
+    if line.0.is_empty() { Line::from("none") } else { line }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::testing::{answer, cx_on};
+    use crate::aws::fake::{FakeRegion, Fault, Machine};
+    use std::sync::Arc;
+
+    fn fleet() -> FakeRegion {
+        FakeRegion::new(vec![
+            Machine::new("i-1", "web-1", "running").tag("env", "dev").tag("aws:autoscaling:groupName", "web").with(
+                |m| {
+                    m.public_ip = Some("198.51.100.7".into());
+                    m.stop_protected = true;
+                },
+            ),
+            Machine::new("i-2", "web", "running"),
+            Machine::new("i-3", "web", "stopped"),
+            Machine::new("i-4", "web", "terminated"),
+        ])
+    }
+
+    #[tokio::test]
+    async fn it_shows_what_one_wants_to_know() {
+        let cx = cx_on(&[("eu-central-1", &fleet())]);
+        insta::assert_snapshot!(answer("ec2 show web-1", &cx).await, @r"
+        [info] # web-1
+        Id: `i-1`
+        State: *running*
+        Checks: instance ok, system ok
+        Type: `t3.micro`
+        Zone: `eu-central-1a`
+        Private IP: `10.0.0.7`
+        Public IP: `198.51.100.7`
+        Launched: 2026-09-21 14:13 UTC, 57 d 20 h ago
+        Protection: `DisableApiStop`
+        Auto Scaling: `web`
+        Image: `ami-0123`
+        Network: none
+        Root device: `/dev/xvda`
+        Volumes: `/dev/xvda` `vol-0aaa`
+        Tags:
+        - `aws:autoscaling:groupName=web`
+        - `env=dev`
+        ");
+    }
+
+    #[tokio::test]
+    async fn what_aws_does_not_tell_is_said_to_be_not_known() {
+        let fleet = fleet();
+        fleet.fails("DescribeInstanceAttribute", Fault::Code("UnauthorizedOperation", "no"));
+        let cx = cx_on(&[("eu-central-1", &fleet)]);
+        let text = answer("ec2 show i-1", &cx).await;
+        assert!(
+            text.contains("Protection: not known: AWS does not allow me `ec2:DescribeInstanceAttribute`"),
+            "{text}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_name_of_several_lists_them() {
+        let cx = cx_on(&[("eu-central-1", &fleet())]);
+        insta::assert_snapshot!(answer("ec2 show web", &cx).await, @r"
+        [usage] `web` is the name of 2 instances. Nothing could be shown. Say by its id which one you mean.
+        - `i-2` running, t3.micro, eu-central-1a, launched 2026-09-21
+        - `i-3` stopped, t3.micro, eu-central-1a, launched 2026-09-21
+        ");
+    }
+
+    #[tokio::test]
+    async fn an_unknown_one_hints_at_other_regions() {
+        let cx = cx_on(&[("eu-central-1", &fleet())]);
+        insta::assert_snapshot!(answer("ec2 show i-0abc", &cx).await, @"[usage] I found no instance `i-0abc` in `eu-central-1`. Nothing could be shown. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.");
+        insta::assert_snapshot!(answer("ec2 show web-9", &cx).await, @"[usage] I found no instance with the name `web-9` in `eu-central-1`. Nothing could be shown. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.");
+    }
+
+    #[tokio::test]
+    async fn what_one_may_not_see_is_refused() {
+        let mut cx = cx_on(&[("eu-central-1", &fleet())]);
+        cx.sees = Arc::new(|target| target.id != "i-1");
+        insta::assert_snapshot!(answer("ec2 show web-1", &cx).await, @"[refused] You may not see `web-1`. Nothing could be shown.");
+    }
+}

@@ -1,0 +1,220 @@
+//! From the words for a target to exactly the instances that are meant. A change acts on what somebody named, so a
+//! name that fits several instances is a question, and patterns must be asked for by `name:`.
+
+use super::super::args::{self, RegionWord};
+use super::super::{Context, Scope, words};
+use crate::aws::{AwsError, Filter, Instance};
+use crate::domain::{CommandError, Line, UsageError};
+use futures_util::future::{join_all, try_join_all};
+
+/// The most candidates that are listed.
+const CANDIDATES: usize = 10;
+
+/// How one names a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Selector {
+    /// `i-0abc…`
+    Id(String),
+    /// The exact value of the Name tag; it must fit one instance.
+    Name(String),
+    /// `name:web-*`: every instance whose name meets the pattern.
+    Pattern(String),
+    /// `tag:env=dev`: every instance with the tag.
+    Tag(String, String),
+}
+
+impl Selector {
+    /// Reads a target; the error is a phrase that follows `<target>`.
+    pub(super) fn read(text: &str) -> Result<Self, String> {
+        if let Some(pair) = text.strip_prefix("tag:") {
+            let (key, value) =
+                args::tag(pair).map_err(|_| format!("must be like `tag:env=dev`, not `{}`", words::name(text)))?;
+            return Ok(Self::Tag(key, value));
+        }
+        if let Some(pattern) = text.strip_prefix("name:").filter(|pattern| !pattern.is_empty()) {
+            return Ok(Self::Pattern(pattern.to_owned()));
+        }
+        if let Some(hex) = text.get(..2).filter(|start| start.eq_ignore_ascii_case("i-")).and(text.get(2..))
+            && (1..=17).contains(&hex.len())
+            && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
+        {
+            return Ok(Self::Id(text.to_lowercase()));
+        }
+        if text.contains(['*', '?']) {
+            let shown = words::name(text);
+            return Err(format!(
+                "`{shown}` is a pattern. If you mean every instance whose name fits, say `name:{shown}`"
+            ));
+        }
+        if text.trim().is_empty() {
+            return Err("must be an id, a name or `tag:key=value`, not an empty word".into());
+        }
+        Ok(Self::Name(text.to_owned()))
+    }
+
+    /// As one types it.
+    pub(super) fn typed(&self) -> String {
+        match self {
+            Self::Id(id) => id.clone(),
+            Self::Name(name) => name.clone(),
+            Self::Pattern(pattern) => format!("name:{pattern}"),
+            Self::Tag(key, value) => format!("tag:{key}={value}"),
+        }
+    }
+
+    /// What AWS is asked; it may give more than fits.
+    fn filter(&self) -> Filter {
+        match self {
+            Self::Id(id) => Filter::ids(std::slice::from_ref(id)),
+            Self::Name(name) | Self::Pattern(name) => Filter::tag("Name", name),
+            Self::Tag(key, value) => Filter::tag(key, value),
+        }
+    }
+
+    fn fits(&self, instance: &Instance) -> bool {
+        match self {
+            Self::Id(id) => instance.id == *id,
+            Self::Name(name) => instance.name() == Some(name),
+            Self::Pattern(pattern) => instance.name().is_some_and(|name| words::meets(pattern, name)),
+            Self::Tag(key, value) => instance.tags.get(key) == Some(value),
+        }
+    }
+}
+
+/// The regions that the words mean.
+pub(super) async fn regions(words: &[RegionWord], cx: &Context) -> Result<Vec<String>, AwsError> {
+    if words.contains(&RegionWord::All) {
+        return cx.aws.all_regions().await;
+    }
+    if words.is_empty() {
+        return Ok(vec![cx.aws.default_region().await?]);
+    }
+    let mut regions: Vec<String> = words.iter().map(|word| word.as_str().to_owned()).collect();
+    regions.sort();
+    regions.dedup();
+    Ok(regions)
+}
+
+/// What the words tell about the regions before anything is read.
+pub(super) fn scope(words: &[RegionWord]) -> Scope {
+    if words.is_empty() {
+        Scope::DefaultRegion
+    } else if words.contains(&RegionWord::All) {
+        Scope::Regions(Vec::new())
+    } else {
+        Scope::Regions(words.iter().map(|word| word.as_str().to_owned()).collect())
+    }
+}
+
+/// A search for targets.
+pub(super) struct Search<'a> {
+    /// What was named.
+    pub(super) selectors: &'a [Selector],
+    /// Where to look.
+    pub(super) regions: &'a [String],
+    /// The sentence about what was not done when nothing comes of it: `Nothing was changed.`
+    pub(super) not_done: &'a str,
+}
+
+impl Search<'_> {
+    /// The instances that are meant, each once, sorted by region and id. Every selector found something; a name found
+    /// exactly one. Gone instances are found by their ids alone.
+    pub(super) async fn run(&self, cx: &Context) -> Result<Vec<Instance>, CommandError> {
+        let account = cx.aws.account().await.map_err(|error| error.failure(self.not_done))?;
+        let mut all: Vec<Instance> = Vec::new();
+        for (selector, mut found) in self.selectors.iter().zip(self.ask(cx).await?) {
+            found.retain(|instance| selector.fits(instance));
+            if !matches!(selector, Selector::Id(_)) && found.iter().any(|instance| !instance.state.is_gone()) {
+                found.retain(|instance| !instance.state.is_gone());
+            }
+            if found.is_empty() {
+                return Err(self.not_found(selector).into());
+            }
+            if matches!(selector, Selector::Name(_)) && found.len() > 1 {
+                return Err(self.ambiguous(selector, &found, cx, &account).into());
+            }
+            all.extend(found);
+        }
+        all.sort_by(|a, b| (&a.region, &a.id).cmp(&(&b.region, &b.id)));
+        all.dedup_by(|a, b| a.region == b.region && a.id == b.id);
+        Ok(all)
+    }
+
+    /// What AWS finds for each selector, over all regions.
+    async fn ask(&self, cx: &Context) -> Result<Vec<Vec<Instance>>, CommandError> {
+        let asked = self.selectors.iter().map(|selector| async {
+            let filters = [selector.filter()];
+            let parts = join_all(self.regions.iter().map(|region| cx.aws.instances(region, &filters))).await;
+            let mut found = Vec::new();
+            for part in parts {
+                found.extend(part.map_err(|error| error.failure(self.not_done))?);
+            }
+            Ok::<_, CommandError>(found)
+        });
+        try_join_all(asked).await
+    }
+
+    fn not_found(&self, selector: &Selector) -> UsageError {
+        let typed = words::name(&selector.typed());
+        let (what, look) = match selector {
+            Selector::Id(_) => ("instance", "`ec2 list --region all`".to_owned()),
+            Selector::Name(_) => ("instance with the name", "`ec2 list --region all`".to_owned()),
+            Selector::Pattern(_) | Selector::Tag(..) => ("instance that fits", "`ec2 list --region all`".to_owned()),
+        };
+        UsageError::sentence(&format!(
+            "I found no {what} `{typed}` in {}. {} If it is in another region, add `--region <region>`; {look} shows \
+             every instance.",
+            words::list(self.regions, "and"),
+            self.not_done
+        ))
+    }
+
+    fn ambiguous(&self, selector: &Selector, found: &[Instance], cx: &Context, account: &str) -> UsageError {
+        let typed = words::name(&selector.typed());
+        let text = format!(
+            "`{typed}` is the name of {} instances. {} Say by its id which one you mean.",
+            found.len(),
+            self.not_done
+        );
+        let seen: Vec<&Instance> = found.iter().filter(|one| (cx.sees)(&one.target(account))).collect();
+        let mut candidates: Vec<Line> = seen.iter().take(CANDIDATES).map(|one| candidate(one)).collect();
+        let more = found.len() - candidates.len();
+        if more > 0 {
+            candidates.push(Line::from(format!("and {more} more")));
+        }
+        UsageError { lines: vec![Line::sentence(&text)], candidates }
+    }
+}
+
+/// `i-0abc` running, t3.micro, eu-central-1a, launched …
+fn candidate(instance: &Instance) -> Line {
+    let zone = instance.zone.as_deref().unwrap_or(&instance.region);
+    let mut line =
+        Line::new().code(&instance.id).text(format!(" {}, {}, {zone}", instance.state, words::name(&instance.kind)));
+    if let Some(launched) = instance.launched {
+        line = line.text(format!(", launched {}", launched.strftime("%Y-%m-%d")));
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_are_read_by_their_form() {
+        let id = |text: &str| Ok(Selector::Id(text.into()));
+        let name = |text: &str| Ok(Selector::Name(text.into()));
+        assert_eq!(Selector::read("i-0ABC"), id("i-0abc"));
+        assert_eq!(Selector::read("i-0123456789abcdef0"), id("i-0123456789abcdef0"));
+        assert_eq!(Selector::read("i-robot"), name("i-robot"));
+        assert_eq!(Selector::read("web 1"), name("web 1"));
+        assert_eq!(Selector::read("ä"), name("ä"));
+        assert_eq!(Selector::read("tag:env=dev"), Ok(Selector::Tag("env".into(), "dev".into())));
+        assert_eq!(Selector::read("tag:a=b=c"), Ok(Selector::Tag("a".into(), "b=c".into())));
+        assert_eq!(Selector::read("name:web-*"), Ok(Selector::Pattern("web-*".into())));
+        for bad in ["tag:env", "tag:=x", "web-*", "", " "] {
+            assert!(Selector::read(bad).is_err(), "{bad:?}");
+        }
+    }
+}

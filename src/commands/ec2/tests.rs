@@ -1,0 +1,386 @@
+//! Changes of power, against a region that passes through states, denies, throttles and loses answers.
+
+use super::super::testing::{Ledger, answer, cx_on, executed, found_text, plain, planned, verified};
+use super::super::{Context, parse};
+use crate::aws::fake::{FakeRegion, Fault, Machine};
+use parking_lot::Mutex;
+use std::sync::Arc;
+
+fn web() -> FakeRegion {
+    FakeRegion::new(vec![
+        Machine::new("i-1", "web-1", "running").tag("env", "dev"),
+        Machine::new("i-2", "web-2", "stopped").tag("env", "dev"),
+    ])
+}
+
+fn one(state: &str) -> FakeRegion {
+    FakeRegion::new(vec![Machine::new("i-1", "web-1", state)])
+}
+
+fn on(region: &FakeRegion) -> Context {
+    cx_on(&[("eu-central-1", region)])
+}
+
+// Planning
+
+#[tokio::test]
+async fn a_plan_names_exactly_what_will_happen_and_was_rehearsed() {
+    let region = web();
+    insta::assert_snapshot!(answer("ec2 stop web-1", &on(&region)).await, @r"
+    [plan] stop i-1 in eu-central-1
+    target web-1 (i-1) eu-central-1 123456789012
+    step 0 ec2:StopInstances eu-central-1 i-1
+    ");
+    assert!(region.0.lock().calls.contains(&"StopInstances(dry) i-1".to_owned()));
+    assert!(region.0.lock().changes().is_empty(), "planning only reads");
+}
+
+#[tokio::test]
+async fn every_change_is_rehearsed() {
+    for (command, state, call) in [
+        ("ec2 start i-1", "stopped", "StartInstances(dry) i-1"),
+        ("ec2 stop i-1", "running", "StopInstances(dry) i-1"),
+        ("ec2 reboot i-1", "running", "RebootInstances(dry) i-1"),
+    ] {
+        let region = one(state);
+        planned(command, &on(&region)).await;
+        assert!(region.0.lock().calls.contains(&call.to_owned()), "{command}");
+    }
+}
+
+#[tokio::test]
+async fn only_those_that_need_it_are_changed() {
+    insta::assert_snapshot!(answer("ec2 start tag:env=dev", &on(&web())).await, @r"
+    [plan] start i-2 in eu-central-1
+    target web-1 (i-1) eu-central-1 123456789012
+    target web-2 (i-2) eu-central-1 123456789012
+    step 0 ec2:StartInstances eu-central-1 i-2
+    ");
+}
+
+#[tokio::test]
+async fn what_is_so_already_is_an_answer() {
+    insta::assert_snapshot!(answer("ec2 start web-1", &on(&web())).await, @"[info] `web-1 (i-1)` is already *running*. Nothing was changed.");
+    insta::assert_snapshot!(answer("ec2 stop i-1", &on(&one("stopping"))).await, @"[info] `web-1 (i-1)` is on its way already: *stopping*. Nothing was changed.");
+}
+
+#[tokio::test]
+async fn a_state_that_does_not_fit_is_refused_with_its_reason() {
+    let mut said = Vec::new();
+    for (command, state) in [
+        ("ec2 start i-1", "stopping"),
+        ("ec2 start i-1", "terminated"),
+        ("ec2 stop i-1", "pending"),
+        ("ec2 stop i-1", "shutting-down"),
+        ("ec2 reboot i-1", "stopped"),
+        ("ec2 reboot i-1", "pending"),
+    ] {
+        said.push(answer(command, &on(&one(state))).await);
+    }
+    insta::assert_snapshot!(said.join("\n"), @r"
+    [refused] `web-1 (i-1)` is *stopping*: it is still stopping; start it when it is stopped.
+    Nothing was changed.
+    [refused] `web-1 (i-1)` is *terminated*: it is gone for good.
+    Nothing was changed.
+    [refused] `web-1 (i-1)` is *pending*: it is still starting; stop it when it runs.
+    Nothing was changed.
+    [refused] `web-1 (i-1)` is *shutting-down*: it is being terminated.
+    Nothing was changed.
+    [refused] `web-1 (i-1)` is *stopped*: only a running instance can be rebooted; `ec2 start` starts it.
+    Nothing was changed.
+    [refused] `web-1 (i-1)` is *pending*: it is still starting; reboot it when it runs.
+    Nothing was changed.
+    ");
+}
+
+#[tokio::test]
+async fn cautions_say_what_will_be_lost() {
+    let region = FakeRegion::new(vec![
+        Machine::new("i-1", "db-1", "running").tag("aws:autoscaling:groupName", "db").with(|machine| {
+            machine.kind = "m5d.large".into();
+            machine.public_ip = Some("198.51.100.7".into());
+            machine.spot = true;
+            machine.hibernates = true;
+        }),
+        Machine::new("i-2", "db-2", "running").with(|machine| {
+            machine.public_ip = Some("198.51.100.8".into());
+            machine.elastic = true;
+        }),
+    ]);
+    insta::assert_snapshot!(answer("ec2 stop db-1 db-2", &on(&region)).await, @r"
+    [plan] stop i-1, i-2 in eu-central-1
+    target db-1 (i-1) eu-central-1 123456789012
+    target db-2 (i-2) eu-central-1 123456789012
+    step 0 ec2:StopInstances eu-central-1 i-1 i-2
+    caution `db-1 (i-1)` is in the Auto Scaling group `db`, which may terminate and replace a stopped instance.
+    caution `db-1 (i-1)` is an `m5d.large` with instance-store disks: all data on them is lost.
+    caution `db-1 (i-1)` loses its public address `198.51.100.7`; a start gives it another.
+    caution `db-1 (i-1)` is a Spot instance: AWS stops it only if its request is persistent, and may have no capacity to start it again.
+    caution `db-1 (i-1)` is set up for hibernation, but this is a plain stop: what is in its memory is lost.
+    ");
+    insta::assert_snapshot!(answer("ec2 reboot db-1", &on(&region)).await, @r"
+    [plan] reboot i-1 in eu-central-1
+    target db-1 (i-1) eu-central-1 123456789012
+    step 0 ec2:RebootInstances eu-central-1 i-1
+    caution `db-1 (i-1)` is in the Auto Scaling group `db`, which may replace it if its health checks fail meanwhile.
+    ");
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_of_the_disks_is_a_caution_too() {
+    let region = one("running");
+    region.fails("DescribeInstanceTypes", Fault::Code("UnauthorizedOperation", "no"));
+    let text = answer("ec2 stop i-1", &on(&region)).await;
+    assert!(text.contains("caution I could not find out whether `web-1 (i-1)`"), "{text}");
+}
+
+#[tokio::test]
+async fn stop_protection_is_refused_before_anything_is_called() {
+    let region = one("running");
+    region.0.lock().machine("i-1").stop_protected = true;
+    insta::assert_snapshot!(answer("ec2 stop web-1", &on(&region)).await, @r"
+    [refused] `web-1 (i-1)` has stop protection (`DisableApiStop`), so I do not stop it. Its owner can take the protection off.
+    Nothing was changed.
+    ");
+    region.0.lock().machine("i-1").stop_protected = false;
+    region.0.lock().machine("i-1").instance_store_root = true;
+    insta::assert_snapshot!(answer("ec2 stop web-1", &on(&region)).await, @r"
+    [refused] `web-1 (i-1)` boots from an instance-store volume, so AWS cannot stop it, only terminate it.
+    Nothing was changed.
+    ");
+    assert!(region.0.lock().changes().is_empty());
+}
+
+#[tokio::test]
+async fn a_denied_rehearsal_ends_the_plan_without_aws_s_encoded_words() {
+    let region = one("running");
+    region.fails(
+        "StopInstances(dry)",
+        Fault::Code("UnauthorizedOperation", "Encoded authorization failure message: 4zH7"),
+    );
+    insta::assert_snapshot!(answer("ec2 stop i-1", &on(&region)).await, @"[failed] AWS does not allow me `ec2:StopInstances` (`UnauthorizedOperation`). Nothing was changed. Ask the platform team to look at the bot's IAM role.");
+}
+
+#[tokio::test]
+async fn too_many_targets_are_refused() {
+    let machines = (0..4).map(|n| Machine::new(&format!("i-{n}"), "web", "running").tag("env", "dev")).collect();
+    insta::assert_snapshot!(answer("ec2 stop tag:env=dev", &on(&FakeRegion::new(machines))).await, @"[refused] `tag:env=dev` means 4 instances, and one command may change 3 at most. Nothing was changed. Name fewer, or do it in parts.");
+}
+
+#[tokio::test]
+async fn a_name_of_several_changes_nothing() {
+    let machines = (1..3).map(|n| Machine::new(&format!("i-{n}"), "web", "running")).collect();
+    let region = FakeRegion::new(machines);
+    insta::assert_snapshot!(answer("ec2 stop web", &on(&region)).await, @r"
+    [usage] `web` is the name of 2 instances. Nothing was changed. Say by its id which one you mean.
+    - `i-1` running, t3.micro, eu-central-1a, launched 2026-09-21
+    - `i-2` running, t3.micro, eu-central-1a, launched 2026-09-21
+    ");
+    let plan = planned("ec2 stop name:we*", &on(&region)).await;
+    assert_eq!(plan.text, "stop i-1, i-2 in eu-central-1");
+}
+
+#[tokio::test]
+async fn a_target_named_twice_is_changed_once() {
+    let plan = planned("ec2 stop web-1 i-1 tag:env=dev", &on(&web())).await;
+    assert_eq!(plan.text, "stop i-1 in eu-central-1");
+}
+
+#[tokio::test]
+async fn each_region_has_its_own_call_and_token() {
+    let (here, there) = (one("running"), FakeRegion::new(vec![Machine::new("i-7", "api", "running")]));
+    let cx = cx_on(&[("eu-central-1", &here), ("us-east-1", &there)]);
+    let plan = planned("ec2 stop i-7 web-1 --region us-east-1,eu-central-1", &cx).await;
+    assert_eq!(plan.text, "stop i-1 in eu-central-1; i-7 in us-east-1");
+    let tokens: Vec<&str> = plan.steps.iter().map(|step| step.token.as_str()).collect();
+    assert_eq!(tokens, [format!("cmd-{}-0", cx.request), format!("cmd-{}-1", cx.request)]);
+    assert_eq!(planned("ec2 stop i-7 web-1 --region us-east-1,eu-central-1", &cx).await, plan, "the same every time");
+}
+
+#[tokio::test]
+async fn an_unseen_target_tells_nothing_of_itself() {
+    let mut cx = on(&one("stopped"));
+    cx.sees = Arc::new(|_| false);
+    insta::assert_snapshot!(answer("ec2 stop web-1", &cx).await, @"[refused] You may not run `ec2 stop` on `i-1`. Nothing was changed.");
+}
+
+// Executing
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_is_journalled_then_made_once_then_awaited_with_progress() {
+    let region = one("running");
+    let shown = Arc::new(Mutex::new(Vec::new()));
+    let mut cx = on(&region);
+    let sink = shown.clone();
+    cx.progress = Arc::new(move |reply| sink.lock().push(plain(&reply)));
+    let plan = planned("ec2 stop web-1", &cx).await;
+    let (_, command) = parse("ec2 stop web-1").expect("command");
+    let ledger = Ledger::default();
+    let found = found_text(command.execute(&plan, &cx, &ledger).await);
+    insta::assert_snapshot!(found, @"Done [done] `web-1 (i-1)`: running → *stopped* after 3 s.");
+    assert_eq!(*ledger.0.lock(), ["started 0 ec2:StopInstances", "done 0"]);
+    assert_eq!(region.0.lock().changes(), ["StopInstances i-1"]);
+    insta::assert_snapshot!(shown.lock().join("\n"), @r"
+    [progress] Stopping `web-1 (i-1)`: asking AWS… 0 s
+    [progress] Stopping `web-1 (i-1)`: stopping… 0 s
+    ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_tells_the_new_address() {
+    let region = one("stopped");
+    region.0.lock().next_ip = Some("198.51.100.9".into());
+    region.0.lock().after.insert("StartInstances", vec!["stopped", "stopped", "pending", "pending", "running"]);
+    insta::assert_snapshot!(executed("ec2 start web-1", &on(&region)).await, @"Done [done] `web-1 (i-1)`: stopped → *running* after 12 s. Its public address is `198.51.100.9`.");
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_that_needed_nothing_are_named_too() {
+    insta::assert_snapshot!(executed("ec2 start tag:env=dev", &on(&web())).await, @r"
+    Done [done] - `web-2 (i-2)`: stopped → *running* after 3 s.
+    - `web-1 (i-1)` was already *running*. Nothing was changed.
+    ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_call_changed_nothing_and_says_so() {
+    let region = one("running");
+    region.fails("StopInstances", Fault::Code("RequestLimitExceeded", "slow down"));
+    insta::assert_snapshot!(executed("ec2 stop web-1", &on(&region)).await, @"[failed] AWS is limiting our calls. `web-1 (i-1)` was not stopped. Try again in a minute.");
+    assert_eq!(region.0.lock().changes().len(), 1, "not tried again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_never_left_is_a_failure_and_not_unknown() {
+    let region = one("running");
+    region.fails("StopInstances", Fault::NotSent);
+    insta::assert_snapshot!(executed("ec2 stop web-1", &on(&region)).await, @"[failed] I cannot reach AWS in `eu-central-1`. `web-1 (i-1)` was not stopped. Check the region's name, and try again in a minute.");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_is_looked_after_and_not_repeated() {
+    let region = one("running");
+    region.fails("StopInstances", Fault::Lost { happened: true });
+    insta::assert_snapshot!(executed("ec2 stop web-1", &on(&region)).await, @"Done [done] The answer of AWS was lost. I looked: `web-1 (i-1)` is *stopped*.");
+    assert_eq!(region.0.lock().changes(), ["StopInstances i-1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_call_that_was_not_made_is_found_out() {
+    let region = one("running");
+    region.fails("StopInstances", Fault::Lost { happened: false });
+    insta::assert_snapshot!(executed("ec2 stop web-1", &on(&region)).await, @"NotDone [failed] The answer of AWS was lost. I looked: `web-1 (i-1)` is still *running*, so it was not stopped. Look with `ec2 show i-1 --region eu-central-1`. To try again, say `ec2 stop i-1 --region eu-central-1`.");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_error_is_looked_after_too() {
+    let region = one("running");
+    region.fails("StopInstances", Fault::Code("InternalError", "oops"));
+    let text = executed("ec2 stop web-1", &on(&region)).await;
+    assert!(text.starts_with("NotDone") && text.contains("I looked:"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn somebody_elses_change_is_reported_and_not_awaited() {
+    let mut said = Vec::new();
+    for (command, from, path) in [
+        ("ec2 stop web-1", "running", vec!["stopping", "pending"]),
+        ("ec2 stop web-1", "running", vec!["stopping", "terminated"]),
+        ("ec2 start web-1", "stopped", vec!["pending", "stopping"]),
+    ] {
+        let region = one(from);
+        region.0.lock().after.insert(if from == "running" { "StopInstances" } else { "StartInstances" }, path);
+        said.push(executed(command, &on(&region)).await);
+    }
+    insta::assert_snapshot!(said.join("\n"), @r"
+    NotDone [failed] `web-1 (i-1)` is *pending*, not stopped: someone else started it meanwhile. Look with `ec2 show i-1 --region eu-central-1`.
+    NotDone [failed] `web-1 (i-1)` is *terminated*, not stopped: someone else terminated it meanwhile. Look with `ec2 show i-1 --region eu-central-1`.
+    NotDone [failed] `web-1 (i-1)` is *stopping*, not running: someone else stopped it meanwhile. Look with `ec2 show i-1 --region eu-central-1`.
+    ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_falls_back_says_why() {
+    let region = one("stopped");
+    region.0.lock().machine("i-1").state_reason = Some("Server.InsufficientInstanceCapacity".into());
+    region.0.lock().after.insert("StartInstances", vec!["pending", "stopped"]);
+    insta::assert_snapshot!(executed("ec2 start web-1", &on(&region)).await, @"NotDone [failed] `web-1 (i-1)` is *stopped*, not running: AWS has no capacity for its type in its zone (`Server.InsufficientInstanceCapacity`). Look with `ec2 show i-1 --region eu-central-1`.");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_takes_too_long_is_unknown_with_what_was_seen() {
+    let region = one("running");
+    region.0.lock().after.insert("StopInstances", vec!["stopping"]);
+    insta::assert_snapshot!(executed("ec2 stop web-1", &on(&region)).await, @"Unknown [unknown] `web-1 (i-1)` is still *stopping* after 1 min, and I stopped waiting. Look with `ec2 show i-1 --region eu-central-1`.");
+}
+
+#[tokio::test(start_paused = true)]
+async fn looks_that_fail_are_repeated_and_then_admitted() {
+    let region = one("running");
+    let cx = on(&region);
+    let plan = planned("ec2 stop web-1", &cx).await;
+    region.fails("DescribeInstances", Fault::Code("RequestLimitExceeded", "slow down"));
+    region.0.lock().machine("i-1").state = "stopped".into();
+    insta::assert_snapshot!(verified("ec2 stop web-1", &plan, &cx).await, @"Done [done] I looked: `web-1 (i-1)` is *stopped*.");
+    for _ in 0..30 {
+        region.fails("DescribeInstances", Fault::Code("RequestLimitExceeded", "slow down"));
+    }
+    insta::assert_snapshot!(verified("ec2 stop web-1", &plan, &cx).await, @"Unknown [unknown] I cannot tell whether `web-1 (i-1)` was stopped: AWS is limiting our calls. Look with `ec2 show i-1 --region eu-central-1`.");
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_refused_call_no_other_is_made() {
+    let (here, there) = (one("running"), FakeRegion::new(vec![Machine::new("i-7", "api", "running")]));
+    let more = FakeRegion::new(vec![Machine::new("i-8", "db", "running")]);
+    there.fails("StopInstances", Fault::Code("IncorrectInstanceState", "no"));
+    let cx = cx_on(&[("eu-central-1", &here), ("us-east-1", &there), ("us-west-2", &more)]);
+    let text = executed("ec2 stop web-1 api db --region eu-central-1,us-east-1,us-west-2", &cx).await;
+    insta::assert_snapshot!(text, @r"
+    NotDone [failed] - `web-1 (i-1)`: running → *stopped* after 3 s.
+    - Its state does not allow this now (`IncorrectInstanceState`): no. `api (i-7)` was not stopped. Look with `ec2 show`, and try again when it has settled.
+    - `db (i-8)` was not stopped: after the trouble before, I did not try.
+    ");
+    assert!(more.0.lock().changes().is_empty());
+}
+
+// Verifying after a restart
+
+#[tokio::test(start_paused = true)]
+async fn after_a_restart_it_says_what_is_so() {
+    let mut said = Vec::new();
+    for path in [vec!["stopped"], vec!["running"], vec!["stopping", "stopping", "stopped"], vec!["terminated"]] {
+        let region = one("running");
+        let cx = on(&region);
+        let plan = planned("ec2 stop web-1", &cx).await;
+        region.0.lock().machine("i-1").ahead = path.into_iter().map(str::to_owned).collect();
+        said.push(verified("ec2 stop web-1", &plan, &cx).await);
+        assert!(region.0.lock().changes().is_empty(), "verifying only reads");
+    }
+    insta::assert_snapshot!(said.join("\n"), @r"
+    Done [done] I looked: `web-1 (i-1)` is *stopped*.
+    NotDone [failed] I looked: `web-1 (i-1)` is still *running*, so it was not stopped. Look with `ec2 show i-1 --region eu-central-1`. To try again, say `ec2 stop i-1 --region eu-central-1`.
+    Done [done] I looked: `web-1 (i-1)` is *stopped*.
+    NotDone [failed] I looked: `web-1 (i-1)` is *terminated*, not stopped: someone else terminated it meanwhile. Look with `ec2 show i-1 --region eu-central-1`.
+    ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_target_that_aws_does_not_show_is_unknown() {
+    let region = one("running");
+    let cx = on(&region);
+    let plan = planned("ec2 stop web-1", &cx).await;
+    region.0.lock().machines.clear();
+    insta::assert_snapshot!(verified("ec2 stop web-1", &plan, &cx).await, @"Unknown [unknown] I looked: `web-1 (i-1)` is not shown by AWS any more, or not yet. Look with `ec2 show i-1 --region eu-central-1`.");
+}
+
+// Rebooting
+
+#[tokio::test(start_paused = true)]
+async fn a_reboot_claims_no_more_than_aws_tells() {
+    let region = one("running");
+    region.0.lock().machine("i-1").checks = ("initializing".into(), "ok".into());
+    let cx = on(&region);
+    insta::assert_snapshot!(executed("ec2 reboot web-1", &cx).await, @"Done [done] AWS accepted the reboot of `web-1 (i-1)`; it is running, its status checks say instance initializing, system ok. AWS gives no proof of a reboot: the uptime on the instance does.");
+    let plan = planned("ec2 reboot web-1", &cx).await;
+    insta::assert_snapshot!(verified("ec2 reboot web-1", &plan, &cx).await, @"Unknown [unknown] I looked: `web-1 (i-1)` is *running*, its status checks say instance initializing, system ok; whether it was rebooted, AWS does not tell. Look with `ec2 show i-1 --region eu-central-1`. The uptime on the instance tells.");
+}

@@ -1,0 +1,293 @@
+//! What a change came to, target by target, and the sentences for it. What was accepted is told as a change; what was
+//! lost is told as what was seen.
+
+use super::super::{Found, words};
+use super::change::{Change, NOTHING};
+use crate::aws::{AwsError, Checks, Instance, Power, State};
+use crate::domain::{CommandError, Line, Part, Plan, Reply, Step, Target, Tone};
+use std::time::Duration;
+
+/// Where a target came to rest.
+#[derive(Clone, Debug)]
+pub(super) enum Verdict {
+    /// Where it should be.
+    Reached,
+    /// Where it was before.
+    Unchanged,
+    /// Somewhere that this change does not lead to.
+    Elsewhere,
+    /// Still on its way when the waiting ended.
+    Slow,
+    /// AWS does not show it.
+    Vanished,
+    /// AWS could not be asked.
+    Blind(AwsError),
+}
+
+/// What was seen of a target.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    /// Whether AWS accepted the call; otherwise its answer was lost.
+    pub(super) accepted: bool,
+    /// Where the target came to rest.
+    pub(super) verdict: Verdict,
+    /// The target as it was last seen.
+    pub(super) instance: Option<Instance>,
+    /// Its status checks, where they say something.
+    pub(super) checks: Option<Checks>,
+}
+
+/// What became of a step.
+#[derive(Debug)]
+enum Fate {
+    Accepted,
+    Lost,
+    Refused(CommandError),
+    NotTried,
+}
+
+/// Collects what happens, and says it.
+#[derive(Debug)]
+pub(super) struct Report<'a> {
+    change: &'a Change,
+    plan: &'a Plan,
+    /// What stands before that which was only seen.
+    lead: &'static str,
+    fates: Vec<(Step, Fate)>,
+    seen: Vec<(&'a Target, Seen)>,
+}
+
+/// How far a verdict is from what was wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Done,
+    NotDone,
+    Unknown,
+}
+
+impl<'a> Report<'a> {
+    /// A report with nothing in it. `lead` stands before what was only seen, such as `I looked: `.
+    pub(super) fn new(change: &'a Change, plan: &'a Plan, lead: &'static str) -> Self {
+        Self { change, plan, lead, fates: Vec::new(), seen: Vec::new() }
+    }
+
+    pub(super) fn accepted(&mut self, step: &Step) {
+        self.fates.push((step.clone(), Fate::Accepted));
+    }
+
+    pub(super) fn lost(&mut self, step: &Step) {
+        self.fates.push((step.clone(), Fate::Lost));
+    }
+
+    pub(super) fn refused(&mut self, step: &Step, error: CommandError) {
+        self.fates.push((step.clone(), Fate::Refused(error)));
+    }
+
+    pub(super) fn not_tried(&mut self, step: &Step) {
+        self.fates.push((step.clone(), Fate::NotTried));
+    }
+
+    /// Whether a step did not end well.
+    pub(super) fn is_interrupted(&self) -> bool {
+        self.fates.iter().any(|(_, fate)| !matches!(fate, Fate::Accepted))
+    }
+
+    /// The targets to look at, and whether AWS accepted their change.
+    pub(super) fn watched(&self) -> Vec<(&'a Target, bool)> {
+        let made = self.fates.iter().filter(|(_, fate)| matches!(fate, Fate::Accepted | Fate::Lost));
+        made.flat_map(|(step, fate)| {
+            let accepted = matches!(fate, Fate::Accepted);
+            let (region, ids) = (step.region.clone(), step.targets.clone());
+            let of_step = move |target: &&Target| target.region == region && ids.contains(&target.id);
+            self.plan.targets.iter().filter(of_step).map(move |target| (target, accepted))
+        })
+        .collect()
+    }
+
+    pub(super) fn saw(&mut self, target: &'a Target, seen: Seen) {
+        self.seen.push((target, seen));
+    }
+
+    /// The whole of it, after this time.
+    pub(super) fn found(&self, took: Duration) -> Found {
+        let mut rank = if self.fates.iter().any(|(_, fate)| matches!(fate, Fate::Refused(_) | Fate::NotTried)) {
+            Rank::NotDone
+        } else {
+            Rank::Done
+        };
+        let mut lines = Vec::new();
+        for (target, seen) in &self.seen {
+            rank = rank.max(self.rank(seen));
+            lines.push(self.line(target, seen, took));
+        }
+        lines.extend(self.unmade());
+        lines.extend(self.untouched());
+        let reply = match rank {
+            Rank::Done => Reply::new(Tone::Done),
+            Rank::NotDone => Reply::new(Tone::Failed),
+            Rank::Unknown => Reply::new(Tone::Unknown),
+        };
+        let reply = match <[Line; 1]>::try_from(lines) {
+            Ok([only]) => reply.text(only),
+            Err(many) => reply.part(Part::List(many)),
+        };
+        match rank {
+            Rank::Done => Found::Done(reply),
+            Rank::NotDone => Found::NotDone(reply),
+            Rank::Unknown => Found::Unknown(reply),
+        }
+    }
+
+    fn rank(&self, seen: &Seen) -> Rank {
+        match &seen.verdict {
+            // A lost reboot leaves no trace to look for.
+            Verdict::Reached if self.change.power == Power::Reboot && !seen.accepted => Rank::Unknown,
+            Verdict::Reached => Rank::Done,
+            Verdict::Unchanged if seen.accepted => Rank::Unknown,
+            Verdict::Unchanged | Verdict::Elsewhere => Rank::NotDone,
+            Verdict::Slow | Verdict::Vanished | Verdict::Blind(_) => Rank::Unknown,
+        }
+    }
+
+    fn line(&self, target: &Target, seen: &Seen, took: Duration) -> Line {
+        let name = words::label(target);
+        let state = seen.instance.as_ref().map_or("not known", |instance| instance.state.as_str());
+        let Change { verb, past, from, .. } = self.change;
+        let look = format!(" Look with `ec2 show {} --region {}`.", target.id, target.region);
+        let (line, rest) = match &seen.verdict {
+            Verdict::Reached if self.change.power == Power::Reboot => return self.rebooted(&name, seen, &look),
+            Verdict::Reached if seen.accepted => {
+                let line =
+                    words::says(&name, &format!(": {from} → "), state, &format!(" after {}.", words::span(took)));
+                (line, self.new_address(seen))
+            }
+            Verdict::Reached => (words::says(&name, " is ", state, "."), self.new_address(seen)),
+            Verdict::Unchanged if seen.accepted => {
+                let after = format!(" after {}, although AWS accepted the {verb}.", words::span(took));
+                (words::says(&name, " is still ", state, &after), look)
+            }
+            Verdict::Unchanged => (
+                words::says(&name, " is still ", state, &format!(", so it was not {past}.")),
+                format!("{look} To try again, say `{} {} --region {}`.", self.change.command, target.id, target.region),
+            ),
+            Verdict::Elsewhere => {
+                (words::says(&name, " is ", state, &format!(", not {}: ", self.change.goal)), self.why(seen))
+            }
+            Verdict::Slow => {
+                let after = format!(" after {}, and I stopped waiting.", words::span(took));
+                (words::says(&name, " is still ", state, &after), look)
+            }
+            Verdict::Vanished => (Line::new().code(&name).text(" is not shown by AWS any more, or not yet."), look),
+            Verdict::Blind(error) => {
+                let line = Line::new().text("I cannot tell whether ").code(&name).text(format!(" was {past}: "));
+                (line, format!("{}{look}", error.what_is_so()))
+            }
+        };
+        let mut line =
+            if seen.accepted || matches!(seen.verdict, Verdict::Blind(_)) { line } else { self.looked(line) };
+        line.0.extend(Line::sentence(&rest).0);
+        line
+    }
+
+    fn looked(&self, line: Line) -> Line {
+        let mut looked = Line::from(self.lead);
+        looked.0.extend(line.0);
+        looked
+    }
+
+    /// AWS gives no proof of a reboot, and so neither do we.
+    fn rebooted(&self, name: &str, seen: &Seen, look: &str) -> Line {
+        let checks = match &seen.checks {
+            Some(checks) => format!("its status checks say instance {}, system {}", checks.instance, checks.system),
+            None => "AWS does not tell its status checks".to_owned(),
+        };
+        if seen.accepted {
+            let line = Line::new().text("AWS accepted the reboot of ").code(name);
+            return line.text(format!(
+                "; it is running, {checks}. AWS gives no proof of a reboot: the uptime on the instance does."
+            ));
+        }
+        let mut line = self.looked(words::says(
+            name,
+            " is ",
+            "running",
+            &format!(", {checks}; whether it was rebooted, AWS does not tell."),
+        ));
+        line.0.extend(Line::sentence(&format!("{look} The uptime on the instance tells.")).0);
+        line
+    }
+
+    fn new_address(&self, seen: &Seen) -> String {
+        let ip = seen.instance.as_ref().and_then(|instance| instance.public_ip.as_deref());
+        match (self.change.power, ip) {
+            (Power::Start, Some(ip)) => format!(" Its public address is `{}`.", words::name(ip)),
+            _ => String::new(),
+        }
+    }
+
+    /// Who or what brought it there.
+    fn why(&self, seen: &Seen) -> String {
+        let Some(instance) = &seen.instance else { return "I do not know why.".to_owned() };
+        let code = instance.state_reason.as_deref().map(words::name).unwrap_or_default();
+        let because = match (&instance.state, code.as_str()) {
+            (_, "Server.InsufficientInstanceCapacity") => "AWS has no capacity for its type in its zone",
+            (_, "Server.SpotInstanceTermination" | "Server.SpotInstanceShutdown") => "AWS took the Spot instance back",
+            (_, "Client.VolumeLimitExceeded") => "the account's limit of volumes is reached",
+            (_, "Client.InvalidSnapshot.NotFound") => "its snapshot was not found",
+            (_, "Client.InstanceInitiatedShutdown") => "it shut itself down",
+            (_, "Server.InternalError" | "Client.InternalError") => {
+                "AWS could not launch it; often its volumes' key may not be used"
+            }
+            (State::Pending | State::Running, _) => "someone else started it meanwhile",
+            (State::Stopping | State::Stopped, _) => "someone else stopped it meanwhile",
+            (State::ShuttingDown | State::Terminated, _) if instance.scaling_group().is_some() => {
+                "its Auto Scaling group, or someone else, terminated it meanwhile"
+            }
+            (State::ShuttingDown | State::Terminated, _) => "someone else terminated it meanwhile",
+            (State::Other(_), _) => "I do not know that state",
+        };
+        let code = if code.is_empty() { String::new() } else { format!(" (`{code}`)") };
+        format!("{because}{code}. Look with `ec2 show {} --region {}`.", instance.id, instance.region)
+    }
+
+    /// The targets of calls that were refused or never made.
+    fn unmade(&self) -> Vec<Line> {
+        let mut lines = Vec::new();
+        for (step, fate) in &self.fates {
+            match fate {
+                Fate::Accepted | Fate::Lost => {}
+                Fate::NotTried => lines.push(Line::sentence(&format!(
+                    "{} not {}: after the trouble before, I did not try.",
+                    self.names(step),
+                    self.change.past
+                ))),
+                Fate::Refused(CommandError::Usage(error)) => lines.extend(error.lines.clone()),
+                Fate::Refused(CommandError::Refused(error)) => lines.extend(error.lines.clone()),
+                Fate::Refused(CommandError::Failed(error)) => lines.extend(error.lines.clone()),
+                Fate::Refused(CommandError::Unknown(error)) => lines.extend(error.lines.clone()),
+            }
+        }
+        lines
+    }
+
+    fn names(&self, step: &Step) -> String {
+        let of_step = |target: &&Target| target.region == step.region && step.targets.contains(&target.id);
+        let names: Vec<String> = self.plan.targets.iter().filter(of_step).map(words::label).collect();
+        let was = if names.len() == 1 { "was" } else { "were" };
+        format!("{} {was}", words::list(&names, "and"))
+    }
+
+    /// The targets that needed nothing.
+    fn untouched(&self) -> Vec<Line> {
+        let needed = |target: &Target| {
+            self.plan.steps.iter().any(|step| step.region == target.region && step.targets.contains(&target.id))
+        };
+        let others = self.plan.targets.iter().filter(|target| !needed(target));
+        others
+            .map(|target| {
+                let before = words::says(&words::label(target), " was already ", self.change.goal.as_str(), ". ");
+                before.text(NOTHING)
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,156 @@
+//! `help`: everything one may run, derived from the table; nobody has to be told about a command twice.
+
+use super::args;
+use super::{COMMANDS, Command, Context, Planned, Row, Scope, find, words};
+use crate::domain::{CommandError, Line, Part, Refusal, Reply, Risk, Tone};
+use async_trait::async_trait;
+
+/// What to explain.
+#[derive(clap::Args, Debug, Default)]
+pub(super) struct Help {
+    /// The command to explain, such as `ec2 stop`; without it, all commands are listed
+    #[arg(value_name = "command")]
+    pub(super) command: Vec<String>,
+}
+
+/// The row of `help`.
+pub(super) const ROW: Row = Row {
+    name: "help",
+    summary: "Lists what you may run, or explains one command",
+    examples: &["help", "help ec2 stop", "help ec2"],
+    risk: Risk::Basic,
+    action: "bot:help",
+    parse: |words| Ok(Box::new(args::parse::<Help>(words)?)),
+    usage: || args::usage::<Help>(ROW.name),
+    options: args::options::<Help>,
+};
+
+#[async_trait]
+impl Command for Help {
+    fn scope(&self) -> Scope {
+        Scope::Bot
+    }
+
+    async fn plan(&self, cx: &Context) -> Result<Planned, CommandError> {
+        let group = self.command.join(" ").to_lowercase();
+        let in_group = |row: &&&Row| row.name.starts_with(&format!("{group} "));
+        if group.is_empty() || COMMANDS.iter().filter(in_group).count() > 0 {
+            let rows = COMMANDS.iter().filter(|row| group.is_empty() || in_group(row));
+            let rows: Vec<&Row> = rows.copied().filter(|row| (cx.may)(row)).collect();
+            return Ok(Planned::Answer(all(&rows)));
+        }
+        let row = find(&self.command)?.row;
+        if !(cx.may)(row) {
+            let text = format!("You may not run `{}`. Nothing was done. Say `help` for what you may run.", row.name);
+            return Err(Refusal::sentence(&text).into());
+        }
+        Ok(Planned::Answer(one(row)))
+    }
+}
+
+fn all(rows: &[&Row]) -> Reply {
+    let mut reply = Reply::new(Tone::Info);
+    for (risk, title) in [(Risk::Basic, "About me"), (Risk::Read, "Look"), (Risk::Change, "Change")] {
+        let lines: Vec<Line> = rows
+            .iter()
+            .filter(|row| row.risk == risk)
+            .map(|row| Line::new().code(row.name).text(format!(" – {}", row.summary)))
+            .collect();
+        if !lines.is_empty() {
+            reply = reply.title(title).part(Part::List(lines));
+        }
+    }
+    if reply.parts.is_empty() {
+        return reply.text("There is nothing here that you may run.");
+    }
+    reply.note(Line::sentence("`help <command>` explains one, with examples."))
+}
+
+fn one(row: &Row) -> Reply {
+    let options: Vec<Line> = (row.options)()
+        .into_iter()
+        .map(|(name, help)| {
+            let help = Line::sentence(&help).0;
+            let mut line = Line::new().code(name).text(" – ");
+            line.0.extend(help);
+            line
+        })
+        .collect();
+    let examples = row.examples.iter().map(|example| Line::new().code(*example)).collect();
+    let mut reply = Reply::new(Tone::Info)
+        .title(row.name)
+        .text(format!("{}.", row.summary))
+        .text(Line::new().text("Usage: ").code((row.usage)()));
+    if !options.is_empty() {
+        reply = reply.part(Part::List(options));
+    }
+    reply.text("Examples:").part(Part::List(examples)).note(match row.risk {
+        Risk::Basic => "It says something about me, and changes nothing.",
+        Risk::Read => "It reads, and changes nothing.",
+        Risk::Change => "It changes something in AWS.",
+    })
+}
+
+/// The rows whose names begin with this word: `ec2`.
+pub(super) fn group(word: &str) -> Vec<&'static str> {
+    let prefix = format!("{} ", word.to_lowercase());
+    COMMANDS.iter().filter_map(|row| row.name.strip_prefix(prefix.as_str())).map(words::first).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{answer, cx};
+    use crate::domain::Risk;
+    use std::sync::Arc;
+
+    #[tokio::test]
+    async fn it_lists_everything_one_may_run() {
+        insta::assert_snapshot!(answer("help", &cx()).await, @r"
+        [info] # About me
+        - `help` – Lists what you may run, or explains one command
+        - `ping` – Says whether I am here, and how long the way took
+        - `whoami` – Says who you are to me, and what you may run
+        - `version` – Says which version and revision I am
+        # Look
+        - `status` – Says how I am: links to Slack, actors and their restarts, queues, store
+        - `ec2 list` – Lists instances, with their state and type
+        - `ec2 show` – Shows one instance: state, addresses, protection, tags, volumes
+        # Change
+        - `ec2 start` – Starts stopped instances, and waits until they run
+        - `ec2 stop` – Stops running instances, and waits until they are stopped
+        - `ec2 reboot` – Reboots running instances, and looks at their status checks
+        (`help <command>` explains one, with examples.)
+        ");
+    }
+
+    #[tokio::test]
+    async fn what_one_may_not_run_is_not_listed_and_not_explained() {
+        let mut cx = cx();
+        cx.may = Arc::new(|row| row.risk != Risk::Change);
+        assert!(!answer("help", &cx).await.contains("ec2 stop"));
+        assert!(answer("help ec2", &cx).await.contains("ec2 list"));
+        insta::assert_snapshot!(answer("help ec2 stop", &cx).await, @"[refused] You may not run `ec2 stop`. Nothing was done. Say `help` for what you may run.");
+    }
+
+    #[tokio::test]
+    async fn it_explains_one_command() {
+        insta::assert_snapshot!(answer("help ec2 stop", &cx()).await, @r"
+        [info] # ec2 stop
+        Stops running instances, and waits until they are stopped.
+        Usage: `ec2 stop <target>… [--region <region>]…`
+        - `<target>` – An instance: its id, its name, `name:web-*` for all names that fit, or `tag:key=value` for all that have the tag
+        - `--region <region>` – Where the instances are: a region, several by commas; without it, the usual one
+        Examples:
+        - `ec2 stop web-1`
+        - `ec2 stop i-0123456789abcdef0 web-2 --region us-east-1`
+        - `ec2 stop tag:env=dev`
+        (It changes something in AWS.)
+        ");
+        assert_eq!(answer("ec2 stop --help", &cx()).await, answer("help EC2 Stop", &cx()).await);
+    }
+
+    #[tokio::test]
+    async fn an_unknown_command_gets_a_suggestion() {
+        insta::assert_snapshot!(answer("help ec2 stpo", &cx()).await, @"[usage] I do not know `ec2 stpo`. Did you mean `ec2 stop`? Say `help` for the list.");
+    }
+}

@@ -1,0 +1,46 @@
+//! `ping`: the shortest way through every room and back. Whoever adds a command copies this file.
+
+use super::args;
+use super::{Command, Context, Planned, Row, Scope};
+use crate::domain::{CommandError, Reply, Risk, Tone};
+use async_trait::async_trait;
+
+/// `ping` takes nothing.
+#[derive(clap::Args, Debug)]
+struct Ping {}
+
+/// The row of `ping`.
+pub(super) const ROW: Row = Row {
+    name: "ping",
+    summary: "Says whether I am here, and how long the way took",
+    examples: &["ping"],
+    risk: Risk::Basic,
+    action: "bot:ping",
+    parse: |words| Ok(Box::new(args::parse::<Ping>(words)?)),
+    usage: || args::usage::<Ping>(ROW.name),
+    options: args::options::<Ping>,
+};
+
+#[async_trait]
+impl Command for Ping {
+    fn scope(&self) -> Scope {
+        Scope::Bot
+    }
+
+    async fn plan(&self, cx: &Context) -> Result<Planned, CommandError> {
+        // The request's id carries the time at which it was accepted.
+        let accepted = i64::try_from(cx.request.0.timestamp_ms()).unwrap_or(i64::MAX);
+        let took = cx.clock.now().as_millisecond().saturating_sub(accepted).max(0);
+        Ok(Planned::Answer(Reply::new(Tone::Info).sentence(&format!("Pong. It took {took} ms from Slack to here."))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{answer, cx};
+
+    #[tokio::test]
+    async fn it_answers_with_the_time_it_took() {
+        insta::assert_snapshot!(answer("ping", &cx()).await, @"[info] Pong. It took 42 ms from Slack to here.");
+    }
+}

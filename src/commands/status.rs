@@ -1,0 +1,153 @@
+//! `status`: how the bot itself is, for somebody on call with a phone: first whether all is well, then the parts.
+
+use super::args;
+use super::{Command, Context, Planned, Row, Scope, words};
+use crate::domain::{ActorVitals, CommandError, Line, LinkVitals, Part, QueueVitals, Reply, Risk, Table, Tone, Vitals};
+use async_trait::async_trait;
+
+/// `status` takes nothing.
+#[derive(clap::Args, Debug)]
+struct Status {}
+
+/// The row of `status`.
+pub(super) const ROW: Row = Row {
+    name: "status",
+    summary: "Says how I am: links to Slack, actors and their restarts, queues, store",
+    examples: &["status"],
+    risk: Risk::Read,
+    action: "bot:status",
+    parse: |words| Ok(Box::new(args::parse::<Status>(words)?)),
+    usage: || args::usage::<Status>(ROW.name),
+    options: args::options::<Status>,
+};
+
+#[async_trait]
+impl Command for Status {
+    fn scope(&self) -> Scope {
+        Scope::Bot
+    }
+
+    async fn plan(&self, cx: &Context) -> Result<Planned, CommandError> {
+        Ok(Planned::Answer(render(&cx.vitals.vitals())))
+    }
+}
+
+fn render(vitals: &Vitals) -> Reply {
+    let troubles = troubles(vitals);
+    let mut reply = Reply::new(Tone::Info).title("Dronebot");
+    if troubles.is_empty() {
+        reply = reply.text("All is well.");
+    } else {
+        reply = reply.text(Line::new().bold("Not all is well:")).part(Part::List(troubles));
+    }
+    reply = reply.part(Part::Fields(vec![
+        ("Version".into(), Line::new().code(vitals.build.version).text(" ").code(vitals.build.revision)),
+        ("Up".into(), Line::from(words::span(vitals.uptime))),
+        ("Host".into(), Line::new().code(words::name(&vitals.host))),
+        (
+            "Store".into(),
+            Line::from(format!("{}, {}", vitals.store.kind, if vitals.store.ok { "ok" } else { "failing" })),
+        ),
+    ]));
+    reply = reply.part(Part::Table(actors(&vitals.actors)));
+    let details: Vec<Line> =
+        vitals.links.iter().map(link).chain(vitals.queues.iter().map(queue)).chain(failures(&vitals.actors)).collect();
+    if details.is_empty() { reply } else { reply.part(Part::List(details)) }
+}
+
+/// What is not as it should be, the worst first.
+fn troubles(vitals: &Vitals) -> Vec<Line> {
+    let mut found = Vec::new();
+    if !vitals.links.iter().any(|link| link.up) {
+        found.push(Line::from("no link to Slack is up"));
+    }
+    if !vitals.store.ok {
+        let error = vitals.store.last_error.as_deref().unwrap_or("no reason known");
+        found.push(Line::from(format!("the store is failing: {}", words::name(error))));
+    }
+    for actor in vitals.actors.iter().filter(|actor| actor.phase != "up") {
+        found.push(Line::new().code(words::name(&actor.name)).text(format!(" is {}", actor.phase)));
+    }
+    for queue in vitals.queues.iter().filter(|queue| queue.name.contains("dead") && queue.depth > 0) {
+        found.push(Line::new().code(words::name(&queue.name)).text(format!(" holds {}", queue.depth)));
+    }
+    found
+}
+
+fn actors(actors: &[ActorVitals]) -> Table {
+    let row = |actor: &ActorVitals| {
+        vec![words::cut(&actor.name, 20), actor.phase.clone(), words::span(actor.since), actor.restarts.to_string()]
+    };
+    Table {
+        head: ["actor", "phase", "for", "restarts"].map(str::to_owned).to_vec(),
+        rows: actors.iter().map(row).collect(),
+    }
+}
+
+fn link(link: &LinkVitals) -> Line {
+    let mut line = Line::from(format!("link {}: {}", link.slot, link.phase));
+    if let Some(ago) = link.last_frame {
+        line = line.text(format!(", last frame {} ago", words::span(ago)));
+    }
+    if let Some(number) = link.num_connections {
+        line = line.text(format!(", Slack counts {number}"));
+    }
+    match &link.last_error {
+        Some(error) => line.text(format!(", last error: {}", words::name(error))),
+        None => line,
+    }
+}
+
+fn queue(queue: &QueueVitals) -> Line {
+    let oldest = queue.oldest.map(|age| format!(", oldest {}", words::span(age))).unwrap_or_default();
+    Line::from(format!("{}: {} waiting{oldest}", words::name(&queue.name), queue.depth))
+}
+
+fn failures(actors: &[ActorVitals]) -> impl Iterator<Item = Line> {
+    actors.iter().filter_map(|actor| {
+        let failure = actor.last_failure.as_deref()?;
+        Some(Line::new().code(words::name(&actor.name)).text(format!(" last failed: {}", words::name(failure))))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{answer, cx, plain, vitals};
+    use super::*;
+
+    #[tokio::test]
+    async fn a_healthy_bot_says_so_first() {
+        insta::assert_snapshot!(answer("status", &cx()).await, @r"
+        [info] # Dronebot
+        All is well.
+        Version: `0.1.0` `abc1234`
+        Up: 3 h 5 min
+        Host: `drone-1`
+        Store: sqlite, ok
+        actor | phase | for | restarts
+        courier | up | 1 h 6 min | 0
+        dispatcher | up | 1 h 6 min | 1
+        - link 0: up, last frame 3 s ago, Slack counts 1
+        - outbox: 2 waiting, oldest 1 s
+        - `dispatcher` last failed: panic at src/dispatch/mod.rs:7: oops
+        ");
+    }
+
+    #[test]
+    fn what_is_wrong_stands_on_top() {
+        let mut vitals = vitals();
+        vitals.links.iter_mut().for_each(|link| link.up = false);
+        vitals.store.ok = false;
+        vitals.store.last_error = Some("disk full".into());
+        vitals.actors[1].phase = "back-off".into();
+        let text = plain(&render(&vitals));
+        insta::assert_snapshot!(text.lines().take(6).collect::<Vec<_>>().join("\n"), @r"
+        [info] # Dronebot
+        *Not all is well:*
+        - no link to Slack is up
+        - the store is failing: disk full
+        - `dispatcher` is back-off
+        Version: `0.1.0` `abc1234`
+        ");
+    }
+}

@@ -1,0 +1,222 @@
+//! What the tests of commands stand on: a context, and replies as plain text.
+
+use super::{Context, Found, Journalled, Limits, Planned, StepError, parse};
+use crate::aws::fake::{FakeRegion, aws};
+use crate::clock::Clock;
+use crate::domain::{
+    ActorVitals, Build, CommandError, Line, LinkVitals, Membership, Part, Plan, Principal, QueueVitals, Reply,
+    RequestId, Source, Span, Step, StoreVitals, Tone, Vitals, VitalsSource,
+};
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// When the tests' requests were accepted.
+const ACCEPTED: u64 = 1_795_000_000_000;
+
+struct At(i64);
+
+impl Clock for At {
+    fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::from_millisecond(self.0).expect("time")
+    }
+}
+
+struct Healthy;
+
+impl VitalsSource for Healthy {
+    fn vitals(&self) -> Vitals {
+        vitals()
+    }
+}
+
+/// A healthy bot with one restart behind it.
+pub(crate) fn vitals() -> Vitals {
+    let actor = |name: &str, restarts| ActorVitals {
+        name: name.into(),
+        phase: "up".into(),
+        incarnation: restarts + 1,
+        restarts,
+        last_failure: (restarts > 0).then(|| "panic at src/dispatch/mod.rs:7: oops".into()),
+        since: Duration::from_secs(4000),
+    };
+    Vitals {
+        build: Build { version: "0.1.0", revision: "abc1234" },
+        host: "drone-1".into(),
+        uptime: Duration::from_secs(11_100),
+        actors: vec![actor("courier", 0), actor("dispatcher", 1)],
+        links: vec![LinkVitals {
+            slot: 0,
+            phase: "up".into(),
+            up: true,
+            last_frame: Some(Duration::from_secs(3)),
+            num_connections: Some(1),
+            last_error: None,
+        }],
+        queues: vec![QueueVitals { name: "outbox".into(), depth: 2, oldest: Some(Duration::from_secs(1)) }],
+        store: StoreVitals { kind: "sqlite".into(), ok: true, last_error: None },
+    }
+}
+
+/// A context over one empty region, for somebody who may everything.
+pub(crate) fn cx() -> Context {
+    cx_on(&[("eu-central-1", &FakeRegion::default())])
+}
+
+/// A context over these regions.
+pub(crate) fn cx_on(regions: &[(&str, &FakeRegion)]) -> Context {
+    Context {
+        request: RequestId::new(ACCEPTED, 7),
+        source: Source::SlashCommand,
+        principal: Principal {
+            user: "U01".into(),
+            team: "T01".into(),
+            name: "Maya".into(),
+            membership: Membership::Member,
+            groups: BTreeSet::from(["operators".into(), "viewers".into()]),
+        },
+        may: Arc::new(|_| true),
+        sees: Arc::new(|_| true),
+        aws: aws(regions),
+        vitals: Arc::new(Healthy),
+        clock: Arc::new(At(ACCEPTED as i64 + 42)),
+        limits: Limits { max_targets: 3, page_size: 5, wait: Duration::from_secs(60), poll: Duration::from_secs(3) },
+        progress: Arc::new(|_| {}),
+    }
+}
+
+/// What a person reads after typing this: the answer, the plan, or the error.
+pub(crate) async fn answer(text: &str, cx: &Context) -> String {
+    let command = match parse(text) {
+        Ok((_, command)) => command,
+        Err(error) => return error_text(&error.into()),
+    };
+    match command.plan(cx).await {
+        Ok(Planned::Answer(reply)) => plain(&reply),
+        Ok(Planned::Change(plan)) => plan_text(&plan),
+        Err(error) => error_text(&error),
+    }
+}
+
+/// The plan of a line that is expected to have one.
+pub(crate) async fn planned(text: &str, cx: &Context) -> Plan {
+    let (_, command) = parse(text).unwrap_or_else(|error| panic!("{error:?}"));
+    match command.plan(cx).await {
+        Ok(Planned::Change(plan)) => plan,
+        other => panic!("no plan: {other:?}"),
+    }
+}
+
+/// What a person reads after this line was planned and executed.
+pub(crate) async fn executed(text: &str, cx: &Context) -> String {
+    let plan = planned(text, cx).await;
+    let (_, command) = parse(text).unwrap_or_else(|error| panic!("{error:?}"));
+    found_text(command.execute(&plan, cx, &Ledger::default()).await)
+}
+
+/// What a person reads when this line was planned, and then only verified.
+pub(crate) async fn verified(text: &str, plan: &Plan, cx: &Context) -> String {
+    let (_, command) = parse(text).unwrap_or_else(|error| panic!("{error:?}"));
+    found_text(command.verify(plan, cx).await)
+}
+
+pub(crate) fn found_text(found: Result<Found, CommandError>) -> String {
+    match found {
+        Ok(Found::Done(reply)) => format!("Done {}", plain(&reply)),
+        Ok(Found::NotDone(reply)) => format!("NotDone {}", plain(&reply)),
+        Ok(Found::Unknown(reply)) => format!("Unknown {}", plain(&reply)),
+        Err(error) => error_text(&error),
+    }
+}
+
+/// A journal that remembers, and whether the call was made after it was journalled.
+#[derive(Default)]
+pub(crate) struct Ledger(pub Mutex<Vec<String>>);
+
+#[async_trait]
+impl Journalled for Ledger {
+    async fn step(&self, step: &Step, call: BoxFuture<'_, Result<(), StepError>>) -> Result<(), StepError> {
+        self.0.lock().push(format!("started {} {}", step.index, step.operation));
+        let result = call.await;
+        let word = match &result {
+            Ok(()) => "done",
+            Err(StepError::Refused(_)) => "refused",
+            Err(StepError::Lost(_)) => "lost",
+        };
+        self.0.lock().push(format!("{word} {}", step.index));
+        result
+    }
+}
+
+fn plan_text(plan: &Plan) -> String {
+    let mut lines = vec![format!("[plan] {}", plan.text)];
+    lines.extend(
+        plan.targets.iter().map(|target| format!("target {} {} {}", target.label(), target.region, target.account)),
+    );
+    lines.extend(
+        plan.steps
+            .iter()
+            .map(|step| format!("step {} {} {} {}", step.index, step.operation, step.region, step.targets.join(" "))),
+    );
+    lines.extend(plan.cautions.iter().map(|caution| format!("caution {caution}")));
+    lines.join("\n")
+}
+
+fn error_text(error: &CommandError) -> String {
+    let (word, lines, candidates) = match error {
+        CommandError::Usage(error) => ("usage", &error.lines, error.candidates.as_slice()),
+        CommandError::Refused(error) => ("refused", &error.lines, &[][..]),
+        CommandError::Failed(error) => ("failed", &error.lines, &[][..]),
+        CommandError::Unknown(error) => ("unknown", &error.lines, &[][..]),
+    };
+    let lines = lines.iter().map(marked).chain(candidates.iter().map(|line| format!("- {}", marked(line))));
+    format!("[{word}] {}", lines.collect::<Vec<_>>().join("\n"))
+}
+
+/// A reply as text: names in backticks, emphasis in stars.
+pub(crate) fn plain(reply: &Reply) -> String {
+    let mut lines = Vec::new();
+    for part in &reply.parts {
+        match part {
+            Part::Title(title) => lines.push(format!("# {title}")),
+            Part::Text(line) => lines.push(marked(line)),
+            Part::Note(line) => lines.push(format!("({})", marked(line))),
+            Part::List(items) => lines.extend(items.iter().map(|line| format!("- {}", marked(line)))),
+            Part::Fields(fields) => {
+                lines.extend(fields.iter().map(|(name, line)| format!("{name}: {}", marked(line))));
+            }
+            Part::Table(table) => {
+                lines.push(table.head.join(" | "));
+                lines.extend(table.rows.iter().map(|row| {
+                    assert_eq!(row.len(), table.head.len(), "as many cells as the head");
+                    row.join(" | ")
+                }));
+            }
+        }
+    }
+    let tone = match reply.tone {
+        Tone::Info => "info",
+        Tone::Done => "done",
+        Tone::Progress => "progress",
+        Tone::Usage => "usage",
+        Tone::Refused => "refused",
+        Tone::Failed => "failed",
+        Tone::Unknown => "unknown",
+    };
+    format!("[{tone}] {}", lines.join("\n"))
+}
+
+fn marked(line: &Line) -> String {
+    line.0
+        .iter()
+        .map(|span| match span {
+            Span::Plain(text) => text.clone(),
+            Span::Code(text) => format!("`{text}`"),
+            Span::Bold(text) => format!("*{text}*"),
+            Span::User(user) => format!("@{user}"),
+        })
+        .collect()
+}

@@ -1,0 +1,182 @@
+use super::testing::{answer, cx};
+use super::*;
+use crate::domain::Risk;
+use std::collections::BTreeSet;
+
+fn error(text: &str) -> String {
+    let error = parse(text).err().unwrap_or_else(|| panic!("{text} was understood"));
+    error.lines.iter().map(Line::plain).collect::<Vec<_>>().join(" / ")
+}
+
+#[test]
+fn names_and_actions_are_given_once() {
+    let names: BTreeSet<&str> = COMMANDS.iter().map(|row| row.name).collect();
+    let actions: BTreeSet<&str> = COMMANDS.iter().map(|row| row.action).collect();
+    assert_eq!((names.len(), actions.len()), (COMMANDS.len(), COMMANDS.len()));
+}
+
+#[test]
+fn every_row_parses_its_own_examples() {
+    for row in COMMANDS {
+        assert!(!row.examples.is_empty(), "{} has no example", row.name);
+        for example in row.examples {
+            let (found, _) = parse(example).unwrap_or_else(|error| panic!("{example}: {error:?}"));
+            assert_eq!(found.name, row.name, "{example}");
+        }
+    }
+}
+
+#[test]
+fn every_row_explains_itself() {
+    for row in COMMANDS {
+        assert!((row.usage)().starts_with(row.name));
+        assert!(!row.summary.is_empty() && !row.summary.ends_with('.'), "{}", row.name);
+        for (name, help) in (row.options)() {
+            assert!(!help.is_empty(), "{} {name} has no help", row.name);
+        }
+    }
+}
+
+#[test]
+fn the_class_of_a_command_fits_what_it_can_do() {
+    let changing: Vec<&str> = COMMANDS.iter().filter(|row| row.risk == Risk::Change).map(|row| row.name).collect();
+    assert_eq!(changing, ["ec2 start", "ec2 stop", "ec2 reboot"]);
+    for row in COMMANDS.iter().filter(|row| row.risk == Risk::Change) {
+        assert!((row.usage)().contains("<target>"), "{} changes something, so it must be told what", row.name);
+    }
+}
+
+#[test]
+fn usage_lines() {
+    let lines: Vec<String> = COMMANDS.iter().map(|row| (row.usage)()).collect();
+    insta::assert_snapshot!(lines.join("\n"), @r"
+    help [command]…
+    ping
+    whoami
+    version
+    status
+    ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]
+    ec2 show <target> [--region <region>]…
+    ec2 start <target>… [--region <region>]…
+    ec2 stop <target>… [--region <region>]…
+    ec2 reboot <target>… [--region <region>]…
+    ");
+}
+
+#[test]
+fn case_does_not_matter_in_a_commands_name() {
+    assert_eq!(parse("EC2 Stop i-0abc").map(|(row, _)| row.name).ok(), Some("ec2 stop"));
+    assert_eq!(parse("  PING ").map(|(row, _)| row.name).ok(), Some("ping"));
+}
+
+#[tokio::test]
+async fn an_empty_line_is_help() {
+    assert_eq!(answer("", &cx()).await, answer("help", &cx()).await);
+    assert_eq!(answer("  \n", &cx()).await, answer("help", &cx()).await);
+}
+
+#[test]
+fn mistakes_get_a_sentence_that_says_what_to_do() {
+    let table = [
+        "ec2 stpo i-0abc",
+        "ec2",
+        "ec2 frobnicate",
+        "pnig",
+        "make coffee",
+        "sotp i-0abc",
+        "ec2 stop",
+        "ec2 stop i-0abc --region frankfurt",
+        "ec2 stop i-0abc --region=tokyo",
+        "ec2 stop i-0abc --region",
+        "ec2 stop i-0abc --force",
+        "ec2 stop i-0abc --regoin eu-central-1",
+        "ec2 list --state asleep",
+        "ec2 list --tag env",
+        "ec2 list --page 0",
+        "ec2 list --page 1 --page 2",
+        "ec2 list web",
+        "ping pong",
+        "ec2 stop \"web 1",
+        "ec2 stop web\\",
+        "ec2 show `rm -rf`",
+    ];
+    let said: Vec<String> = table
+        .iter()
+        .map(|text| match parse(text) {
+            Ok((row, _)) => format!("{text}\n    understood as {}", row.name),
+            Err(_) => format!("{text}\n    {}", error(text)),
+        })
+        .collect();
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    ec2 stpo i-0abc
+        I do not know ec2 stpo. Did you mean ec2 stop? Say help for the list.
+    ec2
+        ec2 needs one of list, show, start, stop or reboot after it. Say help ec2 for what each does.
+    ec2 frobnicate
+        I do not know ec2 frobnicate. Say help for the list.
+    pnig
+        I do not know pnig. Did you mean ping? Say help for the list.
+    make coffee
+        I do not know make. Say help for the list.
+    sotp i-0abc
+        I do not know sotp. Did you mean ec2 stop? Say help for the list.
+    ec2 stop
+        <target> is missing. / Usage: ec2 stop <target>… [--region <region>]…
+    ec2 stop i-0abc --region frankfurt
+        --region must be an AWS region such as eu-central-1, not frankfurt. / Usage: ec2 stop <target>… [--region <region>]…
+    ec2 stop i-0abc --region=tokyo
+        --region must be an AWS region such as ap-northeast-1, not tokyo. / Usage: ec2 stop <target>… [--region <region>]…
+    ec2 stop i-0abc --region
+        --region needs a value. / Usage: ec2 stop <target>… [--region <region>]…
+    ec2 stop i-0abc --force
+        I do not know the option --force. / Usage: ec2 stop <target>… [--region <region>]…
+    ec2 stop i-0abc --regoin eu-central-1
+        I do not know the option --regoin. Did you mean --region? / Usage: ec2 stop <target>… [--region <region>]…
+    ec2 list --state asleep
+        --state must be pending, running, stopping, stopped, shutting-down or terminated, not asleep. / Usage: ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]
+    ec2 list --tag env
+        --tag must be a tag such as env=dev, not env. / Usage: ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]
+    ec2 list --page 0
+        --page must be a number from 1, not 0. / Usage: ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]
+    ec2 list --page 1 --page 2
+        --page can be given only once. / Usage: ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]
+    ec2 list web
+        I do not know what to do with web. / Usage: ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]
+    ping pong
+        I do not know what to do with pong. / Usage: ping
+    ec2 stop "web 1
+        A quotation mark is not closed. Nothing was done. Write names with spaces like "web 1".
+    ec2 stop web\
+        The line ends with a \. Nothing was done. Leave it out, or write two.
+    ec2 show `rm -rf`
+        I do not know the option -r. / Usage: ec2 show <target> [--region <region>]…
+    "#);
+}
+
+#[test]
+fn nothing_of_a_line_vanishes_as_a_comment() {
+    assert_eq!(split("ec2 stop #web-1 'a #b' c#d").unwrap(), ["ec2", "stop", "#web-1", "a #b", "c#d"]);
+    assert_eq!(split("a \"b #c\" #d").unwrap(), ["a", "b #c", "#d"]);
+}
+
+#[test]
+fn a_configuration_gives_the_bounds() {
+    let config: CommandsConfig = serde_json::from_str(r#"{"max_targets": 4}"#).unwrap();
+    assert_eq!(config.limits().max_targets, 4);
+    assert!(CommandsConfig { poll_seconds: 0, ..config }.validate().is_err());
+    assert!(serde_json::from_str::<CommandsConfig>(r#"{"max_target": 4}"#).is_err());
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_line_whatever_makes_the_parser_panic(text in "\\PC{0,60}") {
+        let _ = parse(&text);
+        let _ = parse(&format!("ec2 stop {text}"));
+    }
+
+    #[test]
+    fn a_quoted_word_comes_through_unchanged(word in "[a-zA-Z0-9 #*$\"'äß-]{1,20}") {
+        let quoted = shlex::try_quote(&word).unwrap().into_owned();
+        proptest::prop_assert_eq!(split(&format!("ec2 show {quoted}")).unwrap(), ["ec2", "show", &word]);
+    }
+}
