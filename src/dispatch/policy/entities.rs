@@ -6,6 +6,7 @@ use crate::domain::{Principal, Risk, Target};
 use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression, Schema,
 };
+use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The id of the only `Bot`.
@@ -20,6 +21,8 @@ pub(super) struct Known {
     target: EntityTypeName,
     bot: Entity,
     actions: HashMap<String, KnownAction>,
+    /// The last situation: a list judges each of its rows in the same one, and parsing the time costs more than judging.
+    last: Mutex<Option<(Situation, Context)>>,
 }
 
 /// An action with its class.
@@ -50,6 +53,7 @@ impl Known {
             target: kind("Target")?,
             bot: Entity::new_no_attrs(id(&kind("Bot")?, BOT), HashSet::new()),
             actions: known,
+            last: Mutex::new(None),
         })
     }
 
@@ -92,27 +96,15 @@ impl Known {
     }
 
     /// The situation as a policy sees it.
-    pub fn context(situation: &Situation) -> Result<Context, String> {
-        let utc = situation.time.to_zoned(jiff::tz::TimeZone::UTC);
-        let weekday = match utc.weekday() {
-            jiff::civil::Weekday::Monday => "monday",
-            jiff::civil::Weekday::Tuesday => "tuesday",
-            jiff::civil::Weekday::Wednesday => "wednesday",
-            jiff::civil::Weekday::Thursday => "thursday",
-            jiff::civil::Weekday::Friday => "friday",
-            jiff::civil::Weekday::Saturday => "saturday",
-            jiff::civil::Weekday::Sunday => "sunday",
-        };
-        let time = utc.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-        Context::from_pairs([
-            ("channel".to_owned(), text(situation.channel.as_str())),
-            ("direct_message".to_owned(), RestrictedExpression::new_bool(situation.direct_message)),
-            ("source".to_owned(), text(situation.source.as_str())),
-            ("time".to_owned(), RestrictedExpression::new_datetime(time)),
-            ("hour".to_owned(), RestrictedExpression::new_long(i64::from(utc.hour()))),
-            ("weekday".to_owned(), text(weekday)),
-        ])
-        .map_err(|error| error.to_string())
+    pub fn context(&self, situation: &Situation) -> Result<Context, String> {
+        if let Some((last, context)) = &*self.last.lock()
+            && last == situation
+        {
+            return Ok(context.clone());
+        }
+        let context = context(situation)?;
+        *self.last.lock() = Some((situation.clone(), context.clone()));
+        Ok(context)
     }
 
     /// Checks that what is made here is what the schema describes, so that a policy that passed validation finds what
@@ -142,7 +134,7 @@ impl Known {
                 })?;
                 let user = self.user(&super::probe("group"))?;
                 let action = self.action(action)?.uid.clone();
-                let context = Self::context(&situation)?;
+                let context = self.context(&situation)?;
                 Request::new(user.uid(), action, resource.uid(), context, Some(schema))
                     .map_err(|error| error.to_string())?;
                 Entities::from_entities([user, resource], Some(schema))
@@ -158,6 +150,29 @@ impl KnownAction {
     pub fn with(&self, user: Entity, resource: Option<Entity>) -> Result<Entities, String> {
         self.entities.clone().add_entities([user].into_iter().chain(resource), None).map_err(|error| error.to_string())
     }
+}
+
+fn context(situation: &Situation) -> Result<Context, String> {
+    let utc = situation.time.to_zoned(jiff::tz::TimeZone::UTC);
+    let weekday = match utc.weekday() {
+        jiff::civil::Weekday::Monday => "monday",
+        jiff::civil::Weekday::Tuesday => "tuesday",
+        jiff::civil::Weekday::Wednesday => "wednesday",
+        jiff::civil::Weekday::Thursday => "thursday",
+        jiff::civil::Weekday::Friday => "friday",
+        jiff::civil::Weekday::Saturday => "saturday",
+        jiff::civil::Weekday::Sunday => "sunday",
+    };
+    let time = utc.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    Context::from_pairs([
+        ("channel".to_owned(), text(situation.channel.as_str())),
+        ("direct_message".to_owned(), RestrictedExpression::new_bool(situation.direct_message)),
+        ("source".to_owned(), text(situation.source.as_str())),
+        ("time".to_owned(), RestrictedExpression::new_datetime(time)),
+        ("hour".to_owned(), RestrictedExpression::new_long(i64::from(utc.hour()))),
+        ("weekday".to_owned(), text(weekday)),
+    ])
+    .map_err(|error| error.to_string())
 }
 
 fn id(kind: &EntityTypeName, id: &str) -> EntityUid {

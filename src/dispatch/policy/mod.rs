@@ -236,7 +236,7 @@ impl Policies {
         situation: &Situation,
     ) -> Found {
         let asked = || -> Result<_, String> {
-            let context = Known::context(situation)?;
+            let context = self.known.context(situation)?;
             let (user, resource) = (self.known.user(principal)?, self.known.resource(resource)?);
             let action = self.known.action(action.name)?;
             let request = Request::new(user.uid(), action.uid.clone(), resource.uid(), context, None)
@@ -282,7 +282,7 @@ impl Policies {
                 .principal(user.uid())
                 .action(action.uid.clone())
                 .unknown_resource_with_type(resource.clone())
-                .context(Known::context(situation)?)
+                .context(self.known.context(situation)?)
                 .build();
             Ok((request, action.with(user, None)?))
         };
