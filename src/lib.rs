@@ -13,3 +13,4 @@ pub mod settings;
 pub mod slack;
 pub mod store;
 pub mod supervision;
+pub mod telemetry;

@@ -255,7 +255,7 @@ fn parse(text: &str) -> Result<Map<String, Value>, String> {
         let text = cause.to_string();
         let mut lines = text.lines().filter(|line| !line.trim().is_empty() && !line.contains('|'));
         let first = lines.next().unwrap_or("unreadable").replacen("TOML parse error at ", "", 1);
-        match lines.last() {
+        match lines.next_back() {
             Some(reason) => format!("{first}: {}", one_line(reason)),
             None => first,
         }
@@ -315,6 +315,8 @@ fn misfit(key: &str, kind: &ValueKind, known: &ValueKind) -> Option<String> {
         _ => (matches!(kind, ValueKind::String(_)), "a text in quotes"),
     };
     let got = match kind {
+        // a token in the wrong place is still a token
+        ValueKind::String(text) if text.contains("xox") || text.contains("xapp") => "what is there".to_owned(),
         _ if is_secret(key) => "what is there".to_owned(),
         ValueKind::Table(_) => "a section".to_owned(),
         ValueKind::Array(_) if matches!(known, ValueKind::Array(_)) => "a list of something else".to_owned(),
