@@ -97,8 +97,8 @@ fn logged(format: LogFormat, filter: &str) -> String {
         tracing::info!(req = "7F3K", token = "xoxb-1-2-abc", "link is up");
         tracing::debug!("dialled wss://x/?ticket=abc");
     });
-    let text = String::from_utf8(page.0.lock().clone()).unwrap();
-    text
+    let page = page.0.lock().clone();
+    String::from_utf8(page).unwrap()
 }
 
 #[test]
