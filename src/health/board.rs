@@ -5,7 +5,7 @@ use crate::domain::{ActorVitals, Build, LinkVitals, QueueVitals, StoreVitals, Vi
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -26,23 +26,18 @@ pub struct BoardSpec {
 
 type Watch<T> = RwLock<Option<Box<dyn Fn() -> T + Send + Sync>>>;
 
-/// The status board. Shared; every method takes `&self` and none blocks.
+/// The status board. Shared; every method takes `&self`. What is registered with `watch_…` is called at each
+/// question, from the server's thread, and must answer at once.
 pub struct Board {
     spec: BoardSpec,
     began: Instant,
-    links: RwLock<BTreeMap<usize, Link>>,
     queues: RwLock<BTreeMap<String, (QueueVitals, Instant)>>,
+    links: Watch<Vec<LinkVitals>>,
     actors: Watch<Vec<ActorVitals>>,
     store: Watch<StoreVitals>,
     liveness: Watch<Result<(), String>>,
     started: AtomicBool,
     draining: AtomicBool,
-}
-
-struct Link {
-    vitals: LinkVitals,
-    /// Milliseconds from the board's beginning to the last frame, plus one; 0 before any frame.
-    last_frame: AtomicU64,
 }
 
 impl std::fmt::Debug for Board {
@@ -57,8 +52,8 @@ impl Board {
         Arc::new(Self {
             spec,
             began: Instant::now(),
-            links: RwLock::default(),
             queues: RwLock::default(),
+            links: RwLock::new(None),
             actors: RwLock::new(None),
             store: RwLock::new(None),
             liveness: RwLock::new(None),
@@ -67,25 +62,14 @@ impl Board {
         })
     }
 
-    /// Reports a link. A `last_frame` in it is taken as of now; `None` keeps the time that [`Board::frame`] noted.
-    pub fn link(&self, vitals: LinkVitals) {
-        let reported = vitals.last_frame.map(|ago| self.mark(ago));
-        let mut links = self.links.write();
-        let known = links.get(&vitals.slot).map_or(0, |link| link.last_frame.load(Ordering::Relaxed));
-        let last_frame = AtomicU64::new(reported.unwrap_or(known));
-        links.insert(vitals.slot, Link { vitals, last_frame });
-    }
-
-    /// Notes that a frame arrived on a link that has been reported. Cheap enough for every frame.
-    pub fn frame(&self, slot: usize) {
-        if let Some(link) = self.links.read().get(&slot) {
-            link.last_frame.store(self.mark(Duration::ZERO), Ordering::Relaxed);
-        }
-    }
-
     /// Reports a queue. The age of its oldest grows until it is reported again.
     pub fn queue(&self, vitals: QueueVitals) {
         self.queues.write().insert(vitals.name.clone(), (vitals, Instant::now()));
+    }
+
+    /// From whom the Slack links are read.
+    pub fn watch_links(&self, read: impl Fn() -> Vec<LinkVitals> + Send + Sync + 'static) {
+        *self.links.write() = Some(Box::new(read));
     }
 
     /// From whom the supervision tree is read.
@@ -142,20 +126,6 @@ impl Board {
         };
         Judgement::ready(&self.spec, seen, vitals)
     }
-
-    /// A moment this long ago as milliseconds since the board began, plus one.
-    fn mark(&self, ago: Duration) -> u64 {
-        let since = self.began.elapsed().saturating_sub(ago);
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX - 1) + 1
-    }
-
-    fn link_vitals(&self, link: &Link) -> LinkVitals {
-        let last_frame = match link.last_frame.load(Ordering::Relaxed) {
-            0 => None,
-            mark => Some(self.began.elapsed().saturating_sub(Duration::from_millis(mark - 1))),
-        };
-        LinkVitals { last_frame, ..link.vitals.clone() }
-    }
 }
 
 impl VitalsSource for Board {
@@ -170,7 +140,7 @@ impl VitalsSource for Board {
             host: self.spec.host.clone(),
             uptime: self.began.elapsed(),
             actors: self.actors.read().as_ref().map(|read| read()).unwrap_or_default(),
-            links: self.links.read().values().map(|link| self.link_vitals(link)).collect(),
+            links: self.links.read().as_ref().map(|read| read()).unwrap_or_default(),
             queues: self.queues.read().values().map(aged).collect(),
             store: self.store.read().as_ref().map_or_else(unknown, |read| read()),
         }
