@@ -9,6 +9,8 @@ pub mod domain;
 pub mod execution;
 pub mod health;
 pub mod intake;
+pub mod settings;
 pub mod slack;
 pub mod store;
 pub mod supervision;
+pub mod telemetry;

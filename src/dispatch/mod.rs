@@ -1,1 +1,3 @@
 //! The dispatch room.
+
+pub mod policy;

@@ -1,0 +1,357 @@
+//! Who may do what: Cedar policies, deny by default.
+//!
+//! A request is judged on the *resolved* command: the person with groups and membership, the action with its class as
+//! parent, the resource with its AWS tags, and the situation. Policies and schema are texts from the configuration
+//! (or the built-in ones); [`Policies::load`] refuses to start with a policy that the schema does not bear out.
+//!
+//! Two decisions that are stricter than Cedar's own: a `forbid` that cannot be evaluated forbids (Cedar would skip
+//! it), and a request whose entities cannot be built is denied.
+
+mod entities;
+mod load;
+mod refusal;
+#[cfg(test)]
+mod tests;
+
+pub use load::{PolicyError, Source};
+pub use refusal::refusal;
+
+use crate::domain::{ChannelId, Membership, Principal, Risk, Source as Door, Target, TeamId, UserId};
+use cedar_policy::{AuthorizationError, Authorizer, Decision, Effect, EntityTypeName, PolicyId, PolicySet, Request};
+use entities::Known;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The action of a command's row: its Cedar name (`ec2:stop`) and its class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Action<'a> {
+    /// `ec2:stop`
+    pub name: &'a str,
+    /// The parent action.
+    pub risk: Risk,
+}
+
+impl From<crate::commands::Action> for Action<'static> {
+    fn from(action: crate::commands::Action) -> Self {
+        Self { name: action.name, risk: action.risk }
+    }
+}
+
+/// What an action is done to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resource<'a> {
+    /// The bot itself.
+    Bot,
+    /// A region as a whole, before its targets are known.
+    Region {
+        /// The AWS account.
+        account: &'a str,
+        /// The AWS region.
+        region: &'a str,
+    },
+    /// A resolved target with its tags.
+    Target(&'a Target),
+}
+
+/// How and when it was asked: the context of a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Situation {
+    /// Where it was asked.
+    pub channel: ChannelId,
+    /// Whether that is the bot's own direct message.
+    pub direct_message: bool,
+    /// By which door it came.
+    pub source: Door,
+    /// When it is judged.
+    pub time: jiff::Timestamp,
+}
+
+/// What the policies say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Permitted.
+    Permit {
+        /// The ids of the policies that permit it.
+        policies: Vec<String>,
+    },
+    /// Not permitted.
+    Deny(Deny),
+}
+
+impl Verdict {
+    /// Whether it is permitted.
+    pub fn is_permit(&self) -> bool {
+        matches!(self, Self::Permit { .. })
+    }
+}
+
+/// Why something is not permitted, and who could do it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deny {
+    /// The class of the refused action: decides whether "nothing was changed" or "nothing was done".
+    pub risk: Risk,
+    /// The refused target by name (untrusted text), when it is one.
+    pub target: Option<String>,
+    /// The `forbid` policies that apply, by id. Empty when there is simply no `permit`.
+    pub reasons: Vec<Reason>,
+    /// The groups whose full member would be permitted, sorted. Empty when there is none.
+    pub who_could: Vec<String>,
+}
+
+/// A `forbid` policy that applies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// Its `@id`.
+    pub policy: String,
+    /// Its `@reason`, a clause that ends a sentence, without a full stop.
+    pub text: String,
+}
+
+/// The loaded, validated policies.
+pub struct Policies {
+    set: PolicySet,
+    authorizer: Authorizer,
+    known: Known,
+    /// The resource types of each action, from the schema.
+    resources: BTreeMap<String, Vec<EntityTypeName>>,
+    /// The groups of the configuration, each with a person who is in that group alone.
+    probes: BTreeMap<String, Principal>,
+    /// Groups that policies name and the configuration does not have.
+    unknown_groups: BTreeSet<String>,
+    hash: String,
+}
+
+impl std::fmt::Debug for Policies {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Policies").field("count", &self.count()).field("hash", &self.hash).finish_non_exhaustive()
+    }
+}
+
+impl Policies {
+    /// Parses the policies and the schema, validates the one against the other, and checks that the schema lists
+    /// exactly `actions` (`("ec2:stop", Risk::Change)`, in any order), each in its class. `groups` are the groups of
+    /// the configuration: those that refusals may name.
+    ///
+    /// # Errors
+    /// Every mistake, each as one line with file, line and reason.
+    pub fn load(
+        policies: &Source,
+        schema: &Source,
+        actions: &[(&str, Risk)],
+        groups: &BTreeSet<String>,
+    ) -> Result<Self, PolicyError> {
+        let loaded = load::load(policies, schema, actions)?;
+        let known = Known::new(actions).map_err(PolicyError::one)?;
+        known
+            .conforms(&loaded.schema, &loaded.resources)
+            .map_err(|error| PolicyError::one(format!("{}: {error}", schema.name())))?;
+        let unknown_groups = load::groups_named(&loaded.set).into_iter().filter(|name| !groups.contains(name));
+        Ok(Self {
+            unknown_groups: unknown_groups.collect(),
+            set: loaded.set,
+            authorizer: Authorizer::new(),
+            known,
+            resources: loaded.resources,
+            probes: groups.iter().map(|group| (group.clone(), probe(group))).collect(),
+            hash: loaded.hash,
+        })
+    }
+
+    /// The first 12 hex digits of the SHA-256 of the policies' text: what `sha256sum config/policies.cedar` begins
+    /// with.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// How many policies there are.
+    pub fn count(&self) -> usize {
+        self.set.num_of_policies()
+    }
+
+    /// The groups that policies name and the configuration does not have: a typing mistake, or a group that nobody is
+    /// in. For a warning at start.
+    pub fn unknown_groups(&self) -> &BTreeSet<String> {
+        &self.unknown_groups
+    }
+
+    /// Judges one action on one resource.
+    pub fn judge(
+        &self,
+        principal: &Principal,
+        action: Action<'_>,
+        resource: &Resource<'_>,
+        situation: &Situation,
+    ) -> Verdict {
+        let found = self.evaluate(principal, action, resource, situation);
+        if found.permitted {
+            return Verdict::Permit { policies: found.policies };
+        }
+        let target = match resource {
+            Resource::Target(target) => Some(target.label()),
+            Resource::Bot | Resource::Region { .. } => None,
+        };
+        Verdict::Deny(Deny {
+            risk: action.risk,
+            target,
+            reasons: self.reasons(found.policies),
+            who_could: self.who_could(action, resource, situation),
+        })
+    }
+
+    /// Judges an action before its resource is known: `Deny` only if it is denied whatever the resource. It is asked
+    /// before anything is read.
+    pub fn judge_ahead(&self, principal: &Principal, action: Action<'_>, situation: &Situation) -> Verdict {
+        let found = self.evaluate_ahead(principal, action, situation);
+        if found.permitted {
+            return Verdict::Permit { policies: found.policies };
+        }
+        let who_could = self.probes.iter().filter(|(_, probe)| self.could(probe, action, situation));
+        Verdict::Deny(Deny {
+            risk: action.risk,
+            target: None,
+            reasons: self.reasons(found.policies),
+            who_could: who_could.map(|(group, _)| group.clone()).collect(),
+        })
+    }
+
+    /// Whether the person could do this to anything at all: what help shows. `false` only if it is denied whatever
+    /// the resource.
+    pub fn could(&self, principal: &Principal, action: Action<'_>, situation: &Situation) -> bool {
+        self.evaluate_ahead(principal, action, situation).permitted
+    }
+
+    /// The groups of the configuration whose full member, in no other group, would be permitted this.
+    pub fn who_could(&self, action: Action<'_>, resource: &Resource<'_>, situation: &Situation) -> Vec<String> {
+        self.probes
+            .iter()
+            .filter(|(_, probe)| self.evaluate(probe, action, resource, situation).permitted)
+            .map(|(group, _)| group.clone())
+            .collect()
+    }
+
+    fn evaluate(
+        &self,
+        principal: &Principal,
+        action: Action<'_>,
+        resource: &Resource<'_>,
+        situation: &Situation,
+    ) -> Found {
+        let asked = || -> Result<_, String> {
+            let context = self.known.context(situation)?;
+            let (user, resource) = (self.known.user(principal)?, self.known.resource(resource)?);
+            let action = self.known.action(action.name)?;
+            let request = Request::new(user.uid(), action.uid.clone(), resource.uid(), context, None)
+                .map_err(|error| error.to_string())?;
+            Ok((request, action.with(user, Some(resource))?))
+        };
+        let (request, entities) = match asked() {
+            Ok(asked) => asked,
+            Err(error) => return Found::unjudged(&error),
+        };
+        let response = self.authorizer.is_authorized(&request, &self.set, &entities);
+        let policies = response.diagnostics().reason().map(ToString::to_string).collect();
+        let errors = response.diagnostics().errors().map(|error| match error {
+            AuthorizationError::PolicyEvaluationError(error) => error.policy_id(),
+        });
+        self.settle(response.decision(), policies, errors)
+    }
+
+    fn evaluate_ahead(&self, principal: &Principal, action: Action<'_>, situation: &Situation) -> Found {
+        let types = self.resources.get(action.name).map(Vec::as_slice).unwrap_or_default();
+        let mut denied: Option<Found> = None;
+        for resource in types {
+            let found = self.evaluate_type(principal, action, resource, situation);
+            if found.permitted {
+                return found;
+            }
+            denied.get_or_insert(found);
+        }
+        denied.unwrap_or_else(|| Found::unjudged("the action has no resource type"))
+    }
+
+    /// Partial evaluation with a resource of which only the type is known. No decision means: it depends.
+    fn evaluate_type(
+        &self,
+        principal: &Principal,
+        action: Action<'_>,
+        resource: &EntityTypeName,
+        situation: &Situation,
+    ) -> Found {
+        let asked = || -> Result<_, String> {
+            let (user, action) = (self.known.user(principal)?, self.known.action(action.name)?);
+            let request = Request::builder()
+                .principal(user.uid())
+                .action(action.uid.clone())
+                .unknown_resource_with_type(resource.clone())
+                .context(self.known.context(situation)?)
+                .build();
+            Ok((request, action.with(user, None)?))
+        };
+        let (request, entities) = match asked() {
+            Ok(asked) => asked,
+            Err(error) => return Found::unjudged(&error),
+        };
+        let response = self.authorizer.is_authorized_partial(&request, &self.set, &entities);
+        let decision = response.decision().unwrap_or(Decision::Allow);
+        let wanted = if decision == Decision::Allow { Effect::Permit } else { Effect::Forbid };
+        let satisfied = response.definitely_satisfied().filter(|policy| policy.effect() == wanted);
+        let policies = satisfied.map(|policy| policy.id().to_string()).collect();
+        self.settle(decision, policies, response.definitely_errored())
+    }
+
+    /// A `forbid` that could not be evaluated counts as one that applies.
+    fn settle<'e>(
+        &self,
+        decision: Decision,
+        mut policies: Vec<String>,
+        errors: impl Iterator<Item = &'e PolicyId>,
+    ) -> Found {
+        let broken: Vec<String> = errors
+            .filter(|id| self.set.policy(id).is_none_or(|policy| policy.effect() == Effect::Forbid))
+            .map(ToString::to_string)
+            .collect();
+        if !broken.is_empty() {
+            tracing::error!(policies = ?broken, "forbidding policies could not be evaluated and count as applying");
+            if decision == Decision::Allow {
+                policies.clear();
+            }
+            policies.extend(broken);
+            policies.sort();
+            return Found { permitted: false, policies };
+        }
+        policies.sort();
+        Found { permitted: decision == Decision::Allow, policies }
+    }
+
+    fn reasons(&self, policies: Vec<String>) -> Vec<Reason> {
+        let text = |id: &str| {
+            let id = PolicyId::new(id);
+            self.set.annotation(&id, "reason").unwrap_or("the policies of this bot could not be evaluated").to_owned()
+        };
+        policies.into_iter().map(|policy| Reason { text: text(&policy), policy }).collect()
+    }
+}
+
+/// The result of one evaluation: the policies that permit, or those that forbid.
+struct Found {
+    permitted: bool,
+    policies: Vec<String>,
+}
+
+impl Found {
+    /// What cannot be judged is denied.
+    fn unjudged(error: &str) -> Self {
+        tracing::error!(error, "a request could not be judged and is denied");
+        Self { permitted: false, policies: vec!["not-judged".to_owned()] }
+    }
+}
+
+/// A full member who is in one group alone.
+fn probe(group: &str) -> Principal {
+    Principal {
+        user: UserId::from("U0"),
+        team: TeamId::from("T0"),
+        name: String::new(),
+        membership: Membership::Member,
+        groups: BTreeSet::from([group.to_owned()]),
+    }
+}

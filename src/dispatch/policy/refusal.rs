@@ -1,0 +1,90 @@
+//! The words of a refusal: what is refused and why, that nothing was done, and who could.
+
+use super::Deny;
+use crate::domain::{Line, Membership, Principal, Refusal, Risk, UserId};
+
+/// How many people a refusal names.
+const PEOPLE: usize = 3;
+
+/// The refusal that a person reads. `command` is the command's name, `ec2 stop`; `contacts` are people who could do
+/// it (the members of the groups in `deny.who_could`), of whom a few are named and none is notified.
+pub fn refusal(deny: &Deny, command: &str, principal: &Principal, contacts: &[UserId]) -> Refusal {
+    let mut lines = vec![match deny.reasons.first() {
+        Some(reason) => forbidden(deny, command).text(format!(": {}. {}", reason.text, nothing(deny.risk))),
+        None if deny.who_could.is_empty() => {
+            subject(deny, command).text(format!(" is not permitted here by any policy. {}", nothing(deny.risk)))
+        }
+        None => lacking(deny, command, principal),
+    }];
+    lines.extend(deny.reasons.iter().skip(1).map(|reason| Line::from(format!("Also: {}.", reason.text))));
+    // A guest cannot become an operator by asking one, but an operator can do it for the guest.
+    if !deny.who_could.is_empty() {
+        lines.push(whom_to_ask(deny, contacts));
+    }
+    Refusal { lines }
+}
+
+fn nothing(risk: Risk) -> &'static str {
+    match risk {
+        Risk::Change => "Nothing was changed.",
+        Risk::Basic | Risk::Read => "Nothing was done.",
+    }
+}
+
+fn subject(deny: &Deny, command: &str) -> Line {
+    let line = Line::new().code(command);
+    match &deny.target {
+        Some(target) => line.text(" on ").code(target),
+        None => line,
+    }
+}
+
+fn forbidden(deny: &Deny, command: &str) -> Line {
+    let line = Line::new().code(command).text(" may not be run");
+    match &deny.target {
+        Some(target) => line.text(" on ").code(target),
+        None => line,
+    }
+}
+
+/// `ec2 stop` needs the group *operators*; you are in *viewers*.
+fn lacking(deny: &Deny, command: &str, principal: &Principal) -> Line {
+    let mut line = subject(deny, command).text(" needs the group ");
+    line = bold_list(line, &deny.who_could, " or ");
+    let groups: Vec<String> = principal.groups.iter().cloned().collect();
+    let line = match (groups.is_empty(), principal.membership) {
+        (_, Membership::Guest) => line.text("; you are a guest here"),
+        (_, Membership::Outside) => line.text("; you belong to another workspace"),
+        (_, Membership::Inactive) => line.text("; your account is not an active one"),
+        (true, Membership::Member) => line.text("; you are in no group"),
+        (false, Membership::Member) => bold_list(line.text("; you are in "), &groups, " and "),
+    };
+    line.text(format!(". {}", nothing(deny.risk)))
+}
+
+/// Ask @maya or @jon.
+fn whom_to_ask(deny: &Deny, contacts: &[UserId]) -> Line {
+    if contacts.is_empty() {
+        return bold_list(Line::from("Ask somebody in "), &deny.who_could, " or ").text(".");
+    }
+    let named = &contacts[..contacts.len().min(PEOPLE)];
+    let mut line = Line::from("Ask ");
+    for (index, user) in named.iter().enumerate() {
+        line = line.text(joint(index, named.len(), " or ")).user(user.clone());
+    }
+    line.text(".")
+}
+
+fn bold_list(line: Line, words: &[String], last: &'static str) -> Line {
+    let add = |line: Line, (index, word): (usize, &String)| line.text(joint(index, words.len(), last)).bold(word);
+    words.iter().enumerate().fold(line, add)
+}
+
+/// What stands before the item at `index` of `count`.
+fn joint(index: usize, count: usize, last: &'static str) -> &'static str {
+    match index {
+        0 => "",
+        _ if index + 1 == count => last,
+        _ => ", ",
+    }
+}

@@ -1,0 +1,503 @@
+use super::*;
+use crate::domain::Line;
+use proptest::prelude::*;
+use std::sync::OnceLock;
+
+const ACTIONS: &[(&str, Risk)] = &[
+    ("help", Risk::Basic),
+    ("ping", Risk::Basic),
+    ("whoami", Risk::Basic),
+    ("status", Risk::Read),
+    ("version", Risk::Read),
+    ("ec2:list", Risk::Read),
+    ("ec2:show", Risk::Read),
+    ("ec2:start", Risk::Change),
+    ("ec2:stop", Risk::Change),
+    ("ec2:reboot", Risk::Change),
+];
+
+const STOP: Action<'static> = Action { name: "ec2:stop", risk: Risk::Change };
+const LIST: Action<'static> = Action { name: "ec2:list", risk: Risk::Read };
+const PING: Action<'static> = Action { name: "ping", risk: Risk::Basic };
+
+fn groups() -> BTreeSet<String> {
+    ["operators", "viewers"].map(str::to_owned).into()
+}
+
+fn shipped() -> &'static Policies {
+    static SHIPPED: OnceLock<Policies> = OnceLock::new();
+    SHIPPED.get_or_init(|| {
+        Policies::load(&Source::built_in_policies(), &Source::built_in_schema(), ACTIONS, &groups()).unwrap()
+    })
+}
+
+fn with_text(text: &str) -> Result<Policies, PolicyError> {
+    Policies::load(&Source::new("my.cedar", text), &Source::built_in_schema(), ACTIONS, &groups())
+}
+
+fn person(membership: Membership, groups: &[&str]) -> Principal {
+    Principal {
+        user: UserId::from("U1"),
+        team: TeamId::from("T1"),
+        name: "Maya".into(),
+        membership,
+        groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+    }
+}
+
+fn member(groups: &[&str]) -> Principal {
+    person(Membership::Member, groups)
+}
+
+fn target(tags: &[(&str, &str)]) -> Target {
+    Target {
+        id: "i-0abc".into(),
+        name: Some("web-1".into()),
+        account: "123456789012".into(),
+        region: "eu-central-1".into(),
+        tags: tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect(),
+    }
+}
+
+/// Monday, 23 November 2026, 10:30 UTC.
+fn in_ops() -> Situation {
+    Situation {
+        channel: ChannelId::from("COPS"),
+        direct_message: false,
+        source: Door::SlashCommand,
+        time: "2026-11-23T10:30:15.25Z".parse().unwrap(),
+    }
+}
+
+fn words(refusal: &crate::domain::Refusal) -> String {
+    refusal.lines.iter().map(Line::plain).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_shipped_policies_as_a_table() {
+    let open = target(&[("env", "prod"), ("protected", "false")]);
+    let protected = target(&[("protected", "true")]);
+    let (bot, open, protected) = (Resource::Bot, Resource::Target(&open), Resource::Target(&protected));
+    let region = Resource::Region { account: "123456789012", region: "eu-central-1" };
+    // who, in which groups: basic, status, list a region, list a target, stop, stop a protected one
+    let table: &[(Membership, &[&str], [bool; 7])] = &[
+        (Membership::Member, &[], [true, false, false, false, false, false, false]),
+        (Membership::Member, &["viewers"], [true, true, true, true, true, false, false]),
+        (Membership::Member, &["operators"], [true, true, true, true, true, true, false]),
+        (Membership::Member, &["operators", "viewers"], [true, true, true, true, true, true, false]),
+        (Membership::Member, &["developers"], [true, false, false, false, false, false, false]),
+        (Membership::Guest, &["operators"], [false; 7]),
+        (Membership::Outside, &["operators"], [false; 7]),
+        (Membership::Inactive, &["operators"], [false; 7]),
+        (Membership::Guest, &[], [false; 7]),
+    ];
+    for (membership, groups, expected) in table {
+        let who = person(*membership, groups);
+        let status = Action { name: "status", risk: Risk::Read };
+        let show = Action { name: "ec2:show", risk: Risk::Read };
+        let asked = [
+            (PING, bot),
+            (status, bot),
+            (LIST, region),
+            (LIST, open),
+            (show, protected),
+            (STOP, open),
+            (STOP, protected),
+        ];
+        let got = asked.map(|(action, resource)| shipped().judge(&who, action, &resource, &in_ops()).is_permit());
+        assert_eq!(&got, expected, "{membership:?} {groups:?}");
+    }
+}
+
+#[test]
+fn a_permit_names_its_policies() {
+    let verdict = shipped().judge(&member(&["operators", "viewers"]), LIST, &Resource::Target(&target(&[])), &in_ops());
+    assert_eq!(verdict, Verdict::Permit { policies: vec!["operators-read".into(), "viewers-read".into()] });
+}
+
+#[test]
+fn every_spelling_of_the_protected_tag_protects_unless_it_says_false() {
+    let operator = member(&["operators"]);
+    for key in ["protected", "Protected", "drone-protected"] {
+        for (value, permitted) in [("true", false), ("", false), ("yes", false), ("no", false), ("false", true)] {
+            let target = target(&[(key, value)]);
+            let verdict = shipped().judge(&operator, STOP, &Resource::Target(&target), &in_ops());
+            assert_eq!(verdict.is_permit(), permitted, "{key}={value}");
+        }
+    }
+}
+
+#[test]
+fn without_policies_everything_is_denied_and_nobody_could() {
+    let none = with_text("").unwrap();
+    for (name, risk) in ACTIONS {
+        let action = Action { name, risk: *risk };
+        assert!(!none.could(&member(&["operators"]), action, &in_ops()), "{name}");
+    }
+    let Verdict::Deny(deny) = none.judge(&member(&["operators"]), PING, &Resource::Bot, &in_ops()) else {
+        panic!("permitted");
+    };
+    assert_eq!((deny.reasons.len(), deny.who_could.len()), (0, 0));
+    assert_eq!(
+        words(&refusal(&deny, "ping", &member(&["operators"]), &[])),
+        "ping is not permitted here by any policy. Nothing was done."
+    );
+}
+
+#[test]
+fn a_refusal_says_which_group_is_needed_and_whom_to_ask() {
+    let viewer = member(&["viewers"]);
+    let target = target(&[]);
+    let Verdict::Deny(deny) = shipped().judge(&viewer, STOP, &Resource::Target(&target), &in_ops()) else {
+        panic!("permitted");
+    };
+    assert_eq!(deny.who_could, ["operators"]);
+    let people = ["U7", "U8", "U9", "U10"].map(UserId::from);
+    assert_eq!(
+        words(&refusal(&deny, "ec2 stop", &viewer, &people)),
+        "ec2 stop on web-1 (i-0abc) needs the group operators; you are in viewers. Nothing was changed.\nAsk @U7, @U8 or @U9."
+    );
+    let Verdict::Deny(ahead) = shipped().judge_ahead(&viewer, STOP, &in_ops()) else { panic!("permitted") };
+    assert_eq!(
+        words(&refusal(&ahead, "ec2 stop", &viewer, &[])),
+        "ec2 stop needs the group operators; you are in viewers. Nothing was changed.\nAsk somebody in operators."
+    );
+    let Verdict::Deny(read) = shipped().judge_ahead(&member(&[]), LIST, &in_ops()) else { panic!("permitted") };
+    assert_eq!(
+        words(&refusal(&read, "ec2 list", &member(&[]), &people[..1])),
+        "ec2 list needs the group operators or viewers; you are in no group. Nothing was done.\nAsk @U7."
+    );
+}
+
+#[test]
+fn a_refusal_by_a_forbid_gives_its_reason_and_asks_nobody_when_nobody_could() {
+    let operator = member(&["operators"]);
+    let target = target(&[("protected", "true")]);
+    let Verdict::Deny(deny) = shipped().judge(&operator, STOP, &Resource::Target(&target), &in_ops()) else {
+        panic!("permitted");
+    };
+    assert_eq!(deny.reasons.iter().map(|reason| reason.policy.as_str()).collect::<Vec<_>>(), ["protected-tag"]);
+    assert_eq!(
+        words(&refusal(&deny, "ec2 stop", &operator, &[])),
+        "ec2 stop may not be run on web-1 (i-0abc): it is tagged as protected; take the tag off in AWS first if it really must change. Nothing was changed."
+    );
+    let guest = person(Membership::Guest, &[]);
+    let Verdict::Deny(deny) = shipped().judge(&guest, STOP, &Resource::Target(&target), &in_ops()) else {
+        panic!("permitted");
+    };
+    assert_eq!(deny.reasons.len(), 2);
+    assert!(words(&refusal(&deny, "ec2 stop", &guest, &[])).contains("only for full members"));
+}
+
+#[test]
+fn could_is_false_only_if_it_is_denied_whatever_the_resource() {
+    let developers = with_text(
+        r#"@id("dev") permit (principal in Group::"developers", action in Action::"change", resource is Target)
+           when { resource.hasTag("env") && resource.getTag("env") == "dev" };
+           @id("region") permit (principal in Group::"berlin", action == Action::"ec2:list", resource in Region::"eu-central-1");
+           @id("account") permit (principal in Group::"books", action == Action::"ec2:list", resource in Account::"1");
+           @id("bot") permit (principal in Group::"status", action, resource is Bot);"#,
+    )
+    .unwrap();
+    let reboot = Action { name: "ec2:reboot", risk: Risk::Change };
+    let could = |group: &str, action| developers.could(&member(&[group]), action, &in_ops());
+    assert!(could("developers", STOP) && could("developers", reboot));
+    assert!(!could("developers", LIST) && !could("developers", PING));
+    assert!(could("berlin", LIST) && !could("berlin", STOP));
+    assert!(could("books", LIST));
+    // a permit for the bot is none for targets
+    assert!(could("status", PING) && !could("status", STOP));
+    // and the same people, with the resource known
+    let dev = target(&[("env", "dev")]);
+    let prod = target(&[("env", "prod")]);
+    let stop = |target| developers.judge(&member(&["developers"]), STOP, &Resource::Target(target), &in_ops());
+    assert!(stop(&dev).is_permit() && !stop(&prod).is_permit());
+    let list = |group: &str, region, account| {
+        developers.judge(&member(&[group]), LIST, &Resource::Region { account, region }, &in_ops()).is_permit()
+    };
+    assert!(list("berlin", "eu-central-1", "1") && !list("berlin", "us-east-1", "1"));
+    assert!(list("books", "us-east-1", "1") && !list("books", "us-east-1", "2"));
+}
+
+#[test]
+fn channel_hour_weekday_and_time_can_be_named() {
+    let policies = with_text(
+        r#"@id("all") permit (principal, action, resource);
+           @id("ops") @reason("production is changed only in #ops")
+           forbid (principal, action in Action::"change", resource is Target)
+           when { resource.hasTag("env") && resource.getTag("env") == "prod" && context.channel != "COPS" };
+           @id("night") @reason("it is night") forbid (principal, action == Action::"ec2:reboot", resource)
+           when { context.hour < 7 || context.weekday == "sunday" };
+           @id("freeze") @reason("changes are frozen") forbid (principal, action in Action::"change", resource)
+           when { context.time >= datetime("2026-12-23") && context.time < datetime("2027-01-02") };
+           @id("dm") @reason("not in private") forbid (principal, action == Action::"ec2:start", resource)
+           when { context.direct_message || context.source == "direct_message" };"#,
+    )
+    .unwrap();
+    let prod = target(&[("env", "prod")]);
+    let reasons = |name: &'static str, situation: &Situation| {
+        let action = Action { name, risk: Risk::Change };
+        match policies.judge(&member(&[]), action, &Resource::Target(&prod), situation) {
+            Verdict::Permit { .. } => Vec::new(),
+            Verdict::Deny(deny) => deny.reasons.into_iter().map(|reason| reason.policy).collect(),
+        }
+    };
+    let at = |time: &str| Situation { time: time.parse().unwrap(), ..in_ops() };
+    assert!(reasons("ec2:stop", &in_ops()).is_empty());
+    assert_eq!(reasons("ec2:stop", &Situation { channel: ChannelId::from("C2"), ..in_ops() }), ["ops"]);
+    assert!(reasons("ec2:reboot", &in_ops()).is_empty());
+    assert_eq!(reasons("ec2:reboot", &at("2026-11-23T06:59:59Z")), ["night"]);
+    assert_eq!(reasons("ec2:reboot", &at("2026-11-22T10:00:00Z")), ["night"]);
+    assert_eq!(reasons("ec2:stop", &at("2026-12-23T00:00:00Z")), ["freeze"]);
+    assert!(reasons("ec2:stop", &at("2027-01-02T00:00:00Z")).is_empty());
+    assert_eq!(reasons("ec2:start", &Situation { direct_message: true, ..in_ops() }), ["dm"]);
+    // what does not depend on the resource is known ahead of it
+    assert!(!policies.could(&member(&[]), STOP, &at("2026-12-24T00:00:00Z")));
+    assert!(policies.could(&member(&[]), STOP, &in_ops()));
+}
+
+#[test]
+fn a_forbid_that_cannot_be_evaluated_forbids() {
+    // 9223372036854775807 + hour overflows: Cedar alone would skip the policy and permit
+    let policies = with_text(
+        r#"@id("all") permit (principal, action, resource);
+           @id("broken") @reason("of arithmetic") forbid (principal, action == Action::"ec2:stop", resource)
+           when { context.hour + 9223372036854775807 == 0 };"#,
+    )
+    .unwrap();
+    let target = target(&[]);
+    let Verdict::Deny(deny) = policies.judge(&member(&[]), STOP, &Resource::Target(&target), &in_ops()) else {
+        panic!("permitted");
+    };
+    assert_eq!(deny.reasons, [Reason { policy: "broken".into(), text: "of arithmetic".into() }]);
+    assert!(!policies.could(&member(&[]), STOP, &in_ops()));
+    assert!(policies.could(&member(&[]), LIST, &in_ops()));
+}
+
+#[test]
+fn an_action_outside_the_table_is_denied() {
+    let unknown = Action { name: "ec2:terminate", risk: Risk::Change };
+    assert!(!shipped().could(&member(&["operators"]), unknown, &in_ops()));
+    let target = target(&[]);
+    assert!(!shipped().judge(&member(&["operators"]), unknown, &Resource::Target(&target), &in_ops()).is_permit());
+}
+
+fn mistakes(text: &str) -> Vec<String> {
+    with_text(text).expect_err("loaded").problems
+}
+
+#[test]
+fn a_mistake_in_a_policy_is_one_line_with_its_place() {
+    insta::assert_debug_snapshot!([
+        mistakes("// one\n@id(\"a\")\npermit (principal, action, resource"),
+        mistakes("\n\n@id(\"a\")\npermit (principal in Group::\"x\", action == Action::\"ec2:stpo\", resource);"),
+        mistakes("@id(\"a\")\npermit (principal, action, resource)\nwhen { principal.membreship == \"member\" };"),
+        mistakes("@id(\"a\")\npermit (principal, action == Action::\"ec2:stop\", resource)\nwhen { resource.getTag(\"env\") == \"dev\" };"),
+        mistakes("@id(\"a\") permit (principal in Grup::\"x\", action, resource);"),
+        mistakes("permit (principal, action, resource);\n@id(\"f\")\nforbid (principal, action, resource);"),
+        mistakes("@id(\"a\") permit (principal, action, resource);\n@id(\"a\") permit (principal, action, resource);"),
+        mistakes("@id(\"a\")\npermit (principal == ?principal, action, resource);"),
+    ], @r#"
+    [
+        [
+            "my.cedar:3: unexpected end of input: expected `!=`, `)`, `,`, `:`, `<`, `<=`, `==`, `>`, `>=`, `in`, or `is`",
+        ],
+        [
+            "my.cedar:4: for policy `a`, unrecognized action `Action::\"ec2:stpo\"` (did you mean `Action::\"ec2:stop\"`?)",
+        ],
+        [
+            "my.cedar:3: for policy `a`, attribute `membreship` on entity type `User` not found (did you mean `membership`?)",
+        ],
+        [
+            "my.cedar:3: for policy `a`, unable to guarantee safety of access to tag `\"env\"` on entity type `Region` (try testing for the tag's presence with `.hasTag(\"env\") && ..`)",
+            "my.cedar:3: for policy `a`, unable to guarantee safety of access to tag `\"env\"` on entity type `Target` (try testing for the tag's presence with `.hasTag(\"env\") && ..`)",
+        ],
+        [
+            "my.cedar:1: for policy `a`, unrecognized entity type `Grup` (did you mean `Group`?)",
+        ],
+        [
+            "my.cedar:1: the policy has no @id(\"…\"); refusals and the log name policies by it",
+            "my.cedar:2: the forbid \"f\" has no @reason(\"…\"); a person who is refused must read why",
+        ],
+        [
+            "my.cedar:2: the @id \"a\" is taken by another policy; choose another",
+        ],
+        [
+            "my.cedar:1: a template (`?principal`, `?resource`) is never linked here; write a policy",
+        ],
+    ]
+    "#);
+}
+
+#[test]
+fn the_schema_must_list_exactly_the_programs_actions() {
+    let load = |actions: &[(&str, Risk)]| {
+        Policies::load(&Source::built_in_policies(), &Source::built_in_schema(), actions, &groups())
+            .expect_err("loaded")
+            .problems
+    };
+    let mut more = ACTIONS.to_vec();
+    more.push(("ec2:resize", Risk::Change));
+    more[0].1 = Risk::Read;
+    insta::assert_debug_snapshot!([load(&more), load(&ACTIONS[..8])], @r#"
+    [
+        [
+            "built-in policies.cedarschema: action \"help\" must be in [\"read\"] and nothing else",
+            "built-in policies.cedarschema: action \"ec2:resize\" is missing; add it in [\"change\"]",
+        ],
+        [
+            "built-in policies.cedarschema: action \"ec2:reboot\" is no command of this program; take it out",
+            "built-in policies.cedarschema: action \"ec2:stop\" is no command of this program; take it out",
+        ],
+    ]
+    "#);
+    let broken = Source::new("my.cedarschema", "entity User;\nentity User in [Grop];");
+    insta::assert_debug_snapshot!(
+        Policies::load(&Source::built_in_policies(), &broken, ACTIONS, &groups()).expect_err("loaded").problems, @r#"
+    [
+        "my.cedarschema:1: error parsing schema: `User` is declared twice",
+    ]
+    "#);
+}
+
+#[test]
+fn a_schema_that_asks_for_what_the_program_does_not_give_is_refused() {
+    let text = include_str!("../../../config/policies.cedarschema")
+        .replace("  team: String,", "  team: String,\n  age: Long,");
+    let schema = Source::new("my.cedarschema", text);
+    let error = Policies::load(&Source::built_in_policies(), &schema, ACTIONS, &groups()).expect_err("loaded");
+    assert!(error.to_string().starts_with("my.cedarschema: ") && error.to_string().contains("age"), "{error}");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let error = Source::file(std::path::Path::new("/nowhere/policies.cedar")).expect_err("read");
+    assert!(error.to_string().starts_with("/nowhere/policies.cedar: cannot be read"), "{error}");
+}
+
+#[test]
+fn groups_that_only_policies_know_are_told() {
+    assert!(shipped().unknown_groups().is_empty());
+    let policies = with_text("@id(\"a\") permit (principal in Group::\"operatrs\", action, resource);").unwrap();
+    assert_eq!(policies.unknown_groups().iter().collect::<Vec<_>>(), ["operatrs"]);
+}
+
+#[test]
+fn the_hash_is_the_beginning_of_sha256() {
+    // printf '' | sha256sum
+    assert_eq!(with_text("").unwrap().hash(), "e3b0c44298fc");
+    assert_ne!(with_text(" ").unwrap().hash(), "e3b0c44298fc");
+}
+
+#[test]
+fn the_examples_in_comments_are_valid_policies() {
+    let text = include_str!("../../../config/policies.cedar");
+    let (_, examples) = text.split_once("--- Examples").unwrap();
+    let lines = examples.lines().skip(1).map(|line| line.trim_start_matches("//").trim());
+    let code: Vec<&str> = lines.filter(|line| !line.ends_with(':')).collect();
+    let policies = with_text(&code.join("\n")).unwrap();
+    assert_eq!(policies.count(), 4);
+}
+
+/// How long an evaluation takes; run with `--release -- --ignored --nocapture`.
+#[test]
+#[ignore = "a measurement"]
+fn an_evaluation_takes_microseconds() {
+    let operator = member(&["operators"]);
+    let target = target(&[("env", "prod"), ("Name", "web-1"), ("team", "a")]);
+    let started = tokio::time::Instant::now();
+    for _ in 0..10_000 {
+        assert!(shipped().judge(&operator, STOP, &Resource::Target(&target), &in_ops()).is_permit());
+    }
+    let judged = started.elapsed() / 10_000;
+    let started = tokio::time::Instant::now();
+    for _ in 0..10_000 {
+        assert!(shipped().could(&operator, STOP, &in_ops()));
+    }
+    println!("judge {judged:?}, could {:?}", started.elapsed() / 10_000);
+}
+
+fn any_membership() -> impl Strategy<Value = Membership> {
+    prop_oneof![
+        Just(Membership::Member),
+        Just(Membership::Guest),
+        Just(Membership::Outside),
+        Just(Membership::Inactive)
+    ]
+}
+
+fn any_principal() -> impl Strategy<Value = Principal> {
+    let groups = proptest::collection::btree_set(prop_oneof!["viewers", "operators", "[a-z]{1,6}", ".*"], 0..4);
+    (any_membership(), groups, ".*", ".*").prop_map(|(membership, groups, user, name)| Principal {
+        user: UserId(user),
+        team: TeamId::from("T1"),
+        name,
+        membership,
+        groups,
+    })
+}
+
+fn any_target() -> impl Strategy<Value = Target> {
+    let key = prop_oneof!["protected", "Protected", "drone-protected", "env", ".*"];
+    let value = prop_oneof!["true", "false", ".*"];
+    (proptest::collection::btree_map(key, value, 0..4), ".*", ".*").prop_map(|(tags, id, region)| Target {
+        id,
+        name: None,
+        account: "1".into(),
+        region,
+        tags,
+    })
+}
+
+fn any_action() -> impl Strategy<Value = Action<'static>> {
+    proptest::sample::select(ACTIONS).prop_map(|(name, risk)| Action { name, risk })
+}
+
+fn any_situation() -> impl Strategy<Value = Situation> {
+    (".*", any::<bool>(), 0i64..4_000_000_000).prop_map(|(channel, direct_message, second)| Situation {
+        channel: ChannelId(channel),
+        direct_message,
+        source: Door::Mention,
+        time: jiff::Timestamp::from_second(second).unwrap(),
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn nobody_but_a_full_member_is_ever_permitted_anything(
+        who in any_principal(), target in any_target(), action in any_action(), situation in any_situation()
+    ) {
+        let outsider = who.membership != Membership::Member;
+        for resource in [Resource::Target(&target), Resource::Bot, Resource::Region { account: "1", region: &target.region }] {
+            let verdict = shipped().judge(&who, action, &resource, &situation);
+            prop_assert!(!(outsider && verdict.is_permit()));
+            // what is permitted on something was possible before it was known
+            prop_assert!(!verdict.is_permit() || shipped().could(&who, action, &situation) || resource == Resource::Bot);
+        }
+        prop_assert!(!(outsider && shipped().could(&who, action, &situation)));
+    }
+
+    #[test]
+    fn the_protected_tag_never_turns_a_denial_into_a_permit(
+        who in any_principal(), mut target in any_target(), action in any_action(), situation in any_situation(), value in ".*"
+    ) {
+        let before = shipped().judge(&who, action, &Resource::Target(&target), &situation).is_permit();
+        target.tags.remove("protected");
+        let without = shipped().judge(&who, action, &Resource::Target(&target), &situation).is_permit();
+        target.tags.insert("protected".into(), value.clone());
+        let with = shipped().judge(&who, action, &Resource::Target(&target), &situation).is_permit();
+        prop_assert!(without || !with, "the tag permits");
+        prop_assert!(without || !before, "the tag permitted");
+        prop_assert!(!(with && action.risk == Risk::Change && value != "false"), "a protected target may be changed");
+    }
+
+    #[test]
+    fn who_could_is_true_of_each_group_it_names(action in any_action(), target in any_target(), situation in any_situation()) {
+        let resource = Resource::Target(&target);
+        for group in shipped().who_could(action, &resource, &situation) {
+            prop_assert!(shipped().judge(&member(&[&group]), action, &resource, &situation).is_permit());
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The status board: what rooms report, and the questions it answers.
+
+use super::judgement::{Judgement, Seen};
+use crate::domain::{ActorVitals, Build, LinkVitals, QueueVitals, StoreVitals, Vitals, VitalsSource};
+use parking_lot::RwLock;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What does not change while the bot runs.
+#[derive(Clone, Debug)]
+pub struct BoardSpec {
+    /// Version and revision.
+    pub build: Build,
+    /// The host's name.
+    pub host: String,
+    /// The hash of the policies.
+    pub policy_hash: String,
+    /// After how long without a frame a link no longer counts as up: Slack's idle timeout.
+    pub idle_bound: Duration,
+    /// The actors without which no command is answered, by their names in the supervision tree.
+    pub needed_actors: Vec<String>,
+}
+
+type Watch<T> = RwLock<Option<Box<dyn Fn() -> T + Send + Sync>>>;
+
+/// The status board. Shared; every method takes `&self`. What is registered with `watch_…` is called at each
+/// question, from the server's thread, and must answer at once.
+pub struct Board {
+    spec: BoardSpec,
+    began: Instant,
+    queues: RwLock<BTreeMap<String, (QueueVitals, Instant)>>,
+    links: Watch<Vec<LinkVitals>>,
+    actors: Watch<Vec<ActorVitals>>,
+    store: Watch<StoreVitals>,
+    liveness: Watch<Result<(), String>>,
+    started: AtomicBool,
+    draining: AtomicBool,
+}
+
+impl std::fmt::Debug for Board {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Board").field("spec", &self.spec).finish_non_exhaustive()
+    }
+}
+
+impl Board {
+    /// A board on which nothing has been reported yet: alive, not started, not ready.
+    pub fn new(spec: BoardSpec) -> Arc<Self> {
+        Arc::new(Self {
+            spec,
+            began: Instant::now(),
+            queues: RwLock::default(),
+            links: RwLock::new(None),
+            actors: RwLock::new(None),
+            store: RwLock::new(None),
+            liveness: RwLock::new(None),
+            started: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
+        })
+    }
+
+    /// Reports a queue. The age of its oldest grows until it is reported again.
+    pub fn queue(&self, vitals: QueueVitals) {
+        self.queues.write().insert(vitals.name.clone(), (vitals, Instant::now()));
+    }
+
+    /// From whom the Slack links are read.
+    pub fn watch_links(&self, read: impl Fn() -> Vec<LinkVitals> + Send + Sync + 'static) {
+        *self.links.write() = Some(Box::new(read));
+    }
+
+    /// From whom the supervision tree is read.
+    pub fn watch_actors(&self, read: impl Fn() -> Vec<ActorVitals> + Send + Sync + 'static) {
+        *self.actors.write() = Some(Box::new(read));
+    }
+
+    /// From whom the store's state is read.
+    pub fn watch_store(&self, read: impl Fn() -> StoreVitals + Send + Sync + 'static) {
+        *self.store.write() = Some(Box::new(read));
+    }
+
+    /// Who knows whether the actor system turns; `Err` says what does not.
+    pub fn watch_liveness(&self, read: impl Fn() -> Result<(), String> + Send + Sync + 'static) {
+        *self.liveness.write() = Some(Box::new(read));
+    }
+
+    /// Everything has been started.
+    pub fn started(&self) {
+        self.started.store(true, Ordering::Relaxed);
+    }
+
+    /// The bot is on its way out: no longer ready, still alive.
+    pub fn draining(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// What does not change.
+    pub fn spec(&self) -> &BoardSpec {
+        &self.spec
+    }
+
+    /// Does the actor system turn?
+    pub fn live(&self) -> Judgement {
+        let verdict = self.liveness.read().as_ref().map_or(Ok(()), |read| read());
+        Judgement::live(verdict)
+    }
+
+    /// Would a command be heard, kept and answered now?
+    pub fn ready(&self) -> Judgement {
+        self.readiness(&self.vitals())
+    }
+
+    /// Has everything been started? Once it has, this stays so.
+    pub fn startup(&self) -> Judgement {
+        Judgement::startup(self.started.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn readiness(&self, vitals: &Vitals) -> Judgement {
+        let seen = Seen {
+            started: self.started.load(Ordering::Relaxed),
+            draining: self.draining.load(Ordering::Relaxed),
+            store_watched: self.store.read().is_some(),
+        };
+        Judgement::ready(&self.spec, seen, vitals)
+    }
+}
+
+impl VitalsSource for Board {
+    fn vitals(&self) -> Vitals {
+        let aged = |(vitals, at): &(QueueVitals, Instant)| QueueVitals {
+            oldest: vitals.oldest.map(|age| age + at.elapsed()),
+            ..vitals.clone()
+        };
+        let unknown = || StoreVitals { kind: "unknown".to_owned(), ok: false, last_error: None };
+        Vitals {
+            build: self.spec.build.clone(),
+            host: self.spec.host.clone(),
+            uptime: self.began.elapsed(),
+            actors: self.actors.read().as_ref().map(|read| read()).unwrap_or_default(),
+            links: self.links.read().as_ref().map(|read| read()).unwrap_or_default(),
+            queues: self.queues.read().values().map(aged).collect(),
+            store: self.store.read().as_ref().map_or_else(unknown, |read| read()),
+        }
+    }
+}

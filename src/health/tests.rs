@@ -1,0 +1,265 @@
+use super::*;
+use crate::domain::{ActorVitals, Build, LinkVitals, QueueVitals, StoreVitals, VitalsSource};
+use parking_lot::Mutex;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+fn board() -> Arc<Board> {
+    Board::new(BoardSpec {
+        build: Build { version: "0.1.0", revision: "abc123" },
+        host: "host-1".into(),
+        policy_hash: "e3b0c44298fc".into(),
+        idle_bound: Duration::from_secs(45),
+        needed_actors: vec!["dispatcher".into(), "courier".into()],
+    })
+}
+
+fn actor(name: &str, phase: &str) -> ActorVitals {
+    ActorVitals {
+        name: name.into(),
+        phase: phase.into(),
+        incarnation: 3,
+        restarts: 2,
+        last_failure: (phase != "up").then(|| "panicked at src/x.rs:1".to_owned()),
+        since: Duration::from_secs(5),
+    }
+}
+
+fn link(slot: usize, up: bool, error: Option<&str>) -> LinkVitals {
+    LinkVitals {
+        slot,
+        phase: if up { "up" } else { "dialling" }.into(),
+        up,
+        last_frame: up.then_some(Duration::ZERO),
+        num_connections: up.then_some(2),
+        last_error: error.map(str::to_owned),
+    }
+}
+
+fn well() -> StoreVitals {
+    StoreVitals { kind: "sqlite".into(), ok: true, last_error: None }
+}
+
+/// A board on which everything is as it should be.
+fn healthy() -> Arc<Board> {
+    let board = board();
+    board.watch_actors(|| vec![actor("courier", "up"), actor("dispatcher", "up")]);
+    board.watch_store(well);
+    board.watch_links(|| vec![link(0, true, None), link(1, false, Some("connection refused"))]);
+    board.started();
+    board
+}
+
+fn causes(judgement: &Judgement) -> Vec<String> {
+    judgement.causes.iter().map(|cause| format!("{}: {}", cause.cause, cause.detail)).collect()
+}
+
+#[test]
+fn a_new_board_is_alive_and_neither_started_nor_ready() {
+    let board = board();
+    assert!(board.live().is_ok());
+    assert_eq!(board.startup().status, "starting");
+    insta::assert_debug_snapshot!(causes(&board.ready()), @r#"
+    [
+        "starting: not everything has been started yet",
+        "slack_links: no link has been opened yet",
+        "store: not opened yet",
+        "actor: dispatcher does not exist yet",
+        "actor: courier does not exist yet",
+    ]
+    "#);
+}
+
+#[test]
+fn one_usable_link_a_store_and_the_needed_actors_make_it_ready() {
+    let board = healthy();
+    assert_eq!(causes(&board.ready()), Vec::<String>::new());
+    assert_eq!(board.startup().status, "ok");
+}
+
+#[test]
+fn a_link_that_is_up_and_silent_is_deaf_and_not_ready() {
+    let board = healthy();
+    let silent = |seconds: Option<u64>| {
+        let last_frame = seconds.map(Duration::from_secs);
+        move || vec![LinkVitals { last_frame, ..link(0, true, None) }, link(1, false, Some("connection refused"))]
+    };
+    board.watch_links(silent(Some(45)));
+    assert!(board.ready().is_ok());
+    board.watch_links(silent(Some(46)));
+    insta::assert_debug_snapshot!(causes(&board.ready()), @r#"
+    [
+        "slack_links: 0 of 2 links usable: link 0 is up but silent for 46 s; link 1 is dialling, last error: connection refused",
+    ]
+    "#);
+    assert!(board.live().is_ok(), "an outage of Slack is no reason to restart");
+    board.watch_links(silent(None));
+    assert!(!board.ready().is_ok(), "up, but nothing was ever heard");
+}
+
+#[test]
+fn each_thing_that_fails_is_a_cause() {
+    let board = healthy();
+    board.watch_links(|| vec![link(0, false, Some("invalid_auth"))]);
+    board.watch_store(|| StoreVitals { ok: false, last_error: Some("disk full".into()), ..well() });
+    board.watch_actors(|| vec![actor("courier", "back-off")]);
+    board.draining();
+    insta::assert_debug_snapshot!(causes(&board.ready()), @r#"
+    [
+        "draining: the bot is stopping and takes no new commands",
+        "slack_links: 0 of 1 links usable: link 0 is dialling, last error: invalid_auth",
+        "store: the last write failed: disk full",
+        "actor: dispatcher does not exist yet",
+        "actor: courier is back-off, last failure: panicked at src/x.rs:1",
+    ]
+    "#);
+    assert!(board.live().is_ok() && board.startup().is_ok());
+}
+
+#[test]
+fn the_watchdog_alone_decides_liveness() {
+    let board = healthy();
+    board.watch_liveness(|| Err("thread main has not turned for 11 s".into()));
+    assert_eq!(board.live().status, "stuck");
+    assert_eq!(causes(&board.live()), ["watchdog: thread main has not turned for 11 s"]);
+    assert!(board.ready().is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_in_a_queue_grows_older_by_itself() {
+    let board = board();
+    board.queue(QueueVitals { name: "outbox".into(), depth: 2, oldest: Some(Duration::from_secs(3)) });
+    tokio::time::advance(Duration::from_secs(4)).await;
+    assert_eq!(board.vitals().queues[0].oldest, Some(Duration::from_secs(7)));
+    assert_eq!(board.vitals().uptime, Duration::from_secs(4));
+}
+
+/// A server on a port of its own; drives it and gives its handle.
+fn up(board: &Arc<Board>, metrics: &Metrics) -> (SocketAddr, actix_web::dev::ServerHandle) {
+    let serving = serve(Arc::clone(board), metrics.clone(), "127.0.0.1:0".parse().unwrap()).unwrap();
+    let (address, handle) = (serving.address, serving.handle.clone());
+    #[expect(clippy::disallowed_methods, reason = "the test stands in for the supervisor")]
+    actix_rt::spawn(serving.server);
+    (address, handle)
+}
+
+async fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    let client = awc::Client::new();
+    let mut answer = client.get(format!("http://{address}{path}")).send().await.unwrap();
+    let body = answer.body().await.unwrap();
+    (answer.status().as_u16(), String::from_utf8(body.to_vec()).unwrap())
+}
+
+#[actix_web::test]
+async fn the_probes_answer_over_http_with_their_causes() {
+    let board = board();
+    let (address, handle) = up(&board, &Metrics::detached());
+    assert_eq!(get(address, "/livez").await, (200, r#"{"status":"ok","causes":[]}"#.into()));
+    let (status, body) = get(address, "/readyz").await;
+    assert_eq!(status, 503);
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(body["status"], "unready");
+    assert_eq!(body["causes"][1]["cause"], "slack_links");
+    assert_eq!(body["causes"][1]["detail"], "no link has been opened yet");
+    assert_eq!(get(address, "/startupz").await.0, 503);
+    board.started();
+    assert_eq!(get(address, "/startupz").await.0, 200);
+    board.watch_actors(|| vec![actor("courier", "up"), actor("dispatcher", "up")]);
+    board.watch_store(well);
+    board.watch_links(|| vec![link(0, true, None)]);
+    assert_eq!(get(address, "/readyz").await, (200, r#"{"status":"ok","causes":[]}"#.into()));
+    board.draining();
+    assert_eq!(get(address, "/readyz").await.0, 503);
+    assert_eq!(get(address, "/livez").await.0, 200);
+    let (status, body) = get(address, "/version").await;
+    let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+    let expected = serde_json::json!({"version": "0.1.0", "revision": "abc123", "policy": "e3b0c44298fc"});
+    assert_eq!((status, body), (200, expected));
+    let (status, body) = get(address, "/").await;
+    assert_eq!((status, body.contains("/readyz")), (404, true));
+    handle.stop(true).await;
+    assert!(awc::Client::new().get(format!("http://{address}/livez")).send().await.is_err());
+}
+
+#[actix_web::test]
+async fn the_metrics_hold_what_rooms_counted_and_what_the_board_knows() {
+    let (board, metrics) = (healthy(), Metrics::detached());
+    board.queue(QueueVitals { name: "outbox".into(), depth: 7, oldest: Some(Duration::from_secs(3)) });
+    metrics::with_local_recorder(metrics.recorder(), || {
+        metrics::counter!("dronebot_frames_total", "kind" => "hello").increment(2);
+        metrics::histogram!("dronebot_ack_seconds").record(0.0007);
+        metrics::histogram!("dronebot_batch").record(3.0);
+    });
+    let (address, handle) = up(&board, &metrics);
+    let (status, text) = get(address, "/metrics").await;
+    assert_eq!(status, 200);
+    for line in [
+        "dronebot_frames_total{kind=\"hello\"} 2",
+        "dronebot_ack_seconds_bucket{le=\"0.0005\"} 0",
+        "dronebot_ack_seconds_bucket{le=\"0.001\"} 1",
+        "dronebot_batch_bucket{le=\"5\"} 1",
+        "dronebot_actor_restarts{actor=\"courier\"} 2",
+        "dronebot_actor_up{actor=\"dispatcher\"} 1",
+        "dronebot_link_up{slot=\"0\"} 1",
+        "dronebot_link_up{slot=\"1\"} 0",
+        "dronebot_link_app_connections{slot=\"0\"} 2",
+        "dronebot_queue_depth{queue=\"outbox\"} 7",
+        "dronebot_store_up 1",
+        "dronebot_ready 1",
+        "dronebot_live 1",
+        "dronebot_build_info{version=\"0.1.0\",revision=\"abc123\",policy=\"e3b0c44298fc\"} 1",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+    }
+    handle.stop(false).await;
+}
+
+#[actix_web::test]
+async fn a_panic_in_what_a_room_registered_costs_one_answer() {
+    let board = board();
+    let broken = Arc::new(Mutex::new(true));
+    let seen = Arc::clone(&broken);
+    board.watch_store(move || if *seen.lock() { panic!("the store's closure") } else { well() });
+    let (address, handle) = up(&board, &Metrics::detached());
+    assert!(awc::Client::new().get(format!("http://{address}/readyz")).send().await.is_err());
+    *broken.lock() = false;
+    assert_eq!(get(address, "/readyz").await.0, 503);
+    assert_eq!(get(address, "/livez").await.0, 200);
+    handle.stop(false).await;
+}
+
+#[actix_web::test]
+async fn a_busy_port_is_one_clear_line() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = taken.local_addr().unwrap();
+    let error = serve(board(), Metrics::detached(), listen).expect_err("served");
+    assert_eq!(
+        error.to_string(),
+        format!("{listen} is taken by another process; stop that, or set health.listen to another address and port")
+    );
+}
+
+#[actix_web::test]
+async fn the_healthcheck_says_what_the_probe_says() {
+    let board = board();
+    let (address, handle) = up(&board, &Metrics::detached());
+    let check = move || healthcheck(&healthcheck_url(address), Duration::from_secs(5));
+    assert_eq!(actix_web::web::block(check).await.unwrap(), Ok(()));
+    board.watch_liveness(|| Err("thread main is stuck".into()));
+    let error = actix_web::web::block(check).await.unwrap().expect_err("healthy");
+    assert!(error.contains("answered 503") && error.contains("thread main is stuck"), "{error}");
+    handle.stop(true).await;
+    let error = actix_web::web::block(check).await.unwrap().expect_err("healthy");
+    assert!(error.starts_with(&format!("http://{address}/livez: ")) && !error.contains('\n'), "{error}");
+}
+
+#[test]
+fn the_healthcheck_asks_over_loopback() {
+    let url = |listen: &str| healthcheck_url(listen.parse().unwrap());
+    assert_eq!(url("0.0.0.0:8080"), "http://127.0.0.1:8080/livez");
+    assert_eq!(url("[::]:8080"), "http://[::1]:8080/livez");
+    assert_eq!(url("10.0.0.1:9"), "http://10.0.0.1:9/livez");
+    assert!(healthcheck("https://x/", Duration::from_secs(1)).is_err());
+    assert!(healthcheck("nonsense", Duration::from_secs(1)).is_err());
+}

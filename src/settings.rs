@@ -1,0 +1,171 @@
+//! Settings: built-in defaults, then a file, then the environment, then files for secrets, become one validated value.
+//!
+//! `config/default.toml` is the list of what can be set: a key that is not in it is an error, and its values say of
+//! which type an override must be. Whatever is wrong is told as one line with the key, its source and what to do, and
+//! everything that is wrong is told at once. Only this file reads the environment of the process (the SDK and rustls
+//! read their own variables).
+
+mod effective;
+mod layers;
+mod rooms;
+mod secrets;
+mod sections;
+#[cfg(test)]
+mod tests;
+
+pub use effective::Effective;
+pub use rooms::{AwsSection, PacingSection, SlackSection, StoreSection};
+pub use sections::{
+    CommandSettings, GroupConfig, GroupsConfig, HealthSettings, LogFormat, LogOutput, LogSettings, PolicySettings,
+    ShutdownSettings, SupervisionSettings,
+};
+
+use layers::Layers;
+use secrecy::SecretString;
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// The built-in settings.
+const DEFAULTS: &str = include_str!("../config/default.toml");
+
+/// The variable that names the configuration file when `--config` does not.
+const FILE_VARIABLE: &str = "DRONEBOT_CONFIG";
+
+/// Everything that can be set, validated.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Slack.
+    pub slack: SlackSection,
+    /// The store.
+    pub store: StoreSection,
+    /// AWS.
+    pub aws: AwsSection,
+    /// The bounds of commands.
+    pub commands: CommandSettings,
+    /// The policies.
+    pub policy: PolicySettings,
+    /// The groups.
+    pub groups: GroupsConfig,
+    /// The health server.
+    pub health: HealthSettings,
+    /// The log.
+    pub log: LogSettings,
+    /// Restarts.
+    pub supervision: SupervisionSettings,
+    /// Stopping.
+    pub shutdown: ShutdownSettings,
+    /// The proxy of the environment.
+    pub proxy: ProxyVariables,
+    effective: Effective,
+}
+
+/// What the environment says about proxies, unparsed.
+#[derive(Clone, Debug, Default)]
+pub struct ProxyVariables {
+    /// `https_proxy` or `HTTPS_PROXY`. It may hold a password.
+    pub https_proxy: Option<SecretString>,
+    /// `no_proxy` or `NO_PROXY`.
+    pub no_proxy: Option<String>,
+}
+
+/// Why the settings cannot be used. Shown one problem per line.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", problems.join("\n"))]
+pub struct SettingsError {
+    /// Each with its key and source.
+    pub problems: Vec<String>,
+}
+
+/// The variables of a process.
+#[derive(Clone, Default)]
+pub struct Environment(BTreeMap<String, OsString>);
+
+impl Environment {
+    /// The variables of this process.
+    pub fn of_process() -> Self {
+        // a name that is not UTF-8 is none of ours
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))).collect()
+    }
+
+    /// The value of a variable that is set, is text, and is not empty.
+    fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).and_then(|value| value.to_str()).filter(|value| !value.trim().is_empty())
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&str, &OsString)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+}
+
+impl std::fmt::Debug for Environment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+impl<K: Into<String>, V: Into<OsString>> FromIterator<(K, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(variables: I) -> Self {
+        Self(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+}
+
+impl Settings {
+    /// Reads the settings. `file` is that of `--config`; without it DRONEBOT_CONFIG is asked.
+    ///
+    /// # Errors
+    /// Everything that is wrong, a line each.
+    pub fn load(file: Option<&Path>, environment: &Environment) -> Result<Self, SettingsError> {
+        let file = file.map(PathBuf::from).or_else(|| environment.text(FILE_VARIABLE).map(PathBuf::from));
+        let mut problems = Vec::new();
+        let mut layers = Layers::defaults(DEFAULTS).map_err(|problem| SettingsError { problems: vec![problem] })?;
+        if let Some(file) = &file {
+            layers.add_file(file, &mut problems);
+        }
+        layers.add_environment(environment, &mut problems);
+        secrets::resolve(&mut layers, environment, &mut problems);
+        let settings = Self::read(&mut layers, environment, &mut problems);
+        match settings {
+            Some(settings) if problems.is_empty() => Ok(settings),
+            _ => Err(SettingsError { problems }),
+        }
+    }
+
+    /// Every section is read even when another has failed, so that all problems are told.
+    fn read(layers: &mut Layers, environment: &Environment, problems: &mut Vec<String>) -> Option<Self> {
+        let slack = layers.section("slack", SlackSection::check, problems);
+        let store = layers.section("store", |_: &StoreSection| Ok(()), problems);
+        let aws = layers.section("aws", |_: &AwsSection| Ok(()), problems);
+        let commands = layers.section("commands", CommandSettings::check, problems);
+        let policy = layers.section("policy", |_: &PolicySettings| Ok(()), problems);
+        let groups = layers.section("groups", GroupsConfig::check, problems);
+        let health = layers.section("health", |_: &HealthSettings| Ok(()), problems);
+        let log = layers.section("log", |_: &LogSettings| Ok(()), problems);
+        let supervision = layers.section("supervision", SupervisionSettings::check, problems);
+        let shutdown = layers.section("shutdown", |_: &ShutdownSettings| Ok(()), problems);
+        let either = |lower: &str, upper: &str| environment.text(lower).or_else(|| environment.text(upper));
+        let proxy = ProxyVariables {
+            https_proxy: either("https_proxy", "HTTPS_PROXY").map(SecretString::from),
+            no_proxy: either("no_proxy", "NO_PROXY").map(str::to_owned),
+        };
+        Some(Self {
+            slack: slack?,
+            store: store?,
+            aws: aws?,
+            commands: commands?,
+            policy: policy?,
+            groups: groups?,
+            health: health?,
+            log: log?,
+            supervision: supervision?,
+            shutdown: shutdown?,
+            effective: Effective::of(layers, proxy.https_proxy.is_some()),
+            proxy,
+        })
+    }
+
+    /// What is in force and where each value came from, as TOML with secrets masked.
+    pub fn effective(&self) -> &Effective {
+        &self.effective
+    }
+}

@@ -1,0 +1,127 @@
+//! Secrets: set directly or by a file that holds them, never both; and keys that may not be set at all.
+
+use super::Environment;
+use super::layers::{Layers, Leaf, Origin, variable};
+use config::ValueKind;
+
+/// A key whose value is never shown.
+pub(super) struct Secret {
+    pub key: &'static str,
+    /// What to do when it is not there; `None` when it may be missing.
+    missing: Option<&'static str>,
+}
+
+/// All of them. Each has a sibling `<key>_file`.
+pub(super) const SECRETS: &[Secret] = &[
+    Secret {
+        key: "slack.app_token",
+        missing: Some("it is the app-level token (xapp-…) of \"Basic Information\" in the app's settings"),
+    },
+    Secret {
+        key: "slack.bot_token",
+        missing: Some("it is the bot token (xoxb-…) of \"OAuth & Permissions\" in the app's settings"),
+    },
+    Secret { key: "slack.proxy_url", missing: None },
+];
+
+/// Whether the key's value is never shown.
+pub(super) fn is_secret(key: &str) -> bool {
+    SECRETS.iter().any(|secret| secret.key == key)
+}
+
+/// Puts the contents of the files in place of the secrets.
+pub(super) fn resolve(layers: &mut Layers, environment: &Environment, problems: &mut Vec<String>) {
+    for Secret { key, missing } in SECRETS {
+        let by_file = layers.take(&format!("{key}_file"));
+        let direct = layers.get(key).filter(|leaf| !leaf.is_unset()).cloned();
+        match (direct, by_file.filter(|leaf| !leaf.is_unset())) {
+            (Some(direct), Some(file)) => problems.push(format!(
+                "`{key}` is set twice, directly ({}) and by a file ({}); take one of them out",
+                direct.origin, file.origin
+            )),
+            (None, Some(file)) => match read(key, &file) {
+                Ok(leaf) => layers.put(key, leaf),
+                Err(problem) => {
+                    layers.blame(key);
+                    problems.push(problem);
+                }
+            },
+            (Some(_), None) => {}
+            (None, None) => {
+                if let Some(where_from) = missing {
+                    layers.blame(key);
+                    problems.push(absent(key, where_from, layers, environment));
+                }
+            }
+        }
+    }
+}
+
+fn absent(key: &str, where_from: &str, layers: &Layers, environment: &Environment) -> String {
+    let name = variable(key);
+    // one underscore where two belong is the usual mistake, and is no variable of ours that could be refused
+    let single = name.replace("__", "_");
+    let hint = [single.clone(), format!("{single}_FILE")].into_iter().find(|name| environment.text(name).is_some());
+    let hint = hint.map_or_else(String::new, |found| {
+        format!("; {found} is set, but a section is set off by two underscores: {}", found.replacen("_", "__", 2))
+    });
+    let emptied = match layers.get(key).map(|leaf| &leaf.origin) {
+        Some(origin) if *origin != Origin::Default => format!("is empty ({origin})"),
+        _ => "is missing".to_owned(),
+    };
+    format!("`{key}` {emptied}: set {name}, or {name}_FILE to a file that holds it; {where_from}{hint}")
+}
+
+fn read(key: &str, file: &Leaf) -> Result<Leaf, String> {
+    let ValueKind::String(path) = &file.kind else {
+        return Err(format!("`{key}_file` must be a path ({})", file.origin));
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::InvalidData => {
+            format!(
+                "`{key}_file`: {path} does not hold text ({}); it must hold the secret and nothing else",
+                file.origin
+            )
+        }
+        _ => format!("`{key}_file`: {path} cannot be read: {error} ({})", file.origin),
+    })?;
+    let secret = text.trim();
+    if secret.is_empty() {
+        return Err(format!(
+            "`{key}_file`: {path} is empty ({}); it must hold the secret and nothing else",
+            file.origin
+        ));
+    }
+    let origin = Origin::Secret { path: path.into(), by: Box::new(file.origin.clone()) };
+    Ok(Leaf { kind: ValueKind::String(secret.to_owned()), origin })
+}
+
+/// Why this value may not be in the configuration: credentials of AWS have no place there.
+pub(super) fn static_aws_key(key: &str, kind: &ValueKind) -> Option<&'static str> {
+    const NAMES: [&str; 6] =
+        ["accesskeyid", "accesskey", "secretaccesskey", "secretkey", "sessiontoken", "securitytoken"];
+    let name: String = key.rsplit('.').next().unwrap_or_default().chars().filter(char::is_ascii_alphabetic).collect();
+    let name = name.to_ascii_lowercase();
+    let refused = NAMES.contains(&name.strip_prefix("aws").unwrap_or(&name)) || holds_key_id(kind);
+    refused.then_some(
+        "a static AWS key does not belong in a configuration, where it is copied and never expires; take it out (and \
+         revoke it if the file was shared) and let the bot run with a role, which the SDK finds by itself",
+    )
+}
+
+fn holds_key_id(kind: &ValueKind) -> bool {
+    match kind {
+        ValueKind::String(text) => is_key_id_in(text),
+        ValueKind::Array(items) => items.iter().any(|item| holds_key_id(&item.kind)),
+        _ => false,
+    }
+}
+
+/// `AKIA…` and `ASIA…` with 16 more characters.
+fn is_key_id_in(text: &str) -> bool {
+    let is_id = |window: &[u8]| {
+        matches!(&window[..4], b"AKIA" | b"ASIA")
+            && window[4..].iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+    };
+    text.as_bytes().windows(20).any(is_id)
+}

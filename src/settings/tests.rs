@@ -1,0 +1,334 @@
+use super::*;
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+const TOKENS: [(&str, &str); 2] =
+    [("DRONEBOT__SLACK__APP_TOKEN", "xapp-1-A-secret"), ("DRONEBOT__SLACK__BOT_TOKEN", "xoxb-1-secret")];
+
+fn environment(more: &[(&str, &str)]) -> Environment {
+    TOKENS.iter().chain(more).copied().collect()
+}
+
+fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dronebot.toml");
+    std::fs::write(&path, text).unwrap();
+    (folder, path)
+}
+
+/// The problems of a file and variables, with the file's folder taken out.
+fn problems(text: &str, more: &[(&str, &str)]) -> Vec<String> {
+    let (folder, path) = file(text);
+    let error = Settings::load(Some(&path), &environment(more)).expect_err("accepted");
+    let folder = format!("{}/", folder.path().display());
+    error.problems.iter().map(|problem| problem.replace(&folder, "")).collect()
+}
+
+#[test]
+fn two_tokens_are_enough() {
+    let settings = Settings::load(None, &environment(&[])).unwrap();
+    assert_eq!(settings.slack.app_token.expose_secret(), "xapp-1-A-secret");
+    assert_eq!(settings.slack.connections, 2);
+    assert_eq!(settings.store.path, PathBuf::from("dronebot.db"));
+    assert_eq!(settings.aws.region, None);
+    assert_eq!(settings.health.listen, "127.0.0.1:8080".parse().unwrap());
+    assert_eq!(settings.policy, PolicySettings::default());
+    assert_eq!(settings.shutdown.drain, Duration::from_secs(20));
+    assert_eq!(settings.groups.names(), ["operators", "viewers"].map(str::to_owned).into());
+    assert_eq!(settings.log.format, LogFormat::Text);
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
+    let (_folder, path) = file(
+        "[slack]\nconnections = 3\nbackoff_min_seconds = 0.25\n[groups.Developers]\nusers = [\"U1\"]\n[log]\nformat = \"json\"\n",
+    );
+    let variables = environment(&[
+        ("DRONEBOT_CONFIG", path.to_str().unwrap()),
+        ("DRONEBOT__SLACK__CONNECTIONS", "4"),
+        ("DRONEBOT__SLACK__PACING__MAX_WAIT_SECONDS", "1.5"),
+        ("DRONEBOT__AWS__REGIONS", "eu-central-1, us-east-1,"),
+        ("DRONEBOT__AWS__REGION", "eu-west-1"),
+        ("DRONEBOT__GROUPS__OPERATORS__USERS", "U2,U3"),
+        ("DRONEBOT__HEALTH__LISTEN", "0.0.0.0:0"),
+    ]);
+    let settings = Settings::load(None, &variables).unwrap();
+    assert_eq!(settings.slack.connections, 4);
+    assert!((settings.slack.backoff_min_seconds - 0.25).abs() < f64::EPSILON);
+    assert!((settings.slack.pacing.max_wait_seconds - 1.5).abs() < f64::EPSILON);
+    assert_eq!(settings.aws.regions, ["eu-central-1", "us-east-1"]);
+    assert_eq!(settings.aws.region.as_deref(), Some("eu-west-1"));
+    assert_eq!(settings.log.format, LogFormat::Json);
+    let groups = &settings.groups.0;
+    assert_eq!(groups.keys().collect::<Vec<_>>(), ["Developers", "operators", "viewers"]);
+    assert_eq!(groups["operators"].users, ["U2", "U3"].map(str::to_owned).into());
+}
+
+#[test]
+fn every_problem_is_told_at_once_a_line_each_with_key_and_source() {
+    let text = r#"
+        colour = "red"
+        [slack]
+        conections = 3
+        connections = "two"
+        ping_interval_seconds = true
+        idle_timeout_seconds = -1
+        [slak]
+        x = 1
+        [store]
+        path = ["a"]
+        [aws]
+        regions = [1, 2]
+        [commands]
+        max_targets = 0
+        page_size = -3
+        [log]
+        format = "xml"
+        [groups.operators]
+        users = ["@maya"]
+        people = []
+        [health]
+        listen = "localhost"
+        [supervision.max_restarts]
+        a = 1
+    "#;
+    let variables = [
+        ("DRONEBOT__SLACK_BOT_TOKEN", "xoxb-oops"),
+        ("DRONEBOT__STORE__RETENTION_DAYS", "soon"),
+        ("DRONEBOT__COMMANDS__POLL_SECONDS", "0"),
+        ("DRONEBOT__LOG", "debug"),
+        ("DRONEBOT__NO__SUCH__THING", "1"),
+    ];
+    insta::assert_snapshot!(problems(text, &variables).join("\n"), @r#"
+    `aws.regions` must be a list of texts, not a list of something else (file dronebot.toml)
+    `colour` is not a setting (file dronebot.toml); config/default.toml has every key
+    `commands.page_size` must be 0 or more, not `-3` (file dronebot.toml)
+    `groups.operators.people` is not a setting (file dronebot.toml); did you mean `groups.operators.users`?
+    `slack.conections` is not a setting (file dronebot.toml); did you mean `slack.connections`?
+    `slack.connections` must be a whole number, not `two` (file dronebot.toml)
+    `slack.idle_timeout_seconds` must be 0 or more, not `-1` (file dronebot.toml)
+    `slack.ping_interval_seconds` must be a number of seconds, not `true` (file dronebot.toml)
+    `slak.x` is not a setting (file dronebot.toml); config/default.toml has every key
+    `store.path` must be a text in quotes, not a list (file dronebot.toml)
+    `supervision.max_restarts.a` is not a setting (file dronebot.toml); did you mean `supervision.max_restarts`?
+    `log` is a section, not a value (variable DRONEBOT__LOG); set one of its keys
+    `no.such.thing` is not a setting (variable DRONEBOT__NO__SUCH__THING); config/default.toml has every key
+    `slack_bot_token` is not a setting (variable DRONEBOT__SLACK_BOT_TOKEN); did you mean DRONEBOT__SLACK__BOT_TOKEN?
+    `store.retention_days` must be a whole number, not `soon` (variable DRONEBOT__STORE__RETENTION_DAYS)
+    `commands.max_targets` must be at least 1 (file dronebot.toml)
+    `commands.poll_seconds` must be longer than 0 (variable DRONEBOT__COMMANDS__POLL_SECONDS)
+    `groups.operators.users` must hold Slack's member ids such as `U0123ABCD`, not `@maya`; a person's profile in Slack has "Copy member ID" (file dronebot.toml)
+    `health.listen` must be an address and a port such as `127.0.0.1:8080`, not `localhost` (file dronebot.toml)
+    `log.format` must be `text` or `json`, not `xml` (file dronebot.toml)
+    "#);
+}
+
+#[test]
+fn what_is_wrong_with_a_file_is_one_line() {
+    insta::assert_snapshot!(problems("[slack]\napp_token = \"xapp-secret", &[]).join("\n"), @r#"dronebot.toml: not valid TOML: line 2, column 25: invalid basic string, expected `"`"#);
+    let missing = Settings::load(Some(Path::new("/nowhere/d.toml")), &environment(&[])).expect_err("read");
+    insta::assert_snapshot!(missing.to_string(), @"/nowhere/d.toml: the configuration file cannot be read: No such file or directory (os error 2)");
+}
+
+#[test]
+fn missing_tokens_are_told_with_what_to_set() {
+    let error = Settings::load(
+        None,
+        &[("DRONEBOT_SLACK_APP_TOKEN", "xapp-1"), ("DRONEBOT__SLACK__BOT_TOKEN", " ")].into_iter().collect(),
+    )
+    .expect_err("accepted");
+    insta::assert_snapshot!(error.to_string(), @r#"
+    `slack.app_token` is missing: set DRONEBOT__SLACK__APP_TOKEN, or DRONEBOT__SLACK__APP_TOKEN_FILE to a file that holds it; it is the app-level token (xapp-…) of "Basic Information" in the app's settings; DRONEBOT_SLACK_APP_TOKEN is set, but a section is set off by two underscores: DRONEBOT__SLACK__APP_TOKEN
+    `slack.bot_token` is empty (variable DRONEBOT__SLACK__BOT_TOKEN): set DRONEBOT__SLACK__BOT_TOKEN, or DRONEBOT__SLACK__BOT_TOKEN_FILE to a file that holds it; it is the bot token (xoxb-…) of "OAuth & Permissions" in the app's settings
+    "#);
+}
+
+#[test]
+fn a_secret_comes_from_a_file_without_its_last_newline() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("token");
+    std::fs::write(&path, "xapp-from-file\n").unwrap();
+    let variables: Environment =
+        [("DRONEBOT__SLACK__APP_TOKEN_FILE", path.to_str().unwrap()), TOKENS[1]].into_iter().collect();
+    let settings = Settings::load(None, &variables).unwrap();
+    assert_eq!(settings.slack.app_token.expose_secret(), "xapp-from-file");
+}
+
+#[test]
+fn a_secret_file_that_cannot_serve_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (empty, binary) = (folder.path().join("empty"), folder.path().join("binary"));
+    std::fs::write(&empty, "\n").unwrap();
+    std::fs::write(&binary, [0xff, 0xfe]).unwrap();
+    let told = |name: &str, value: &str, more: Option<(&str, &str)>| {
+        let variables: Environment = [(name, value), TOKENS[1]].into_iter().chain(more).collect();
+        let error = Settings::load(None, &variables).expect_err("accepted");
+        error.to_string().replace(&format!("{}/", folder.path().display()), "")
+    };
+    let name = "DRONEBOT__SLACK__APP_TOKEN_FILE";
+    insta::assert_snapshot!([
+        told(name, "/nowhere/token", None),
+        told(name, empty.to_str().unwrap(), None),
+        told(name, binary.to_str().unwrap(), None),
+        told(name, empty.to_str().unwrap(), Some(TOKENS[0])),
+    ].join("\n"), @r#"
+    `slack.app_token_file`: /nowhere/token cannot be read: No such file or directory (os error 2) (variable DRONEBOT__SLACK__APP_TOKEN_FILE)
+    `slack.app_token_file`: empty is empty (variable DRONEBOT__SLACK__APP_TOKEN_FILE); it must hold the secret and nothing else
+    `slack.app_token_file`: binary does not hold text (variable DRONEBOT__SLACK__APP_TOKEN_FILE); it must hold the secret and nothing else
+    `slack.app_token` is set twice, directly (variable DRONEBOT__SLACK__APP_TOKEN) and by a file (variable DRONEBOT__SLACK__APP_TOKEN_FILE); take one of them out
+    "#);
+}
+
+#[test]
+fn a_static_aws_key_is_refused_wherever_it_stands_and_not_repeated() {
+    let text = "[aws]\naccess_key_id = \"AKIAIOSFODNN7EXAMPLE\"\nsecret_access_key = \"wJalrXUtnFEMI/K7MDENG\"\n\
+                [store]\npath = \"x-ASIAIOSFODNN7EXAMPLE\"\n[slack]\napi_url = \"https://slack.com/api\"\n";
+    let told = problems(text, &[("DRONEBOT__AWS__SESSION_TOKEN", "FwoGZXIvYXdzE")]);
+    assert_eq!(told.len(), 4, "{told:#?}");
+    for (problem, key) in
+        told.iter().zip(["aws.access_key_id", "aws.secret_access_key", "store.path", "aws.session_token"])
+    {
+        assert!(problem.starts_with(&format!("`{key}` (")), "{problem}");
+        assert!(problem.contains("run with a role"), "{problem}");
+        assert!(["AKIA", "ASIA", "wJalr", "FwoG"].iter().all(|secret| !problem.contains(secret)), "{problem}");
+    }
+}
+
+#[test]
+fn check_config_shows_values_with_their_sources_and_no_secret() {
+    let (_folder, path) = file("[log]\nformat = \"json\"\n[slack]\nproxy_url = \"http://me:hunter2@proxy:3128\"\n");
+    let variables = environment(&[
+        ("DRONEBOT__SLACK__CONNECTIONS", "4"),
+        ("DRONEBOT__AWS__REGIONS", "eu-central-1"),
+        ("HTTPS_PROXY", "http://me:hunter3@proxy:3128"),
+    ]);
+    let settings = Settings::load(Some(&path), &variables).unwrap();
+    let shown = settings.effective().to_string();
+    let line = |key: &str| shown.lines().find(|line| line.starts_with(key)).unwrap_or_default().to_owned();
+    assert_eq!(line("connections"), "connections = 4 # variable DRONEBOT__SLACK__CONNECTIONS");
+    assert_eq!(line("app_token"), "app_token = \"********\" # variable DRONEBOT__SLACK__APP_TOKEN");
+    assert_eq!(line("proxy_url"), format!("proxy_url = \"********\" # file {}", path.display()));
+    assert_eq!(line("format"), format!("format = \"json\" # file {}", path.display()));
+    assert_eq!(line("regions"), "regions = [\"eu-central-1\"] # variable DRONEBOT__AWS__REGIONS");
+    assert_eq!(line("rate_share"), "rate_share = 0.3 # default");
+    let everything = format!("{shown}{settings:?}{variables:?}");
+    for secret in ["secret", "hunter"] {
+        assert!(!everything.replace("secrecy", "").replace("Secret", "").contains(secret), "{everything}");
+    }
+    // what is shown is TOML that is accepted again, the masks apart
+    let again = file(&shown.replace("********", ""));
+    Settings::load(Some(&again.1), &environment(&[])).unwrap();
+}
+
+#[test]
+fn the_lower_case_proxy_variable_wins() {
+    let settings = Settings::load(
+        None,
+        &environment(&[("https_proxy", "http://a:1"), ("HTTPS_PROXY", "http://b:2"), ("NO_PROXY", "localhost,.corp")]),
+    )
+    .unwrap();
+    assert_eq!(settings.proxy.https_proxy.unwrap().expose_secret(), "http://a:1");
+    assert_eq!(settings.proxy.no_proxy.as_deref(), Some("localhost,.corp"));
+}
+
+#[test]
+fn the_file_for_production_is_accepted() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/production.toml");
+    let settings = Settings::load(Some(&path), &environment(&[])).unwrap();
+    assert_eq!(settings.log.format, LogFormat::Json);
+}
+
+#[test]
+fn a_person_is_in_the_groups_that_list_them_and_in_those_of_their_user_groups() {
+    let group = |users: &[&str], usergroups: &[&str]| GroupConfig {
+        users: users.iter().map(|id| (*id).to_owned()).collect(),
+        slack_usergroups: usergroups.iter().map(|id| (*id).to_owned()).collect(),
+    };
+    let groups = GroupsConfig(BTreeMap::from([
+        ("operators".to_owned(), group(&["U1"], &["S1"])),
+        ("viewers".to_owned(), group(&["U2"], &["S1", "S2"])),
+        ("empty".to_owned(), group(&[], &[])),
+    ]));
+    let members = BTreeMap::from([
+        ("S1".to_owned(), BTreeSet::from(["U3".to_owned()])),
+        ("S9".to_owned(), BTreeSet::from(["U4".to_owned()])),
+    ]);
+    let of = |user: &str| groups.membership(user, &members).into_iter().collect::<Vec<_>>();
+    assert_eq!(of("U1"), ["operators"]);
+    assert_eq!(of("U2"), ["viewers"]);
+    assert_eq!(of("U3"), ["operators", "viewers"]);
+    assert!(of("U4").is_empty() && of("").is_empty());
+    assert_eq!(groups.people(&["operators".into(), "viewers".into(), "gone".into()], &members), ["U1", "U3", "U2"]);
+    assert_eq!(groups.usergroups(), ["S1", "S2"].map(str::to_owned).into());
+}
+
+/// The keys that a section's struct reads: what it asks of a deserializer.
+fn keys_of<T: for<'de> Deserialize<'de>>() -> BTreeSet<String> {
+    struct Asked<'a>(&'a Cell<&'static [&'static str]>);
+    impl<'de> serde::Deserializer<'de> for Asked<'_> {
+        type Error = serde::de::value::Error;
+        fn deserialize_any<V: serde::de::Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+            Err(serde::de::Error::custom("only a struct is asked for"))
+        }
+        fn deserialize_struct<V: serde::de::Visitor<'de>>(
+            self,
+            _: &'static str,
+            fields: &'static [&'static str],
+            visitor: V,
+        ) -> Result<V::Value, Self::Error> {
+            self.0.set(fields);
+            self.deserialize_any(visitor)
+        }
+        serde::forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
+            unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+        }
+    }
+    let fields = Cell::new(&[][..]);
+    assert!(T::deserialize(Asked(&fields)).is_err());
+    fields.get().iter().map(|key| (*key).to_owned()).collect()
+}
+
+#[test]
+fn every_key_stands_in_the_default_file_with_a_comment_and_every_key_there_is_read() {
+    let mut listed: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let (mut section, mut commented) = (String::new(), false);
+    for line in DEFAULTS.lines() {
+        if let Some(name) = line.strip_prefix('[') {
+            section = name.trim_end_matches(']').to_owned();
+        } else if let Some((key, _)) = line.split_once(" = ").filter(|_| !line.starts_with('#')) {
+            assert!(commented, "{section}.{key} has no comment above it");
+            listed.entry(section.clone()).or_default().insert(key.to_owned());
+        }
+        commented = line.starts_with("# ");
+    }
+    let mut slack = keys_of::<SlackSection>();
+    slack.remove("pacing");
+    for secret in secrets::SECRETS {
+        let (section, key) = secret.key.split_once('.').unwrap();
+        assert_eq!(section, "slack");
+        assert!(slack.contains(key), "{key}");
+        slack.insert(format!("{key}_file"));
+    }
+    let known = BTreeMap::from(
+        [
+            ("slack", slack),
+            ("slack.pacing", keys_of::<PacingSection>()),
+            ("store", keys_of::<StoreSection>()),
+            ("aws", keys_of::<AwsSection>()),
+            ("commands", keys_of::<CommandSettings>()),
+            ("policy", keys_of::<PolicySettings>()),
+            ("groups.viewers", keys_of::<GroupConfig>()),
+            ("groups.operators", keys_of::<GroupConfig>()),
+            ("health", keys_of::<HealthSettings>()),
+            ("log", keys_of::<LogSettings>()),
+            ("supervision", keys_of::<SupervisionSettings>()),
+            ("shutdown", keys_of::<ShutdownSettings>()),
+        ]
+        .map(|(section, keys)| (section.to_owned(), keys)),
+    );
+    assert_eq!(listed, known);
+}
