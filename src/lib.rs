@@ -1,5 +1,6 @@
 //! Dronebot: a Slack bot that runs operations on AWS and goes on through every failure of its own.
 
+pub mod app;
 pub mod aws;
 pub mod clock;
 pub mod commands;

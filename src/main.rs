@@ -1,2 +1,100 @@
-//! x
-fn main() {}
+//! The program: settings, telemetry, the bot, an exit code.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the program's own words to a terminal")]
+
+use clap::{Parser, Subcommand};
+use dronebot::app::{self, BUILD, End};
+use dronebot::settings::{Environment, Settings};
+use dronebot::{health, supervision, telemetry};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+#[derive(Parser)]
+#[command(name = "dronebot", version = concat!(env!("CARGO_PKG_VERSION"), " (", env!("DRONEBOT_REVISION"), ")"), about)]
+struct Arguments {
+    /// A settings file over the built-in defaults (or DRONEBOT_CONFIG); `config/default.toml` shows every key.
+    #[arg(long, global = true)]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    task: Option<Task>,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Runs the bot (the default).
+    Run,
+    /// Prints the effective settings, secrets masked, or what is wrong with them.
+    CheckConfig,
+    /// Asks a running bot on this machine whether it is alive; for container health checks.
+    Healthcheck {
+        /// The probe to ask.
+        #[arg(long)]
+        url: Option<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let settings = Settings::load(arguments.config.as_deref(), &Environment::of_process());
+    if let Some(Task::Healthcheck { url }) = arguments.task {
+        return healthcheck(url, settings.ok().as_ref());
+    }
+    let settings = match settings {
+        Ok(settings) => settings,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(app::EXIT_CONFIG);
+        }
+    };
+    match arguments.task {
+        Some(Task::CheckConfig) => check_config(&settings),
+        _ => run(settings),
+    }
+}
+
+/// A broken configuration is no reason to call a bot dead that has been started with a good one: the default address is
+/// asked then.
+fn healthcheck(url: Option<String>, settings: Option<&Settings>) -> ExitCode {
+    let listen = settings.map_or_else(|| ([127, 0, 0, 1], 8080).into(), |settings| settings.health.listen);
+    let url = url.unwrap_or_else(|| health::healthcheck_url(listen));
+    match health::healthcheck(&url, Duration::from_secs(4)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn check_config(settings: &Settings) -> ExitCode {
+    match app::load_policies(settings) {
+        Ok(policies) => {
+            print!("{}", settings.effective());
+            println!("# {} policies, {}", policies.count(), policies.hash());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::from(app::EXIT_CONFIG)
+        }
+    }
+}
+
+fn run(settings: Settings) -> ExitCode {
+    supervision::install_panic_hook();
+    if let Err(error) = telemetry::init(&settings.log) {
+        eprintln!("{error}");
+        return ExitCode::from(app::EXIT_CONFIG);
+    }
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        tracing::debug!("a crypto provider was installed before");
+    }
+    let end = actix::System::new().block_on(app::run(settings));
+    match &end {
+        End::Drained => {}
+        End::Hurried => tracing::warn!("asked twice to end; ending at once"),
+        End::Misconfigured(line) => tracing::error!("{line}"),
+        End::Escalated(line) => tracing::error!(line, "restarting actors did not help; ending for the orchestrator to start anew"),
+    }
+    ExitCode::from(end.code())
+}

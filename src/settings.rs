@@ -7,19 +7,23 @@
 
 mod effective;
 mod layers;
-mod rooms;
 mod secrets;
 mod sections;
 #[cfg(test)]
 mod tests;
 
 pub use effective::Effective;
-pub use rooms::{AwsSection, PacingSection, SlackSection, StoreSection};
 pub use sections::{
-    CommandSettings, GroupConfig, GroupsConfig, HealthSettings, LogFormat, LogOutput, LogSettings, PolicySettings,
-    ShutdownSettings, SupervisionSettings,
+    HealthSettings, LogFormat, LogOutput, LogSettings, PolicySettings, ShutdownSettings, SupervisionSettings,
 };
 
+use crate::aws::AwsConfig;
+use crate::commands::CommandsConfig;
+use crate::delivery::DeliveryConfig;
+use crate::dispatch::GroupsConfig;
+use crate::execution::ExecutionConfig;
+use crate::slack::SlackConfig;
+use crate::store::StoreConfig;
 use layers::Layers;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
@@ -36,13 +40,17 @@ const FILE_VARIABLE: &str = "DRONEBOT_CONFIG";
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Slack.
-    pub slack: SlackSection,
+    pub slack: SlackConfig,
     /// The store.
-    pub store: StoreSection,
+    pub store: StoreConfig,
     /// AWS.
-    pub aws: AwsSection,
+    pub aws: AwsConfig,
     /// The bounds of commands.
-    pub commands: CommandSettings,
+    pub commands: CommandsConfig,
+    /// Running commands.
+    pub execution: ExecutionConfig,
+    /// Sending answers.
+    pub delivery: DeliveryConfig,
     /// The policies.
     pub policy: PolicySettings,
     /// The groups.
@@ -133,10 +141,12 @@ impl Settings {
 
     /// Every section is read even when another has failed, so that all problems are told.
     fn read(layers: &mut Layers, environment: &Environment, problems: &mut Vec<String>) -> Option<Self> {
-        let slack = layers.section("slack", SlackSection::check, problems);
-        let store = layers.section("store", |_: &StoreSection| Ok(()), problems);
-        let aws = layers.section("aws", |_: &AwsSection| Ok(()), problems);
-        let commands = layers.section("commands", CommandSettings::check, problems);
+        let slack = layers.section("slack", SlackConfig::check, problems);
+        let store = layers.section("store", |_: &StoreConfig| Ok(()), problems);
+        let aws = layers.section("aws", AwsConfig::validate, problems);
+        let commands = layers.section("commands", CommandsConfig::validate, problems);
+        let execution = layers.section("execution", ExecutionConfig::check, problems);
+        let delivery = layers.section("delivery", DeliveryConfig::check, problems);
         let policy = layers.section("policy", |_: &PolicySettings| Ok(()), problems);
         let groups = layers.section("groups", GroupsConfig::check, problems);
         let health = layers.section("health", |_: &HealthSettings| Ok(()), problems);
@@ -153,6 +163,8 @@ impl Settings {
             store: store?,
             aws: aws?,
             commands: commands?,
+            execution: execution?,
+            delivery: delivery?,
             policy: policy?,
             groups: groups?,
             health: health?,

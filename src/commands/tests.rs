@@ -163,7 +163,7 @@ fn nothing_of_a_line_vanishes_as_a_comment() {
 fn a_configuration_gives_the_bounds() {
     let config: CommandsConfig = serde_json::from_str(r#"{"max_targets": 4}"#).unwrap();
     assert_eq!(config.limits().max_targets, 4);
-    assert!(CommandsConfig { poll_seconds: 0, ..config }.validate().is_err());
+    assert!(CommandsConfig { poll_seconds: 0.0, ..config }.validate().is_err());
     assert!(serde_json::from_str::<CommandsConfig>(r#"{"max_target": 4}"#).is_err());
 }
 

@@ -1,3 +1,14 @@
-//! The dispatch room.
+//! Finds the command, parses it, finds out who asks, asks the policies, and hands on. What is not understood or not
+//! permitted gets its answer here, and nothing was read for it.
 
+mod desk;
+mod dispatcher;
+mod groups;
+mod people;
+mod permits;
 pub mod policy;
+
+pub use desk::{Desk, DeskParts};
+pub use dispatcher::{Dispatcher, How, Incoming};
+pub use groups::{GroupConfig, GroupsConfig};
+pub use people::{Identity, PeopleParts};

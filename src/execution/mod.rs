@@ -1,1 +1,57 @@
-//! The execution room.
+//! Runs commands: plans, asks for the verdict, journals, executes, verifies, and takes up after a crash. Provider calls
+//! run on the worker runtime, never on an actor's thread.
+
+mod answer;
+mod flights;
+mod job;
+mod locks;
+mod pool;
+mod progress;
+mod recover;
+mod steps;
+mod worker;
+
+pub use answer::{Answer, AnswerDesk};
+pub use flights::{Flight, Flights};
+pub use job::{Job, Judge, Task, Workshop, run};
+pub use locks::Locks;
+pub use pool::WorkerPool;
+pub use worker::AwsWorker;
+
+use serde::Deserialize;
+
+/// Bounds of execution.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExecutionConfig {
+    /// AwsWorker actors.
+    pub workers: usize,
+    /// Commands that may run at once; more are refused with a clear answer.
+    pub max_running: usize,
+    /// A reading command that AWS has not answered after this many seconds fails.
+    pub read_deadline_seconds: u64,
+    /// After a restart a change that had not begun is begun if it was asked for at most this many seconds ago;
+    /// an older one is reported as not begun.
+    pub resume_within_seconds: u64,
+}
+
+impl ExecutionConfig {
+    /// Refuses values that cannot work; the error begins with the key.
+    pub fn check(&self) -> Result<(), String> {
+        let positive = [
+            ("workers", self.workers as u64),
+            ("max_running", self.max_running as u64),
+            ("read_deadline_seconds", self.read_deadline_seconds),
+        ];
+        match positive.iter().find(|(_, value)| *value == 0) {
+            Some((key, _)) => Err(format!("{key} must be at least 1")),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Default for ExecutionConfig {
+    fn default() -> Self {
+        Self { workers: 4, max_running: 256, read_deadline_seconds: 60, resume_within_seconds: 60 }
+    }
+}

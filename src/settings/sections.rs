@@ -1,7 +1,6 @@
 //! The sections of the settings that are no room's own.
 
 use serde::Deserialize;
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -109,35 +108,6 @@ impl SupervisionSettings {
     }
 }
 
-/// The bounds of commands.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CommandSettings {
-    /// A change of more targets than this is refused.
-    pub max_targets: usize,
-    /// Rows of one page of a list.
-    pub page_size: usize,
-    /// How long to wait for a final state.
-    #[serde(rename = "wait_seconds", deserialize_with = "seconds")]
-    pub wait: Duration,
-    /// How often to look while waiting.
-    #[serde(rename = "poll_seconds", deserialize_with = "seconds")]
-    pub poll: Duration,
-}
-
-impl CommandSettings {
-    /// Refuses values that cannot work; the error begins with the key.
-    pub fn check(&self) -> Result<(), String> {
-        if self.max_targets == 0 {
-            return Err("max_targets must be at least 1".into());
-        }
-        if self.page_size == 0 {
-            return Err("page_size must be at least 1".into());
-        }
-        positive(&[("wait_seconds", self.wait), ("poll_seconds", self.poll)])
-    }
-}
-
 /// Stopping.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -145,78 +115,6 @@ pub struct ShutdownSettings {
     /// How long a stop waits for running commands and waiting answers.
     #[serde(rename = "drain_seconds", deserialize_with = "seconds")]
     pub drain: Duration,
-}
-
-/// The groups of the bot, by name.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
-pub struct GroupsConfig(pub BTreeMap<String, GroupConfig>);
-
-/// Who is in one group.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct GroupConfig {
-    /// Slack's ids of people, `U…`.
-    pub users: BTreeSet<String>,
-    /// Slack's ids of user groups, `S…`, whose members are in this group.
-    pub slack_usergroups: BTreeSet<String>,
-}
-
-impl GroupsConfig {
-    /// The names of all groups.
-    pub fn names(&self) -> BTreeSet<String> {
-        self.0.keys().cloned().collect()
-    }
-
-    /// The groups that a person is in. `members` are the people of each Slack user group, by its id; a user group
-    /// that is not in it has nobody.
-    pub fn membership(&self, user: &str, members: &BTreeMap<String, BTreeSet<String>>) -> BTreeSet<String> {
-        let is_in = |group: &GroupConfig| {
-            let of = |id: &String| members.get(id).is_some_and(|people| people.contains(user));
-            group.users.contains(user) || group.slack_usergroups.iter().any(of)
-        };
-        self.0.iter().filter(|(_, group)| is_in(group)).map(|(name, _)| name.clone()).collect()
-    }
-
-    /// The people of these groups, each once, in the order of the groups: whom a refusal may name.
-    pub fn people(&self, groups: &[String], members: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
-        let mut people: Vec<String> = Vec::new();
-        for group in groups.iter().filter_map(|name| self.0.get(name)) {
-            let of_slack = group.slack_usergroups.iter().filter_map(|id| members.get(id)).flatten();
-            for user in group.users.iter().chain(of_slack) {
-                if !people.contains(user) {
-                    people.push(user.clone());
-                }
-            }
-        }
-        people
-    }
-
-    /// The Slack user groups whose members have to be known.
-    pub fn usergroups(&self) -> BTreeSet<String> {
-        self.0.values().flat_map(|group| group.slack_usergroups.iter().cloned()).collect()
-    }
-
-    /// Refuses what is no id of Slack's; the error begins with the key.
-    pub fn check(&self) -> Result<(), String> {
-        let is_id = |id: &str, first: &[char]| {
-            id.starts_with(first) && id.len() > 1 && id.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
-        };
-        for (name, group) in &self.0 {
-            if let Some(user) = group.users.iter().find(|user| !is_id(user, &['U', 'W'])) {
-                return Err(format!(
-                    "{name}.users must hold Slack's member ids such as `U0123ABCD`, not `{user}`; \
-                     a person's profile in Slack has \"Copy member ID\""
-                ));
-            }
-            if let Some(id) = group.slack_usergroups.iter().find(|id| !is_id(id, &['S'])) {
-                return Err(format!(
-                    "{name}.slack_usergroups must hold ids of Slack user groups such as `S0123ABCD`, not `{id}`"
-                ));
-            }
-        }
-        Ok(())
-    }
 }
 
 fn positive(durations: &[(&str, Duration)]) -> Result<(), String> {

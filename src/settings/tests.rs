@@ -241,30 +241,6 @@ fn the_file_for_production_is_accepted() {
     assert_eq!(settings.log.format, LogFormat::Json);
 }
 
-#[test]
-fn a_person_is_in_the_groups_that_list_them_and_in_those_of_their_user_groups() {
-    let group = |users: &[&str], usergroups: &[&str]| GroupConfig {
-        users: users.iter().map(|id| (*id).to_owned()).collect(),
-        slack_usergroups: usergroups.iter().map(|id| (*id).to_owned()).collect(),
-    };
-    let groups = GroupsConfig(BTreeMap::from([
-        ("operators".to_owned(), group(&["U1"], &["S1"])),
-        ("viewers".to_owned(), group(&["U2"], &["S1", "S2"])),
-        ("empty".to_owned(), group(&[], &[])),
-    ]));
-    let members = BTreeMap::from([
-        ("S1".to_owned(), BTreeSet::from(["U3".to_owned()])),
-        ("S9".to_owned(), BTreeSet::from(["U4".to_owned()])),
-    ]);
-    let of = |user: &str| groups.membership(user, &members).into_iter().collect::<Vec<_>>();
-    assert_eq!(of("U1"), ["operators"]);
-    assert_eq!(of("U2"), ["viewers"]);
-    assert_eq!(of("U3"), ["operators", "viewers"]);
-    assert!(of("U4").is_empty() && of("").is_empty());
-    assert_eq!(groups.people(&["operators".into(), "viewers".into(), "gone".into()], &members), ["U1", "U3", "U2"]);
-    assert_eq!(groups.usergroups(), ["S1", "S2"].map(str::to_owned).into());
-}
-
 /// The keys that a section's struct reads: what it asks of a deserializer.
 fn keys_of<T: for<'de> Deserialize<'de>>() -> BTreeSet<String> {
     struct Asked<'a>(&'a Cell<&'static [&'static str]>);
@@ -305,7 +281,7 @@ fn every_key_stands_in_the_default_file_with_a_comment_and_every_key_there_is_re
         }
         commented = line.starts_with("# ");
     }
-    let mut slack = keys_of::<SlackSection>();
+    let mut slack = keys_of::<SlackConfig>();
     slack.remove("pacing");
     for secret in secrets::SECRETS {
         let (section, key) = secret.key.split_once('.').unwrap();
@@ -316,10 +292,12 @@ fn every_key_stands_in_the_default_file_with_a_comment_and_every_key_there_is_re
     let known = BTreeMap::from(
         [
             ("slack", slack),
-            ("slack.pacing", keys_of::<PacingSection>()),
-            ("store", keys_of::<StoreSection>()),
-            ("aws", keys_of::<AwsSection>()),
-            ("commands", keys_of::<CommandSettings>()),
+            ("slack.pacing", keys_of::<PacingConfig>()),
+            ("store", keys_of::<StoreConfig>()),
+            ("aws", keys_of::<AwsConfig>()),
+            ("commands", keys_of::<CommandsConfig>()),
+            ("execution", keys_of::<ExecutionConfig>()),
+            ("delivery", keys_of::<DeliveryConfig>()),
             ("policy", keys_of::<PolicySettings>()),
             ("groups.viewers", keys_of::<GroupConfig>()),
             ("groups.operators", keys_of::<GroupConfig>()),

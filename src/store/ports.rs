@@ -80,7 +80,8 @@ impl State {
     pub fn may_become(self, next: Self) -> bool {
         match self {
             Self::Accepted => next != Self::Accepted && next != Self::Running,
-            Self::Planned => next == Self::Running || next.is_final(),
+            // a restart before the first step plans anew
+            Self::Planned => next == Self::Planned || next == Self::Running || next.is_final(),
             Self::Running => next.is_final(),
             Self::Refused | Self::Succeeded | Self::Failed | Self::Unknown => false,
         }
@@ -255,7 +256,7 @@ pub trait Journal: Send + Sync {
     /// Makes a request durable, once for all its keys.
     async fn accept(&self, new: NewRequest) -> Result<Accepted, StoreError>;
 
-    /// accepted -> planned.
+    /// accepted or planned -> planned; after a restart before the first step the plan is made anew.
     async fn planned(&self, id: RequestId, plan: Plan) -> Result<(), StoreError>;
 
     /// planned or running -> running, before the step's call is made.

@@ -128,6 +128,12 @@ where
     Detached::named(name).spawn_local(future)
 }
 
+/// Awaits a future whose panic is logged, counted and returned, without a task of its own: for work that is spawned
+/// already and must end in an answer.
+pub async fn caught<F: Future>(name: &'static str, future: F) -> Result<F::Output, Panicked> {
+    Detached::named(name).caught(future).await
+}
+
 /// The answer of a handler that takes its time. actix runs it as a task of its own: it outlives a restart of the actor,
 /// its panic hits only its caller, and the log lines keep the actor's span.
 pub fn reply_later<T: 'static>(future: impl Future<Output = T> + 'static) -> ResponseFuture<T> {

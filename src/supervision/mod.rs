@@ -50,7 +50,7 @@ mod watchdog;
 
 pub use crate::supervised;
 pub use backoff::{Backoff, BackoffSpec};
-pub use detached::{Detached, Task, TaskError, reply_later, spawn_detached, spawn_local_detached};
+pub use detached::{Detached, Task, TaskError, caught, reply_later, spawn_detached, spawn_local_detached};
 pub use handle::{CallError, Handle, TellError};
 pub use heart::Heartbeat;
 pub use intensity::{Intensity, IntensityMeter};

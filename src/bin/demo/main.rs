@@ -1,2 +1,208 @@
-//! x
-fn main() {}
+//! `cargo demo`: the whole thing on one machine. The Slack sandbox with its chat page, Moto with a seeded fleet, and
+//! the bot between them, started again whenever it dies.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people at a terminal")]
+
+mod fleet;
+mod moto;
+mod proxy;
+
+use clap::{Parser, Subcommand};
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, Stdio};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// How long the demo's instances take to start and stop: long enough to be watched, and to kill the bot meanwhile.
+const LAG: Duration = Duration::from_secs(12);
+
+#[derive(Parser)]
+#[command(about = "Slack sandbox, simulated AWS and bot on this machine")]
+struct Arguments {
+    /// Port of the chat page.
+    #[arg(long, default_value_t = 8484)]
+    page_port: u16,
+    /// Port of the bot's probes.
+    #[arg(long, default_value_t = 8080)]
+    health_port: u16,
+    /// Port of the simulated AWS; 0 takes a free one.
+    #[arg(long, default_value_t = 0)]
+    moto_port: u16,
+    #[command(subcommand)]
+    task: Option<Task>,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Only make the demo's fleet in a Moto that runs already, if it has none yet.
+    Seed {
+        /// Its address.
+        #[arg(long)]
+        endpoint: String,
+    },
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match &arguments.task {
+        Some(Task::Seed { endpoint }) => seed(endpoint).await,
+        None => demo(&arguments).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("demo: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn seed(endpoint: &str) -> Result<(), String> {
+    let client = fleet::client(endpoint, fleet::DEMO[0].region).await;
+    for _ in 0..60 {
+        match client.describe_instances().send().await {
+            Ok(found) if found.reservations().is_empty() => {
+                fleet::plant(endpoint, fleet::DEMO).await?;
+                println!("demo: {} instances made", fleet::DEMO.len());
+                return Ok(());
+            }
+            Ok(_) => {
+                println!("demo: the fleet is there already");
+                return Ok(());
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
+        }
+    }
+    Err(format!("nothing answers at {endpoint}"))
+}
+
+async fn demo(arguments: &Arguments) -> Result<(), String> {
+    let stopped = stop_signal()?;
+    tokio::pin!(stopped);
+    tokio::select! {
+        done = run(arguments) => done,
+        () = &mut stopped => {
+            // every child dies with its handle
+            println!("\ndemo: stopped");
+            Ok(())
+        }
+    }
+}
+
+fn stop_signal() -> Result<impl Future<Output = ()>, String> {
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => (),
+            _ = terminate.recv() => (),
+        }
+    })
+}
+
+async fn run(arguments: &Arguments) -> Result<(), String> {
+    let target = target_folder();
+    let (python, bins) = tokio::try_join!(install(target.clone()), build())?;
+    let moto = moto::start(&python, arguments.moto_port)?;
+    println!("demo: simulated AWS at {}", moto.url);
+    fleet::plant(&moto.url, fleet::DEMO).await?;
+    let (aws, control) = proxy::start(moto.url.clone(), None)?;
+    control.set_lag(LAG);
+    let page = format!("http://127.0.0.1:{}", arguments.page_port);
+    let mut sandbox = start_sandbox(&bins, arguments.page_port).await?;
+    let store = target.join("demo").join(format!("dronebot-{}.db", std::process::id()));
+    let _ = std::fs::create_dir_all(target.join("demo"));
+    let bot = keep_bot(&bins, arguments, &page, &aws, &store);
+    println!("demo: probes at http://127.0.0.1:{}/readyz, log in target/demo/dronebot.log", arguments.health_port);
+    println!("\n    open {page} and type:  /drone ec2 list\n");
+    println!("demo: Ctrl-C ends everything");
+    let ended = tokio::select! {
+        ended = bot => ended,
+        _ = sandbox.wait() => Err("the Slack sandbox ended".to_owned()),
+    };
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{suffix}", store.display()));
+    }
+    ended
+}
+
+fn target_folder() -> PathBuf {
+    #[expect(clippy::disallowed_methods, reason = "cargo's own variable, in a program that cargo starts")]
+    let folder = env::var("CARGO_TARGET_DIR").map(PathBuf::from);
+    folder.unwrap_or_else(|_| Path::new(env!("CARGO_MANIFEST_DIR")).join("target"))
+}
+
+async fn install(target: PathBuf) -> Result<PathBuf, String> {
+    tokio::task::spawn_blocking(move || moto::install(&target, |said| println!("demo: {said}")))
+        .await
+        .map_err(|error| error.to_string())?
+}
+
+/// Builds the two other programs, as this one was built. Returns their folder.
+async fn build() -> Result<PathBuf, String> {
+    let own = env::current_exe().map_err(|error| error.to_string())?;
+    let folder = own.parent().map(Path::to_path_buf).ok_or("where am I?")?;
+    println!("demo: building the bot and the Slack sandbox");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "--bin", "dronebot", "--bin", "slack-sandbox"]);
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    if folder.ends_with("release") {
+        cargo.arg("--release");
+    }
+    let status = cargo.status().await.map_err(|error| format!("cargo could not be started ({error})"))?;
+    status.success().then_some(folder).ok_or_else(|| "the build failed; its message stands above".to_owned())
+}
+
+async fn start_sandbox(bins: &Path, port: u16) -> Result<Child, String> {
+    let mut sandbox = Command::new(bins.join("slack-sandbox"))
+        .args(["--listen", &format!("127.0.0.1:{port}")])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| format!("the Slack sandbox could not be started ({error})"))?;
+    let output = sandbox.stdout.take().ok_or("no output of the Slack sandbox")?;
+    let mut lines = BufReader::new(output).lines();
+    match lines.next_line().await {
+        Ok(Some(line)) => println!("demo: {line}"),
+        _ => return Err("the Slack sandbox did not start; choose another port with: cargo demo --page-port 8585".into()),
+    }
+    Ok(sandbox)
+}
+
+/// Runs the bot, and runs it again when it dies: the demo plays the orchestrator.
+async fn keep_bot(bins: &Path, arguments: &Arguments, page: &str, aws: &str, store: &Path) -> Result<(), String> {
+    let log = store.with_file_name("dronebot.log");
+    loop {
+        let file = std::fs::File::options().create(true).append(true).open(&log).map_err(|error| error.to_string())?;
+        let mut bot = Command::new(bins.join("dronebot"))
+            .env("DRONEBOT__SLACK__API_URL", format!("{page}/api"))
+            .env("DRONEBOT__SLACK__APP_TOKEN", "xapp-sandbox")
+            .env("DRONEBOT__SLACK__BOT_TOKEN", "xoxb-sandbox")
+            .env("DRONEBOT__STORE__PATH", store)
+            .env("DRONEBOT__HEALTH__LISTEN", format!("127.0.0.1:{}", arguments.health_port))
+            .env("DRONEBOT_CONFIG", Path::new(env!("CARGO_MANIFEST_DIR")).join("config/sandbox.toml"))
+            .env("AWS_ENDPOINT_URL", aws)
+            .env("AWS_REGION", "eu-central-1")
+            .env("AWS_ACCESS_KEY_ID", "testing")
+            .env("AWS_SECRET_ACCESS_KEY", "testing")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(file)
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| format!("the bot could not be started ({error})"))?;
+        println!("demo: bot runs, process {} (try: kill -9 {0})", bot.id().unwrap_or_default());
+        let status = bot.wait().await.map_err(|error| error.to_string())?;
+        if status.code() == Some(78) {
+            let said = std::fs::read_to_string(&log).unwrap_or_default();
+            let last = said.lines().last().unwrap_or_default();
+            return Err(format!("the bot does not accept its configuration: {last}"));
+        }
+        println!("demo: the bot ended ({status}); starting it again");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}

@@ -1,0 +1,49 @@
+//! What joins rooms that may not know each other: the status board reads the links, the tree, the store and the
+//! watchdog.
+
+use super::BUILD;
+use crate::dispatch::policy::Policies;
+use crate::domain::ActorVitals;
+use crate::health::{Board, BoardSpec};
+use crate::settings::Settings;
+use crate::slack::socket::LinkBoard;
+use crate::store::Store;
+use crate::supervision::{ChildStatus, StatusReader, Verdict, VerdictReader};
+use std::sync::Arc;
+
+/// The status board, which reads the links and the store.
+pub(super) fn board(settings: &Settings, policies: &Policies, store: &Store, links: &Arc<LinkBoard>) -> Arc<Board> {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let board = Board::new(BoardSpec {
+        build: BUILD,
+        host: host.trim().to_owned(),
+        policy_hash: policies.hash().to_owned(),
+        idle_bound: settings.slack.idle_timeout,
+        needed_actors: vec!["dispatcher".to_owned(), "courier".to_owned()],
+    });
+    let links = Arc::clone(links);
+    board.watch_links(move || links.vitals());
+    let health = store.health.clone();
+    board.watch_store(move || health.vitals());
+    board
+}
+
+/// Lets the board read the tree and the watchdog.
+pub(super) fn attach(board: &Board, tree: StatusReader, watchdog: VerdictReader) {
+    board.watch_actors(move || tree.read().iter().map(actor).collect());
+    board.watch_liveness(move || match watchdog.verdict() {
+        Verdict::Alive => Ok(()),
+        Verdict::Stuck(stuck) => Err(stuck.to_string()),
+    });
+}
+
+fn actor(status: &ChildStatus) -> ActorVitals {
+    ActorVitals {
+        name: status.name.clone(),
+        phase: status.phase.to_string(),
+        incarnation: status.incarnation,
+        restarts: status.restarts,
+        last_failure: status.last_failure.as_ref().map(ToString::to_string),
+        since: status.since.elapsed(),
+    }
+}

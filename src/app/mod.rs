@@ -1,0 +1,280 @@
+//! The composition root: the only place that names concrete adapters. It lists the supervision tree, in start order,
+//! which is the reverse of the walk: the courier first, the connections last.
+
+mod adapters;
+mod drain;
+mod reporter;
+
+use crate::aws::Aws;
+use crate::clock;
+use crate::commands::COMMANDS;
+use crate::delivery::{Courier, CourierParts, Lanes};
+use crate::dispatch::policy::{Policies, Source};
+use crate::dispatch::{DeskParts, Dispatcher, PeopleParts};
+use crate::domain::{Build, Risk, VitalsSource};
+use crate::execution::{AnswerDesk, AwsWorker, Flights, Locks, WorkerPool, Workshop};
+use crate::health::{self, Board, Metrics};
+use crate::intake::{ConnectionParts, Doorkeeper, SlackConnection};
+use crate::settings::Settings;
+use crate::slack::Proxy;
+use crate::slack::api::{Pacer, WebApi};
+use crate::slack::socket::{LinkBoard, LinkObserver};
+use crate::store::{self, Store};
+use crate::supervision::{
+    self, ChildSpec, Handle, Placement, Tree, TreeSpec, Watchdog, WatchdogSpec, WorkerRuntime, exit_when_stuck,
+};
+use actix_web::dev::ServerHandle;
+use reporter::{HealthReporter, ReporterParts};
+use secrecy::ExposeSecret;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{OnceCell, mpsc, watch};
+
+/// Exit code of a bot that cannot work as it is configured (`EX_CONFIG` of sysexits.h): restarting does not help.
+pub const EXIT_CONFIG: u8 = 78;
+
+/// Which program this is.
+pub const BUILD: Build = Build { version: env!("CARGO_PKG_VERSION"), revision: env!("DRONEBOT_REVISION") };
+
+/// Messages that may wait for one actor: everything in them is in the store too.
+const MAILBOX: usize = 16_384;
+
+/// Threads for provider calls.
+const WORKER_THREADS: usize = 2;
+
+/// Why the bot ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It was told to, and has drained.
+    Drained,
+    /// It was told to twice.
+    Hurried,
+    /// It cannot work as it is configured; the line says what to do.
+    Misconfigured(String),
+    /// Restarting actors did not help.
+    Escalated(String),
+}
+
+impl End {
+    /// The exit code.
+    pub fn code(&self) -> u8 {
+        match self {
+            Self::Drained => 0,
+            Self::Hurried => 130,
+            Self::Misconfigured(_) => EXIT_CONFIG,
+            Self::Escalated(_) => crate::supervision::EXIT_ESCALATED,
+        }
+    }
+}
+
+/// What all actors are built from.
+struct House {
+    settings: Arc<Settings>,
+    store: Store,
+    board: Arc<Board>,
+    links: Arc<LinkBoard>,
+    metrics: Metrics,
+    policies: Arc<Policies>,
+    web_api: Arc<dyn Fn() -> WebApi + Send + Sync>,
+    lanes: Arc<Lanes>,
+    flights: Arc<Flights>,
+    runtime: WorkerRuntime,
+}
+
+/// The running bot.
+struct Running {
+    house: House,
+    tree: Tree,
+    closing: watch::Sender<bool>,
+    fatal: mpsc::UnboundedReceiver<String>,
+    closed: mpsc::Receiver<()>,
+    server: ServerHandle,
+    _watchdog: Watchdog,
+}
+
+/// Runs the bot until it ends. Must be called inside an actix system.
+pub async fn run(settings: Settings) -> End {
+    match start(settings).await {
+        Ok(running) => drain::until_the_end(running).await,
+        Err(line) => End::Misconfigured(line),
+    }
+}
+
+/// The policies as configured, checked against the schema and the table of commands.
+pub fn load_policies(settings: &Settings) -> Result<Policies, String> {
+    let policies = match &settings.policy.policies {
+        Some(path) => Source::file(path).map_err(|error| error.to_string())?,
+        None => Source::built_in_policies(),
+    };
+    let schema = match &settings.policy.schema {
+        Some(path) => Source::file(path).map_err(|error| error.to_string())?,
+        None => Source::built_in_schema(),
+    };
+    let actions: Vec<(&str, Risk)> = COMMANDS.iter().map(|row| (row.action, row.risk)).collect();
+    Policies::load(&policies, &schema, &actions, &settings.groups.names()).map_err(|error| error.to_string())
+}
+
+async fn start(settings: Settings) -> Result<Running, String> {
+    let settings = Arc::new(settings);
+    let policies = Arc::new(load_policies(&settings)?);
+    for group in policies.unknown_groups() {
+        tracing::warn!(group, "policies name a group that the configuration does not have");
+    }
+    let store = store::open(&settings.store, clock::system()).map_err(|error| error.to_string())?;
+    let runtime = WorkerRuntime::new("aws-worker", WORKER_THREADS).map_err(|error| format!("no threads: {error}"))?;
+    let metrics = Metrics::install().map_err(|error| error.to_string())?;
+    let links = Arc::new(LinkBoard::new(settings.slack.connections));
+    let board = adapters::board(&settings, &policies, &store, &links);
+    let serving =
+        health::serve(Arc::clone(&board), metrics.clone(), settings.health.listen).map_err(|error| error.to_string())?;
+    tracing::info!(
+        version = BUILD.version,
+        revision = BUILD.revision,
+        policies = policies.hash(),
+        probes = %serving.address,
+        "dronebot starts"
+    );
+    supervision::spawn_local_detached("probes", serving.server).detach();
+    let proxy = Arc::new(proxy(&settings)?);
+    let pacer = Arc::new(Pacer::new(&settings.slack.pacing));
+    let web_api = {
+        let (settings, proxy) = (Arc::clone(&settings), Arc::clone(&proxy));
+        Arc::new(move || WebApi::new(&settings.slack, Arc::clone(&proxy), Arc::clone(&pacer)))
+    };
+    let house = House {
+        settings,
+        store,
+        board,
+        links,
+        metrics,
+        policies,
+        web_api,
+        lanes: Arc::default(),
+        flights: Arc::default(),
+        runtime,
+    };
+    grow(house, proxy, serving.handle).await
+}
+
+fn proxy(settings: &Settings) -> Result<Proxy, String> {
+    let https_proxy = settings.proxy.https_proxy.as_ref().map(|address| address.expose_secret());
+    Proxy::for_config(&settings.slack, https_proxy, settings.proxy.no_proxy.as_deref()).map_err(|error| error.to_string())
+}
+
+/// Starts the actors: each takes handles of those started before it.
+async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<Running, String> {
+    let supervision = &house.settings.supervision;
+    let tree = Tree::new(TreeSpec::new("dronebot").intensity(supervision.max_restarts, supervision.window));
+    let limit = WatchdogSpec { limit: supervision.stuck_after, ..WatchdogSpec::default() };
+    let watchdog = Watchdog::start(limit, tree.pulses(), exit_when_stuck())
+        .map_err(|error| format!("no thread for the watchdog: {error}"))?;
+    adapters::attach(&house.board, tree.status(), watchdog.reader());
+
+    tree.add(house.spec("health-reporter"), house.reporter()).await;
+    let courier = tree.add(house.spec("courier"), house.courier()).await;
+    let shop = house.workshop(courier);
+    let mut workers = Vec::new();
+    for number in 0..house.settings.execution.workers.max(1) {
+        let shop = shop.clone();
+        let spec = house.spec(&format!("aws-worker-{number}"));
+        workers.push(tree.add(spec, move |_| AwsWorker::new(shop.clone())).await);
+    }
+    let pool = WorkerPool::new(workers, house.settings.execution.max_running);
+    let identity = Arc::new(OnceCell::new());
+    let desk = house.desk(shop, pool, Arc::clone(&identity));
+    let dispatcher = tree.add(house.spec("dispatcher"), move |_| Dispatcher::new(desk.clone())).await;
+
+    let (closing, closes) = watch::channel(false);
+    let (fatal, fatals) = mpsc::unbounded_channel();
+    let (open, closed) = mpsc::channel(1);
+    let door = Doorkeeper {
+        journal: Arc::clone(&house.store.journal),
+        dispatcher,
+        identity,
+        clock: clock::system(),
+    };
+    for slot in 0..house.settings.slack.connections {
+        let parts = ConnectionParts {
+            slot,
+            config: Arc::new(house.settings.slack.clone()),
+            proxy: Arc::clone(&proxy),
+            web_api: Arc::clone(&house.web_api),
+            door: door.clone(),
+            observer: Arc::clone(&house.links) as Arc<dyn LinkObserver>,
+            closing: closes.clone(),
+            fatal: fatal.clone(),
+            open: open.clone(),
+        };
+        let spec = house.spec(&format!("slack-{slot}")).placement(Placement::OwnThread);
+        tree.add(spec, move |_| SlackConnection::new(parts.clone())).await;
+    }
+    house.board.started();
+    Ok(Running { house, tree, closing, fatal: fatals, closed, server, _watchdog: watchdog })
+}
+
+impl House {
+    fn spec(&self, name: &str) -> ChildSpec {
+        let supervision = &self.settings.supervision;
+        let backoff = crate::supervision::BackoffSpec {
+            min: supervision.backoff_min,
+            max: supervision.backoff_max,
+            ..Default::default()
+        };
+        ChildSpec::new(name)
+            .backoff(backoff)
+            .max_in_flight(MAILBOX)
+            .heartbeat(Duration::from_secs(5), Duration::from_secs(15))
+            .shutdown(Duration::from_secs(2))
+    }
+
+    fn reporter(&self) -> impl Fn(&crate::supervision::Child) -> HealthReporter + Send + 'static {
+        let parts = ReporterParts {
+            board: Arc::clone(&self.board),
+            metrics: self.metrics.clone(),
+            store: self.store.clone(),
+            lanes: Arc::clone(&self.lanes),
+            flights: Arc::clone(&self.flights),
+        };
+        move |_| HealthReporter::new(parts.clone())
+    }
+
+    fn courier(&self) -> impl Fn(&crate::supervision::Child) -> Courier + Send + 'static {
+        let parts = CourierParts {
+            outbox: Arc::clone(&self.store.outbox),
+            lanes: Arc::clone(&self.lanes),
+            clock: clock::system(),
+            web_api: Arc::clone(&self.web_api),
+            config: self.settings.delivery.clone(),
+        };
+        move |_| Courier::new(parts.clone())
+    }
+
+    fn workshop(&self, courier: Handle<Courier>) -> Workshop {
+        Workshop {
+            desk: AnswerDesk { journal: Arc::clone(&self.store.journal), courier, clock: clock::system() },
+            outbox: Arc::clone(&self.store.outbox),
+            locks: Arc::new(Locks::default()),
+            runtime: self.runtime.clone(),
+            config: self.settings.execution.clone(),
+        }
+    }
+
+    fn desk(&self, shop: Workshop, pool: WorkerPool, identity: Arc<OnceCell<crate::dispatch::Identity>>) -> DeskParts {
+        let people = PeopleParts {
+            groups: Arc::new(self.settings.groups.clone()),
+            web_api: Arc::clone(&self.web_api),
+            identity,
+        };
+        DeskParts {
+            people,
+            policies: Arc::clone(&self.policies),
+            pool,
+            shop,
+            flights: Arc::clone(&self.flights),
+            aws: Arc::new(Aws::new(self.settings.aws.clone())),
+            vitals: Arc::clone(&self.board) as Arc<dyn VitalsSource>,
+            clock: clock::system(),
+            limits: self.settings.commands.limits(),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! The actor that keeps the status board true where nobody else writes to it: how much waits where.
+
+use crate::delivery::Lanes;
+use crate::domain::QueueVitals;
+use crate::execution::Flights;
+use crate::health::{Board, Metrics};
+use crate::store::{QueueDepth, Store, StoreError};
+use crate::supervision::{self, supervised};
+use actix::{Actor, AsyncContext, Context};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Between two looks at the queues.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// What a reporter is made of; each life gets a copy.
+#[derive(Clone)]
+pub(super) struct ReporterParts {
+    pub(super) board: Arc<Board>,
+    pub(super) metrics: Metrics,
+    pub(super) store: Store,
+    pub(super) lanes: Arc<Lanes>,
+    pub(super) flights: Arc<Flights>,
+}
+
+/// Keeps the status board.
+pub(super) struct HealthReporter {
+    parts: ReporterParts,
+}
+
+impl HealthReporter {
+    pub(super) fn new(parts: ReporterParts) -> Self {
+        Self { parts }
+    }
+
+    fn look(&self) {
+        self.parts.metrics.upkeep();
+        let parts = self.parts.clone();
+        let look = async move {
+            // a store that does not answer is on the board already, by its own health
+            if let Err(error) = report(&parts).await {
+                tracing::debug!(%error, "queues could not be counted");
+            }
+        };
+        supervision::spawn_local_detached("queue report", look).detach();
+    }
+}
+
+async fn report(parts: &ReporterParts) -> Result<(), StoreError> {
+    let unfinished = parts.store.journal.unfinished().await?;
+    let outbox = parts.store.outbox.depth().await?;
+    let now = crate::clock::system().now();
+    let waiting = |name: &str, depth: QueueDepth| QueueVitals {
+        name: name.to_owned(),
+        depth: depth.waiting,
+        oldest: depth.oldest.map(|oldest| now.duration_since(oldest).unsigned_abs()),
+    };
+    let count = |name: &str, depth: u64| QueueVitals { name: name.to_owned(), depth, oldest: None };
+    parts.board.queue(waiting("unfinished requests", unfinished));
+    parts.board.queue(count("requests in work", parts.flights.len() as u64));
+    parts.board.queue(waiting("outbox", outbox));
+    parts.board.queue(count("letters on their way", parts.lanes.len() as u64));
+    parts.board.queue(count("dead letters", outbox.dead));
+    Ok(())
+}
+
+impl Actor for HealthReporter {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.look();
+        ctx.run_interval(EVERY, |reporter, _| reporter.look());
+    }
+}
+
+supervised!(HealthReporter, |self| HealthReporter::new(self.parts.clone()));

@@ -1,0 +1,99 @@
+//! The instances that the demo starts with. The tests include this file too.
+
+use aws_config::BehaviorVersion;
+use aws_config::Region;
+use aws_sdk_ec2::Client;
+use aws_sdk_ec2::config::Credentials;
+use aws_sdk_ec2::error::DisplayErrorContext;
+use aws_sdk_ec2::types::{InstanceType, ResourceType, Tag, TagSpecification};
+use aws_smithy_http_client::Builder;
+
+/// One instance to be made.
+pub struct Seed {
+    /// Its region.
+    pub region: &'static str,
+    /// Its Name tag.
+    pub name: &'static str,
+    /// Its type.
+    pub kind: &'static str,
+    /// Whether it is stopped after it was made.
+    pub stopped: bool,
+    /// Its other tags.
+    pub tags: &'static [(&'static str, &'static str)],
+}
+
+const fn seed(
+    region: &'static str,
+    name: &'static str,
+    kind: &'static str,
+    stopped: bool,
+    tags: &'static [(&'static str, &'static str)],
+) -> Seed {
+    Seed { region, name, kind, stopped, tags }
+}
+
+const EU: &str = "eu-central-1";
+const US: &str = "us-east-1";
+
+/// The fleet of the demo: two regions, a stopped one, a protected one, a name that two share, one of a group.
+pub const DEMO: &[Seed] = &[
+    seed(EU, "web-1", "t3.micro", false, &[("env", "prod"), ("team", "shop")]),
+    seed(EU, "web-2", "t3.micro", false, &[("env", "prod"), ("team", "shop")]),
+    seed(EU, "worker-1", "m5.large", false, &[("env", "staging"), ("team", "shop")]),
+    seed(EU, "worker-2", "m5.large", true, &[("env", "staging"), ("team", "shop")]),
+    seed(EU, "db-1", "r5.large", false, &[("env", "prod"), ("team", "data"), ("protected", "true")]),
+    seed(EU, "build", "c5.xlarge", false, &[("env", "ci")]),
+    seed(EU, "build", "c5.xlarge", true, &[("env", "ci")]),
+    seed(EU, "asg-web", "t3.small", false, &[("env", "prod"), ("aws:autoscaling:groupName", "shop-web")]),
+    seed(US, "edge-1", "t3.nano", false, &[("env", "prod"), ("team", "edge")]),
+    seed(US, "edge-2", "t3.nano", true, &[("env", "prod"), ("team", "edge")]),
+];
+
+/// A client of Moto at this address, in this region.
+pub async fn client(url: &str, region: &str) -> Client {
+    let config = aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new(region.to_owned()))
+        .endpoint_url(url)
+        .credentials_provider(Credentials::new("testing", "testing", None, None, "moto"))
+        .http_client(Builder::new().build_http())
+        .load()
+        .await;
+    Client::new(&config)
+}
+
+/// Makes these instances; returns their ids in the same order.
+pub async fn plant(url: &str, seeds: &[Seed]) -> Result<Vec<String>, String> {
+    let mut ids = Vec::new();
+    for seed in seeds {
+        let client = client(url, seed.region).await;
+        ids.push(plant_one(&client, seed).await.map_err(|error| format!("Moto did not take the fleet: {error}"))?);
+    }
+    Ok(ids)
+}
+
+async fn plant_one(client: &Client, seed: &Seed) -> Result<String, String> {
+    let image = client.describe_images().owners("amazon").send().await.map_err(text)?;
+    let image = image.images().first().and_then(|image| image.image_id()).ok_or("no image to start from")?.to_owned();
+    let named = ("Name", seed.name);
+    let tags = std::iter::once(&named).chain(seed.tags).map(|(key, value)| Tag::builder().key(*key).value(*value).build());
+    let tags = TagSpecification::builder().resource_type(ResourceType::Instance).set_tags(Some(tags.collect())).build();
+    let run = client
+        .run_instances()
+        .image_id(image)
+        .instance_type(InstanceType::from(seed.kind))
+        .min_count(1)
+        .max_count(1)
+        .tag_specifications(tags)
+        .send()
+        .await
+        .map_err(text)?;
+    let id = run.instances().first().and_then(|instance| instance.instance_id()).ok_or("no instance made")?.to_owned();
+    if seed.stopped {
+        client.stop_instances().instance_ids(&id).send().await.map_err(text)?;
+    }
+    Ok(id)
+}
+
+fn text(error: impl std::error::Error) -> String {
+    DisplayErrorContext(error).to_string()
+}

@@ -1,0 +1,190 @@
+//! A proxy in front of Moto for what Moto does not model: instances that take a while to start and stop, and, for the
+//! tests (which include this file too), calls that are throttled, delayed, refused, or whose answer is lost.
+
+use actix_web::web::{Bytes, Data};
+use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What goes wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// AWS answers with this error code and HTTP status; Moto is not asked.
+    Error(&'static str, u16),
+    /// The answer comes this much later.
+    Delay(Duration),
+    /// The call is made, and its answer never comes.
+    LoseAnswer,
+}
+
+#[derive(Clone, Debug)]
+struct Fault {
+    action: String,
+    trouble: Trouble,
+    times: u32,
+}
+
+/// What the proxy knows: a handle for whoever controls it.
+#[derive(Debug, Default)]
+pub struct Control {
+    faults: Mutex<Vec<Fault>>,
+    moving: Mutex<HashMap<String, (&'static str, &'static str, Instant)>>,
+    calls: Mutex<Vec<(String, Vec<String>)>>,
+    lag: Mutex<Duration>,
+}
+
+impl Control {
+    /// The next `times` calls of this action meet this trouble. A DryRun is an action of its own, `DryRun:StopInstances`.
+    pub fn break_next(&self, action: &str, trouble: Trouble, times: u32) {
+        self.faults.lock().push(Fault { action: action.to_owned(), trouble, times });
+    }
+
+    /// How long instances take to change their state, from now on.
+    pub fn set_lag(&self, lag: Duration) {
+        *self.lag.lock() = lag;
+    }
+
+    /// The calls made so far: action (as in [`Control::break_next`]) and instance ids.
+    pub fn calls(&self) -> Vec<(String, Vec<String>)> {
+        self.calls.lock().clone()
+    }
+
+    fn trouble(&self, action: &str) -> Option<Trouble> {
+        let mut faults = self.faults.lock();
+        let fault = faults.iter_mut().find(|fault| fault.times > 0 && fault.action == action)?;
+        fault.times -= 1;
+        Some(fault.trouble.clone())
+    }
+
+    /// Notes that instances begin to change their state.
+    fn begin(&self, action: &str, ids: &[String]) {
+        let lag = *self.lag.lock();
+        let through = match action {
+            "StopInstances" => ("64", "stopping"),
+            "StartInstances" => ("0", "pending"),
+            _ => return,
+        };
+        let until = now() + lag;
+        self.moving.lock().extend(ids.iter().map(|id| (id.clone(), (through.0, through.1, until))));
+    }
+
+    /// Writes the state of instances that are still on their way into an answer.
+    fn in_transit(&self, mut xml: String) -> String {
+        let mut moving = self.moving.lock();
+        moving.retain(|_, (_, _, until)| *until > now());
+        for (id, (code, name, _)) in moving.iter() {
+            let Some(at) = xml.find(&format!("<instanceId>{id}</instanceId>")) else { continue };
+            for tag in ["instanceState", "currentState"] {
+                let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
+                let Some(start) = xml[at..].find(&open).map(|found| at + found) else { continue };
+                let Some(end) = xml[start..].find(&close).map(|found| start + found) else { continue };
+                let state = format!("{open}<code>{code}</code><name>{name}</name>");
+                xml.replace_range(start..end, &state);
+                break;
+            }
+        }
+        xml
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the simulated cloud has a clock of its own")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+struct Upstream {
+    url: String,
+    account: Option<String>,
+}
+
+/// Starts the proxy on a free port, on a thread of its own that lives as long as the process. `account` separates the
+/// callers of one Moto from each other.
+#[expect(clippy::disallowed_methods, reason = "a thread of the demo and the tests, not of the bot")]
+pub fn start(url: String, account: Option<String>) -> Result<(String, Arc<Control>), String> {
+    let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| format!("no port for the proxy: {error}"))?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let control = Arc::new(Control::default());
+    let (state, upstream) = (Data::from(Arc::clone(&control)), Data::new(Upstream { url, account }));
+    std::thread::spawn(move || {
+        let app = move || App::new().app_data(state.clone()).app_data(upstream.clone()).default_service(web::to(forward));
+        let server = HttpServer::new(app).workers(1).disable_signals().listen(listener);
+        if let Ok(server) = server {
+            let _ = rt::System::new().block_on(server.run());
+        }
+    });
+    Ok((format!("http://{address}"), control))
+}
+
+/// The value of a field of a query-API form.
+fn field(body: &str, name: &str) -> Option<String> {
+    body.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned)
+}
+
+fn instance_ids(body: &str) -> Vec<String> {
+    let ids = body.split('&').filter(|pair| pair.starts_with("InstanceId."));
+    ids.filter_map(|pair| Some(pair.split_once('=')?.1.to_owned())).collect()
+}
+
+async fn forward(request: HttpRequest, body: Bytes, control: Data<Control>, upstream: Data<Upstream>) -> HttpResponse {
+    let form = String::from_utf8_lossy(&body).into_owned();
+    let mut action = field(&form, "Action").unwrap_or_default();
+    if field(&form, "DryRun").is_some_and(|dry| dry == "true") {
+        action = format!("DryRun:{action}");
+    }
+    let ids = instance_ids(&form);
+    control.calls.lock().push((action.clone(), ids.clone()));
+    let trouble = control.trouble(&action);
+    if let Some(Trouble::Error(code, status)) = trouble {
+        return error(code, status);
+    }
+    let answer = ask(&request, body, &upstream).await;
+    control.begin(&action, &ids);
+    match trouble {
+        Some(Trouble::Delay(delay)) => rt::time::sleep(delay).await,
+        Some(Trouble::LoseAnswer) => rt::time::sleep(Duration::from_secs(3_600)).await,
+        _ => (),
+    }
+    let Some((status, kind, xml)) = answer else { return error("ServiceUnavailable", 503) };
+    let xml = if ["DescribeInstances", "StopInstances", "StartInstances"].contains(&action.as_str()) {
+        control.in_transit(xml)
+    } else {
+        xml
+    };
+    HttpResponse::build(status).insert_header(("content-type", kind)).body(xml)
+}
+
+async fn ask(
+    request: &HttpRequest,
+    body: Bytes,
+    upstream: &Upstream,
+) -> Option<(actix_web::http::StatusCode, String, String)> {
+    thread_local! {
+        static CLIENT: awc::Client = awc::Client::builder().timeout(Duration::from_secs(60)).finish();
+    }
+    let url = format!("{}{}", upstream.url, request.uri());
+    let mut ask = CLIENT.with(|client| client.request(request.method().clone(), url));
+    for (name, value) in request.headers() {
+        if name != "host" && name != "content-length" && name != "connection" {
+            ask = ask.insert_header((name.clone(), value.clone()));
+        }
+    }
+    if let Some(account) = &upstream.account {
+        ask = ask.insert_header(("x-moto-account-id", account.as_str()));
+    }
+    let mut answer = ask.send_body(body).await.ok()?;
+    let kind = answer.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or("text/xml").to_owned();
+    let bytes = answer.body().limit(16 << 20).await.ok()?;
+    Some((answer.status(), kind, String::from_utf8_lossy(&bytes).into_owned()))
+}
+
+fn error(code: &str, status: u16) -> HttpResponse {
+    let status = actix_web::http::StatusCode::from_u16(status).unwrap_or(actix_web::http::StatusCode::BAD_REQUEST);
+    let xml = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Errors><Error><Code>{code}</Code><Message>{code}</Message>\
+         </Error></Errors><RequestID>00000000-0000-0000-0000-000000000000</RequestID></Response>"
+    );
+    HttpResponse::build(status).insert_header(("content-type", "text/xml")).body(xml)
+}

@@ -1,0 +1,131 @@
+//! One letter, one attempt: which method, what to fall back to, and what the answer means for the letter.
+
+use super::CourierParts;
+use crate::domain::{ChannelId, Tone, UserId};
+use crate::slack::api::{ApiError, Message, PostEphemeral, PostMessage, Respond, UpdateMessage, WebApi};
+use crate::slack::render::render;
+use crate::store::{Address, Delivery, Letter};
+use jiff::SignedDuration;
+use std::time::Duration;
+
+/// Slack takes answers on a response_url for 30 minutes; a minute is kept for the way.
+const RESPONSE_URL_LIFE: Duration = Duration::from_secs(29 * 60);
+
+/// The `replaces` mark of a message sent by response_url, which has no `ts`.
+const BY_RESPONSE_URL: &str = "response_url";
+
+/// Tries to deliver a letter.
+pub(super) async fn send(api: &WebApi, letter: &Letter, parts: &CourierParts) -> Delivery {
+    let message = render(&letter.letter.reply, footer(letter).as_deref());
+    let sent = match attempt(api, letter, &message, parts).await {
+        Err(error) if is_about_blocks(&error) => {
+            tracing::error!(req = %letter.letter.request, %error, "slack refused the blocks; sending plain text");
+            attempt(api, letter, &message.without_blocks(), parts).await
+        }
+        sent => sent,
+    };
+    match sent {
+        Ok(ts) => Delivery::Sent { ts },
+        Err(error) => judge(error, letter, parts),
+    }
+}
+
+/// The request id, where somebody may have to ask about it.
+fn footer(letter: &Letter) -> Option<String> {
+    let wanted = !matches!(letter.letter.reply.tone, Tone::Info | Tone::Usage);
+    wanted.then(|| format!("req {}", letter.letter.request.short()))
+}
+
+async fn attempt(
+    api: &WebApi,
+    letter: &Letter,
+    message: &Message,
+    parts: &CourierParts,
+) -> Result<Option<String>, ApiError> {
+    match &letter.letter.address {
+        Address::ResponseUrl { url, channel, user } => {
+            let age = parts.clock.now().duration_since(letter.created_at).unsigned_abs();
+            if age > RESPONSE_URL_LIFE {
+                return to_caller(api, channel, user, message).await;
+            }
+            // after an attempt whose fate is unknown, replacing is the form that shows the answer once
+            let replace = letter.replaces.as_deref() == Some(BY_RESPONSE_URL) || letter.attempts > 0;
+            let answer = Respond { message, in_channel: false, replace_original: replace };
+            match api.respond(url, &answer).await {
+                Ok(()) => Ok(Some(BY_RESPONSE_URL.to_owned())),
+                Err(error) if is_final(&error) && !is_about_blocks(&error) => {
+                    tracing::info!(req = %letter.letter.request, %error, "response_url is used up; answering otherwise");
+                    to_caller(api, channel, user, message).await
+                }
+                Err(error) => Err(error),
+            }
+        }
+        Address::Post { channel, thread_ts } => {
+            if let Some(ts) = &letter.replaces {
+                let edit = UpdateMessage { channel, ts, message, metadata: None };
+                match api.update(&edit).await {
+                    Ok(_) => return Ok(Some(ts.clone())),
+                    Err(error) if is_final(&error) && !is_about_blocks(&error) => {
+                        tracing::info!(req = %letter.letter.request, %error, "message cannot be edited; posting anew");
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            post(api, channel, thread_ts.as_deref(), message).await.map(Some)
+        }
+        Address::Ephemeral { channel, user } => to_caller(api, channel, user, message).await,
+    }
+}
+
+/// To one person alone: in the channel, and where the bot is not a member, by direct message.
+async fn to_caller(
+    api: &WebApi,
+    channel: &ChannelId,
+    user: &UserId,
+    message: &Message,
+) -> Result<Option<String>, ApiError> {
+    let whisper = PostEphemeral { channel, user, thread_ts: None, message };
+    match api.post_ephemeral(&whisper).await {
+        Ok(()) => Ok(None),
+        Err(error) if is_final(&error) && !is_about_blocks(&error) => {
+            // Slack opens the direct message when it is given a person's id
+            post(api, &ChannelId::from(user.as_str()), None, message).await.map(|_| None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn post(
+    api: &WebApi,
+    channel: &ChannelId,
+    thread_ts: Option<&str>,
+    message: &Message,
+) -> Result<String, ApiError> {
+    let posted = api.post_message(&PostMessage { channel, thread_ts, message, metadata: None }).await?;
+    Ok(posted.ts)
+}
+
+/// Whether Slack will never take this call.
+fn is_final(error: &ApiError) -> bool {
+    matches!(error, ApiError::Config { .. } | ApiError::Rejected { .. })
+}
+
+/// Whether Slack does not like the form of the blocks: plain text still gets through.
+fn is_about_blocks(error: &ApiError) -> bool {
+    matches!(error, ApiError::Rejected { code } if code.contains("block"))
+}
+
+/// What an error means for the letter: never lost because of a passing fault, never tried for ever against a no.
+fn judge(error: ApiError, letter: &Letter, parts: &CourierParts) -> Delivery {
+    let config = &parts.config;
+    let doubled = config.retry_min_ms.saturating_mul(1 << letter.attempts.min(16));
+    let pause = Duration::from_millis(doubled).min(Duration::from_secs(config.retry_max_seconds));
+    let pause = match &error {
+        ApiError::Config { .. } | ApiError::Rejected { .. } => return Delivery::Dead { error: error.to_string() },
+        ApiError::Auth { .. } => Duration::from_secs(config.retry_max_seconds),
+        ApiError::Retry { after, .. } => after.unwrap_or_default().max(pause),
+        ApiError::Ambiguous { .. } => pause,
+    };
+    let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::from_secs(60));
+    Delivery::Later { not_before: parts.clock.now() + pause, error: error.to_string() }
+}

@@ -1,0 +1,151 @@
+//! The work of the dispatcher on one request.
+
+use super::How;
+use super::people::{People, PeopleParts};
+use super::permits::Permits;
+use super::policy::Policies;
+use crate::aws::Aws;
+use crate::clock::Clock;
+use crate::commands::{self, Command, Context, Limits, Row};
+use crate::domain::{Failure, Line, Principal, Refusal, Reply, Request, Risk, Tone, UsageError, VitalsSource};
+use crate::execution::{self, Answer, Flight, Flights, Job, Task, WorkerPool, Workshop};
+use crate::store::State;
+use std::sync::Arc;
+
+/// What the dispatcher is made of; each life gets a copy.
+#[derive(Clone)]
+pub struct DeskParts {
+    /// How to find out who asks.
+    pub people: PeopleParts,
+    /// Who may run what.
+    pub policies: Arc<Policies>,
+    /// Who runs it.
+    pub pool: WorkerPool,
+    /// What runs need; its desk gives the answers.
+    pub shop: Workshop,
+    /// Which requests are in work, over all lives.
+    pub flights: Arc<Flights>,
+    /// The provider.
+    pub aws: Arc<Aws>,
+    /// How the bot is.
+    pub vitals: Arc<dyn VitalsSource>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+    /// Bounds of commands.
+    pub limits: Limits,
+}
+
+/// One life's desk.
+pub struct Desk {
+    pub(super) parts: DeskParts,
+    people: People,
+}
+
+/// A request that got this far: understood, by a known person.
+struct Understood {
+    row: &'static Row,
+    command: Box<dyn Command>,
+    permits: Permits,
+    principal: Principal,
+}
+
+impl Desk {
+    pub(super) fn new(parts: DeskParts) -> Self {
+        let people = People::new(parts.people.clone());
+        Self { parts, people }
+    }
+
+    /// Works on a request until it is answered or handed on.
+    pub(super) async fn work(&self, request: &Request, how: How, flight: Flight) {
+        let understood = match self.understand(request).await {
+            Ok(understood) => understood,
+            Err((name, answer)) => return self.parts.shop.desk.give(request, name, answer).await,
+        };
+        let row = understood.row;
+        let task = match self.task(request, &understood, how) {
+            Ok(task) => task,
+            Err(answer) => return self.parts.shop.desk.give(request, row.name, answer).await,
+        };
+        let job = self.job(request.clone(), understood, task, flight);
+        if row.risk == Risk::Basic {
+            // says something about the bot itself: nothing to wait for, so no other thread is troubled
+            execution::run(&job, &self.parts.shop).await;
+        } else if let Err(refusal) = self.parts.pool.submit(job) {
+            self.parts.shop.desk.give(request, row.name, Answer::refused(&refusal)).await;
+        }
+    }
+
+    async fn understand(&self, request: &Request) -> Result<Understood, (&'static str, Answer)> {
+        let person = self.people.principal(&request.user).await;
+        let (principal, members) = person.map_err(|failure| ("unknown", failed(request, failure)))?;
+        let policies = Arc::clone(&self.parts.policies);
+        let now = self.parts.clock.now();
+        let permits = Permits::new(policies, principal.clone(), members, request, now);
+        let parsed = commands::parse(&request.text);
+        let (row, command) = parsed.map_err(|error| ("unknown", mistake(&permits, &error)))?;
+        permits.ahead(row).map_err(|refusal| (row.name, Answer::refused(&refusal)))?;
+        Ok(Understood { row, command, permits, principal })
+    }
+
+    fn task(&self, request: &Request, understood: &Understood, how: How) -> Result<Task, Answer> {
+        let changes = understood.row.risk >= Risk::Change;
+        match how {
+            How::Fresh => Ok(Task::Run),
+            How::Late => {
+                let line = Line::new()
+                    .text("My journal was slow, and Slack had already told you that it failed, so I did not run ")
+                    .code(&request.text)
+                    .text(". Send it again.");
+                Err(Answer::refused(&Refusal { lines: vec![line] }))
+            }
+            How::TakenUp { state: State::Running, plan: Some(plan) } if changes => Ok(Task::Verify(plan)),
+            How::TakenUp { .. } if changes && self.too_old(request) => Err(not_begun(request)),
+            How::TakenUp { .. } => Ok(Task::Run),
+        }
+    }
+
+    fn too_old(&self, request: &Request) -> bool {
+        let age = self.parts.clock.now().duration_since(request.accepted_at).as_secs();
+        age > i64::try_from(self.parts.shop.config.resume_within_seconds).unwrap_or(i64::MAX)
+    }
+
+    fn job(&self, request: Request, understood: Understood, task: Task, flight: Flight) -> Job {
+        let Understood { row, command, permits, principal } = understood;
+        let context = Context {
+            request: request.id,
+            source: request.source,
+            principal,
+            may: permits.may(),
+            sees: permits.sees(row),
+            aws: Arc::clone(&self.parts.aws),
+            vitals: Arc::clone(&self.parts.vitals),
+            clock: Arc::clone(&self.parts.clock),
+            limits: self.parts.limits.clone(),
+            progress: Arc::new(|_| ()),
+        };
+        let judge = permits.judge(row);
+        Job { request, row, command, context, judge, task, flight }
+    }
+}
+
+fn failed(request: &Request, failure: Failure) -> Answer {
+    Answer::of_error(&failure.into(), "", request)
+}
+
+/// A usage mistake is explained to whoever may have help; to others it would be a list of what they cannot do.
+fn mistake(permits: &Permits, error: &UsageError) -> Answer {
+    let help = commands::COMMANDS.iter().find(|row| row.name == "help");
+    match help.map(|row| permits.ahead(row)) {
+        Some(Err(refusal)) => Answer::refused(&refusal),
+        _ => Answer::usage(error, None),
+    }
+}
+
+fn not_begun(request: &Request) -> Answer {
+    let first = Line::new()
+        .text("I was restarted before I began ")
+        .code(&request.text)
+        .text(". Nothing was changed. Send it again if you still want it.");
+    Answer::failed(Reply::new(Tone::Failed).text(first))
+}
+

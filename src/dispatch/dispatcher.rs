@@ -1,0 +1,122 @@
+//! The actor through which every request goes. Its mailbox holds nothing that the journal does not: what a crash of it
+//! loses is read again when it starts, and every half minute besides.
+
+use super::desk::{Desk, DeskParts};
+use crate::domain::{Plan, Request};
+use crate::execution::Answer;
+use crate::store::{Entry, State};
+use crate::supervision::{self, supervised};
+use actix::{Actor, AsyncContext, Context, Handler, Message};
+use jiff::SignedDuration;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Between two looks for requests that nobody works on.
+const SWEEP_EVERY: Duration = Duration::from_secs(30);
+
+/// A request younger than this may still be in a mailbox; the sweep leaves it alone.
+const SWEEP_AGE: SignedDuration = SignedDuration::from_secs(10);
+
+/// Finds, parses, judges, hands on.
+pub struct Dispatcher {
+    parts: DeskParts,
+    desk: Option<Rc<Desk>>,
+}
+
+impl Dispatcher {
+    /// A dispatcher that has not started.
+    pub fn new(parts: DeskParts) -> Self {
+        Self { parts, desk: None }
+    }
+}
+
+impl Actor for Dispatcher {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.desk = Some(Rc::new(Desk::new(self.parts.clone())));
+        ctx.notify(TakeUp { older_than: SignedDuration::ZERO });
+        ctx.run_interval(SWEEP_EVERY, |_, ctx| ctx.notify(TakeUp { older_than: SWEEP_AGE }));
+    }
+}
+
+supervised!(Dispatcher, |self| Dispatcher::new(self.parts.clone()));
+
+/// How a request comes to the dispatcher.
+#[derive(Clone, Debug)]
+pub enum How {
+    /// From Slack, just now.
+    Fresh,
+    /// From Slack, but so slowly journalled that Slack has told the person that it failed.
+    Late,
+    /// From the journal, where it stood like this when nobody worked on it.
+    TakenUp {
+        /// Its state.
+        state: State,
+        /// Its plan.
+        plan: Option<Plan>,
+    },
+}
+
+/// A journalled request to be worked on.
+#[derive(Message, Debug)]
+#[rtype(result = "()")]
+pub struct Incoming {
+    /// The request.
+    pub request: Request,
+    /// How it comes.
+    pub how: How,
+}
+
+impl Handler<Incoming> for Dispatcher {
+    type Result = ();
+
+    fn handle(&mut self, Incoming { request, how }: Incoming, _: &mut Self::Context) {
+        let Some(desk) = self.desk.clone() else { return };
+        let Some(flight) = self.parts.flights.board(request.id) else { return };
+        supervision::spawn_local_detached("request", async move {
+            let work = desk.work(&request, how, flight);
+            if let Err(panicked) = supervision::caught("request", work).await {
+                tracing::error!(req = %request.id, %panicked, "request broke in the dispatcher");
+                let answer = Answer::bug("your command", &request);
+                desk.parts.shop.desk.give(&request, "unknown", answer).await;
+            }
+        })
+        .detach();
+    }
+}
+
+/// Read from the journal what nobody works on.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct TakeUp {
+    older_than: SignedDuration,
+}
+
+impl Handler<TakeUp> for Dispatcher {
+    type Result = ();
+
+    fn handle(&mut self, TakeUp { older_than }: TakeUp, ctx: &mut Self::Context) {
+        let journal = Arc::clone(&self.parts.shop.desk.journal);
+        let now = self.parts.clock.now();
+        let dispatcher = ctx.address();
+        supervision::spawn_local_detached("take up", async move {
+            let entries = match journal.take_up().await {
+                Ok(entries) => entries,
+                Err(error) => {
+                    tracing::error!(%error, "journal could not be read; unfinished requests wait");
+                    return;
+                }
+            };
+            let due = |entry: &Entry| now.duration_since(entry.request.accepted_at) >= older_than;
+            for Entry { request, state, plan, .. } in entries.into_iter().filter(due) {
+                tracing::debug!(req = %request.id, state = state.as_str(), "unfinished in the journal");
+                let how = How::TakenUp { state, plan };
+                // the next sweep brings it again if this mailbox is closed
+                let _ = dispatcher.try_send(Incoming { request, how });
+            }
+        })
+        .detach();
+    }
+}

@@ -1,0 +1,141 @@
+//! The one final answer: state and letter by one transaction, then the courier is told. A store that fails is tried
+//! again for as long as the process lives; after that the journal still has the request.
+
+use crate::clock::Clock;
+use crate::delivery::{Courier, Deliver};
+use crate::domain::{CommandError, Failure, Line, Part, Refusal, Reply, ReplyTo, Request, Tone, UnknownOutcome, UsageError};
+use crate::store::{Address, Journal, NewLetter, State, StoreError};
+use crate::supervision::Handle;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a request came to.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// The final state.
+    pub state: State,
+    /// The label in metrics: `ok`, `usage`, `refused`, `failed`, `unknown`, `bug`.
+    pub outcome: &'static str,
+    /// What the person reads.
+    pub reply: Reply,
+}
+
+impl Answer {
+    /// It was done.
+    pub fn ok(reply: Reply) -> Self {
+        Self { state: State::Succeeded, outcome: "ok", reply }
+    }
+
+    /// It failed, and the reply says how.
+    pub fn failed(reply: Reply) -> Self {
+        Self { state: State::Failed, outcome: "failed", reply }
+    }
+
+    /// It is not known, and the reply says what was seen.
+    pub fn unknown(reply: Reply) -> Self {
+        Self { state: State::Unknown, outcome: "unknown", reply }
+    }
+
+    /// It was not understood; the usage line is added where the command is known.
+    pub fn usage(error: &UsageError, usage: Option<&str>) -> Self {
+        let mut reply = lines(Tone::Usage, &error.lines);
+        if !error.candidates.is_empty() {
+            reply = reply.part(Part::List(error.candidates.clone()));
+        }
+        if let Some(usage) = usage {
+            reply = reply.text(Line::new().text("Usage: ").code(usage));
+        }
+        Self { state: State::Refused, outcome: "usage", reply }
+    }
+
+    /// It was refused.
+    pub fn refused(refusal: &Refusal) -> Self {
+        Self { state: State::Refused, outcome: "refused", reply: lines(Tone::Refused, &refusal.lines) }
+    }
+
+    /// A failure of ours: the sentence that names nothing but the command.
+    pub fn bug(command: &str, request: &Request) -> Self {
+        let line = Line::new()
+            .text("Something broke on my side while running ")
+            .code(command)
+            .text(". Nothing was changed. Please give ")
+            .code(format!("req {}", request.id.short()))
+            .text(" to the platform team.");
+        Self { state: State::Failed, outcome: "bug", reply: lines(Tone::Failed, &[line]) }
+    }
+
+    /// A command's error; its cause goes to the log and nowhere else.
+    pub fn of_error(error: &CommandError, usage: &str, request: &Request) -> Self {
+        match error {
+            CommandError::Usage(error) => Self::usage(error, error.candidates.is_empty().then_some(usage)),
+            CommandError::Refused(refusal) => Self::refused(refusal),
+            CommandError::Failed(Failure { lines: said, cause }) => {
+                tracing::warn!(req = %request.id, cause, "command failed");
+                Self::failed(lines(Tone::Failed, said))
+            }
+            CommandError::Unknown(UnknownOutcome { lines: said, cause }) => {
+                tracing::warn!(req = %request.id, cause, "outcome of command is unknown");
+                Self::unknown(lines(Tone::Unknown, said))
+            }
+        }
+    }
+}
+
+fn lines(tone: Tone, lines: &[Line]) -> Reply {
+    lines.iter().fold(Reply::new(tone), |reply, line| reply.text(line.clone()))
+}
+
+/// Where the letters of a request go.
+pub(super) fn address(request: &Request) -> Address {
+    let channel = request.channel.clone();
+    match &request.reply_to {
+        ReplyTo::Caller { response_url: Some(url) } => {
+            Address::ResponseUrl { url: url.clone(), channel, user: request.user.clone() }
+        }
+        ReplyTo::Caller { response_url: None } => Address::Ephemeral { channel, user: request.user.clone() },
+        ReplyTo::Thread { thread_ts } => Address::Post { channel, thread_ts: Some(thread_ts.clone()) },
+        ReplyTo::Channel => Address::Post { channel, thread_ts: None },
+    }
+}
+
+/// Gives final answers.
+#[derive(Clone)]
+pub struct AnswerDesk {
+    /// Where the final state goes.
+    pub journal: Arc<dyn Journal>,
+    /// Who takes the letter.
+    pub courier: Handle<Courier>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl AnswerDesk {
+    /// Gives a request its final answer. Returns when it is durable.
+    pub async fn give(&self, request: &Request, command: &'static str, answer: Answer) {
+        let Answer { state, outcome, reply } = answer;
+        let letter = NewLetter { request: request.id, address: address(request), reply, last: true };
+        let mut pause = Duration::from_millis(100);
+        loop {
+            match self.journal.finish(request.id, state, letter.clone()).await {
+                Ok(letter) => {
+                    // a courier that is down finds the letter in the outbox
+                    let _ = self.courier.tell(Deliver(letter));
+                    break;
+                }
+                Err(error @ StoreError::Transition { .. }) => {
+                    tracing::warn!(req = %request.id, %error, "request had its answer already");
+                    return;
+                }
+                Err(error) => {
+                    tracing::error!(req = %request.id, %error, "answer could not be stored; trying again");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(10));
+                }
+            }
+        }
+        let took = self.clock.now().duration_since(request.accepted_at).as_secs_f64().max(0.0);
+        metrics::counter!("dronebot_commands_total", "command" => command, "outcome" => outcome).increment(1);
+        metrics::histogram!("dronebot_command_seconds", "command" => command).record(took);
+        tracing::info!(req = %request.id, command, outcome, seconds = took, "command finished");
+    }
+}

@@ -1,0 +1,155 @@
+//! One command from plan to answer.
+
+use super::answer::{Answer, AnswerDesk};
+use super::flights::Flight;
+use super::locks::Locks;
+use super::steps::Steps;
+use super::{ExecutionConfig, progress, recover};
+use crate::commands::{Command, Context, Found, Planned, Row};
+use crate::domain::{CommandError, Failure, Plan, Refusal, Reply, Request, Tone};
+use crate::store::Outbox;
+use crate::supervision::WorkerRuntime;
+use parking_lot::Mutex;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Says whether the person may make this plan's change: every target of it.
+pub type Judge = Arc<dyn Fn(&Plan) -> Result<(), Refusal> + Send + Sync>;
+
+/// What is to be done with a command.
+#[derive(Clone, Debug)]
+pub enum Task {
+    /// Plan it, and make the change.
+    Run,
+    /// The process died when calls may have been made: look, and report.
+    Verify(Plan),
+}
+
+/// How far a running job has come: what a panic must be followed by.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Stage {
+    /// No changing call can have been made.
+    #[default]
+    Reading,
+    /// Calls may have been made.
+    Running(Plan),
+}
+
+/// A parsed, permitted command of a request.
+pub struct Job {
+    /// The request.
+    pub request: Request,
+    /// The command's row.
+    pub row: &'static Row,
+    /// The command.
+    pub command: Box<dyn Command>,
+    /// What it may use.
+    pub context: Context,
+    /// Who decides on its resolved targets.
+    pub judge: Judge,
+    /// What to do.
+    pub task: Task,
+    /// Keeps the request known as being in work.
+    pub flight: Flight,
+}
+
+/// What jobs need from the house.
+#[derive(Clone)]
+pub struct Workshop {
+    /// Where answers go.
+    pub desk: AnswerDesk,
+    /// Where progress goes.
+    pub outbox: Arc<dyn Outbox>,
+    /// Which targets are being changed.
+    pub locks: Arc<Locks>,
+    /// The threads on which provider calls run.
+    pub runtime: WorkerRuntime,
+    /// Bounds.
+    pub config: ExecutionConfig,
+}
+
+/// Runs a job to its answer. A panic inside is the caller's to catch.
+pub async fn run(job: &Job, shop: &Workshop) {
+    let stage = Arc::default();
+    work(job, shop, &stage).await;
+}
+
+pub(super) async fn work(job: &Job, shop: &Workshop, stage: &Arc<Mutex<Stage>>) {
+    let answer = match &job.task {
+        Task::Run => run_command(job, shop, stage).await,
+        Task::Verify(plan) => {
+            *stage.lock() = Stage::Running(plan.clone());
+            recover::look(job, plan, shop, "I was restarted").await
+        }
+    };
+    shop.desk.give(&job.request, job.row.name, answer).await;
+}
+
+async fn run_command(job: &Job, shop: &Workshop, stage: &Arc<Mutex<Stage>>) -> Answer {
+    let usage = (job.row.usage)();
+    match plan_and_execute(job, shop, stage).await {
+        Ok(answer) => answer,
+        Err(error) => Answer::of_error(&error, &usage, &job.request),
+    }
+}
+
+async fn plan_and_execute(job: &Job, shop: &Workshop, stage: &Arc<Mutex<Stage>>) -> Result<Answer, CommandError> {
+    let deadline = Duration::from_secs(shop.config.read_deadline_seconds);
+    let planned = tokio::time::timeout(deadline, job.command.plan(&job.context))
+        .await
+        .map_err(|_| too_slow(job, deadline))??;
+    let plan = match planned {
+        Planned::Answer(reply) => return Ok(Answer::ok(reply)),
+        Planned::Change(plan) => plan,
+    };
+    (job.judge)(&plan)?;
+    let _locked = shop.locks.take(&plan.targets, &job.request.text, &job.request)?;
+    if let Err(error) = shop.desk.journal.planned(job.request.id, plan.clone()).await {
+        let text = "I cannot write to my journal, so I did not make the change. Try again when the store works; \
+                    `status` shows it.";
+        return Err(Failure::sentence(text, error.to_string()).into());
+    }
+    Ok(execute(job, plan, shop, stage).await?)
+}
+
+async fn execute(
+    job: &Job,
+    plan: Plan,
+    shop: &Workshop,
+    stage: &Arc<Mutex<Stage>>,
+) -> Result<Answer, CommandError> {
+    let (sink, replies) = progress::channel();
+    let reporter = progress::report(
+        job.request.clone(),
+        replies,
+        Arc::clone(&shop.outbox),
+        shop.desk.courier.clone(),
+    );
+    // ends by itself when the command's sender is dropped
+    shop.runtime.spawn("progress", reporter).detach();
+    let context = Context { progress: sink, ..job.context.clone() };
+    let journal = Arc::clone(&shop.desk.journal);
+    let steps = Steps { request: job.request.id, plan: plan.clone(), journal, stage: Arc::clone(stage) };
+    let limit = context.limits.wait + Duration::from_secs(120);
+    match tokio::time::timeout(limit, job.command.execute(&plan, &context, &steps)).await {
+        Ok(found) => found.map(of_found),
+        Err(_) => Ok(recover::look(job, &plan, shop, "AWS did not answer in time").await),
+    }
+}
+
+pub(super) fn of_found(found: Found) -> Answer {
+    match found {
+        Found::Done(reply) => Answer::ok(reply),
+        Found::NotDone(reply) => Answer::failed(Reply { tone: Tone::Failed, ..reply }),
+        Found::Unknown(reply) => Answer::unknown(Reply { tone: Tone::Unknown, ..reply }),
+    }
+}
+
+fn too_slow(job: &Job, deadline: Duration) -> CommandError {
+    let text = format!(
+        "AWS did not answer `{}` within {} seconds. Nothing was changed. Try again in a minute.",
+        job.row.name,
+        deadline.as_secs()
+    );
+    Failure::sentence(&text, "read deadline").into()
+}

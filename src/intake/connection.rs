@@ -1,0 +1,110 @@
+//! The actor around one Socket Mode link. A network outage is lived through inside one life; only a bug ends it.
+
+use super::doorkeeper::Doorkeeper;
+use crate::dispatch::Identity;
+use crate::slack::socket::{LinkObserver, SlotEnd, run_slot};
+use crate::slack::{Proxy, SlackConfig};
+use crate::slack::api::{ApiError, WebApi};
+use crate::supervision::supervised;
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, WrapFuture};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// What a connection is made of; each life gets a copy.
+#[derive(Clone)]
+pub struct ConnectionParts {
+    /// Which of the connections, from 0.
+    pub slot: usize,
+    /// Tokens, addresses, deadlines.
+    pub config: Arc<SlackConfig>,
+    /// The way out of this network.
+    pub proxy: Arc<Proxy>,
+    /// Builds a client for this thread.
+    pub web_api: Arc<dyn Fn() -> WebApi + Send + Sync>,
+    /// What to do with envelopes.
+    pub door: Doorkeeper,
+    /// Who is told how the link is.
+    pub observer: Arc<dyn LinkObserver>,
+    /// Turns true when the door closes.
+    pub closing: watch::Receiver<bool>,
+    /// Where a reason goes that no reconnection can mend: a revoked token.
+    pub fatal: mpsc::UnboundedSender<String>,
+    /// Held while the link lives: the drain waits until all are dropped.
+    pub open: mpsc::Sender<()>,
+}
+
+/// One Socket Mode link.
+pub struct SlackConnection {
+    parts: ConnectionParts,
+}
+
+impl SlackConnection {
+    /// A connection that has not started.
+    pub fn new(parts: ConnectionParts) -> Self {
+        Self { parts }
+    }
+}
+
+impl Actor for SlackConnection {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let link = live(self.parts.clone()).into_actor(self).map(|end, connection, _| match end {
+            SlotEnd::Stopped => tracing::info!(slot = connection.parts.slot, "link closed"),
+            SlotEnd::Fatal { reason } => {
+                let _ = connection.parts.fatal.send(reason);
+            }
+        });
+        ctx.spawn(link);
+    }
+}
+
+supervised!(SlackConnection, |self| SlackConnection::new(self.parts.clone()));
+
+async fn live(parts: ConnectionParts) -> SlotEnd {
+    if let Some(end) = identify(&parts).await {
+        return end;
+    }
+    let open = parts.open.clone();
+    let end = run_slot(parts.config, parts.proxy, parts.slot, Rc::new(parts.door), parts.observer, parts.closing).await;
+    drop(open);
+    end
+}
+
+/// Asks Slack who we are, until it answers; ends the link when it says that the token is no good, or the door closes.
+async fn identify(parts: &ConnectionParts) -> Option<SlotEnd> {
+    let api = (parts.web_api)();
+    let mut closing = parts.closing.clone();
+    let mut pause = Duration::from_millis(500);
+    loop {
+        let asked = parts.door.identity.get_or_try_init(|| who_are_we(&api));
+        let answer = tokio::select! {
+            answer = asked => answer,
+            _ = closing.wait_for(|closing| *closing) => return Some(SlotEnd::Stopped),
+        };
+        let error = match answer {
+            Ok(_) => return None,
+            Err(ApiError::Auth { code }) => {
+                let reason = format!("slack refuses the bot token ({code}): set DRONEBOT__SLACK__BOT_TOKEN to the xoxb- token of an installed app");
+                return Some(SlotEnd::Fatal { reason });
+            }
+            Err(error) => error,
+        };
+        tracing::warn!(slot = parts.slot, %error, "auth.test failed; trying again");
+        tokio::select! {
+            () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(30)),
+            _ = closing.wait_for(|closing| *closing) => return Some(SlotEnd::Stopped),
+        }
+    }
+}
+
+async fn who_are_we(api: &WebApi) -> Result<Identity, ApiError> {
+    let who = api.auth_test().await?;
+    let (Some(bot_user), Some(team)) = (who.user_id, who.team_id) else {
+        return Err(ApiError::Retry { after: None, code: "incomplete_answer".to_owned() });
+    };
+    tracing::info!(%bot_user, %team, "slack knows this bot");
+    Ok(Identity { bot_user, bot_id: who.bot_id, team })
+}

@@ -1,0 +1,83 @@
+//! Journal first, then the acknowledgement, then the dispatcher.
+
+use super::translate::{Stamp, Translated, translate};
+use crate::clock::Clock;
+use crate::dispatch::{Dispatcher, How, Identity, Incoming};
+use crate::domain::{RequestId, Source};
+use crate::slack::payload::Envelope;
+use crate::slack::socket::{Disposition, EnvelopeSink};
+use crate::store::{Accepted, Journal, NewRequest};
+use crate::supervision::Handle;
+use futures_util::future::{self, FutureExt, LocalBoxFuture};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+
+/// Slack waits three seconds for an acknowledgement; a command journalled later has been reported as failed by Slack.
+const SLACK_WAITS: Duration = Duration::from_secs(3);
+
+/// Takes envelopes in.
+#[derive(Clone)]
+pub struct Doorkeeper {
+    /// Where a request must stand before it is acknowledged.
+    pub journal: Arc<dyn Journal>,
+    /// Who works on it.
+    pub dispatcher: Handle<Dispatcher>,
+    /// The bot's own account; known before the first connection is dialled.
+    pub identity: Arc<OnceCell<Identity>>,
+    /// The time of day.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl EnvelopeSink for Doorkeeper {
+    fn envelope(&self, envelope: Envelope) -> LocalBoxFuture<'static, Disposition> {
+        let Some(identity) = self.identity.get() else { return future::ready(Disposition::Leave).boxed_local() };
+        let at = self.clock.now();
+        let millis = u64::try_from(at.as_millisecond()).unwrap_or_default();
+        let stamp = Stamp { id: RequestId::new(millis, fastrand::u128(..)), at };
+        match translate(&envelope, identity, stamp) {
+            Translated::Request(new) => Box::pin(self.clone().accept(*new)),
+            Translated::Ignored(reason) => {
+                tracing::debug!(reason, kind = envelope.kind.as_str(), "envelope asks nothing of us");
+                metrics::counter!("dronebot_envelopes_ignored_total", "reason" => reason).increment(1);
+                future::ready(Disposition::Ack).boxed_local()
+            }
+        }
+    }
+}
+
+impl Doorkeeper {
+    async fn accept(self, new: NewRequest) -> Disposition {
+        let request = new.request.clone();
+        let received = Instant::now();
+        let accepted = match self.journal.accept(new).await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // no ack: Slack delivers an event again, and tells the person that a slash command failed
+                tracing::error!(req = %request.id, %error, "request not journalled, so not acknowledged");
+                metrics::counter!("dronebot_requests_total", "source" => request.source.as_str(), "result" => "not_journalled")
+                    .increment(1);
+                return Disposition::Leave;
+            }
+        };
+        match accepted {
+            Accepted::Duplicate(first) => {
+                tracing::info!(req = %first, "delivered again by slack; already accepted");
+                metrics::counter!("dronebot_requests_total", "source" => request.source.as_str(), "result" => "duplicate")
+                    .increment(1);
+            }
+            Accepted::New => {
+                metrics::counter!("dronebot_requests_total", "source" => request.source.as_str(), "result" => "accepted")
+                    .increment(1);
+                tracing::debug!(req = %request.id, source = request.source.as_str(), user = %request.user, channel = %request.channel, "request accepted");
+                let late = request.source == Source::SlashCommand && received.elapsed() > SLACK_WAITS;
+                let how = if late { How::Late } else { How::Fresh };
+                if let Err(error) = self.dispatcher.tell(Incoming { request, how }) {
+                    tracing::warn!(%error, "dispatcher is not there; the request waits in the journal");
+                }
+            }
+        }
+        Disposition::Ack
+    }
+}

@@ -1,0 +1,109 @@
+//! What an envelope asks, if it asks anything.
+
+use crate::dispatch::Identity;
+use crate::domain::{ChannelId, ReplyTo, Request, RequestId, Source, TeamId, UserId};
+use crate::slack::payload::{Envelope, EnvelopeKind, Event, EventCallback, MessageEvent, SlashCommand};
+use crate::slack::text::normalise;
+use crate::store::NewRequest;
+
+/// An envelope, understood.
+#[derive(Debug)]
+pub(super) enum Translated {
+    /// A request.
+    Request(Box<NewRequest>),
+    /// Nothing to do, and why: the label in metrics.
+    Ignored(&'static str),
+}
+
+/// The parts of a request that do not come from Slack.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stamp {
+    pub(super) id: RequestId,
+    pub(super) at: jiff::Timestamp,
+}
+
+/// Reads an envelope. Anything not understood is ignored with a reason: it is acknowledged all the same.
+pub(super) fn translate(envelope: &Envelope, identity: &Identity, stamp: Stamp) -> Translated {
+    match envelope.kind {
+        EnvelopeKind::SlashCommands => match envelope.slash_command() {
+            Ok(command) => slash_command(envelope, command, identity, stamp),
+            Err(_) => Translated::Ignored("malformed_slash_command"),
+        },
+        EnvelopeKind::EventsApi => match envelope.event() {
+            Ok(callback) => event(envelope, callback, identity, stamp),
+            Err(_) => Translated::Ignored("malformed_event"),
+        },
+        EnvelopeKind::Interactive => Translated::Ignored("interactive"),
+    }
+}
+
+fn slash_command(envelope: &Envelope, command: SlashCommand, identity: &Identity, stamp: Stamp) -> Translated {
+    let (Some(user), Some(channel)) = (command.user_id, command.channel_id) else {
+        return Translated::Ignored("incomplete_slash_command");
+    };
+    let mut keys = vec![format!("envelope:{}", envelope.envelope_id)];
+    keys.extend(command.trigger_id.as_ref().map(|id| format!("trigger:{id}")));
+    let request = Request {
+        id: stamp.id,
+        source: Source::SlashCommand,
+        team: TeamId(command.team_id.unwrap_or_default()),
+        user: UserId(user),
+        channel: ChannelId(channel),
+        text: normalise(&command.text, Some(identity.bot_user.as_str())),
+        reply_to: ReplyTo::Caller { response_url: command.response_url.map(|url| url.0) },
+        accepted_at: stamp.at,
+    };
+    Translated::Request(Box::new(NewRequest { request, keys }))
+}
+
+fn event(envelope: &Envelope, callback: EventCallback, identity: &Identity, stamp: Stamp) -> Translated {
+    let (event, source) = match callback.event {
+        Event::AppMention(event) => (event, Source::Mention),
+        Event::Message(event) => (event, Source::DirectMessage),
+        Event::Other { .. } | Event::None => return Translated::Ignored("other_event"),
+    };
+    if let Some(reason) = not_for_us(&event, source, identity) {
+        return Translated::Ignored(reason);
+    }
+    let (Some(user), Some(channel), Some(ts)) = (event.user, event.channel, event.ts) else {
+        return Translated::Ignored("incomplete_event");
+    };
+    let team = callback.team_id.or(event.team).unwrap_or_default();
+    let mut keys = vec![format!("envelope:{}", envelope.envelope_id), format!("message:{team}:{channel}:{ts}")];
+    keys.extend(callback.event_id.map(|id| format!("event:{id}")));
+    let reply_to = match (source, event.thread_ts) {
+        (_, Some(thread_ts)) => ReplyTo::Thread { thread_ts },
+        (Source::Mention, None) => ReplyTo::Thread { thread_ts: ts },
+        _ => ReplyTo::Channel,
+    };
+    let request = Request {
+        id: stamp.id,
+        source,
+        team: TeamId(team),
+        user: UserId(user),
+        channel: ChannelId(channel),
+        text: normalise(&event.text, Some(identity.bot_user.as_str())),
+        reply_to,
+        accepted_at: stamp.at,
+    };
+    Translated::Request(Box::new(NewRequest { request, keys }))
+}
+
+/// Why a message is none of ours, if it is none: what bots write (loops), edits, and what is said to others.
+fn not_for_us(event: &MessageEvent, source: Source, identity: &Identity) -> Option<&'static str> {
+    let own = event.user.as_deref() == Some(identity.bot_user.as_str())
+        || (event.bot_id.is_some() && event.bot_id == identity.bot_id);
+    if own {
+        Some("own_message")
+    } else if event.is_from_bot() {
+        Some("bot_message")
+    } else if event.is_change() {
+        Some("edit")
+    } else if !event.is_from_person() {
+        Some("other_subtype")
+    } else if source == Source::DirectMessage && !event.is_direct() {
+        Some("not_addressed")
+    } else {
+        None
+    }
+}

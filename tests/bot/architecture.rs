@@ -1,0 +1,167 @@
+//! The rules of the house, read off the source tree: which room may import which, and what no room may do.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Which room may import which (`app` and `main` may import everything).
+const MAY_IMPORT: &[(&str, &[&str])] = &[
+    ("domain", &[]),
+    ("clock", &["domain"]),
+    ("supervision", &["domain"]),
+    ("health", &["domain"]),
+    ("slack", &["domain", "clock"]),
+    ("store", &["domain", "clock"]),
+    ("aws", &["domain", "clock"]),
+    ("commands", &["domain", "aws", "clock"]),
+    ("delivery", &["domain", "clock", "slack", "store", "health", "supervision"]),
+    ("execution", &["domain", "clock", "slack", "store", "health", "supervision", "commands", "aws", "delivery"]),
+    (
+        "dispatch",
+        &["domain", "clock", "slack", "store", "health", "supervision", "commands", "aws", "delivery", "execution"],
+    ),
+    ("intake", &["domain", "clock", "slack", "store", "health", "supervision", "dispatch"]),
+    ("telemetry", &[]),
+];
+
+struct File {
+    room: String,
+    path: PathBuf,
+    code: String,
+}
+
+/// The library's files, without their tests and comments.
+fn files() -> Vec<File> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    let mut folders = vec![src.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+            } else if entry.extension().is_some_and(|extension| extension == "rs") {
+                found.push(entry);
+            }
+        }
+    }
+    let of = |path: PathBuf| {
+        let inside = path.strip_prefix(&src).expect("inside src");
+        let first = inside.components().next().expect("a room").as_os_str().to_string_lossy().into_owned();
+        let room = first.trim_end_matches(".rs").to_owned();
+        let text = fs::read_to_string(&path).expect("a file");
+        let is_test = inside.components().any(|part| {
+            let name = part.as_os_str().to_string_lossy();
+            matches!(name.trim_end_matches(".rs"), "tests" | "testing" | "contract" | "fake")
+        });
+        let code = if is_test { String::new() } else { without_tests_and_comments(&text) };
+        File { room, path, code }
+    };
+    found.into_iter().map(of).filter(|file| file.room != "bin").collect()
+}
+
+fn without_tests_and_comments(text: &str) -> String {
+    let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    let line = |line: &str| line.split("//").next().unwrap_or_default().to_owned();
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// The rooms that a file imports, from its `crate::…` paths.
+fn imports(code: &str) -> BTreeSet<String> {
+    let mut rooms = BTreeSet::new();
+    for (at, _) in code.match_indices("crate::") {
+        if code[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_' || before == '$') {
+            continue;
+        }
+        let rest = &code[at + "crate::".len()..];
+        let group = rest.strip_prefix('{').and_then(|group| group.split('}').next());
+        let names: Vec<&str> = group.map_or_else(|| vec![rest], |group| group.split(',').collect());
+        for name in names {
+            let end = name.trim_start().find(|c: char| !c.is_alphanumeric() && c != '_');
+            let name = name.trim_start();
+            rooms.insert(name[..end.unwrap_or(name.len())].to_owned());
+        }
+    }
+    rooms
+}
+
+#[test]
+fn each_room_imports_only_what_the_design_allows() {
+    let allowed: BTreeMap<&str, &[&str]> = MAY_IMPORT.iter().copied().collect();
+    let rooms: BTreeSet<String> = files().iter().map(|file| file.room.clone()).collect();
+    let mut wrong = Vec::new();
+    for file in files() {
+        if matches!(file.room.as_str(), "app" | "main" | "lib" | "settings") {
+            continue;
+        }
+        let Some(may) = allowed.get(file.room.as_str()) else {
+            wrong.push(format!("{}: the room `{}` is not in the table", file.path.display(), file.room));
+            continue;
+        };
+        let imported = imports(&file.code).into_iter().filter(|room| rooms.contains(room) && *room != file.room);
+        let strange = imported.filter(|room| !may.contains(&room.as_str()));
+        wrong.extend(strange.map(|room| format!("{}: imports `{room}`", file.path.display())));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn settings_take_nothing_from_the_rooms_but_their_config() {
+    for file in files().iter().filter(|file| file.room == "settings") {
+        for line in file.code.lines().filter(|line| line.contains("use crate::")) {
+            let own = line.contains("crate::settings") || line.contains("crate::domain");
+            let names = line.split("::").last().unwrap_or_default();
+            let config = names.trim_matches(|c| "{};".contains(c)).split(',').all(|name| {
+                let name = name.trim();
+                name.is_empty() || name.ends_with("Config")
+            });
+            assert!(own || config, "{}: {line}", file.path.display());
+        }
+    }
+}
+
+/// `(words that may not stand, in which rooms they may, why)`
+const NEVER: &[(&str, &[&str], &str)] = &[
+    ("aws_config::", &["aws"], "only aws builds SDK configuration"),
+    ("aws_sdk_ec2::", &["aws"], "only aws speaks with the SDK"),
+    ("env::var", &["settings"], "only settings reads the environment"),
+    ("Timestamp::now", &["clock"], "only clock asks the time of day"),
+    ("SystemTime::now", &["clock"], "only clock asks the time of day"),
+    ("tokio::spawn", &["supervision"], "only supervision spawns"),
+    ("actix_rt::spawn", &["supervision"], "only supervision spawns"),
+    ("actix::spawn", &["supervision"], "only supervision spawns"),
+    ("spawn_local(", &["supervision"], "only supervision spawns"),
+    ("thread::spawn", &[], "only the store's writer and the watchdog are threads of their own, and they have names"),
+    ("cfg!(test)", &[], "nothing under src asks whether it is in a test"),
+    ("actix::", &["supervision", "delivery", "execution", "dispatch", "intake", "app", "slack", "health", "main"], "domain, store, aws and commands know no actors"),
+    ("rusqlite::", &["store"], "only the store knows SQLite"),
+    ("cedar_policy::", &["dispatch"], "only dispatch judges"),
+];
+
+#[test]
+fn no_room_does_what_belongs_to_another() {
+    let mut wrong = Vec::new();
+    for file in files() {
+        for (words, rooms, why) in NEVER {
+            if file.code.contains(words) && !rooms.contains(&file.room.as_str()) {
+                wrong.push(format!("{}: `{words}`: {why}", file.path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_file_before_its_tests_is_under_400_lines() {
+    for file in files() {
+        let lines = file.code.trim_end().lines().count();
+        assert!(lines < 400, "{} has {lines} lines", file.path.display());
+    }
+}
+
+#[test]
+fn the_checks_above_see_what_they_look_for() {
+    let code = "use crate::store::Journal;\nuse crate::{aws, domain::Plan};\nlet x = $crate::supervision::X;";
+    assert_eq!(imports(code), BTreeSet::from(["store".into(), "aws".into(), "domain".into()]));
+    assert!(files().len() > 40);
+    assert!(files().iter().any(|file| file.room == "store" && file.code.contains("rusqlite::")));
+}

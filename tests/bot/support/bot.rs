@@ -1,0 +1,132 @@
+//! The bot as a process.
+
+use super::{NEVER, program, until};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use std::fs::File;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// With this exit code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+/// A running bot; killed when dropped.
+pub struct Bot {
+    child: Child,
+    folder: PathBuf,
+    health: String,
+}
+
+impl Drop for Bot {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Bot {
+    pub fn start(slack: &str, aws: &str, folder: &Path, env: &[(&'static str, String)]) -> Self {
+        let log = File::options().create(true).append(true).open(folder.join("bot.log")).expect("a log");
+        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
+        let sandbox = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/sandbox.toml");
+        let child = Command::new(program("dronebot"))
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("DRONEBOT_CONFIG", sandbox)
+            .env("DRONEBOT__SLACK__API_URL", format!("{slack}/api"))
+            .env("DRONEBOT__SLACK__APP_TOKEN", "xapp-sandbox")
+            .env("DRONEBOT__SLACK__BOT_TOKEN", "xoxb-sandbox")
+            .env("DRONEBOT__STORE__PATH", folder.join("dronebot.db"))
+            .env("DRONEBOT__HEALTH__LISTEN", format!("127.0.0.1:{port}"))
+            .env("DRONEBOT__LOG__FILTER", "info,dronebot=debug")
+            .env("DRONEBOT__COMMANDS__POLL_SECONDS", "1")
+            .env("AWS_ENDPOINT_URL", aws)
+            .env("AWS_REGION", super::HOME)
+            .env("AWS_ACCESS_KEY_ID", "testing")
+            .env("AWS_SECRET_ACCESS_KEY", "testing")
+            .envs(env.iter().map(|(key, value)| (*key, value.as_str())))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a log"))
+            .stderr(log)
+            .spawn()
+            .expect("the bot starts");
+        Self { child, folder: folder.to_path_buf(), health: format!("http://127.0.0.1:{port}") }
+    }
+
+    /// A GET of a probe: status and body.
+    pub async fn probe(&self, path: &str) -> Option<(u16, String)> {
+        let client = awc::Client::builder().timeout(Duration::from_secs(5)).finish();
+        let mut response = client.get(format!("{}{path}", self.health)).send().await.ok()?;
+        let body = response.body().limit(16 << 20).await.ok()?;
+        Some((response.status().as_u16(), String::from_utf8_lossy(&body).into_owned()))
+    }
+
+    /// A probe's JSON.
+    pub async fn json(&self, path: &str) -> (u16, Value) {
+        let (status, body) = self.probe(path).await.expect("the probe answers");
+        (status, serde_json::from_str(&body).expect("JSON"))
+    }
+
+    /// Waits until it is ready.
+    pub async fn ready(&mut self) {
+        let begun = tokio::time::Instant::now();
+        loop {
+            if self.probe("/readyz").await.is_some_and(|(status, _)| status == 200) {
+                return;
+            }
+            let ended = self.child.try_wait().expect("its status");
+            assert!(ended.is_none(), "the bot ended: {ended:?}; its log:\n{}", self.log());
+            assert!(begun.elapsed() < NEVER, "the bot is not ready; its log:\n{}", self.log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("bot.log")).unwrap_or_default()
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"));
+        kill(pid, signal).expect("the signal is sent");
+    }
+
+    /// kill -9, and waits until it is gone.
+    pub fn kill(mut self) {
+        self.child.kill().expect("it is killed");
+        self.child.wait().expect("it is gone");
+    }
+
+    /// SIGTERM, and how it ended.
+    pub async fn terminate(mut self) -> Exit {
+        self.signal(Signal::SIGTERM);
+        self.exit().await
+    }
+
+    /// Waits until it ends by itself.
+    pub async fn exit(&mut self) -> Exit {
+        let ended = std::cell::Cell::new(None::<ExitStatus>);
+        let child = std::cell::RefCell::new(&mut self.child);
+        until("the bot ends", async || {
+            ended.set(child.borrow_mut().try_wait().expect("its status"));
+            ended.get().is_some()
+        })
+        .await;
+        let status = ended.get().expect("it ended");
+        status.code().map(Exit::Code).or(status.signal().map(Exit::Signal)).expect("a reason")
+    }
+}

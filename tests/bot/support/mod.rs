@@ -1,0 +1,216 @@
+//! The harness: one [`World`] per test, with a Slack sandbox, an AWS account and a bot of its own.
+
+mod bot;
+#[expect(dead_code, unused_imports, reason = "shared with the demo, which uses all of it")]
+#[path = "../../../src/bin/demo/fleet.rs"]
+pub mod fleet;
+#[expect(dead_code, reason = "shared with the demo, which uses all of it")]
+#[path = "../../../src/bin/demo/moto.rs"]
+mod moto;
+#[path = "../../../src/bin/demo/proxy.rs"]
+pub mod proxy;
+mod sandbox;
+
+pub use bot::{Bot, Exit};
+pub use fleet::Seed;
+pub use proxy::{Control, Trouble};
+pub use sandbox::{Message, Sandbox};
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
+use std::time::Duration;
+
+/// An operator.
+pub const MAYA: &str = "UMAYA";
+/// Another operator.
+pub const OMAR: &str = "UOMAR";
+/// A viewer.
+pub const VERA: &str = "UVERA";
+/// A full member of no group.
+pub const NINA: &str = "UNINA";
+/// A guest.
+pub const GUS: &str = "UGUS";
+/// A person of another workspace.
+pub const OLGA: &str = "UOLGA";
+
+/// The region of commands that name none.
+pub const HOME: &str = "eu-central-1";
+
+/// How long anything in a test may take before it counts as never.
+pub const NEVER: Duration = Duration::from_secs(30);
+
+/// One Moto for the whole run; each world is an account of its own in it. It ends with the last world that uses it,
+/// because a static value is never dropped and would outlive the run.
+fn moto() -> Arc<moto::Moto> {
+    static SHARED: Mutex<Weak<moto::Moto>> = Mutex::new(Weak::new());
+    let mut shared = SHARED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some(running) = shared.upgrade() {
+        return running;
+    }
+    let python = moto::install(&target(), |said| eprintln!("tests: {said}")).expect("Moto is installed");
+    let running = Arc::new(moto::start(&python, 0).expect("Moto starts"));
+    *shared = Arc::downgrade(&running);
+    running
+}
+
+fn target() -> PathBuf {
+    // CARGO_TARGET_TMPDIR is target/tmp
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("target has tmp").to_path_buf()
+}
+
+/// What a world is made of, where a test wants it otherwise.
+#[derive(Default)]
+pub struct Options {
+    /// More environment variables for the bot; they win over the harness's own.
+    pub env: Vec<(&'static str, String)>,
+    /// How long instances take to change their state.
+    pub lag: Duration,
+    /// Do not start the bot yet.
+    pub asleep: bool,
+    /// Limit the sandbox's rates as Slack does.
+    pub rate_limits: bool,
+}
+
+/// Everything that one test needs.
+pub struct World {
+    /// The Slack of this test.
+    pub slack: Sandbox,
+    /// The bot; `None` while it is dead.
+    pub bot: Option<Bot>,
+    /// The proxy in front of AWS: faults, lag, the calls that were made.
+    pub aws: Arc<Control>,
+    /// The address of that proxy.
+    pub aws_url: String,
+    /// Where the bot's database and log are.
+    pub folder: tempfile::TempDir,
+    env: Vec<(&'static str, String)>,
+    _moto: Arc<moto::Moto>,
+}
+
+impl World {
+    /// A world with a ready bot.
+    pub async fn new() -> Self {
+        Self::with(Options::default()).await
+    }
+
+    /// A world as the options say.
+    pub async fn with(options: Options) -> Self {
+        static ACCOUNTS: AtomicU32 = AtomicU32::new(0);
+        let moto = moto();
+        let account = format!("{:012}", 100_000_000_000_u64 + u64::from(ACCOUNTS.fetch_add(1, Ordering::Relaxed)));
+        let (aws_url, aws) = proxy::start(moto.url.clone(), Some(account)).expect("the proxy starts");
+        aws.set_lag(options.lag);
+        let slack = Sandbox::start(options.rate_limits);
+        let folder = tempfile::Builder::new().prefix("dronebot-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+        let mut world = Self { slack, bot: None, aws, aws_url, folder, env: options.env, _moto: moto };
+        if !options.asleep {
+            world.wake().await;
+        }
+        world
+    }
+
+    /// Starts the bot and waits until it is ready.
+    pub async fn wake(&mut self) {
+        self.start_bot();
+        self.bot().ready().await;
+    }
+
+    /// Starts the bot without waiting.
+    pub fn start_bot(&mut self) {
+        assert!(self.bot.is_none(), "the bot runs already");
+        let bot = Bot::start(&self.slack.url, &self.aws_url, self.folder.path(), &self.env);
+        self.bot = Some(bot);
+    }
+
+    /// The running bot.
+    pub fn bot(&mut self) -> &mut Bot {
+        self.bot.as_mut().expect("the bot runs")
+    }
+
+    /// kill -9.
+    pub fn kill_bot(&mut self) {
+        self.bot.take().expect("the bot runs").kill();
+    }
+
+    /// Makes instances; returns their ids.
+    pub async fn fleet(&self, seeds: &[Seed]) -> Vec<String> {
+        fleet::plant(&self.aws_url, seeds).await.expect("the fleet is made")
+    }
+
+    /// What EC2 itself says of an instance's state.
+    pub async fn state(&self, region: &str, id: &str) -> String {
+        let found = fleet::client(&self.aws_url, region).await.describe_instances().instance_ids(id).send().await;
+        let found = found.expect("AWS answers");
+        let state = found.reservations().first().and_then(|r| r.instances().first()).and_then(|i| i.state());
+        state.and_then(|state| state.name()).map(|name| name.as_str().to_owned()).expect("a state")
+    }
+
+    /// A person types `/drone …` in #ops; returns the final answer as that person reads it.
+    pub async fn asks(&self, who: &str, text: &str) -> String {
+        self.asks_in(who, "ops", text).await.text
+    }
+
+    /// The same in another channel, with everything that is known of the answer.
+    pub async fn asks_in(&self, who: &str, channel: &str, text: &str) -> Message {
+        let before = self.slack.cursor().await;
+        self.slack.slash(who, channel, text).await;
+        self.slack.final_answer(channel, who, None, before).await
+    }
+
+    /// A person writes a message (with `@drone` for a mention); returns its `ts`.
+    pub async fn says(&self, who: &str, channel: &str, text: &str) -> String {
+        self.slack.say(who, channel, text, None).await
+    }
+
+    /// Ends the bot by SIGTERM and checks that it left nothing behind: exit code 0, no unfinished request, no letter in
+    /// the outbox, no secret in its log. Every test ends with it.
+    pub async fn ends_clean(mut self) {
+        let bot = self.bot.take().expect("the bot runs");
+        let exit = bot.terminate().await;
+        assert_eq!(exit, Exit::Code(0), "a told bot drains and exits 0; its log:\n{}", self.log());
+        self.leaves_nothing();
+    }
+
+    /// The checks of [`World::ends_clean`] on what a dead bot left.
+    pub fn leaves_nothing(&self) {
+        let unfinished = self.count("SELECT count(*) FROM requests WHERE state IN ('accepted', 'planned', 'running')");
+        assert_eq!(unfinished, 0, "requests without a final answer; log:\n{}", self.log());
+        let waiting = self.count("SELECT count(*) FROM outbox WHERE state = 'waiting'");
+        assert_eq!(waiting, 0, "letters that were not delivered; log:\n{}", self.log());
+        let log = self.log();
+        for secret in ["xoxb-sandbox", "xapp-sandbox", "ticket=", "/commands/T", "AKIA", "aws_secret"] {
+            assert!(!log.contains(secret), "`{secret}` stands in the log:\n{log}");
+        }
+    }
+
+    /// A number from the dead bot's database.
+    pub fn count(&self, sql: &str) -> i64 {
+        let path = self.folder.path().join("dronebot.db");
+        let db = rusqlite::Connection::open(path).expect("the database opens");
+        db.query_row(sql, [], |row| row.get(0)).expect("the query runs")
+    }
+
+    /// The bot's log so far, over all its lives.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("bot.log")).unwrap_or_default()
+    }
+}
+
+/// Waits until a condition holds; polls, because what it looks at cannot tell by itself.
+pub async fn until<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    let begun = tokio::time::Instant::now();
+    while !holds().await {
+        assert!(begun.elapsed() < NEVER, "never: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The path of a program of this project.
+pub fn program(name: &str) -> &'static str {
+    static PATHS: OnceLock<[(&str, &str); 2]> = OnceLock::new();
+    let paths = PATHS.get_or_init(|| {
+        [("dronebot", env!("CARGO_BIN_EXE_dronebot")), ("slack-sandbox", env!("CARGO_BIN_EXE_slack-sandbox"))]
+    });
+    paths.iter().find(|(known, _)| *known == name).map(|(_, path)| *path).expect("a program of this project")
+}

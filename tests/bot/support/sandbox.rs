@@ -1,0 +1,153 @@
+//! The Slack of a test: the sandbox as a process, spoken to by its control API.
+
+use super::{NEVER, program};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// A message as somebody sees it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default)]
+#[derive(Default)]
+pub struct Message {
+    pub channel: String,
+    pub ts: String,
+    pub user: Option<String>,
+    pub bot_id: Option<String>,
+    pub text: String,
+    pub blocks: Value,
+    pub thread_ts: Option<String>,
+    pub ephemeral: bool,
+    pub only_for: Option<String>,
+    pub edits: u64,
+    pub history: Vec<Value>,
+    pub cursor: u64,
+    pub via: String,
+}
+
+impl Message {
+    /// Whether it only shows that work goes on.
+    pub fn is_progress(&self) -> bool {
+        self.text.starts_with(PROGRESS)
+    }
+}
+
+/// How the text of a progress message begins.
+const PROGRESS: &str = "⏳";
+
+/// A running sandbox; it ends with the value.
+pub struct Sandbox {
+    pub url: String,
+    child: Child,
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Sandbox {
+    pub fn start(rate_limits: bool) -> Self {
+        let mut command = Command::new(program("slack-sandbox"));
+        command.args(["--listen", "127.0.0.1:0"]).stdin(Stdio::null()).stdout(Stdio::piped());
+        if !rate_limits {
+            command.arg("--no-rate-limits");
+        }
+        let mut child = command.spawn().expect("the sandbox starts");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("its address");
+        let url = line.trim().rsplit(' ').next().expect("an address").to_owned();
+        Self { url, child }
+    }
+
+    /// A POST of the control API; panics with the sandbox's reason when it refuses.
+    pub async fn post(&self, path: &str, body: Value) -> Value {
+        let client = awc::Client::builder().timeout(NEVER).finish();
+        let mut response = client.post(format!("{}/control/{path}", self.url)).send_json(&body).await.expect("the sandbox answers");
+        let answer: Value = response.json().limit(64 << 20).await.expect("JSON");
+        assert_eq!(answer["ok"], true, "control/{path} {body}: {answer}");
+        answer
+    }
+
+    /// A GET of the control API.
+    pub async fn get(&self, path: &str, query: &[(&str, &str)]) -> (u16, Value) {
+        let client = awc::Client::builder().timeout(NEVER + Duration::from_secs(5)).finish();
+        let request = client.get(format!("{}/control/{path}", self.url)).query(&query).expect("a query");
+        let mut response = request.send().await.expect("the sandbox answers");
+        (response.status().as_u16(), response.json().limit(64 << 20).await.expect("JSON"))
+    }
+
+    /// The number of the last change: what comes later has a higher one.
+    pub async fn cursor(&self) -> u64 {
+        self.get("state", &[]).await.1["cursor"].as_u64().expect("a cursor")
+    }
+
+    /// A person types `/drone text`.
+    pub async fn slash(&self, user: &str, channel: &str, text: &str) -> Value {
+        self.post("slash", json!({"user": user, "channel": channel, "command": "/drone", "text": text})).await
+    }
+
+    /// A person writes a message; returns its `ts`.
+    pub async fn say(&self, user: &str, channel: &str, text: &str, thread_ts: Option<&str>) -> String {
+        let mut body = json!({"user": user, "channel": channel, "text": text});
+        if let Some(ts) = thread_ts {
+            body["thread_ts"] = json!(ts);
+        }
+        self.post("say", body).await["ts"].as_str().expect("a ts").to_owned()
+    }
+
+    /// Everything that this person sees in this channel, later than the cursor.
+    pub async fn messages(&self, channel: &str, user: &str, since: u64) -> Vec<Message> {
+        let since = since.to_string();
+        let (_, answer) = self.get("messages", &[("channel", channel), ("user", user), ("since", &since)]).await;
+        serde_json::from_value(answer["messages"].clone()).expect("messages")
+    }
+
+    /// What the bot said to this person there, later than the cursor (edited messages once, as they read now).
+    pub async fn from_bot(&self, channel: &str, user: &str, since: u64) -> Vec<Message> {
+        let said = self.messages(channel, user, since).await;
+        said.into_iter().filter(|message| message.bot_id.is_some()).collect()
+    }
+
+    /// Waits for a message of the bot that is no progress message.
+    pub async fn final_answer(&self, channel: &str, user: &str, thread_ts: Option<&str>, since: u64) -> Message {
+        let begun = tokio::time::Instant::now();
+        loop {
+            let said = self.from_bot(channel, user, since).await;
+            let fits = |message: &&Message| {
+                !message.is_progress() && thread_ts.is_none_or(|ts| message.thread_ts.as_deref() == Some(ts))
+            };
+            if let Some(answer) = said.iter().find(fits) {
+                return answer.clone();
+            }
+            assert!(begun.elapsed() < NEVER, "no answer to {user} in {channel}; so far: {said:?}");
+            let cursor = self.cursor().await.to_string();
+            let _ = self.get("changes", &[("since", &cursor), ("timeout_ms", "250")]).await;
+        }
+    }
+
+    /// Waits for a message of the bot with these words, final or not.
+    pub async fn hears(&self, channel: &str, user: &str, words: &str, since: u64) -> Message {
+        let since = since.to_string();
+        let timeout = NEVER.as_millis().to_string();
+        let query = [("channel", channel), ("user", user), ("contains", words), ("after", &since), ("timeout_ms", &timeout)];
+        let (status, answer) = self.get("wait", &query).await;
+        assert_eq!(status, 200, "nobody said `{words}` in {channel}: {answer}");
+        serde_json::from_value(answer["message"].clone()).expect("a message")
+    }
+
+    /// How often the bot called a method.
+    pub async fn calls(&self, method: &str) -> u64 {
+        let (_, answer) = self.get("log", &[("method", method), ("count_only", "true")]).await;
+        answer["total"].as_u64().expect("a count")
+    }
+
+    /// Arms a fault (see the sandbox's control/faults.rs).
+    pub async fn fault(&self, fault: Value) {
+        self.post("fault", fault).await;
+    }
+}
