@@ -52,18 +52,9 @@ impl Book {
         let mut book =
             Self { connection, clock, work: Work::default(), keys: Keys::default(), next_delivery: 1, stale: false };
         book.work.load(&book.connection)?;
-        let mut list = book.connection.prepare("SELECT seq, keys FROM deliveries ORDER BY seq")?;
-        let mut rows = list.query([])?;
-        while let Some(row) = rows.next()? {
-            let place: i64 = row.get(0)?;
-            for key in row.get_ref(1)?.as_str()?.lines() {
-                book.keys.add(key, place);
-            }
-            book.next_delivery = place + 1;
-        }
-        drop(rows);
-        drop(list);
-        book.keys.committed();
+        book.keys.load(&book.connection)?;
+        let last: Option<i64> = book.connection.query_row("SELECT max(seq) FROM deliveries", [], |row| row.get(0))?;
+        book.next_delivery = last.unwrap_or(0) + 1;
         Ok(book)
     }
 

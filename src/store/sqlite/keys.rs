@@ -2,6 +2,7 @@
 //! key would make every request touch a page of its own at a random place, the largest part of its cost. Here a key
 //! is eight bytes, its mark (a part of its hash) and where in the list it stands; the list has the last word.
 
+use rusqlite::Connection;
 use std::collections::BTreeSet;
 use std::hash::{BuildHasher, RandomState};
 
@@ -23,6 +24,23 @@ impl Keys {
         self.hasher.hash_one(key) << PLACE_BITS
     }
 
+    fn entry(&self, key: &str, place: i64) -> u64 {
+        self.mark(key) | (place.cast_unsigned() & PLACES)
+    }
+
+    /// Reads the list: its keys with their places. All at once is several times faster than one by one.
+    pub(super) fn load(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let mut list = connection.prepare("SELECT seq, keys FROM deliveries")?;
+        let mut rows = list.query([])?;
+        let mut entries = Vec::new();
+        while let Some(row) = rows.next()? {
+            let place = row.get(0)?;
+            entries.extend(row.get_ref(1)?.as_str()?.lines().map(|key| self.entry(key, place)));
+        }
+        self.entries = entries.into_iter().collect();
+        Ok(())
+    }
+
     /// The places at which the key may stand, the oldest first; mostly none, or the right one.
     pub(super) fn places(&self, key: &str) -> Vec<i64> {
         let mark = self.mark(key);
@@ -31,7 +49,7 @@ impl Keys {
 
     /// The key stands at this place.
     pub(super) fn add(&mut self, key: &str, place: i64) {
-        let entry = self.mark(key) | (place.cast_unsigned() & PLACES);
+        let entry = self.entry(key, place);
         if self.entries.insert(entry) {
             self.fresh.push(entry);
         }
@@ -39,7 +57,7 @@ impl Keys {
 
     /// The key no longer stands at this place.
     pub(super) fn remove(&mut self, key: &str, place: i64) {
-        self.entries.remove(&(self.mark(key) | (place.cast_unsigned() & PLACES)));
+        self.entries.remove(&self.entry(key, place));
     }
 
     /// What was added is durable.
