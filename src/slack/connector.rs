@@ -151,12 +151,4 @@ impl Http {
         // the caller bounds every call as a whole, so awc's own timer is off
         Client::builder().connector(connector).disable_timeout().disable_redirects().finish()
     }
-
-    /// A client whose TLS trusts other authorities than the machine's.
-    #[cfg(test)]
-    pub(super) fn trusting(self, config: rustls::ClientConfig) -> Self {
-        let client = self.build(Some(Arc::new(config)));
-        assert!(self.secure.set(client).is_ok(), "no client has been built yet");
-        self
-    }
 }

@@ -26,11 +26,14 @@ enum Block {
 }
 
 #[derive(Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(tag = "type")]
 enum Rich {
-    RichTextSection { elements: Vec<Inline> },
-    RichTextList { style: &'static str, elements: Vec<Self> },
-    RichTextPreformatted { elements: Vec<Inline> },
+    #[serde(rename = "rich_text_section")]
+    Section { elements: Vec<Inline> },
+    #[serde(rename = "rich_text_list")]
+    List { style: &'static str, elements: Vec<Self> },
+    #[serde(rename = "rich_text_preformatted")]
+    Preformatted { elements: Vec<Inline> },
 }
 
 #[derive(Serialize)]
@@ -161,7 +164,7 @@ impl Page {
 
     fn section(&mut self, elements: Vec<Inline>, chars: usize) {
         if !elements.is_empty() {
-            self.add(Rich::RichTextSection { elements }, chars, 1);
+            self.add(Rich::Section { elements }, chars, 1);
         }
     }
 
@@ -176,7 +179,7 @@ impl Page {
                 self.bullets(&mut elements, &mut length);
             }
             length += chars;
-            elements.push(Rich::RichTextSection { elements: item });
+            elements.push(Rich::Section { elements: item });
         }
         self.bullets(&mut elements, &mut length);
     }
@@ -187,7 +190,7 @@ impl Page {
         }
         let elements = std::mem::take(elements);
         let lines = elements.len();
-        self.add(Rich::RichTextList { style: "bullet", elements }, std::mem::take(length), lines);
+        self.add(Rich::List { style: "bullet", elements }, std::mem::take(length), lines);
     }
 
     fn table(&mut self, table: &Table) {
@@ -211,7 +214,7 @@ impl Page {
             return;
         }
         let chars = lines.len();
-        self.add(Rich::RichTextPreformatted { elements: vec![text(lines)] }, chars, rows.max(1));
+        self.add(Rich::Preformatted { elements: vec![text(lines)] }, chars, rows.max(1));
     }
 
     fn add(&mut self, rich: Rich, chars: usize, lines: usize) {

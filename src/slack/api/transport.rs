@@ -53,12 +53,6 @@ impl Transport {
         Self { http: Http::new(proxy, 0, connect_timeout), permits: Semaphore::new(connections.max(1)) }
     }
 
-    #[cfg(test)]
-    pub(crate) fn trusting(mut self, config: rustls::ClientConfig) -> Self {
-        self.http = self.http.trusting(config);
-        self
-    }
-
     /// Posts, and reads the whole answer, within `timeout`.
     pub(crate) async fn post(
         &self,
