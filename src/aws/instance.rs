@@ -124,7 +124,11 @@ impl Instance {
             region: region.to_owned(),
             zone: sdk.placement().and_then(|placement| placement.availability_zone()).map(str::to_owned),
             state: State::parse(state),
-            state_reason: sdk.state_reason().and_then(|reason| reason.code()).map(str::to_owned),
+            state_reason: sdk
+                .state_reason()
+                .and_then(|reason| reason.code())
+                .filter(|code| !code.is_empty())
+                .map(str::to_owned),
             kind: sdk.instance_type().map_or("unknown", |kind| kind.as_str()).to_owned(),
             private_ip: sdk.private_ip_address().map(str::to_owned),
             public_ip: sdk.public_ip_address().filter(|ip| !ip.is_empty()).map(str::to_owned),

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use std::sync::Arc;
 
 /// Builds a command from the words after its name.
-pub type Build = fn(&[String]) -> Result<Box<dyn Command>, UsageError>;
+pub type Parse = fn(&[String]) -> Result<Box<dyn Command>, UsageError>;
 
 /// A command's row: all that is known of it without running it.
 pub struct Row {
@@ -24,7 +24,7 @@ pub struct Row {
     /// The Cedar action, `ec2:stop`; its parent is the risk.
     pub action: &'static str,
     /// Builds the command from the words after its name.
-    pub parse: Build,
+    pub parse: Parse,
     /// `ec2 stop <target>… [--region <region>]`, from the clap definition.
     pub usage: fn() -> String,
     /// The arguments and options with their help, from the clap definition.

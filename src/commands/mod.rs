@@ -14,7 +14,7 @@ mod version;
 mod whoami;
 mod words;
 
-pub use command::{Action, Build, Command, Context, Found, Journalled, Limits, Planned, Row, Scope, StepError};
+pub use command::{Action, Command, Context, Found, Journalled, Limits, Parse, Planned, Row, Scope, StepError};
 pub use config::CommandsConfig;
 
 use crate::domain::{Line, UsageError};

@@ -227,6 +227,16 @@ async fn a_stop_is_journalled_then_made_once_then_awaited_with_progress() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_lost_stands_below_the_answer() {
+    let region = one("running");
+    region.0.lock().machine("i-1").public_ip = Some("198.51.100.7".into());
+    insta::assert_snapshot!(executed("ec2 stop web-1", &on(&region)).await, @r"
+    Done [done] `web-1 (i-1)`: running → *stopped* after 3 s.
+    (`web-1 (i-1)` loses its public address `198.51.100.7`; a start gives it another.)
+    ");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_start_tells_the_new_address() {
     let region = one("stopped");
     region.0.lock().next_ip = Some("198.51.100.9".into());

@@ -132,7 +132,11 @@ impl<'a> Report<'a> {
             Err(many) => reply.part(Part::List(many)),
         };
         match rank {
-            Rank::Done => Found::Done(reply),
+            // What was to be lost is lost now; without an approval nobody has read it before.
+            Rank::Done => {
+                let cautions = self.plan.cautions.iter().map(|caution| Line::sentence(caution));
+                Found::Done(cautions.fold(reply, Reply::note))
+            }
             Rank::NotDone => Found::NotDone(reply),
             Rank::Unknown => Found::Unknown(reply),
         }
