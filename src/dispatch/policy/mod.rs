@@ -197,6 +197,17 @@ impl Policies {
         })
     }
 
+    /// [`Policies::judge`] without its reasons: for the rows of a list, of which many may be left out.
+    pub fn permits(
+        &self,
+        principal: &Principal,
+        action: Action<'_>,
+        resource: &Resource<'_>,
+        situation: &Situation,
+    ) -> bool {
+        self.evaluate(principal, action, resource, situation).permitted
+    }
+
     /// Judges an action before its resource is known: `Deny` only if it is denied whatever the resource. It is asked
     /// before anything is read.
     pub fn judge_ahead(&self, principal: &Principal, action: Action<'_>, situation: &Situation) -> Verdict {

@@ -473,6 +473,7 @@ proptest! {
         for resource in [Resource::Target(&target), Resource::Bot, Resource::Region { account: "1", region: &target.region }] {
             let verdict = shipped().judge(&who, action, &resource, &situation);
             prop_assert!(!(outsider && verdict.is_permit()));
+            prop_assert_eq!(verdict.is_permit(), shipped().permits(&who, action, &resource, &situation));
             // what is permitted on something was possible before it was known
             prop_assert!(!verdict.is_permit() || shipped().could(&who, action, &situation) || resource == Resource::Bot);
         }
