@@ -2,7 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "the program's own words to a terminal")]
 
 use clap::{Parser, Subcommand};
-use dronebot::app::{self, BUILD, End};
+use dronebot::app::{self, End};
 use dronebot::settings::{Environment, Settings};
 use dronebot::{health, supervision, telemetry};
 use std::path::PathBuf;

@@ -19,7 +19,7 @@ pub(super) const ROW: Row = Row {
     summary: "Lists what you may run, or explains one command",
     examples: &["help", "help ec2 stop", "help ec2"],
     risk: Risk::Basic,
-    action: "bot:help",
+    action: "help",
     parse: |words| Ok(Box::new(args::parse::<Help>(words)?)),
     usage: || args::usage::<Help>(ROW.name),
     options: args::options::<Help>,

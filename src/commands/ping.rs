@@ -15,7 +15,7 @@ pub(super) const ROW: Row = Row {
     summary: "Says whether I am here, and how long the way took",
     examples: &["ping"],
     risk: Risk::Basic,
-    action: "bot:ping",
+    action: "ping",
     parse: |words| Ok(Box::new(args::parse::<Ping>(words)?)),
     usage: || args::usage::<Ping>(ROW.name),
     options: args::options::<Ping>,

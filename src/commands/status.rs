@@ -15,7 +15,7 @@ pub(super) const ROW: Row = Row {
     summary: "Says how I am: links to Slack, actors and their restarts, queues, store",
     examples: &["status"],
     risk: Risk::Read,
-    action: "bot:status",
+    action: "status",
     parse: |words| Ok(Box::new(args::parse::<Status>(words)?)),
     usage: || args::usage::<Status>(ROW.name),
     options: args::options::<Status>,

@@ -15,7 +15,7 @@ pub(super) const ROW: Row = Row {
     summary: "Says who you are to me, and what you may run",
     examples: &["whoami"],
     risk: Risk::Basic,
-    action: "bot:whoami",
+    action: "whoami",
     parse: |words| Ok(Box::new(args::parse::<Whoami>(words)?)),
     usage: || args::usage::<Whoami>(ROW.name),
     options: args::options::<Whoami>,

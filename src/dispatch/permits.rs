@@ -55,7 +55,10 @@ impl Permits {
     /// Whether the row may show this resource.
     pub(super) fn sees(&self, row: &'static Row) -> Arc<dyn Fn(&Target) -> bool + Send + Sync> {
         let permits = self.clone();
-        Arc::new(move |target| permits.verdict(row, target).is_permit())
+        Arc::new(move |target| {
+            let Asking { principal, situation, .. } = &*permits.asking;
+            permits.policies.permits(principal, action(row), &Resource::Target(target), situation)
+        })
     }
 
     /// Refuses a plan of which any target may not be changed.

@@ -3,42 +3,25 @@
 
 use super::answer::Answer;
 use super::job::{Job, Workshop, of_found};
-use crate::commands::Found;
-use crate::domain::{CommandError, Line, Part, Plan, Reply, Tone};
+use crate::domain::{Line, Part, Plan, Reply, Tone};
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
 
-/// A change that is not visible yet may still be on its way through AWS: for this long "not done" is not believed.
-const SETTLING: Duration = Duration::from_secs(10);
+/// What `verify` may take beyond the command's own waiting time.
+const MARGIN: Duration = Duration::from_secs(60);
 
-/// Asks until the answer is settled or the command's waiting time is over.
+/// Asks once: `verify` itself waits while targets are on their way from one state to another.
 pub(super) async fn look(job: &Job, plan: &Plan, shop: &Workshop, why: &str) -> Answer {
     let _locked = shop.locks.take(&plan.targets, &job.request.text, &job.request);
-    let limits = &job.context.limits;
-    let begun = Instant::now();
-    loop {
-        let found = job.command.verify(plan, &job.context).await;
-        let waited = begun.elapsed();
-        let settled = match &found {
-            Ok(Found::Done(_)) => true,
-            Ok(Found::NotDone(_)) => waited >= SETTLING.min(limits.wait),
-            Ok(Found::Unknown(_)) | Err(_) => waited >= limits.wait,
-        };
-        if settled {
-            return tell(job, plan, why, found);
-        }
-        sleep(limits.poll).await;
-    }
-}
-
-fn tell(job: &Job, plan: &Plan, why: &str, found: Result<Found, CommandError>) -> Answer {
-    let first = Line::new().text(format!("{why} while running ")).code(&job.request.text).text(". I looked:");
+    let limit = job.context.limits.wait + MARGIN;
+    let found = tokio::time::timeout(limit, job.command.verify(plan, &job.context)).await;
+    let first = Line::new().text(format!("{why} while running ")).code(&job.request.text).text(".");
     let mut answer = match found {
-        Ok(found) => of_found(found),
-        Err(error) => {
+        Ok(Ok(found)) => of_found(found),
+        Ok(Err(error)) => {
             tracing::warn!(req = %job.request.id, ?error, "verification failed");
             Answer::unknown(Reply::new(Tone::Unknown).text(unseen(plan)))
         }
+        Err(_) => Answer::unknown(Reply::new(Tone::Unknown).text(unseen(plan))),
     };
     answer.reply.parts.insert(0, Part::Text(first));
     answer

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What goes wrong.
+#[allow(dead_code, reason = "the demo breaks nothing; the tests do")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
     /// AWS answers with this error code and HTTP status; Moto is not asked.
@@ -36,6 +37,7 @@ pub struct Control {
     lag: Mutex<Duration>,
 }
 
+#[allow(dead_code, reason = "the demo breaks nothing; the tests do")]
 impl Control {
     /// The next `times` calls of this action meet this trouble. A DryRun is an action of its own, `DryRun:StopInstances`.
     pub fn break_next(&self, action: &str, trouble: Trouble, times: u32) {
