@@ -1,0 +1,218 @@
+//! The Web API: `/api/<method>`. Checks the token, meets faults and rate limits, runs the method, logs the call.
+
+mod chat;
+mod directory;
+mod request;
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::{Value, json};
+
+use crate::clock;
+use crate::faults::ApiFault;
+use crate::limits::ApiError;
+use crate::people::{APP, BOT_ID, BOT_USER, TEAM};
+use crate::socket::Wire;
+use crate::state::{Call, Sandbox, State};
+
+pub use request::Args;
+
+/// What the bot token is granted, as `x-oauth-scopes` says.
+pub const SCOPES: &str = "app_mentions:read,channels:history,channels:read,chat:write,commands,files:write,groups:history,groups:read,im:history,im:read,im:write,reactions:write,usergroups:read,users:read";
+
+/// An answer before it is sent.
+pub struct Answer {
+    status: u16,
+    retry_after: Option<u64>,
+    body: Value,
+}
+
+impl Answer {
+    fn ok(mut body: Value) -> Self {
+        body["ok"] = json!(true);
+        Answer { status: 200, retry_after: None, body }
+    }
+
+    fn error(error: &ApiError) -> Self {
+        let mut body = json!({"ok": false, "error": error.code});
+        if !error.messages.is_empty() {
+            body["errors"] = json!(error.messages);
+            body["response_metadata"] = json!({"messages": error.messages});
+        }
+        Answer { status: 200, retry_after: None, body }
+    }
+
+    fn limited(seconds: u64) -> Self {
+        Answer { status: 429, retry_after: Some(seconds), body: json!({"ok": false, "error": "ratelimited"}) }
+    }
+}
+
+/// Why a method did not answer with data.
+pub enum Refusal {
+    /// Slack's error.
+    Error(ApiError),
+    /// Too many calls; seconds to wait.
+    Limited(u64),
+}
+
+impl From<ApiError> for Refusal {
+    fn from(error: ApiError) -> Self {
+        Refusal::Error(error)
+    }
+}
+
+impl From<&'static str> for Refusal {
+    fn from(code: &'static str) -> Self {
+        Refusal::Error(code.into())
+    }
+}
+
+/// The handler of `/api/{method}`.
+pub async fn call(
+    request: HttpRequest,
+    method: web::Path<String>,
+    body: web::Bytes,
+    sandbox: web::Data<Sandbox>,
+) -> HttpResponse {
+    let method = method.into_inner();
+    let args = Args::read(&request, &body);
+    let fault = sandbox.lock().faults.take_api(&method);
+    serve(&request, &sandbox, fault, &method, &args, |state| {
+        let host = request.connection_info().host().to_owned();
+        run(state, &method, &args, &host)
+    })
+    .await
+}
+
+/// Runs `work` under the fault that meets the call, and logs it.
+pub async fn serve(
+    request: &HttpRequest,
+    sandbox: &Sandbox,
+    fault: Option<ApiFault>,
+    method: &str,
+    args: &Args,
+    work: impl FnOnce(&mut State) -> Answer,
+) -> HttpResponse {
+    let at = clock::micros();
+    if let Some(wait) = fault.as_ref().and_then(|f| f.hang_ms) {
+        tokio::time::sleep(Duration::from_millis(wait)).await;
+    }
+    let replaced = fault.as_ref().filter(|f| f.replaces() && !f.after_effect);
+    let drop = fault.as_ref().is_some_and(|f| f.after_effect || f.drop);
+    let mut state = sandbox.lock();
+    let answer = match replaced {
+        Some(fault) => faulty(fault),
+        None => work(&mut state),
+    };
+    let status = if drop { 0 } else { answer.status };
+    let text = answer.body.as_str().map_or_else(|| answer.body.to_string(), str::to_owned);
+    let response = answer.body;
+    state.log.push(Call { method: method.to_owned(), args: args.shown(), at, status, response, number: 0 });
+    std::mem::drop(state);
+    if drop {
+        Wire::of(request).cut();
+    }
+    respond(answer.status, answer.retry_after, text)
+}
+
+fn respond(status: u16, retry_after: Option<u64>, text: String) -> HttpResponse {
+    let mut response = HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+    if let Some(seconds) = retry_after {
+        response.insert_header(("Retry-After", seconds.to_string()));
+    }
+    let kind = if text.starts_with('{') { "application/json; charset=utf-8" } else { "text/html" };
+    response.insert_header(("x-oauth-scopes", SCOPES)).content_type(kind).body(text)
+}
+
+fn faulty(fault: &ApiFault) -> Answer {
+    if let Some(text) = &fault.non_json {
+        let text = text.as_str().unwrap_or("<html>Slack is having trouble</html>");
+        return Answer { status: fault.status.unwrap_or(200), retry_after: None, body: json!(text) };
+    }
+    let status = fault.status.unwrap_or(if fault.retry_after.is_some() { 429 } else { 200 });
+    let error = fault.error.as_deref().unwrap_or(if status == 429 { "ratelimited" } else { "internal_error" });
+    Answer { status, retry_after: fault.retry_after, body: json!({"ok": false, "error": error}) }
+}
+
+fn run(state: &mut State, method: &str, args: &Args, host: &str) -> Answer {
+    if let Err(code) = authorize(state, method, args) {
+        return Answer::error(&code.into());
+    }
+    if state.options.rate_limits
+        && let Err(seconds) = state.limits.call(method)
+    {
+        return Answer::limited(seconds);
+    }
+    let result = match method {
+        "apps.connections.open" => Ok(open_connection(state, host)),
+        "auth.test" => Ok(auth_test(state)),
+        "api.test" => Ok(json!({"args": args.shown()})),
+        _ => match chat::run(state, method, args).or_else(|| directory::run(state, method, args)) {
+            Some(result) => result,
+            None => Err("unknown_method".into()),
+        },
+    };
+    match result {
+        Ok(body) => Answer::ok(body),
+        Err(Refusal::Error(error)) => Answer::error(&error),
+        Err(Refusal::Limited(seconds)) => Answer::limited(seconds),
+    }
+}
+
+fn authorize(state: &State, method: &str, args: &Args) -> Result<(), &'static str> {
+    if method == "api.test" {
+        return Ok(());
+    }
+    let options = &state.options;
+    let app_level = method == "apps.connections.open";
+    let token = if app_level { args.header_token() } else { args.token() };
+    let Some(token) = token else { return Err("not_authed") };
+    let (right, other) =
+        if app_level { (&options.app_token, &options.bot_token) } else { (&options.bot_token, &options.app_token) };
+    if token == right {
+        Ok(())
+    } else if token == other {
+        Err("not_allowed_token_type")
+    } else {
+        Err("invalid_auth")
+    }
+}
+
+fn open_connection(state: &mut State, host: &str) -> Value {
+    state.options.base_url = format!("http://{host}");
+    let ticket = state.hub.ticket();
+    json!({"url": format!("ws://{host}/link/?ticket={ticket}&app_id={APP}")})
+}
+
+fn auth_test(state: &State) -> Value {
+    json!({
+        "url": format!("{}/", state.options.base_url), "team": "Sandbox", "user": "drone", "team_id": TEAM, "user_id": BOT_USER,
+        "bot_id": BOT_ID, "app_id": APP, "app_name": "Dronebot", "is_enterprise_install": false,
+    })
+}
+
+/// The handler of response URLs: `/commands/T…/…/…` and `/actions/T…/…/…`.
+pub async fn response_url(
+    request: HttpRequest,
+    path: web::Path<(String, String, String)>,
+    body: web::Bytes,
+    sandbox: web::Data<Sandbox>,
+) -> HttpResponse {
+    let (_, _, secret) = path.into_inner();
+    let args = Args::read(&request, &body);
+    let plain = request.path().starts_with("/commands/");
+    let fault = sandbox.lock().faults.take_api("response_url");
+    serve(&request, &sandbox, fault, "response_url", &args, |state| {
+        match state.answer(&secret, args.value(), "response_url") {
+            Ok(()) if plain => Answer { status: 200, retry_after: None, body: json!("ok") },
+            Ok(()) => Answer::ok(json!({})),
+            Err(error) => {
+                let gone = matches!(error.code, "used_url" | "expired_url");
+                Answer { status: if gone { 404 } else { 400 }, ..Answer::error(&error) }
+            }
+        }
+    })
+    .await
+}

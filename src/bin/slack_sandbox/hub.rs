@@ -1,0 +1,395 @@
+//! Socket Mode without the sockets: tickets, links, envelopes, acks and redelivery, as state that no await ever holds.
+
+use std::collections::{HashMap, VecDeque};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use actix_http::ws::Message as Frame;
+use serde_json::{Value, json};
+use tokio::sync::{Notify, mpsc};
+
+use crate::clock::{self, Instant};
+use crate::ids;
+
+/// Links an app may hold.
+pub const MAX_LINKS: usize = 10;
+/// How long a ticket may be used.
+const TICKET_LIFE: Duration = Duration::from_secs(30);
+/// How many acks are kept.
+const ACKS: usize = 20_000;
+/// Deliveries of one event after the first.
+const RETRIES: u32 = 3;
+
+/// What is sent to a link's body.
+#[derive(Debug)]
+pub enum Out {
+    /// A WebSocket frame.
+    Frame(Frame),
+    /// Bytes that need be no frame at all.
+    Raw(Vec<u8>),
+    /// End the stream: TCP is closed in order.
+    End,
+    /// Break the stream: with a zero linger the peer sees a reset.
+    Abort,
+}
+
+/// Switches of one link that its reader and writer look at.
+#[derive(Debug, Default)]
+pub struct Switches {
+    /// Neither reads nor writes any more: half open.
+    pub frozen: AtomicBool,
+    /// Does not answer pings.
+    pub mute_pongs: AtomicBool,
+    /// Sends no pings.
+    pub mute_pings: AtomicBool,
+    /// Close frame sent; waits for the peer.
+    pub closing: AtomicBool,
+    /// Leave TCP open after the closing handshake, for good.
+    pub stay: AtomicBool,
+    /// Rings when a switch was turned.
+    pub turned: Notify,
+}
+
+/// One open connection.
+#[derive(Debug)]
+pub struct Link {
+    /// 1, 2, 3, … in the order of connecting.
+    pub id: u64,
+    /// To its body.
+    pub tx: mpsc::UnboundedSender<Out>,
+    /// Said hello, and so gets envelopes.
+    pub ready: bool,
+    /// Its switches.
+    pub switches: Arc<Switches>,
+    /// A second handle of its TCP stream, for resets.
+    pub socket: Option<Arc<OwnedFd>>,
+    /// When it opened, in microseconds.
+    pub opened: u64,
+    /// Envelopes given to it.
+    pub delivered: u64,
+    /// Acks it sent.
+    pub acked: u64,
+    /// Pings it sent.
+    pub pings: u64,
+    /// Pongs it sent.
+    pub pongs: u64,
+}
+
+/// What an envelope carries, and what has to happen when no ack comes.
+#[derive(Debug, Clone)]
+pub enum Cargo {
+    /// An event; delivered again under the same `event_id`.
+    Event {
+        /// `Ev…`.
+        event_id: String,
+        /// Deliveries before this one.
+        attempt: u32,
+    },
+    /// A slash command; lost when unacked, and the user is told.
+    Slash {
+        /// Who typed it.
+        user: String,
+        /// Where.
+        channel: String,
+        /// `/drone`.
+        command: String,
+        /// As typed, for in_channel answers.
+        text: String,
+        /// The secret of its response URL.
+        secret: String,
+    },
+    /// A click; lost when unacked, and the user is told.
+    Click {
+        /// Who clicked.
+        user: String,
+        /// Where.
+        channel: String,
+    },
+}
+
+impl Cargo {
+    fn kind(&self) -> &'static str {
+        match self {
+            Cargo::Event { .. } => "events_api",
+            Cargo::Slash { .. } => "slash_commands",
+            Cargo::Click { .. } => "interactive",
+        }
+    }
+}
+
+/// An envelope that was sent, or waits for a link.
+#[derive(Debug, Clone)]
+pub struct Envelope {
+    /// UUID.
+    pub id: String,
+    /// What it carries.
+    pub cargo: Cargo,
+    /// The payload, as JSON text.
+    pub payload: Arc<str>,
+    /// When it was sent.
+    pub sent: Instant,
+    /// To which link; `None` when there was none, or a ghost.
+    pub link: Option<u64>,
+}
+
+impl Envelope {
+    fn text(&self) -> String {
+        let (kind, id, payload) = (self.cargo.kind(), &self.id, &self.payload);
+        match &self.cargo {
+            Cargo::Event { attempt, .. } => {
+                let reason = if *attempt == 0 { "" } else { "timeout" };
+                format!(
+                    r#"{{"envelope_id":"{id}","payload":{payload},"type":"{kind}","accepts_response_payload":false,"retry_attempt":{attempt},"retry_reason":"{reason}"}}"#
+                )
+            }
+            Cargo::Slash { .. } | Cargo::Click { .. } => {
+                let accepts = matches!(self.cargo, Cargo::Slash { .. });
+                format!(
+                    r#"{{"envelope_id":"{id}","payload":{payload},"type":"{kind}","accepts_response_payload":{accepts}}}"#
+                )
+            }
+        }
+    }
+}
+
+/// An ack as it came in.
+#[derive(Debug, Clone)]
+pub struct Ack {
+    /// Of which envelope.
+    pub envelope_id: String,
+    /// `events_api`, … or empty for an envelope nobody waits for.
+    pub kind: &'static str,
+    /// From delivery to ack; `None` when nobody waits for it.
+    pub latency: Option<Duration>,
+    /// Its payload.
+    pub payload: Option<Value>,
+    /// Over which link.
+    pub link: u64,
+    /// When, in microseconds.
+    pub at: u64,
+    /// Why Slack pays no heed to it: `too_large`, `late`, `unknown`, `fragmented`.
+    pub ignored: Option<&'static str>,
+    /// Bytes of the frame.
+    pub size: usize,
+}
+
+impl Ack {
+    /// For the control API.
+    pub fn json(&self) -> Value {
+        json!({
+            "envelope_id": self.envelope_id, "type": self.kind, "latency_ms": self.latency.map(|l| l.as_secs_f64() * 1000.0),
+            "payload": self.payload, "connection": self.link, "time": clock::ts(self.at), "ignored": self.ignored, "size": self.size,
+        })
+    }
+}
+
+/// Tickets, links, envelopes and acks.
+#[derive(Debug, Default)]
+pub struct Hub {
+    tickets: HashMap<String, (Instant, bool)>,
+    ticket_order: VecDeque<String>,
+    /// Open links.
+    pub links: Vec<Link>,
+    next_link: u64,
+    /// Registrations of connections that are gone, which Slack still counts and still sends to.
+    pub ghosts: usize,
+    pending: HashMap<String, Envelope>,
+    deadlines: VecDeque<(Instant, String)>,
+    /// The last envelopes, to be sent again on demand.
+    sent: VecDeque<Envelope>,
+    /// The last acks.
+    pub acks: VecDeque<Ack>,
+    /// All acks since the start or the last reset.
+    pub ack_count: u64,
+    /// How long an envelope may stay unacked.
+    pub ack_timeout: Duration,
+}
+
+impl Hub {
+    /// An empty hub.
+    pub fn new(ack_timeout: Duration) -> Self {
+        Hub { ack_timeout, ..Hub::default() }
+    }
+
+    /// A new ticket.
+    pub fn ticket(&mut self) -> String {
+        let ticket = ids::uuid();
+        if self.ticket_order.len() == 1000
+            && let Some(old) = self.ticket_order.pop_front()
+        {
+            self.tickets.remove(&old);
+        }
+        self.ticket_order.push_back(ticket.clone());
+        self.tickets.insert(ticket.clone(), (Instant::now(), false));
+        ticket
+    }
+
+    /// Spends a ticket; why not, if it cannot be spent.
+    pub fn redeem(&mut self, ticket: &str) -> Result<(), &'static str> {
+        let (made, used) = self.tickets.get_mut(ticket).ok_or("unknown_ticket")?;
+        if *used {
+            return Err("used_ticket");
+        }
+        if made.elapsed() > TICKET_LIFE {
+            return Err("expired_ticket");
+        }
+        *used = true;
+        Ok(())
+    }
+
+    /// Registers a link.
+    pub fn open(&mut self, tx: mpsc::UnboundedSender<Out>, socket: Option<Arc<OwnedFd>>) -> (u64, Arc<Switches>) {
+        self.next_link += 1;
+        let switches = Arc::new(Switches::default());
+        self.links.push(Link {
+            id: self.next_link,
+            tx,
+            ready: false,
+            switches: Arc::clone(&switches),
+            socket,
+            opened: clock::micros(),
+            delivered: 0,
+            acked: 0,
+            pings: 0,
+            pongs: 0,
+        });
+        (self.next_link, switches)
+    }
+
+    /// Forgets a link.
+    pub fn close(&mut self, id: u64) {
+        self.links.retain(|link| link.id != id);
+    }
+
+    /// By id.
+    pub fn link(&mut self, id: u64) -> Option<&mut Link> {
+        self.links.iter_mut().find(|link| link.id == id)
+    }
+
+    /// A link at random among those that get envelopes.
+    pub fn any_link(&mut self) -> Option<&mut Link> {
+        let ready: Vec<usize> = (0..self.links.len()).filter(|i| self.links[*i].is_open()).collect();
+        let chosen = fastrand::usize(..(ready.len() + self.ghosts).max(1));
+        ready.get(chosen).map(|index| &mut self.links[*index])
+    }
+
+    /// Whether anything is registered that could take an envelope.
+    pub fn has_links(&self) -> bool {
+        self.ghosts > 0 || self.links.iter().any(Link::is_open)
+    }
+
+    /// Sends a payload to exactly one connection and waits for its ack.
+    pub fn send(&mut self, cargo: Cargo, payload: Arc<str>) -> Envelope {
+        self.deliver(Envelope { id: ids::uuid(), cargo, payload, sent: Instant::now(), link: None })
+    }
+
+    fn deliver(&mut self, mut envelope: Envelope) -> Envelope {
+        envelope.sent = Instant::now();
+        let text = envelope.text();
+        envelope.link = self.any_link().map(|link| {
+            link.delivered += 1;
+            let _ = link.tx.send(Out::Frame(Frame::Text(text.into())));
+            link.id
+        });
+        self.deadlines.push_back((envelope.sent + self.ack_timeout, envelope.id.clone()));
+        self.pending.insert(envelope.id.clone(), envelope.clone());
+        if self.sent.len() == 2000 {
+            self.sent.pop_front();
+        }
+        self.sent.push_back(envelope.clone());
+        envelope
+    }
+
+    /// Delivers a kept envelope once more: the identical one, or a new one with the next attempt.
+    pub fn redeliver(&mut self, id: &str, identical: bool) -> Option<Envelope> {
+        let found = |e: &&Envelope| e.id == id || matches!(&e.cargo, Cargo::Event { event_id, .. } if event_id == id);
+        let mut envelope = self.sent.iter().rev().find(found)?.clone();
+        if !identical {
+            envelope.id = ids::uuid();
+            if let Cargo::Event { attempt, .. } = &mut envelope.cargo {
+                *attempt += 1;
+            }
+        }
+        Some(self.deliver(envelope))
+    }
+
+    /// Takes in an ack and returns the envelope it settles, unless Slack would pay no heed.
+    pub fn ack(&mut self, mut ack: Ack) -> Option<Envelope> {
+        self.ack_count += 1;
+        if let Some(link) = self.link(ack.link) {
+            link.acked += 1;
+        }
+        let settled = if ack.ignored.is_none() { self.pending.remove(&ack.envelope_id) } else { None };
+        if let Some(envelope) = &settled {
+            ack.kind = envelope.cargo.kind();
+            ack.latency = Some(envelope.sent.elapsed());
+        } else if ack.ignored.is_none() {
+            let known = self.sent.iter().rev().find(|e| e.id == ack.envelope_id);
+            ack.ignored = Some(if known.is_some() { "late" } else { "unknown" });
+            ack.kind = known.map_or("", |e| e.cargo.kind());
+        }
+        if self.acks.len() == ACKS {
+            self.acks.pop_front();
+        }
+        self.acks.push_back(ack);
+        settled
+    }
+
+    /// Takes out what is overdue: events are delivered again, everything else is returned as lost.
+    pub fn overdue(&mut self) -> Vec<Envelope> {
+        let now = Instant::now();
+        let mut lost = Vec::new();
+        while self.deadlines.front().is_some_and(|(deadline, _)| *deadline <= now) {
+            let Some((_, id)) = self.deadlines.pop_front() else { break };
+            let Some(mut envelope) = self.pending.remove(&id) else { continue };
+            match &mut envelope.cargo {
+                Cargo::Event { attempt, .. } if *attempt < RETRIES => {
+                    *attempt += 1;
+                    envelope.id = ids::uuid();
+                    self.deliver(envelope);
+                }
+                _ => lost.push(envelope),
+            }
+        }
+        lost
+    }
+
+    /// A lost command or click of which nobody needs to hear any more.
+    pub fn forget(&mut self, id: &str) {
+        self.pending.remove(id);
+    }
+
+    /// Envelopes that wait for their ack.
+    pub fn pending(&self) -> impl Iterator<Item = &Envelope> {
+        self.pending.values()
+    }
+
+    /// Forgets envelopes and acks, not the links.
+    pub fn clear(&mut self) {
+        self.pending.clear();
+        self.deadlines.clear();
+        self.sent.clear();
+        self.acks.clear();
+        self.ack_count = 0;
+        self.ghosts = 0;
+    }
+}
+
+impl Link {
+    /// Gets envelopes.
+    pub fn is_open(&self) -> bool {
+        self.ready && !self.switches.closing.load(Ordering::Relaxed)
+    }
+
+    /// For the control API.
+    pub fn json(&self) -> Value {
+        let on = |switch: &AtomicBool| switch.load(Ordering::Relaxed);
+        json!({
+            "id": self.id, "ready": self.ready, "opened": clock::ts(self.opened), "delivered": self.delivered, "acked": self.acked,
+            "pings": self.pings, "pongs": self.pongs, "half_open": on(&self.switches.frozen), "closing": on(&self.switches.closing),
+            "no_pongs": on(&self.switches.mute_pongs), "no_pings": on(&self.switches.mute_pings),
+        })
+    }
+}

@@ -1,0 +1,297 @@
+//! What Slack refuses: texts and blocks beyond their limits, and too many calls in a minute.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use crate::clock::Instant;
+use crate::ids;
+
+/// An error of the Web API, with what `response_metadata.messages` says about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    /// Slack's name of it.
+    pub code: &'static str,
+    /// Details.
+    pub messages: Vec<String>,
+}
+
+impl From<&'static str> for ApiError {
+    fn from(code: &'static str) -> Self {
+        ApiError { code, messages: Vec::new() }
+    }
+}
+
+/// Blocks a message may have.
+const BLOCKS: usize = 50;
+/// Characters of a section's text.
+const SECTION: usize = 3000;
+/// Characters of a text beyond which Slack cuts it off.
+pub const TEXT_CUT: usize = 40_000;
+/// Characters of a text that chat.update takes.
+pub const UPDATE_TEXT: usize = 4000;
+/// Characters of `markdown_text`.
+pub const MARKDOWN: usize = 12_000;
+
+/// Checks a message's blocks and gives ids to those without.
+pub fn blocks(mut blocks: Value) -> Result<Value, ApiError> {
+    let Some(list) = blocks.as_array_mut() else { return Err("invalid_blocks_format".into()) };
+    let mut errors = Vec::new();
+    if list.len() > BLOCKS {
+        errors.push(format!("[ERROR] no more than {BLOCKS} items allowed [json-pointer:/blocks]"));
+    }
+    let mut seen: Vec<String> = Vec::new();
+    for (index, block) in list.iter_mut().enumerate() {
+        let mut check = Check { at: format!("/blocks/{index}"), errors: &mut errors };
+        check.block(block);
+        let id = block["block_id"].as_str().unwrap_or_default().to_owned();
+        if !id.is_empty() && seen.contains(&id) {
+            errors.push(format!("[ERROR] `block_id` must be unique [json-pointer:/blocks/{index}/block_id]"));
+        }
+        seen.push(id);
+    }
+    if errors.is_empty() { Ok(blocks) } else { Err(ApiError { code: "invalid_blocks", messages: errors }) }
+}
+
+struct Check<'a> {
+    at: String,
+    errors: &'a mut Vec<String>,
+}
+
+impl Check<'_> {
+    fn error(&mut self, what: &str, path: &str) {
+        self.errors.push(format!("[ERROR] {what} [json-pointer:{}{path}]", self.at));
+    }
+
+    fn length(&mut self, text: &str, max: usize, path: &str) {
+        if text.chars().count() > max {
+            self.error(&format!("must be less than {} characters", max + 1), path);
+        }
+    }
+
+    fn count(&mut self, list: &Value, max: usize, path: &str) {
+        if list.as_array().is_some_and(|l| l.len() > max) {
+            self.error(&format!("no more than {max} items allowed"), path);
+        }
+    }
+
+    /// A text object: of the right kind, not empty, not too long.
+    fn text(&mut self, text: &Value, plain_only: bool, max: usize, path: &str) {
+        let kind = text["type"].as_str().unwrap_or_default();
+        if !text.is_object() {
+            return self.error("missing required field: text", path);
+        }
+        if kind != "plain_text" && (plain_only || kind != "mrkdwn") {
+            return self.error("unsupported type of text object", path);
+        }
+        match text["text"].as_str() {
+            Some("") => self.error("must be more than 0 characters", &format!("{path}/text")),
+            Some(words) => self.length(words, max, &format!("{path}/text")),
+            None => self.error("missing required field: text", path),
+        }
+    }
+
+    fn block(&mut self, block: &mut Value) {
+        if !block.is_object() {
+            return self.error("must be an object", "");
+        }
+        match block["block_id"].as_str() {
+            Some(id) => self.length(&id.to_owned(), 255, "/block_id"),
+            None => block["block_id"] = json!(ids::block()),
+        }
+        match block["type"].as_str().unwrap_or_default() {
+            "section" => self.section(block),
+            "header" => self.text(&block["text"], true, 150, "/text"),
+            "context" => {
+                self.count(&block["elements"], 10, "/elements");
+                if block["elements"].as_array().is_none_or(Vec::is_empty) {
+                    self.error("missing required field: elements", "");
+                }
+            }
+            "actions" => self.actions(block),
+            "markdown" => self.length(block["text"].as_str().unwrap_or_default(), MARKDOWN, "/text"),
+            "divider" | "image" | "input" | "rich_text" | "file" | "video" | "table" | "context_actions" => {}
+            other => self.error(&format!("unsupported type: {other}"), "/type"),
+        }
+    }
+
+    fn section(&mut self, block: &mut Value) {
+        if block["text"].is_null() && block["fields"].is_null() {
+            self.error("missing required field: text or fields", "");
+        }
+        if !block["text"].is_null() {
+            self.text(&block["text"], false, SECTION, "/text");
+        }
+        self.count(&block["fields"], 10, "/fields");
+        for (index, field) in block["fields"].as_array().into_iter().flatten().enumerate() {
+            self.text(field, false, 2000, &format!("/fields/{index}"));
+        }
+        if block["accessory"].is_object() {
+            self.element(&mut block["accessory"], "/accessory");
+        }
+    }
+
+    fn actions(&mut self, block: &mut Value) {
+        self.count(&block["elements"], 25, "/elements");
+        let Some(elements) = block["elements"].as_array_mut().filter(|e| !e.is_empty()) else {
+            return self.error("missing required field: elements", "");
+        };
+        let mut seen: Vec<String> = Vec::new();
+        for (index, element) in elements.iter_mut().enumerate() {
+            let path = format!("/elements/{index}");
+            self.element(element, &path);
+            let id = element["action_id"].as_str().unwrap_or_default().to_owned();
+            if seen.contains(&id) {
+                self.error("`action_id` must be unique", &format!("{path}/action_id"));
+            }
+            seen.push(id);
+        }
+    }
+
+    fn element(&mut self, element: &mut Value, path: &str) {
+        match element["action_id"].as_str() {
+            Some(id) => self.length(&id.to_owned(), 255, &format!("{path}/action_id")),
+            None if element.is_object() => element["action_id"] = json!(ids::block()),
+            None => return self.error("must be an object", path),
+        }
+        if element["type"] == "button" {
+            self.text(&element["text"], true, 75, &format!("{path}/text"));
+            self.length(element["value"].as_str().unwrap_or_default(), 2000, &format!("{path}/value"));
+            self.length(element["url"].as_str().unwrap_or_default(), 3000, &format!("{path}/url"));
+            if !matches!(element["style"].as_str(), None | Some("primary" | "danger")) {
+                self.error("must be a valid enum value", &format!("{path}/style"));
+            }
+        }
+        let confirm = &element["confirm"];
+        if confirm.is_object() {
+            self.text(&confirm["title"], true, 100, &format!("{path}/confirm/title"));
+            self.text(&confirm["text"], false, 300, &format!("{path}/confirm/text"));
+            self.text(&confirm["confirm"], true, 30, &format!("{path}/confirm/confirm"));
+            self.text(&confirm["deny"], true, 30, &format!("{path}/confirm/deny"));
+        }
+        self.count(&element["options"], 100, &format!("{path}/options"));
+    }
+}
+
+#[derive(Debug)]
+struct Bucket {
+    left: f64,
+    at: Instant,
+}
+
+/// Buckets per channel and per method.
+#[derive(Debug, Default)]
+pub struct RateLimits {
+    buckets: HashMap<String, Bucket>,
+}
+
+/// Posts a channel takes at once before the rule of one a second bites.
+const CHANNEL_BURST: f64 = 5.0;
+
+/// Calls a minute of a method, generously; `None` where only other rules apply.
+fn per_minute(method: &str) -> Option<f64> {
+    Some(match method {
+        "chat.postMessage" | "auth.test" => 6000.0,
+        "chat.postEphemeral" | "users.info" | "views.open" | "views.publish" => 1200.0,
+        "usergroups.list" | "usergroups.users.list" | "users.list" | "conversations.list" => 120.0,
+        "apps.connections.open" => 600.0,
+        "chat.update" | "chat.delete" | "reactions.add" => 600.0,
+        "conversations.info" | "conversations.open" | "conversations.history" | "conversations.replies" => 600.0,
+        _ => return None,
+    })
+}
+
+impl RateLimits {
+    /// Takes one call of a method; seconds to wait if there is none left.
+    pub fn call(&mut self, method: &str) -> Result<(), u64> {
+        match per_minute(method) {
+            Some(calls) => self.take(method, calls, calls / 60.0),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes one post into a channel; seconds to wait if it came too soon.
+    pub fn post(&mut self, channel: &str) -> Result<(), u64> {
+        self.take(channel, CHANNEL_BURST, 1.0)
+    }
+
+    fn take(&mut self, key: &str, burst: f64, per_second: f64) -> Result<(), u64> {
+        let now = Instant::now();
+        if !self.buckets.contains_key(key) {
+            self.buckets.insert(key.to_owned(), Bucket { left: burst, at: now });
+        }
+        let Some(bucket) = self.buckets.get_mut(key) else { return Ok(()) };
+        bucket.left = (bucket.left + (now - bucket.at).as_secs_f64() * per_second).min(burst);
+        bucket.at = now;
+        if bucket.left >= 1.0 {
+            bucket.left -= 1.0;
+            return Ok(());
+        }
+        let wait = ((1.0 - bucket.left) / per_second).ceil();
+        Err(if wait > 1.0 { wait as u64 } else { 1 })
+    }
+
+    /// Fills every bucket.
+    pub fn clear(&mut self) {
+        self.buckets.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(value: Value) -> &'static str {
+        blocks(value).map_or_else(|e| e.code, |_| "ok")
+    }
+
+    fn section(text: &str) -> Value {
+        json!({"type": "section", "text": {"type": "mrkdwn", "text": text}})
+    }
+
+    #[test]
+    fn blocks_beyond_slacks_limits_are_refused() {
+        let button = |id: &str, text: &str| json!({"type": "button", "action_id": id, "text": {"type": "plain_text", "text": text}});
+        let actions = |elements: Vec<Value>| json!([{"type": "actions", "elements": elements}]);
+        let buttons = |n: usize| (0..n).map(|i| button(&format!("b{i}"), "Go")).collect::<Vec<_>>();
+        assert_eq!(code(json!([section("hi")])), "ok");
+        assert_eq!(code(json!(vec![section("x"); 50])), "ok");
+        assert_eq!(code(json!(vec![section("x"); 51])), "invalid_blocks");
+        assert_eq!(code(json!([section(&"é".repeat(3000))])), "ok");
+        assert_eq!(code(json!([section(&"é".repeat(3001))])), "invalid_blocks");
+        assert_eq!(code(json!([section("")])), "invalid_blocks");
+        assert_eq!(code(json!({"type": "section"})), "invalid_blocks_format");
+        assert_eq!(code(json!([{"type": "sektion"}])), "invalid_blocks");
+        assert_eq!(code(json!([{"type": "header", "text": {"type": "mrkdwn", "text": "h"}}])), "invalid_blocks");
+        assert_eq!(
+            code(json!([{"type": "header", "text": {"type": "plain_text", "text": "h".repeat(151)}}])),
+            "invalid_blocks"
+        );
+        assert_eq!(code(actions(buttons(25))), "ok");
+        assert_eq!(code(actions(buttons(26))), "invalid_blocks");
+        assert_eq!(code(actions(vec![])), "invalid_blocks");
+        assert_eq!(code(actions(vec![button("a", "x"), button("a", "y")])), "invalid_blocks");
+        assert_eq!(code(actions(vec![button("a", &"x".repeat(76))])), "invalid_blocks");
+        let twice = json!([{"type": "divider", "block_id": "a"}, {"type": "divider", "block_id": "a"}]);
+        assert_eq!(code(twice), "invalid_blocks");
+    }
+
+    #[test]
+    fn blocks_without_ids_get_some() {
+        let checked = blocks(json!([section("hi")])).expect("fine blocks");
+        assert!(checked[0]["block_id"].as_str().is_some_and(|id| id.len() == 5));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_channel_takes_a_burst_and_then_one_message_a_second() {
+        let mut limits = RateLimits::default();
+        for _ in 0..5 {
+            assert_eq!(limits.post("COPS"), Ok(()));
+        }
+        assert_eq!(limits.post("COPS"), Err(1));
+        assert_eq!(limits.post("CGENERAL"), Ok(()), "another channel has a bucket of its own");
+        tokio::time::advance(std::time::Duration::from_secs(1)).await;
+        assert_eq!(limits.post("COPS"), Ok(()));
+        assert_eq!(limits.post("COPS"), Err(1));
+    }
+}

@@ -1,0 +1,172 @@
+//! Everything the sandbox knows, behind one lock that is held for a moment at a time and never over an await.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
+use serde_json::{Value, json};
+
+use crate::chat::Chat;
+use crate::clock;
+use crate::faults::Faults;
+use crate::hub::Hub;
+use crate::limits::RateLimits;
+use crate::people::Directory;
+use crate::urls::ResponseUrls;
+
+/// What the command line says.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The bot token that is right.
+    pub bot_token: String,
+    /// The app-level token that is right.
+    pub app_token: String,
+    /// Whether calls are limited by rate.
+    pub rate_limits: bool,
+    /// Between pings to the client.
+    pub ping_interval: Duration,
+    /// How long TCP stays open after the closing handshake: Slack does not close it.
+    pub close_linger: Duration,
+    /// How long an envelope may stay unacked.
+    pub ack_timeout: Duration,
+    /// Messages kept per channel, and calls kept in the log.
+    pub history: usize,
+    /// How the bot reaches us, before it has called; `http://127.0.0.1:8080`.
+    pub base_url: String,
+}
+
+/// A call of the Web API or of a response URL.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// `chat.postMessage`, …; `response_url`.
+    pub method: String,
+    /// Its arguments, without the token.
+    pub args: Value,
+    /// When it came, in microseconds.
+    pub at: u64,
+    /// HTTP status of the answer; 0 when the connection was dropped.
+    pub status: u16,
+    /// The answer.
+    pub response: Value,
+    /// Its number.
+    pub number: u64,
+}
+
+impl Call {
+    /// For the control API.
+    pub fn json(&self) -> Value {
+        json!({
+            "n": self.number, "method": self.method, "args": self.args, "time": clock::ts(self.at), "status": self.status,
+            "response": self.response,
+        })
+    }
+}
+
+/// The calls, the last of them in full.
+#[derive(Debug, Default)]
+pub struct Log {
+    /// The last calls.
+    pub calls: VecDeque<Call>,
+    /// How many of each method.
+    pub counts: HashMap<String, u64>,
+    kept: usize,
+    next: u64,
+}
+
+impl Log {
+    /// Keeps the last `kept` calls.
+    pub fn new(kept: usize) -> Self {
+        Log { kept, ..Log::default() }
+    }
+
+    /// Adds a call.
+    pub fn push(&mut self, mut call: Call) {
+        match self.counts.get_mut(&call.method) {
+            Some(count) => *count += 1,
+            None => {
+                self.counts.insert(call.method.clone(), 1);
+            }
+        }
+        self.next += 1;
+        call.number = self.next;
+        if self.calls.len() >= self.kept {
+            self.calls.pop_front();
+        }
+        self.calls.push_back(call);
+    }
+
+    /// Forgets all.
+    pub fn clear(&mut self) {
+        self.calls.clear();
+        self.counts.clear();
+    }
+}
+
+/// The whole state.
+#[derive(Debug)]
+pub struct State {
+    /// What the command line says; some of it can be changed by the control API.
+    pub options: Options,
+    /// People, groups, channels.
+    pub directory: Directory,
+    /// Messages.
+    pub chat: Chat,
+    /// Socket Mode.
+    pub hub: Hub,
+    /// Response URLs.
+    pub urls: ResponseUrls,
+    /// Calls.
+    pub log: Log,
+    /// Fault switches.
+    pub faults: Faults,
+    /// Rate limits.
+    pub limits: RateLimits,
+    /// Whether the app subscribes to message.channels too.
+    pub channel_messages: bool,
+}
+
+impl State {
+    fn new(options: Options) -> Self {
+        State {
+            directory: Directory::seeded(),
+            chat: Chat::new(options.history),
+            hub: Hub::new(options.ack_timeout),
+            urls: ResponseUrls::default(),
+            log: Log::new(options.history),
+            faults: Faults::default(),
+            limits: RateLimits::default(),
+            channel_messages: false,
+            options,
+        }
+    }
+
+    /// Back to the seeded workspace. Links stay.
+    pub fn reset(&mut self) {
+        self.directory = Directory::seeded();
+        self.chat.clear();
+        self.hub.clear();
+        self.urls.clear();
+        self.log.clear();
+        self.faults.clear();
+        self.limits.clear();
+        self.channel_messages = false;
+    }
+}
+
+/// The state as the handlers share it.
+#[derive(Debug)]
+pub struct Sandbox {
+    state: Mutex<State>,
+}
+
+impl Sandbox {
+    /// A fresh workspace.
+    pub fn new(options: Options) -> Self {
+        Sandbox { state: Mutex::new(State::new(options)) }
+    }
+
+    /// The lock. Never keep it over an await.
+    pub fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
+    }
+}

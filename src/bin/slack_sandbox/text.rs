@@ -1,0 +1,286 @@
+//! What Slack makes of what a person types: entities, mentions, links, and the `rich_text` blocks beside the text.
+
+use serde_json::{Value, json};
+
+use crate::people::Directory;
+
+/// One piece of a typed line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// Plain words.
+    Text(String),
+    /// A code span, without its backticks.
+    Code(String),
+    /// A preformatted block, without its fences.
+    Pre(String),
+    /// `@maya`: id and name.
+    User(String, String),
+    /// `#ops`: id and name.
+    Channel(String, String),
+    /// `@operators`: id and handle.
+    Group(String, String),
+    /// `@here`, `@channel`, `@everyone`.
+    Broadcast(String),
+    /// A typed web address: URL, and the text as typed where it differs.
+    Link(String, Option<String>),
+    /// `:tada:`.
+    Emoji(String),
+}
+
+/// Top-level domains after which a bare word with dots becomes a link, as in Slack's clients.
+const DOMAINS: &[&str] = &[
+    "com", "org", "net", "io", "dev", "de", "co", "uk", "eu", "gov", "edu", "app", "cloud", "ai", "me", "info", "sh",
+    "rs", "us", "fr", "ch", "at", "nl", "tech", "biz", "aws",
+];
+
+/// `&`, `<` and `>` as entities, ampersand first.
+pub fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// Quotes and dashes as a phone's or a Mac's keyboard turns them.
+pub fn smart_punctuation(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut open = false;
+    for letter in text.replace("--", "—").chars() {
+        match letter {
+            '"' => {
+                open = !open;
+                out.push(if open { '“' } else { '”' });
+            }
+            '\'' => out.push('’'),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+/// Splits a typed line into its pieces.
+pub fn pieces(typed: &str, people: &Directory) -> Vec<Piece> {
+    let mut out = Vec::new();
+    for (index, part) in typed.split("```").enumerate() {
+        if index % 2 == 1 {
+            out.push(Piece::Pre(part.trim_matches('\n').to_owned()));
+            continue;
+        }
+        let mut spans = part.split('`').peekable();
+        let mut code = false;
+        while let Some(span) = spans.next() {
+            match (code, spans.peek().is_some()) {
+                (false, _) => words(span, people, &mut out),
+                (true, true) if !span.is_empty() => out.push(Piece::Code(span.to_owned())),
+                (true, _) => push_text(&mut out, &format!("`{span}")),
+            }
+            code = !code;
+        }
+    }
+    out
+}
+
+fn push_text(out: &mut Vec<Piece>, text: &str) {
+    if let Some(Piece::Text(last)) = out.last_mut() {
+        last.push_str(text);
+    } else if !text.is_empty() {
+        out.push(Piece::Text(text.to_owned()));
+    }
+}
+
+fn words(text: &str, people: &Directory, out: &mut Vec<Piece>) {
+    let mut rest = text;
+    while !rest.is_empty() {
+        let gap = rest.find(|c: char| !c.is_whitespace()).unwrap_or(rest.len());
+        push_text(out, &rest[..gap]);
+        rest = &rest[gap..];
+        let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+        word(&rest[..end], people, out);
+        rest = &rest[end..];
+    }
+}
+
+fn word(word: &str, people: &Directory, out: &mut Vec<Piece>) {
+    let start = word.find(|c: char| !"([{\"'“”‘’,;*_~".contains(c)).unwrap_or(word.len());
+    let (lead, core) = word.split_at(start);
+    push_text(out, lead);
+    let end = core.trim_end_matches(|c: char| ".,;:!?)]}\"'“”‘’*_~".contains(c)).len();
+    let (core, tail) = core.split_at(end);
+    match sign(core, people).or_else(|| link(core)).or_else(|| emoji(core, tail)) {
+        Some(Piece::Emoji(name)) => {
+            out.push(Piece::Emoji(name));
+            push_text(out, tail.strip_prefix(':').unwrap_or(tail));
+        }
+        Some(piece) => {
+            out.push(piece);
+            push_text(out, tail);
+        }
+        None => {
+            push_text(out, core);
+            push_text(out, tail);
+        }
+    }
+}
+
+fn sign(core: &str, people: &Directory) -> Option<Piece> {
+    if let Some(name) = core.strip_prefix('#') {
+        return people.channel_named(name).map(|c| Piece::Channel(c.id.clone(), c.name.clone()));
+    }
+    let name = core.strip_prefix('@')?;
+    if matches!(name, "here" | "channel" | "everyone") {
+        return Some(Piece::Broadcast(name.to_owned()));
+    }
+    if let Some(user) = people.user_named(name) {
+        return Some(Piece::User(user.id.clone(), user.name.clone()));
+    }
+    people.group_named(name).map(|g| Piece::Group(g.id.clone(), g.handle.clone()))
+}
+
+fn link(core: &str) -> Option<Piece> {
+    if core.starts_with("http://") || core.starts_with("https://") {
+        let host = core.split_once("//").map_or("", |(_, host)| host);
+        return (!host.is_empty()).then(|| Piece::Link(core.to_owned(), None));
+    }
+    if let Some((name, host)) = core.split_once('@') {
+        let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "._%+-".contains(c));
+        return (plain && is_domain(host)).then(|| Piece::Link(format!("mailto:{core}"), Some(core.to_owned())));
+    }
+    let host = core.split(['/', '?', ':']).next().unwrap_or("");
+    is_domain(host).then(|| Piece::Link(format!("http://{core}"), Some(core.to_owned())))
+}
+
+fn is_domain(host: &str) -> bool {
+    let mut labels = host.split('.');
+    let last = labels.next_back().unwrap_or("");
+    let label = |l: &str| !l.is_empty() && l.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    let mut count = 0;
+    labels.all(|l| {
+        count += 1;
+        label(l)
+    }) && count > 0
+        && DOMAINS.contains(&last.to_ascii_lowercase().as_str())
+}
+
+fn emoji(core: &str, tail: &str) -> Option<Piece> {
+    let name = core.strip_prefix(':')?;
+    let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_+-".contains(c));
+    (plain && tail.starts_with(':')).then(|| Piece::Emoji(name.to_owned()))
+}
+
+/// The `text` of the message event.
+pub fn message_text(pieces: &[Piece]) -> String {
+    pieces.iter().map(|piece| render(piece, false)).collect()
+}
+
+/// The `text` of a slash command with `should_escape`: as in messages, but with names in the mentions.
+pub fn slash_text(typed: &str, people: &Directory) -> String {
+    pieces(typed, people).iter().map(|piece| render(piece, true)).collect()
+}
+
+fn render(piece: &Piece, names: bool) -> String {
+    match piece {
+        Piece::Text(text) => escape(text),
+        Piece::Code(text) => format!("`{}`", escape(text)),
+        Piece::Pre(text) => format!("```{}```", escape(text)),
+        Piece::User(id, name) if names => format!("<@{id}|{}>", escape(name)),
+        Piece::User(id, _) => format!("<@{id}>"),
+        Piece::Channel(id, name) => format!("<#{id}|{}>", escape(name)),
+        Piece::Group(id, name) if names => format!("<!subteam^{id}|@{}>", escape(name)),
+        Piece::Group(id, _) => format!("<!subteam^{id}>"),
+        Piece::Broadcast(name) => format!("<!{name}>"),
+        Piece::Link(url, Some(label)) => format!("<{}|{}>", escape(url), escape(label)),
+        Piece::Link(url, None) => format!("<{}>", escape(url)),
+        Piece::Emoji(name) => format!(":{name}:"),
+    }
+}
+
+/// The `rich_text` block that Slack's composer sends beside the text. Here words are raw, not escaped.
+pub fn rich_text(pieces: &[Piece]) -> Value {
+    let mut elements: Vec<Value> = Vec::new();
+    let mut section: Vec<Value> = Vec::new();
+    for piece in pieces {
+        if let Piece::Pre(text) = piece {
+            if !section.is_empty() {
+                elements.push(json!({"type": "rich_text_section", "elements": std::mem::take(&mut section)}));
+            }
+            let body = json!([{"type": "text", "text": text}]);
+            elements.push(json!({"type": "rich_text_preformatted", "elements": body, "border": 0}));
+        } else {
+            section.push(element(piece));
+        }
+    }
+    if !section.is_empty() {
+        elements.push(json!({"type": "rich_text_section", "elements": section}));
+    }
+    json!([{"type": "rich_text", "block_id": crate::ids::block(), "elements": elements}])
+}
+
+fn element(piece: &Piece) -> Value {
+    match piece {
+        Piece::Text(text) | Piece::Pre(text) => json!({"type": "text", "text": text}),
+        Piece::Code(text) => json!({"type": "text", "text": text, "style": {"code": true}}),
+        Piece::User(id, _) => json!({"type": "user", "user_id": id}),
+        Piece::Channel(id, _) => json!({"type": "channel", "channel_id": id}),
+        Piece::Group(id, _) => json!({"type": "usergroup", "usergroup_id": id}),
+        Piece::Broadcast(range) => json!({"type": "broadcast", "range": range}),
+        Piece::Link(url, Some(label)) => json!({"type": "link", "url": url, "text": label}),
+        Piece::Link(url, None) => json!({"type": "link", "url": url}),
+        Piece::Emoji(name) => json!({"type": "emoji", "name": name}),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(typed: &str) -> String {
+        message_text(&pieces(typed, &Directory::seeded()))
+    }
+
+    #[test]
+    fn what_people_type_arrives_as_slack_sends_it() {
+        let table = [
+            ("@drone ec2 list", "<@UDRONE> ec2 list"),
+            ("@drone: hi", "<@UDRONE>: hi"),
+            ("a < b && c > d", "a &lt; b &amp;&amp; c &gt; d"),
+            ("<@UDRONE> by hand", "&lt;@UDRONE&gt; by hand"),
+            ("see example.com.", "see <http://example.com|example.com>."),
+            ("(https://a.example/x?y=1&z=2)", "(<https://a.example/x?y=1&amp;z=2>)"),
+            ("mail ops@example.org now", "mail <mailto:ops@example.org|ops@example.org> now"),
+            ("ip-10-0-0-1.ec2.internal", "ip-10-0-0-1.ec2.internal"),
+            ("i-0abc1.2 t3.micro", "i-0abc1.2 t3.micro"),
+            ("`example.com @maya`", "`example.com @maya`"),
+            ("lonely ` tick", "lonely ` tick"),
+            ("```a\n<b>```", "```a\n&lt;b&gt;```"),
+            ("hey @maya @operators @here #ops", "hey <@UMAYA> <!subteam^SOPERATORS> <!here> <#COPS|ops>"),
+            (":tada: at 10:30:", ":tada: at 10:30:"),
+            ("nobody@ @nobody #nowhere", "nobody@ @nobody #nowhere"),
+            ("two  spaces\nand lines", "two  spaces\nand lines"),
+        ];
+        for (typed, expected) in table {
+            assert_eq!(text(typed), expected, "typed: {typed}");
+        }
+    }
+
+    #[test]
+    fn slash_text_carries_names_and_links() {
+        let people = Directory::seeded();
+        assert_eq!(slash_text("for @maya in #ops", &people), "for <@UMAYA|maya> in <#COPS|ops>");
+        assert_eq!(
+            slash_text("ask @operators x.com", &people),
+            "ask <!subteam^SOPERATORS|@operators> <http://x.com|x.com>"
+        );
+    }
+
+    #[test]
+    fn the_rich_text_twin_holds_raw_words() {
+        let blocks = rich_text(&pieces("@drone `a<b` <c> x.com", &Directory::seeded()));
+        let elements = &blocks[0]["elements"][0]["elements"];
+        assert_eq!(elements[0], json!({"type": "user", "user_id": "UDRONE"}));
+        assert_eq!(elements[2], json!({"type": "text", "text": "a<b", "style": {"code": true}}));
+        assert_eq!(elements[3], json!({"type": "text", "text": " <c> "}));
+        assert_eq!(elements[4], json!({"type": "link", "url": "http://x.com", "text": "x.com"}));
+    }
+
+    #[test]
+    fn a_phones_keyboard_turns_quotes_and_dashes() {
+        assert_eq!(smart_punctuation("--tag \"a b\" it's"), "—tag “a b” it’s");
+    }
+}
