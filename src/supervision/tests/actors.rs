@@ -164,6 +164,8 @@ message!(/// Blocks the thread.
     Block(Duration) -> (), (), |self, m, _ctx| std::thread::sleep(m.0));
 message!(/// Blocks the thread from a detached reply.
     BlockLater(Duration) -> (), ResponseFuture<()>, |self, m, _ctx| reply_later(async move { std::thread::sleep(m.0) }));
+message!(/// Ends the thread it lives on.
+    EndThread -> (), (), |self, _m, _ctx| { Arbiter::current().stop(); });
 message!(/// Which thread?
     ThreadName -> String, String, |self, _m, _ctx| format!("{:?}", std::thread::current().id()));
 message!(/// Notes something, answers nothing of interest.
