@@ -98,8 +98,8 @@ impl Heart {
     where
         A: Actor<Context = Context<A>> + Handler<Heartbeat>,
     {
-        // a fresh clone has a guaranteed place in the mailbox even when it is full
-        match mailbox.clone().send(Heartbeat) {
+        // this sender is the guard's own, so it has a place in the mailbox even when that is full
+        match mailbox.send(Heartbeat) {
             Ok(answer) => {
                 self.awaited = Some(Awaited { answer, progress_then: self.progress.count() });
                 self.timer.as_mut().reset(Instant::now() + self.spec.deadline);

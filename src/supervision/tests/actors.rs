@@ -11,7 +11,9 @@ use std::{
 use actix::prelude::*;
 use parking_lot::Mutex;
 
-use crate::supervision::{BackoffSpec, Child, ChildSpec, Handle, Strategy, Tree, TreeSpec, reply_later, supervised};
+use crate::supervision::{
+    BackoffSpec, Child, ChildSpec, Handle, Strategy, Tree, TreeSpec, reply_later, spawn_local_detached, supervised,
+};
 
 /// What the lives of a probe share: its instructions, and what it did.
 #[derive(Clone, Default)]
@@ -130,6 +132,18 @@ Work(Duration) -> u64, AtomicResponse<Self, u64>, |self, m, _ctx| {
     let life = self.child.incarnation();
     AtomicResponse::new(Box::pin(async move { tokio::time::sleep(m.0).await; life }.into_actor(self)))
 });
+message!(/// Works for so long in a task of its own, whose answer takes a few turns of the thread to arrive.
+WorkElsewhere(Duration) -> u64, AtomicResponse<Self, u64>, |self, m, _ctx| {
+    let life = self.child.incarnation();
+    let work = spawn_local_detached("work", async move {
+        tokio::time::sleep(m.0).await;
+        for _ in 0..5 {
+            tokio::task::yield_now().await;
+        }
+        life
+    });
+    AtomicResponse::new(Box::pin(async move { work.await.expect("no panic") }.into_actor(self)))
+});
 message!(/// One long work in so many steps, each recorded as progress.
 Steps(u32, Duration) -> u64, AtomicResponse<Self, u64>, |self, m, _ctx| {
     let (life, progress) = (self.child.incarnation(), self.child.progress());
@@ -150,6 +164,8 @@ message!(/// Blocks the thread.
     Block(Duration) -> (), (), |self, m, _ctx| std::thread::sleep(m.0));
 message!(/// Blocks the thread from a detached reply.
     BlockLater(Duration) -> (), ResponseFuture<()>, |self, m, _ctx| reply_later(async move { std::thread::sleep(m.0) }));
+message!(/// Ends the thread it lives on.
+    EndThread -> (), (), |self, _m, _ctx| { Arbiter::current().stop(); });
 message!(/// Which thread?
     ThreadName -> String, String, |self, _m, _ctx| format!("{:?}", std::thread::current().id()));
 message!(/// Notes something, answers nothing of interest.

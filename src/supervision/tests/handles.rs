@@ -39,10 +39,14 @@ async fn more_calls_than_may_be_in_flight_are_refused() {
     pause();
     let tree = patient_tree(Strategy::OneForOne);
     let probe = add(&tree, ChildSpec::new("probe").max_in_flight(3), &Script::default()).await;
-    let calls = (0..5).map(|_| probe.call(Later(Duration::from_secs(1)), SOON));
-    let answers = futures_util::future::join_all(calls).await;
-    let overloaded = Err(CallError::Overloaded);
-    assert_eq!(answers, [Ok(1), Ok(1), Ok(1), overloaded, overloaded]);
+    let later = || probe.call(Later(Duration::from_secs(1)), SOON);
+    let refused = async {
+        // the mailbox is empty again, but three replies are still owed
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        probe.call(Ping, SOON).await
+    };
+    let answers = tokio::join!(later(), later(), later(), refused);
+    assert_eq!(answers, (Ok(1), Ok(1), Ok(1), Err(CallError::Overloaded)));
     assert_eq!(probe.call(Ping, SOON).await, Ok(1), "what was answered makes room");
 }
 

@@ -100,3 +100,19 @@ async fn a_heartbeat_gets_through_a_full_mailbox() {
         assert_eq!((hung, queued), (Err(CallError::Crashed), Ok(round + 1)));
     }
 }
+
+#[actix::test]
+async fn an_actor_whose_work_could_not_go_on_because_its_thread_was_held_up_is_not_shot() {
+    let tree = patient_tree(Strategy::OneForOne);
+    let spec = ChildSpec::new("innocent").heartbeat(Duration::from_millis(20), Duration::from_millis(200));
+    let innocent = add(&tree, spec, &Script::default()).await;
+    let blocker = add(&tree, ChildSpec::new("blocker").without_heartbeat(), &Script::default()).await;
+    let work = innocent.call(WorkElsewhere(Duration::from_millis(100)), SOON);
+    let block = async {
+        // by now the heartbeat is on its way, behind the work
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        blocker.call(Block(Duration::from_millis(600)), SOON).await
+    };
+    assert_eq!(tokio::join!(work, block), (Ok(1), Ok(())));
+    assert_eq!(innocent.status().kills, 0);
+}

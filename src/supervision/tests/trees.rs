@@ -374,3 +374,16 @@ async fn rest_for_one_starts_nobody_after_one_that_was_given_up() {
     assert_eq!(phases, [Phase::Up, Phase::Dead, Phase::Starting]);
     assert_eq!(tree.stop().await.len(), 3);
 }
+
+#[actix::test]
+async fn a_child_whose_thread_ends_under_it_is_dead_and_escalates() {
+    let script = Script::default();
+    let tree = patient_tree(Strategy::OneForOne);
+    let own = add(&tree, ChildSpec::new("own").own_thread(), &script).await;
+    assert_eq!(own.tell(EndThread), Ok(()));
+    let escalation = tree.escalated().await;
+    assert_eq!((escalation.child.as_str(), escalation.failure.text.as_str()), ("own", "its thread ended under it"));
+    assert_eq!(own.status().phase, Phase::Dead);
+    assert_eq!(own.call(Ping, SOON).await, Err(CallError::Down));
+    assert_eq!(script.events(), ["own started"], "what is thrown away runs no callback");
+}

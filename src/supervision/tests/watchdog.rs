@@ -60,6 +60,16 @@ async fn a_thread_that_is_stuck_outside_of_any_actor_is_noticed_too() {
 }
 
 #[actix::test]
+async fn a_thread_that_still_beats_at_the_pace_from_before_the_watch_is_not_blamed() {
+    let tree = patient_tree(Strategy::OneForOne);
+    let _watched = tree.pulses().watch_this_thread("main");
+    tokio::task::yield_now().await;
+    let (watchdog, stuck) = watch(&tree);
+    tokio::time::sleep(FAST.limit * 4).await;
+    assert_eq!((watchdog.verdict(), stuck.try_recv().is_err()), (Verdict::Alive, true));
+}
+
+#[actix::test]
 async fn a_detached_reply_that_blocks_a_thread_of_its_own_is_noticed_too() {
     let tree = patient_tree(Strategy::OneForOne);
     let blocker = add(&tree, ChildSpec::new("blocker").own_thread(), &Script::default()).await;
