@@ -187,11 +187,6 @@ impl Link {
         self.unsent_acks.push(received);
     }
 
-    /// How many acknowledgements wait for a flush.
-    pub(super) fn unsent_acks(&self) -> usize {
-        self.unsent_acks.len()
-    }
-
     /// Says goodbye once and gives the other side until then to end the connection.
     pub(super) fn close(&mut self, grace: Duration, meters: &Meters) {
         if self.is_open() {
