@@ -184,3 +184,21 @@ fn explain(error: &WsClientError) -> String {
         _ => "the answer to the WebSocket upgrade is not valid".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_https_slack_is_never_followed_to_an_address_without_tls() {
+        let dialler = Dialler::new(Arc::new(SlackConfig::default()), Arc::new(Proxy::default()));
+        for address in ["ws://127.0.0.1:9/link/?ticket=1", "http://127.0.0.1:9/", "127.0.0.1", ""] {
+            match dialler.connect(&SecretString::from(address)).await {
+                Err(DialError::Retry { reason: "open_failed", text, .. }) => {
+                    assert!(!text.contains("ticket"), "{text}")
+                }
+                _ => panic!("{address} must not be dialled"),
+            }
+        }
+    }
+}

@@ -178,6 +178,8 @@ impl Link {
 
     fn end(&mut self, reason: &'static str, text: &str) -> LinkEvent {
         self.ended = true;
+        // rustls adds the address of its manual
+        let text = text.split(": http").next().unwrap_or(text);
         LinkEvent::Ended(End::new(reason, text))
     }
 
