@@ -1,6 +1,7 @@
 //! What Slack sends, read leniently: unknown fields are ignored, nearly every field may be missing, and what is not
 //! understood stays raw. A closed model of an open protocol loses messages on the day Slack adds a word.
 
+use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -89,7 +90,8 @@ pub struct SlashCommand {
     /// The app.
     pub api_app_id: Option<String>,
     /// Where answers go: a capability, so a secret.
-    pub response_url: Option<secret::Text>,
+    #[serde(default, deserialize_with = "optional_secret")]
+    pub response_url: Option<SecretString>,
     /// The key of this one command: unique, and valid for 3 seconds.
     pub trigger_id: Option<String>,
 }
@@ -299,20 +301,8 @@ pub(super) fn lenient_bool<'de, D: Deserializer<'de>>(deserializer: D) -> Result
     })
 }
 
-/// A secret inside a payload.
-pub mod secret {
-    use secrecy::SecretString;
-    use serde::{Deserialize, Deserializer};
-
-    /// A text that cannot be printed.
-    #[derive(Clone, Debug)]
-    pub struct Text(pub SecretString);
-
-    impl<'de> Deserialize<'de> for Text {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            String::deserialize(deserializer).map(|text| Self(SecretString::from(text)))
-        }
-    }
+fn optional_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.map(SecretString::from))
 }
 
 #[cfg(test)]

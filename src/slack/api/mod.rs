@@ -48,7 +48,7 @@ impl WebApi {
     pub fn new(config: &SlackConfig, proxy: Arc<Proxy>, pacer: Arc<Pacer>) -> Self {
         Self {
             inner: Rc::new(Inner {
-                transport: Transport::new(proxy, config.api_connections, config.dial_timeout),
+                transport: Transport::new(proxy, config.api_connections, config.dial_timeout, true),
                 base: config.method_url(""),
                 authorization: bearer(&config.bot_token),
                 pacer,

@@ -44,13 +44,14 @@ pub(crate) enum CallError {
 pub(crate) struct Transport {
     http: Http,
     permits: Semaphore,
+    keep_alive: bool,
 }
 
 impl Transport {
-    /// Connections, at most so many, each made within the time given.
-    pub(crate) fn new(proxy: Arc<Proxy>, connections: usize, connect_timeout: Duration) -> Self {
+    /// Connections, at most so many, each made within the time given, and kept for the next call or not.
+    pub(crate) fn new(proxy: Arc<Proxy>, connections: usize, connect_timeout: Duration, keep_alive: bool) -> Self {
         // awc's own limit is off: a call that waits for a free connection has not been sent, and must know that
-        Self { http: Http::new(proxy, 0, connect_timeout), permits: Semaphore::new(connections.max(1)) }
+        Self { http: Http::new(proxy, 0, connect_timeout), permits: Semaphore::new(connections.max(1)), keep_alive }
     }
 
     /// Posts, and reads the whole answer, within `timeout`.
@@ -92,6 +93,7 @@ impl Transport {
             Content::Form(body) => ("application/x-www-form-urlencoded", Bytes::from(body)),
         };
         let request = request.insert_header((CONTENT_TYPE, HeaderValue::from_static(kind)));
+        let request = if self.keep_alive { request } else { request.force_close() };
         let response = request.send_body(body).await.map_err(|error| classify(&error))?;
         // awc has a limit of its own for bodies, 5 s; the whole call is bounded by `post`
         let mut response = response.timeout(Duration::from_secs(3600));

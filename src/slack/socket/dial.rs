@@ -59,7 +59,8 @@ impl<'de> Deserialize<'de> for Ticket {
 impl Dialler {
     pub(super) fn new(config: Arc<SlackConfig>, proxy: Arc<Proxy>) -> Self {
         Self {
-            transport: Transport::new(Arc::clone(&proxy), 4, config.open_timeout),
+            // hours pass between two dials, so a connection kept for the next one would only be in the way
+            transport: Transport::new(Arc::clone(&proxy), 1, config.open_timeout, false),
             sockets: Http::new(proxy, 0, config.dial_timeout),
             authorization: bearer(&config.app_token),
             config,
@@ -94,8 +95,12 @@ impl Dialler {
     async fn connect(&self, ticket: &SecretString) -> Result<Socket, DialError> {
         let invalid = || retry("open_failed", "apps.connections.open gave no WebSocket address");
         let uri: Uri = ticket.expose_secret().parse().map_err(|_| invalid())?;
-        if !matches!(uri.scheme_str(), Some("ws" | "wss")) {
-            return Err(invalid());
+        let plain_is_fine = self.config.api_url.starts_with("http://");
+        match uri.scheme_str() {
+            Some("wss") => {}
+            Some("ws") if plain_is_fine => {}
+            // an https Slack never hands out an address without TLS
+            _ => return Err(invalid()),
         }
         let client = self.sockets.client(&uri).map_err(|error| retry("tls", &error.to_string()))?;
         match client.ws(uri).max_frame_size(MESSAGE_LIMIT).connect().await {
@@ -177,5 +182,23 @@ fn explain(error: &WsClientError) -> String {
         WsClientError::SendRequest(error) => describe(error),
         WsClientError::Protocol(_) => "the WebSocket broke its protocol".to_owned(),
         _ => "the answer to the WebSocket upgrade is not valid".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_https_slack_is_never_followed_to_an_address_without_tls() {
+        let dialler = Dialler::new(Arc::new(SlackConfig::default()), Arc::new(Proxy::default()));
+        for address in ["ws://127.0.0.1:9/link/?ticket=1", "http://127.0.0.1:9/", "127.0.0.1", ""] {
+            match dialler.connect(&SecretString::from(address)).await {
+                Err(DialError::Retry { reason: "open_failed", text, .. }) => {
+                    assert!(!text.contains("ticket"), "{text}")
+                }
+                _ => panic!("{address} must not be dialled"),
+            }
+        }
     }
 }

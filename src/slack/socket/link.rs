@@ -178,6 +178,8 @@ impl Link {
 
     fn end(&mut self, reason: &'static str, text: &str) -> LinkEvent {
         self.ended = true;
+        // rustls adds the address of its manual
+        let text = text.split(": http").next().unwrap_or(text);
         LinkEvent::Ended(End::new(reason, text))
     }
 
@@ -185,11 +187,6 @@ impl Link {
     pub(super) fn write_ack(&mut self, text: String, received: Instant) {
         self.write(Message::Text(text.into()));
         self.unsent_acks.push(received);
-    }
-
-    /// How many acknowledgements wait for a flush.
-    pub(super) fn unsent_acks(&self) -> usize {
-        self.unsent_acks.len()
     }
 
     /// Says goodbye once and gives the other side until then to end the connection.
