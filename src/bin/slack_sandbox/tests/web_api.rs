@@ -191,3 +191,17 @@ async fn waiting_ends_with_a_match_or_with_what_was_there_instead() {
     assert_eq!((&missed["error"], missed["latest"].as_array().map(Vec::len)), (&json!("timeout"), Some(2)));
     slack.stop().await;
 }
+
+#[actix_web::test]
+async fn the_page_is_one_file_that_fetches_nothing_from_elsewhere() {
+    let slack = Slack::start(3000);
+    let mut response = slack.client.get(format!("{}/", slack.base)).send().await.expect("an answer");
+    let policy =
+        response.headers().get("content-security-policy").and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
+    assert!(policy.starts_with("default-src 'none'"), "{policy}");
+    let page = response.body().limit(1_000_000).await.expect("a page");
+    let page = String::from_utf8_lossy(&page);
+    assert!(!page.contains("/*STYLE*/") && !page.contains("/*SCRIPTS*/"), "its style and script are inside");
+    assert!(!page.contains("src=") && !page.contains("innerHTML"), "nothing from elsewhere, nothing parsed as HTML");
+    slack.stop().await;
+}
