@@ -194,7 +194,7 @@ function messageNode(message, inChannel) {
   const press = (element) => pressed(message, element);
   const edited = message.edits ? h("span", { class: "small", title: message.history.map((v) => v.text).join("\n→ ") }, " (edited)") : null;
   const body = h("div", { class: "body" }, bodyOf(message, names, press));
-  if (edited) ($(":scope > p:last-child", body) || body).append(edited);
+  if (edited) ($(":scope > p:last-child, :scope > .block:last-child > p:last-child", body) || body).append(edited);
   return h("li", { class: message.ephemeral ? "ephemeral" : null, "data-ts": message.ts },
     face(message.user, name),
     h("div", null,
