@@ -208,20 +208,25 @@ impl State {
 
 /// The `actions` entry of the button with this `action_id`.
 fn button(blocks: Option<&Value>, action_id: &str) -> Option<Value> {
-    for block in blocks?.as_array()? {
-        let elements = block["elements"].as_array().into_iter().flatten().chain(std::iter::once(&block["accessory"]));
-        for element in elements.filter(|e| e["type"] == "button" && e["action_id"] == action_id) {
-            let mut action = json!({
-                "action_id": action_id, "block_id": block["block_id"], "type": "button", "text": element["text"],
-                "action_ts": clock::ts(clock::micros()),
-            });
-            for key in ["value", "style"] {
-                if !element[key].is_null() {
-                    action[key] = element[key].clone();
-                }
-            }
-            return Some(action);
-        }
+    let elements = |block: &'_ Value| -> Vec<Value> {
+        block["elements"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .chain(std::iter::once(&block["accessory"]))
+            .cloned()
+            .collect()
+    };
+    let (block, element) = blocks?.as_array()?.iter().find_map(|block| {
+        let pressed = elements(block).into_iter().find(|e| e["type"] == "button" && e["action_id"] == action_id);
+        pressed.map(|element| (block, element))
+    })?;
+    let mut action = json!({
+        "action_id": action_id, "block_id": block["block_id"], "type": "button", "text": element["text"],
+        "action_ts": clock::ts(clock::micros()),
+    });
+    for key in ["value", "style"].into_iter().filter(|key| !element[*key].is_null()) {
+        action[key] = element[key].clone();
     }
-    None
+    Some(action)
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::clock;
-use crate::people::{APP, BOT_ID, BOT_USER, TEAM};
+use crate::people::{APP, BOT_ID, TEAM};
 
 /// How many changes a follower may lag behind before it has to read everything again.
 const CHANGES: usize = 20_000;
@@ -39,6 +39,8 @@ pub struct Message {
     pub attachments: Option<Value>,
     /// The parent's `ts`, in replies.
     pub thread_ts: Option<String>,
+    /// Who wrote the parent, in replies.
+    pub parent_user: Option<String>,
     /// Ephemeral: the only person who sees it.
     pub only_for: Option<String>,
     /// Set by people's clients only.
@@ -89,7 +91,7 @@ impl Message {
         set("blocks", self.blocks.clone());
         set("attachments", self.attachments.clone());
         set("thread_ts", self.thread_ts.as_ref().map(|ts| json!(ts)));
-        set("parent_user_id", self.thread_ts.as_ref().filter(|ts| **ts != self.ts()).map(|_| json!(BOT_USER)));
+        set("parent_user_id", self.parent_user.as_ref().map(|id| json!(id)));
         set("client_msg_id", self.client_msg_id.as_ref().map(|id| json!(id)));
         set("metadata", self.metadata.clone());
         set("edited", self.versions.last().map(|v| json!({"user": self.user, "ts": v.until})));
@@ -193,8 +195,8 @@ impl Chat {
 
     /// Adds a message and gives it a `ts` of its own.
     pub fn add(&mut self, channel: &str, mut message: Message) -> Message {
-        if message.thread_ts.is_some() && message.only_for.is_none() {
-            self.count_reply(channel, message.thread_ts.as_deref().unwrap_or_default());
+        if message.only_for.is_none() {
+            message.parent_user = message.thread_ts.as_deref().and_then(|ts| self.count_reply(channel, ts));
         }
         let per_channel = self.per_channel;
         let room = self.rooms.entry(channel.to_owned()).or_default();
@@ -210,13 +212,15 @@ impl Chat {
         message
     }
 
-    fn count_reply(&mut self, channel: &str, thread_ts: &str) {
-        let Some(micros) = clock::parse_ts(thread_ts) else { return };
+    /// Counts a reply at its parent, and says who wrote that.
+    fn count_reply(&mut self, channel: &str, thread_ts: &str) -> Option<String> {
+        let micros = clock::parse_ts(thread_ts)?;
+        self.get(channel, micros)?;
         let cursor = self.changed(channel, micros);
-        if let Some(parent) = self.get_mut(channel, micros) {
-            parent.replies += 1;
-            parent.cursor = cursor;
-        }
+        let parent = self.get_mut(channel, micros)?;
+        parent.replies += 1;
+        parent.cursor = cursor;
+        Some(parent.user.clone())
     }
 
     fn get_mut(&mut self, channel: &str, micros: u64) -> Option<&mut Message> {

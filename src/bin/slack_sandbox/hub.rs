@@ -145,9 +145,8 @@ impl Envelope {
                 )
             }
             Cargo::Slash { .. } | Cargo::Click { .. } => {
-                let accepts = matches!(self.cargo, Cargo::Slash { .. });
                 format!(
-                    r#"{{"envelope_id":"{id}","payload":{payload},"type":"{kind}","accepts_response_payload":{accepts}}}"#
+                    r#"{{"envelope_id":"{id}","payload":{payload},"type":"{kind}","accepts_response_payload":true}}"#
                 )
             }
         }

@@ -96,7 +96,7 @@ impl Check<'_> {
             return self.error("must be an object", "");
         }
         match block["block_id"].as_str() {
-            Some(id) => self.length(&id.to_owned(), 255, "/block_id"),
+            Some(id) => self.length(id, 255, "/block_id"),
             None => block["block_id"] = json!(ids::block()),
         }
         match block["type"].as_str().unwrap_or_default() {
@@ -150,7 +150,7 @@ impl Check<'_> {
 
     fn element(&mut self, element: &mut Value, path: &str) {
         match element["action_id"].as_str() {
-            Some(id) => self.length(&id.to_owned(), 255, &format!("{path}/action_id")),
+            Some(id) => self.length(id, 255, &format!("{path}/action_id")),
             None if element.is_object() => element["action_id"] = json!(ids::block()),
             None => return self.error("must be an object", path),
         }
