@@ -1,5 +1,4 @@
 #![expect(clippy::disallowed_methods, reason = "a build script is told by its environment")]
-#![expect(clippy::print_stdout, reason = "the way to talk to cargo")]
 //! Tells the program which git revision it was built from: `DRONEBOT_REVISION` where the build has no git (an image),
 //! else what git says.
 

@@ -114,7 +114,9 @@ async fn api(request: HttpRequest, slack: Data<Slack>) -> HttpResponse {
         "/api/apps.connections.open" => {
             json!({"ok": true, "url": format!("{}/link?ticket=t&app_id=A1", base.replace("http:", "ws:"))})
         }
-        "/api/auth.test" => json!({"ok": true, "team_id": "T1", "user_id": "UBOT", "bot_id": "B1", "user": "drone", "team": "t"}),
+        "/api/auth.test" => {
+            json!({"ok": true, "team_id": "T1", "user_id": "UBOT", "bot_id": "B1", "user": "drone", "team": "t"})
+        }
         "/api/users.info" => {
             json!({"ok": true, "user": {"id": "U1", "team_id": "T1", "name": "maya", "profile": {"display_name": "Maya"}}})
         }
@@ -294,13 +296,8 @@ impl Drop for Bot {
 
 fn run(slack: &Data<Slack>, total: usize, in_flight: usize) -> (Vec<Duration>, Vec<Duration>, Duration) {
     let (done, finished) = channel();
-    *slack.series.lock() = Series {
-        total,
-        sent: vec![None; total],
-        answered: vec![false; total],
-        done: Some(done),
-        ..Series::default()
-    };
+    *slack.series.lock() =
+        Series { total, sent: vec![None; total], answered: vec![false; total], done: Some(done), ..Series::default() };
     let begun = Instant::now();
     let system = rt::System::new();
     for _ in 0..in_flight {

@@ -94,7 +94,9 @@ fn run(settings: Settings) -> ExitCode {
         End::Drained => {}
         End::Hurried => tracing::warn!("asked twice to end; ending at once"),
         End::Misconfigured(line) => tracing::error!("{line}"),
-        End::Escalated(line) => tracing::error!(line, "restarting actors did not help; ending for the orchestrator to start anew"),
+        End::Escalated(line) => {
+            tracing::error!(line, "restarting actors did not help; ending for the orchestrator to start anew")
+        }
     }
     ExitCode::from(end.code())
 }

@@ -28,9 +28,8 @@ impl Signals {
 
 /// Waits for a reason to end, and ends.
 pub(super) async fn until_the_end(mut running: Running) -> End {
-    let signals = signal(SignalKind::terminate()).and_then(|terminate| {
-        Ok(Signals { terminate, interrupt: signal(SignalKind::interrupt())? })
-    });
+    let signals = signal(SignalKind::terminate())
+        .and_then(|terminate| Ok(Signals { terminate, interrupt: signal(SignalKind::interrupt())? }));
     let mut signals = match signals {
         Ok(signals) => signals,
         Err(error) => return End::Escalated(format!("signals cannot be heard: {error}")),

@@ -125,8 +125,8 @@ async fn start(settings: Settings) -> Result<Running, String> {
     let metrics = Metrics::install().map_err(|error| error.to_string())?;
     let links = Arc::new(LinkBoard::new(settings.slack.connections));
     let board = adapters::board(&settings, &policies, &store, &links);
-    let serving =
-        health::serve(Arc::clone(&board), metrics.clone(), settings.health.listen).map_err(|error| error.to_string())?;
+    let serving = health::serve(Arc::clone(&board), metrics.clone(), settings.health.listen)
+        .map_err(|error| error.to_string())?;
     tracing::info!(
         version = BUILD.version,
         revision = BUILD.revision,
@@ -158,7 +158,8 @@ async fn start(settings: Settings) -> Result<Running, String> {
 
 fn proxy(settings: &Settings) -> Result<Proxy, String> {
     let https_proxy = settings.proxy.https_proxy.as_ref().map(|address| address.expose_secret());
-    Proxy::for_config(&settings.slack, https_proxy, settings.proxy.no_proxy.as_deref()).map_err(|error| error.to_string())
+    Proxy::for_config(&settings.slack, https_proxy, settings.proxy.no_proxy.as_deref())
+        .map_err(|error| error.to_string())
 }
 
 /// Starts the actors: each takes handles of those started before it.
@@ -187,12 +188,7 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
     let (closing, closes) = watch::channel(false);
     let (fatal, fatals) = mpsc::unbounded_channel();
     let (open, closed) = mpsc::channel(1);
-    let door = Doorkeeper {
-        journal: Arc::clone(&house.store.journal),
-        dispatcher,
-        identity,
-        clock: clock::system(),
-    };
+    let door = Doorkeeper { journal: Arc::clone(&house.store.journal), dispatcher, identity, clock: clock::system() };
     for slot in 0..house.settings.slack.connections {
         let parts = ConnectionParts {
             slot,

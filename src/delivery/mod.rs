@@ -27,8 +27,12 @@ pub struct DeliveryConfig {
 impl DeliveryConfig {
     /// Refuses values that cannot work; the error begins with the key.
     pub fn check(&self) -> Result<(), String> {
-        let positive =
-            [("retry_min_ms", self.retry_min_ms), ("retry_max_seconds", self.retry_max_seconds), ("poll_ms", self.poll_ms), ("give_up_hours", self.give_up_hours)];
+        let positive = [
+            ("retry_min_ms", self.retry_min_ms),
+            ("retry_max_seconds", self.retry_max_seconds),
+            ("poll_ms", self.poll_ms),
+            ("give_up_hours", self.give_up_hours),
+        ];
         match positive.iter().find(|(_, value)| *value == 0) {
             Some((key, _)) => Err(format!("{key} must be at least 1")),
             None => Ok(()),

@@ -148,4 +148,3 @@ fn not_begun(request: &Request) -> Answer {
         .text(". Nothing was changed. Send it again if you still want it.");
     Answer::failed(Reply::new(Tone::Failed).text(first))
 }
-

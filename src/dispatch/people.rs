@@ -1,8 +1,8 @@
 //! Who asks: Slack is asked once, and not again for a while. Nobody is let in because Slack did not answer.
 
-use crate::domain::{Failure, Membership, Principal, TeamId, UserId};
 use super::groups::GroupsConfig;
 use super::permits::Members;
+use crate::domain::{Failure, Membership, Principal, TeamId, UserId};
 use crate::slack::api::{ApiError, WebApi};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -46,8 +46,11 @@ pub struct PeopleParts {
 
 /// Values by key with an age, each fetched by one caller at a time.
 struct Cache<K, V> {
-    entries: RefCell<HashMap<K, (Instant, Rc<OnceCell<V>>)>>,
+    entries: RefCell<HashMap<K, Kept<V>>>,
 }
+
+/// When it was asked for, and the answer once it has come.
+type Kept<V> = (Instant, Rc<OnceCell<V>>);
 
 impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
     fn new() -> Self {

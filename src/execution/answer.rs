@@ -3,7 +3,9 @@
 
 use crate::clock::Clock;
 use crate::delivery::{Courier, Deliver};
-use crate::domain::{CommandError, Failure, Line, Part, Refusal, Reply, ReplyTo, Request, Tone, UnknownOutcome, UsageError};
+use crate::domain::{
+    CommandError, Failure, Line, Part, Refusal, Reply, ReplyTo, Request, Tone, UnknownOutcome, UsageError,
+};
 use crate::store::{Address, Journal, NewLetter, State, StoreError};
 use crate::supervision::Handle;
 use std::sync::Arc;

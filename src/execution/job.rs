@@ -95,9 +95,8 @@ async fn run_command(job: &Job, shop: &Workshop, stage: &Arc<Mutex<Stage>>) -> A
 
 async fn plan_and_execute(job: &Job, shop: &Workshop, stage: &Arc<Mutex<Stage>>) -> Result<Answer, CommandError> {
     let deadline = Duration::from_secs(shop.config.read_deadline_seconds);
-    let planned = tokio::time::timeout(deadline, job.command.plan(&job.context))
-        .await
-        .map_err(|_| too_slow(job, deadline))??;
+    let planned =
+        tokio::time::timeout(deadline, job.command.plan(&job.context)).await.map_err(|_| too_slow(job, deadline))??;
     let plan = match planned {
         Planned::Answer(reply) => return Ok(Answer::ok(reply)),
         Planned::Change(plan) => plan,
@@ -109,22 +108,12 @@ async fn plan_and_execute(job: &Job, shop: &Workshop, stage: &Arc<Mutex<Stage>>)
                     `status` shows it.";
         return Err(Failure::sentence(text, error.to_string()).into());
     }
-    Ok(execute(job, plan, shop, stage).await?)
+    execute(job, plan, shop, stage).await
 }
 
-async fn execute(
-    job: &Job,
-    plan: Plan,
-    shop: &Workshop,
-    stage: &Arc<Mutex<Stage>>,
-) -> Result<Answer, CommandError> {
+async fn execute(job: &Job, plan: Plan, shop: &Workshop, stage: &Arc<Mutex<Stage>>) -> Result<Answer, CommandError> {
     let (sink, replies) = progress::channel();
-    let reporter = progress::report(
-        job.request.clone(),
-        replies,
-        Arc::clone(&shop.outbox),
-        shop.desk.courier.clone(),
-    );
+    let reporter = progress::report(job.request.clone(), replies, Arc::clone(&shop.outbox), shop.desk.courier.clone());
     // ends by itself when the command's sender is dropped
     shop.runtime.spawn("progress", reporter).detach();
     let context = Context { progress: sink, ..job.context.clone() };

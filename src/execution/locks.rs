@@ -41,7 +41,10 @@ impl Locks {
                     .code(&holder.command)
                     .text(" of ")
                     .user(holder.by.clone())
-                    .text(format!(" (req {}). Nothing was changed by your command. Send it again when that one is done.", holder.req));
+                    .text(format!(
+                        " (req {}). Nothing was changed by your command. Send it again when that one is done.",
+                        holder.req
+                    ));
                 return Err(Refusal { lines: vec![line] });
             }
         }

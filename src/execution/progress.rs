@@ -18,8 +18,11 @@ const EDIT_EVERY: Duration = Duration::from_secs(3);
 const RESPONSE_URL_PAUSES: [Duration; 3] =
     [Duration::from_secs(10), Duration::from_secs(60), Duration::from_secs(3_600)];
 
-/// The sending half: what a command calls.
-pub(super) fn channel() -> (Arc<dyn Fn(Reply) + Send + Sync>, watch::Receiver<Option<Reply>>) {
+/// What a command calls to show how far it is.
+type Sink = Arc<dyn Fn(Reply) + Send + Sync>;
+
+/// Both ends of a job's progress.
+pub(super) fn channel() -> (Sink, watch::Receiver<Option<Reply>>) {
     let (sender, receiver) = watch::channel(None);
     let sink = move |reply: Reply| {
         sender.send_replace(Some(reply));

@@ -64,8 +64,7 @@ async fn after_panic(job: Arc<Job>, shop: Workshop, stage: Arc<Mutex<Stage>>, br
         Stage::Reading => Answer::bug(job.row.name, &job.request),
         Stage::Running(plan) => {
             let (watched, house) = (Arc::clone(&job), shop.clone());
-            let look =
-                async move { recover::look(&watched, &plan, &house, "Something broke on my side").await };
+            let look = async move { recover::look(&watched, &plan, &house, "Something broke on my side").await };
             match shop.runtime.spawn("look after panic", look).await {
                 Ok(answer) => answer,
                 Err(_) => recover::unseen_answer(&job),

@@ -2,9 +2,9 @@
 
 use super::doorkeeper::Doorkeeper;
 use crate::dispatch::Identity;
+use crate::slack::api::{ApiError, WebApi};
 use crate::slack::socket::{LinkObserver, SlotEnd, run_slot};
 use crate::slack::{Proxy, SlackConfig};
-use crate::slack::api::{ApiError, WebApi};
 use crate::supervision::supervised;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use std::rc::Rc;
@@ -87,7 +87,9 @@ async fn identify(parts: &ConnectionParts) -> Option<SlotEnd> {
         let error = match answer {
             Ok(_) => return None,
             Err(ApiError::Auth { code }) => {
-                let reason = format!("slack refuses the bot token ({code}): set DRONEBOT__SLACK__BOT_TOKEN to the xoxb- token of an installed app");
+                let reason = format!(
+                    "slack refuses the bot token ({code}): set DRONEBOT__SLACK__BOT_TOKEN to the xoxb- token of an installed app"
+                );
                 return Some(SlotEnd::Fatal { reason });
             }
             Err(error) => error,

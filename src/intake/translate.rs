@@ -50,7 +50,7 @@ fn slash_command(envelope: &Envelope, command: SlashCommand, identity: &Identity
         user: UserId(user),
         channel: ChannelId(channel),
         text: normalise(&command.text, Some(identity.bot_user.as_str())),
-        reply_to: ReplyTo::Caller { response_url: command.response_url.map(|url| url.0) },
+        reply_to: ReplyTo::Caller { response_url: command.response_url },
         accepted_at: stamp.at,
     };
     Translated::Request(Box::new(NewRequest { request, keys }))

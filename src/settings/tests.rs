@@ -1,4 +1,6 @@
 use super::*;
+use crate::dispatch::GroupConfig;
+use crate::slack::PacingConfig;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 use std::cell::Cell;
@@ -57,14 +59,14 @@ fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
     ]);
     let settings = Settings::load(None, &variables).unwrap();
     assert_eq!(settings.slack.connections, 4);
-    assert!((settings.slack.backoff_min_seconds - 0.25).abs() < f64::EPSILON);
-    assert!((settings.slack.pacing.max_wait_seconds - 1.5).abs() < f64::EPSILON);
+    assert_eq!(settings.slack.backoff_min, std::time::Duration::from_millis(250));
+    assert_eq!(settings.slack.pacing.max_wait, std::time::Duration::from_millis(1500));
     assert_eq!(settings.aws.regions, ["eu-central-1", "us-east-1"]);
     assert_eq!(settings.aws.region.as_deref(), Some("eu-west-1"));
     assert_eq!(settings.log.format, LogFormat::Json);
     let groups = &settings.groups.0;
     assert_eq!(groups.keys().collect::<Vec<_>>(), ["Developers", "operators", "viewers"]);
-    assert_eq!(groups["operators"].users, ["U2", "U3"].map(str::to_owned).into());
+    assert_eq!(groups["operators"].users, ["U2", "U3"].map(crate::domain::UserId::from));
 }
 
 #[test]

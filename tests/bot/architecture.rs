@@ -21,7 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
         &["domain", "clock", "slack", "store", "health", "supervision", "commands", "aws", "delivery", "execution"],
     ),
     ("intake", &["domain", "clock", "slack", "store", "health", "supervision", "dispatch"]),
-    ("telemetry", &[]),
+    ("telemetry", &["settings", "clock"]),
 ];
 
 struct File {
@@ -132,7 +132,11 @@ const NEVER: &[(&str, &[&str], &str)] = &[
     ("spawn_local(", &["supervision"], "only supervision spawns"),
     ("thread::spawn", &[], "only the store's writer and the watchdog are threads of their own, and they have names"),
     ("cfg!(test)", &[], "nothing under src asks whether it is in a test"),
-    ("actix::", &["supervision", "delivery", "execution", "dispatch", "intake", "app", "slack", "health", "main"], "domain, store, aws and commands know no actors"),
+    (
+        "actix::",
+        &["supervision", "delivery", "execution", "dispatch", "intake", "app", "slack", "health", "main"],
+        "domain, store, aws and commands know no actors",
+    ),
     ("rusqlite::", &["store"], "only the store knows SQLite"),
     ("cedar_policy::", &["dispatch"], "only dispatch judges"),
 ];

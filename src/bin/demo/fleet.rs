@@ -75,7 +75,8 @@ async fn plant_one(client: &Client, seed: &Seed) -> Result<String, String> {
     let image = client.describe_images().owners("amazon").send().await.map_err(text)?;
     let image = image.images().first().and_then(|image| image.image_id()).ok_or("no image to start from")?.to_owned();
     let named = ("Name", seed.name);
-    let tags = std::iter::once(&named).chain(seed.tags).map(|(key, value)| Tag::builder().key(*key).value(*value).build());
+    let tags =
+        std::iter::once(&named).chain(seed.tags).map(|(key, value)| Tag::builder().key(*key).value(*value).build());
     let tags = TagSpecification::builder().resource_type(ResourceType::Instance).set_tags(Some(tags.collect())).build();
     let run = client
         .run_instances()

@@ -7,9 +7,11 @@ mod moto;
 mod proxy;
 
 use clap::{Parser, Subcommand};
+use parking_lot::Mutex;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -82,12 +84,37 @@ async fn seed(endpoint: &str) -> Result<(), String> {
 async fn demo(arguments: &Arguments) -> Result<(), String> {
     let stopped = stop_signal()?;
     tokio::pin!(stopped);
-    tokio::select! {
-        done = run(arguments) => done,
-        () = &mut stopped => {
-            // every child dies with its handle
-            println!("\ndemo: stopped");
-            Ok(())
+    let children = Children::default();
+    let done = tokio::select! {
+        done = run(arguments, &children) => done,
+        () = &mut stopped => Ok(()),
+    };
+    children.end().await;
+    println!("\ndemo: ended, nothing runs any more");
+    done
+}
+
+/// The programs that the demo has started. They end with it, and it waits for them.
+#[derive(Default)]
+struct Children {
+    all: Mutex<Vec<Arc<tokio::sync::Mutex<Child>>>>,
+}
+
+impl Children {
+    fn keep(&self, child: Child) -> Arc<tokio::sync::Mutex<Child>> {
+        let child = Arc::new(tokio::sync::Mutex::new(child));
+        self.all.lock().push(Arc::clone(&child));
+        child
+    }
+
+    async fn end(&self) {
+        let all = std::mem::take(&mut *self.all.lock());
+        for child in all.iter().rev() {
+            let mut child = child.lock().await;
+            // Ctrl-C at a terminal reaches them too, and the bot drains; whoever stays is killed
+            if tokio::time::timeout(Duration::from_secs(3), child.wait()).await.is_err() {
+                let _ = child.kill().await;
+            }
         }
     }
 }
@@ -103,7 +130,7 @@ fn stop_signal() -> Result<impl Future<Output = ()>, String> {
     })
 }
 
-async fn run(arguments: &Arguments) -> Result<(), String> {
+async fn run(arguments: &Arguments, children: &Children) -> Result<(), String> {
     let target = target_folder();
     let (python, bins) = tokio::try_join!(install(target.clone()), build())?;
     let moto = moto::start(&python, arguments.moto_port)?;
@@ -112,16 +139,16 @@ async fn run(arguments: &Arguments) -> Result<(), String> {
     let (aws, control) = proxy::start(moto.url.clone(), None)?;
     control.set_lag(LAG);
     let page = format!("http://127.0.0.1:{}", arguments.page_port);
-    let mut sandbox = start_sandbox(&bins, arguments.page_port).await?;
+    let sandbox = children.keep(start_sandbox(&bins, arguments.page_port).await?);
     let store = target.join("demo").join(format!("dronebot-{}.db", std::process::id()));
     let _ = std::fs::create_dir_all(target.join("demo"));
-    let bot = keep_bot(&bins, arguments, &page, &aws, &store);
+    let bot = keep_bot(children, &bins, arguments, &page, &aws, &store);
     println!("demo: probes at http://127.0.0.1:{}/readyz, log in target/demo/dronebot.log", arguments.health_port);
     println!("\n    open {page} and type:  /drone ec2 list\n");
     println!("demo: Ctrl-C ends everything");
     let ended = tokio::select! {
         ended = bot => ended,
-        _ = sandbox.wait() => Err("the Slack sandbox ended".to_owned()),
+        _ = async { sandbox.lock().await.wait().await } => Err("the Slack sandbox ended".to_owned()),
     };
     for suffix in ["", "-wal", "-shm"] {
         let _ = std::fs::remove_file(format!("{}{suffix}", store.display()));
@@ -168,17 +195,26 @@ async fn start_sandbox(bins: &Path, port: u16) -> Result<Child, String> {
     let mut lines = BufReader::new(output).lines();
     match lines.next_line().await {
         Ok(Some(line)) => println!("demo: {line}"),
-        _ => return Err("the Slack sandbox did not start; choose another port with: cargo demo --page-port 8585".into()),
+        _ => {
+            return Err("the Slack sandbox did not start; choose another port with: cargo demo --page-port 8585".into());
+        }
     }
     Ok(sandbox)
 }
 
 /// Runs the bot, and runs it again when it dies: the demo plays the orchestrator.
-async fn keep_bot(bins: &Path, arguments: &Arguments, page: &str, aws: &str, store: &Path) -> Result<(), String> {
+async fn keep_bot(
+    children: &Children,
+    bins: &Path,
+    arguments: &Arguments,
+    page: &str,
+    aws: &str,
+    store: &Path,
+) -> Result<(), String> {
     let log = store.with_file_name("dronebot.log");
     loop {
         let file = std::fs::File::options().create(true).append(true).open(&log).map_err(|error| error.to_string())?;
-        let mut bot = Command::new(bins.join("dronebot"))
+        let bot = Command::new(bins.join("dronebot"))
             .env("DRONEBOT__SLACK__API_URL", format!("{page}/api"))
             .env("DRONEBOT__SLACK__APP_TOKEN", "xapp-sandbox")
             .env("DRONEBOT__SLACK__BOT_TOKEN", "xoxb-sandbox")
@@ -190,13 +226,14 @@ async fn keep_bot(bins: &Path, arguments: &Arguments, page: &str, aws: &str, sto
             .env("AWS_ACCESS_KEY_ID", "testing")
             .env("AWS_SECRET_ACCESS_KEY", "testing")
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(file.try_clone().map_err(|error| error.to_string())?)
             .stderr(file)
             .kill_on_drop(true)
             .spawn()
             .map_err(|error| format!("the bot could not be started ({error})"))?;
         println!("demo: bot runs, process {} (try: kill -9 {0})", bot.id().unwrap_or_default());
-        let status = bot.wait().await.map_err(|error| error.to_string())?;
+        let bot = children.keep(bot);
+        let status = bot.lock().await.wait().await.map_err(|error| error.to_string())?;
         if status.code() == Some(78) {
             let said = std::fs::read_to_string(&log).unwrap_or_default();
             let last = said.lines().last().unwrap_or_default();

@@ -48,9 +48,12 @@ pub fn install(target: &Path, say: impl Fn(&str)) -> Result<PathBuf, String> {
          (Debian: apt-get install python3 python3-venv)",
     )?;
     let requirements = venv.join("requirements.txt");
-    fs::write(&requirements, REQUIREMENTS).map_err(|error| format!("cannot write {}: {error}", requirements.display()))?;
+    fs::write(&requirements, REQUIREMENTS)
+        .map_err(|error| format!("cannot write {}: {error}", requirements.display()))?;
     run(
-        Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&requirements),
+        Command::new(&python)
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
+            .arg(&requirements),
         "pip could not install Moto: this step needs the network (PyPI, or a mirror by PIP_INDEX_URL) once",
     )?;
     fs::write(&stamp, REQUIREMENTS).map_err(|error| format!("cannot write {}: {error}", stamp.display()))?;
@@ -69,8 +72,9 @@ fn run(command: &mut Command, advice: &str) -> Result<(), String> {
 
 /// Starts Moto on this port (0: a free one) and waits until it answers.
 pub fn start(python: &Path, port: u16) -> Result<Moto, String> {
-    let listener = TcpListener::bind(("127.0.0.1", port))
-        .map_err(|error| format!("port {port} is not free for Moto ({error}): stop what uses it, or choose another port"))?;
+    let listener = TcpListener::bind(("127.0.0.1", port)).map_err(|error| {
+        format!("port {port} is not free for Moto ({error}): stop what uses it, or choose another port")
+    })?;
     let port = listener.local_addr().map_err(|error| error.to_string())?.port();
     drop(listener);
     let child = Command::new(python)

@@ -111,7 +111,8 @@ pub fn start(url: String, account: Option<String>) -> Result<(String, Arc<Contro
     let control = Arc::new(Control::default());
     let (state, upstream) = (Data::from(Arc::clone(&control)), Data::new(Upstream { url, account }));
     std::thread::spawn(move || {
-        let app = move || App::new().app_data(state.clone()).app_data(upstream.clone()).default_service(web::to(forward));
+        let app =
+            move || App::new().app_data(state.clone()).app_data(upstream.clone()).default_service(web::to(forward));
         let server = HttpServer::new(app).workers(1).disable_signals().listen(listener);
         if let Ok(server) = server {
             let _ = rt::System::new().block_on(server.run());
@@ -177,7 +178,8 @@ async fn ask(
         ask = ask.insert_header(("x-moto-account-id", account.as_str()));
     }
     let mut answer = ask.send_body(body).await.ok()?;
-    let kind = answer.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or("text/xml").to_owned();
+    let kind =
+        answer.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or("text/xml").to_owned();
     let bytes = answer.body().limit(16 << 20).await.ok()?;
     Some((answer.status(), kind, String::from_utf8_lossy(&bytes).into_owned()))
 }

@@ -36,7 +36,8 @@ impl Drop for Bot {
 impl Bot {
     pub fn start(slack: &str, aws: &str, folder: &Path, env: &[(&'static str, String)]) -> Self {
         let log = File::options().create(true).append(true).open(folder.join("bot.log")).expect("a log");
-        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
+        let port =
+            std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
         let sandbox = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/sandbox.toml");
         let child = Command::new(program("dronebot"))
             .env_clear()

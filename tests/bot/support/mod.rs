@@ -1,7 +1,7 @@
 //! The harness: one [`World`] per test, with a Slack sandbox, an AWS account and a bot of its own.
 
 mod bot;
-#[expect(dead_code, unused_imports, reason = "shared with the demo, which uses all of it")]
+#[expect(dead_code, reason = "shared with the demo, which uses all of it")]
 #[path = "../../../src/bin/demo/fleet.rs"]
 pub mod fleet;
 #[expect(dead_code, reason = "shared with the demo, which uses all of it")]
@@ -102,7 +102,8 @@ impl World {
         let (aws_url, aws) = proxy::start(moto.url.clone(), Some(account)).expect("the proxy starts");
         aws.set_lag(options.lag);
         let slack = Sandbox::start(options.rate_limits);
-        let folder = tempfile::Builder::new().prefix("dronebot-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+        let folder =
+            tempfile::Builder::new().prefix("dronebot-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
         let mut world = Self { slack, bot: None, aws, aws_url, folder, env: options.env, _moto: moto };
         if !options.asleep {
             world.wake().await;
@@ -176,7 +177,7 @@ impl World {
     pub fn leaves_nothing(&self) {
         let unfinished = self.count("SELECT count(*) FROM requests WHERE state IN ('accepted', 'planned', 'running')");
         assert_eq!(unfinished, 0, "requests without a final answer; log:\n{}", self.log());
-        let waiting = self.count("SELECT count(*) FROM outbox WHERE state = 'waiting'");
+        let waiting = self.count("SELECT count(*) FROM letters WHERE dead_at IS NULL");
         assert_eq!(waiting, 0, "letters that were not delivered; log:\n{}", self.log());
         let log = self.log();
         for secret in ["xoxb-sandbox", "xapp-sandbox", "ticket=", "/commands/T", "AKIA", "aws_secret"] {

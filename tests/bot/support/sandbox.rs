@@ -67,7 +67,8 @@ impl Sandbox {
     /// A POST of the control API; panics with the sandbox's reason when it refuses.
     pub async fn post(&self, path: &str, body: Value) -> Value {
         let client = awc::Client::builder().timeout(NEVER).finish();
-        let mut response = client.post(format!("{}/control/{path}", self.url)).send_json(&body).await.expect("the sandbox answers");
+        let mut response =
+            client.post(format!("{}/control/{path}", self.url)).send_json(&body).await.expect("the sandbox answers");
         let answer: Value = response.json().limit(64 << 20).await.expect("JSON");
         assert_eq!(answer["ok"], true, "control/{path} {body}: {answer}");
         answer
@@ -134,7 +135,8 @@ impl Sandbox {
     pub async fn hears(&self, channel: &str, user: &str, words: &str, since: u64) -> Message {
         let since = since.to_string();
         let timeout = NEVER.as_millis().to_string();
-        let query = [("channel", channel), ("user", user), ("contains", words), ("after", &since), ("timeout_ms", &timeout)];
+        let query =
+            [("channel", channel), ("user", user), ("contains", words), ("after", &since), ("timeout_ms", &timeout)];
         let (status, answer) = self.get("wait", &query).await;
         assert_eq!(status, 200, "nobody said `{words}` in {channel}: {answer}");
         serde_json::from_value(answer["message"].clone()).expect("a message")
