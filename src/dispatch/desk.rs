@@ -105,8 +105,8 @@ impl Desk {
     }
 
     fn too_old(&self, request: &Request) -> bool {
-        let age = self.parts.clock.now().duration_since(request.accepted_at).as_secs();
-        age > i64::try_from(self.parts.shop.config.resume_within_seconds).unwrap_or(i64::MAX)
+        let most = i64::try_from(self.parts.shop.config.resume_within_seconds).unwrap_or(i64::MAX);
+        self.parts.clock.now().duration_since(request.accepted_at) > jiff::SignedDuration::from_secs(most)
     }
 
     fn job(&self, request: Request, understood: Understood, task: Task, flight: Flight) -> Job {

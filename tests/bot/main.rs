@@ -2,5 +2,10 @@
 //! Moto over HTTP, a real SQLite file. A test says what a person does and shows what that person reads.
 
 mod architecture;
+mod crash;
+mod ec2_list;
+mod ec2_power;
+mod ec2_show;
 mod support;
 mod walk;
+mod words;
