@@ -111,8 +111,10 @@ impl Children {
         let all = std::mem::take(&mut *self.all.lock());
         for child in all.iter().rev() {
             let mut child = child.lock().await;
-            // Ctrl-C at a terminal reaches them too, and the bot drains; whoever stays is killed
-            if tokio::time::timeout(Duration::from_secs(3), child.wait()).await.is_err() {
+            let Some(id) = child.id() else { continue };
+            // asked first, so that the bot drains; whoever stays is killed
+            let _ = Command::new("kill").args(["-TERM", &id.to_string()]).status().await;
+            if tokio::time::timeout(Duration::from_secs(5), child.wait()).await.is_err() {
                 let _ = child.kill().await;
             }
         }
