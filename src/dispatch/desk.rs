@@ -49,6 +49,14 @@ struct Understood {
     principal: Principal,
 }
 
+/// Why a request does not get to its command.
+enum Stopped {
+    /// It has its answer.
+    Answered(&'static str, Answer),
+    /// It came from the journal, and who asked is not known now.
+    Unknown(Failure),
+}
+
 impl Desk {
     pub(super) fn new(parts: DeskParts) -> Self {
         let people = People::new(parts.people.clone());
@@ -57,9 +65,14 @@ impl Desk {
 
     /// Works on a request until it is answered or handed on.
     pub(super) async fn work(&self, request: &Request, how: How, flight: Flight) {
-        let understood = match self.understand(request).await {
+        let understood = match self.understand(request, &how).await {
             Ok(understood) => understood,
-            Err((name, answer)) => return self.parts.shop.desk.give(request, name, answer).await,
+            Err(Stopped::Answered(name, answer)) => return self.parts.shop.desk.give(request, name, answer).await,
+            // Slack does not say who it was, and calls may have been made: the next sweep brings it again
+            Err(Stopped::Unknown(failure)) => {
+                tracing::warn!(req = %request.id, cause = failure.cause, "request from the journal waits for slack");
+                return;
+            }
         };
         let row = understood.row;
         let task = match self.task(request, &understood, how) {
@@ -75,15 +88,22 @@ impl Desk {
         }
     }
 
-    async fn understand(&self, request: &Request) -> Result<Understood, (&'static str, Answer)> {
+    async fn understand(&self, request: &Request, how: &How) -> Result<Understood, Stopped> {
+        let taken_up = matches!(how, How::TakenUp { .. });
         let person = self.people.principal(&request.user).await;
-        let (principal, members) = person.map_err(|failure| ("unknown", failed(request, failure)))?;
+        let (principal, members) = person.map_err(|failure| match taken_up {
+            true => Stopped::Unknown(failure),
+            false => Stopped::Answered("unknown", failed(request, failure)),
+        })?;
         let policies = Arc::clone(&self.parts.policies);
         let now = self.parts.clock.now();
         let permits = Permits::new(policies, principal.clone(), members, request, now);
         let parsed = commands::parse(&request.text);
-        let (row, command) = parsed.map_err(|error| ("unknown", mistake(&permits, &error)))?;
-        permits.ahead(row).map_err(|refusal| (row.name, Answer::refused(&refusal)))?;
+        let (row, command) = parsed.map_err(|error| Stopped::Answered("unknown", mistake(&permits, &error)))?;
+        // what was permitted and begun is looked at and reported, whatever the policies say by now
+        if !matches!(how, How::TakenUp { state: State::Running, .. }) {
+            permits.ahead(row).map_err(|refusal| Stopped::Answered(row.name, Answer::refused(&refusal)))?;
+        }
         Ok(Understood { row, command, permits, principal })
     }
 
@@ -99,6 +119,7 @@ impl Desk {
                 Err(Answer::refused(&Refusal { lines: vec![line] }))
             }
             How::TakenUp { state: State::Running, plan: Some(plan) } if changes => Ok(Task::Verify(plan)),
+            How::TakenUp { state: State::Running, plan: None } if changes => Err(lost_plan(request)),
             How::TakenUp { .. } if changes && self.too_old(request) => Err(not_begun(request)),
             How::TakenUp { .. } => Ok(Task::Run),
         }
@@ -147,4 +168,15 @@ fn not_begun(request: &Request) -> Answer {
         .code(&request.text)
         .text(". Nothing was changed. Send it again if you still want it.");
     Answer::failed(Reply::new(Tone::Failed).text(first))
+}
+
+/// Cannot happen unless the journal's row was damaged; then nobody knows which calls were made.
+fn lost_plan(request: &Request) -> Answer {
+    let first = Line::new()
+        .text("I was restarted while running ")
+        .code(&request.text)
+        .text(", and its plan cannot be read from my journal. I do not know what was done. Check the targets with ")
+        .code("ec2 show")
+        .text(".");
+    Answer::unknown(Reply::new(Tone::Unknown).text(first))
 }

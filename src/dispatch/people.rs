@@ -33,6 +33,18 @@ pub struct Identity {
     pub team: TeamId,
 }
 
+impl Identity {
+    /// Asks Slack who the bot is: auth.test.
+    pub async fn ask(api: &WebApi) -> Result<Self, ApiError> {
+        let who = api.auth_test().await?;
+        let (Some(bot_user), Some(team)) = (who.user_id, who.team_id) else {
+            return Err(ApiError::Retry { after: None, code: "incomplete_answer".to_owned() });
+        };
+        tracing::info!(%bot_user, %team, "slack knows this bot");
+        Ok(Self { bot_user, bot_id: who.bot_id, team })
+    }
+}
+
 /// What the look-up of people needs.
 #[derive(Clone)]
 pub struct PeopleParts {
@@ -161,12 +173,12 @@ impl People {
     }
 
     async fn fetch_profile(&self, user: &UserId) -> Result<Profile, ApiError> {
-        // connections open only after auth.test has answered; without a home nobody is a member
-        let home = self.parts.identity.get().map(|identity| identity.team.clone()).unwrap_or_else(|| TeamId::from("-"));
+        // a request taken up from the journal comes here before any connection has asked
+        let home = &self.parts.identity.get_or_try_init(|| Identity::ask(&self.api)).await?.team;
         match self.api.users_info(user).await {
             Ok(found) => Ok(Profile {
                 name: found.shown_name().to_owned(),
-                membership: found.membership(&home),
+                membership: found.membership(home),
                 team: found.team_id.unwrap_or_else(|| TeamId::from("")),
             }),
             // somebody whom Slack does not show to us is not one of us

@@ -79,7 +79,7 @@ async fn identify(parts: &ConnectionParts) -> Option<SlotEnd> {
     let mut closing = parts.closing.clone();
     let mut pause = Duration::from_millis(500);
     loop {
-        let asked = parts.door.identity.get_or_try_init(|| who_are_we(&api));
+        let asked = parts.door.identity.get_or_try_init(|| Identity::ask(&api));
         let answer = tokio::select! {
             answer = asked => answer,
             _ = closing.wait_for(|closing| *closing) => return Some(SlotEnd::Stopped),
@@ -100,13 +100,4 @@ async fn identify(parts: &ConnectionParts) -> Option<SlotEnd> {
             _ = closing.wait_for(|closing| *closing) => return Some(SlotEnd::Stopped),
         }
     }
-}
-
-async fn who_are_we(api: &WebApi) -> Result<Identity, ApiError> {
-    let who = api.auth_test().await?;
-    let (Some(bot_user), Some(team)) = (who.user_id, who.team_id) else {
-        return Err(ApiError::Retry { after: None, code: "incomplete_answer".to_owned() });
-    };
-    tracing::info!(%bot_user, %team, "slack knows this bot");
-    Ok(Identity { bot_user, bot_id: who.bot_id, team })
 }

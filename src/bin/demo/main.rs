@@ -111,8 +111,10 @@ impl Children {
         let all = std::mem::take(&mut *self.all.lock());
         for child in all.iter().rev() {
             let mut child = child.lock().await;
-            // Ctrl-C at a terminal reaches them too, and the bot drains; whoever stays is killed
-            if tokio::time::timeout(Duration::from_secs(3), child.wait()).await.is_err() {
+            let Some(id) = child.id() else { continue };
+            // asked first, so that the bot drains; whoever stays is killed
+            let _ = Command::new("kill").args(["-TERM", &id.to_string()]).status().await;
+            if tokio::time::timeout(Duration::from_secs(5), child.wait()).await.is_err() {
                 let _ = child.kill().await;
             }
         }
@@ -174,7 +176,7 @@ async fn build() -> Result<PathBuf, String> {
     let folder = own.parent().map(Path::to_path_buf).ok_or("where am I?")?;
     println!("demo: building the bot and the Slack sandbox");
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--bin", "dronebot", "--bin", "slack-sandbox"]);
+    cargo.args(["build", "--bin", "dronebot", "--bin", "slack-sandbox"]);
     cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
     if folder.ends_with("release") {
         cargo.arg("--release");
