@@ -150,7 +150,7 @@ impl Desk {
 }
 
 fn failed(request: &Request, failure: Failure) -> Answer {
-    Answer::of_error(&failure.into(), "", request)
+    Answer::of_error(&failure.into(), request)
 }
 
 /// A usage mistake is explained to whoever may have help; to others it would be a list of what they cannot do.
@@ -158,7 +158,7 @@ fn mistake(permits: &Permits, error: &UsageError) -> Answer {
     let help = commands::COMMANDS.iter().find(|row| row.name == "help");
     match help.map(|row| permits.ahead(row)) {
         Some(Err(refusal)) => Answer::refused(&refusal),
-        _ => Answer::usage(error, None),
+        _ => Answer::usage(error),
     }
 }
 

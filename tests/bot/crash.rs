@@ -11,6 +11,13 @@ fn made(world: &World, action: &str) -> usize {
     world.aws.calls().iter().filter(|(call, _)| call == action).count()
 }
 
+/// The progress message, once the bot has noted that it was delivered: one whose delivery is not known is not edited.
+async fn shown(world: &World) -> Message {
+    let progress = world.slack.hears("ops", MAYA, "⏳", 0).await;
+    until("its delivery is noted", async || world.count("SELECT count(*) FROM letters") == 0).await;
+    progress
+}
+
 /// Ends the bot, and returns everything it has ever said in #ops as this person sees it.
 async fn all_that_was_said(mut world: World, who: &str) -> Vec<Message> {
     let exit = world.bot.take().expect("the bot runs").terminate().await;
@@ -25,13 +32,13 @@ async fn killed_while_a_stop_is_waited_for_the_next_life_looks_and_reports_once(
     let ids = world.fleet(&[WEB]).await;
     world.slack.slash(MAYA, "ops", "ec2 stop web-1").await;
     until("the stop is called", async || made(&world, "StopInstances") == 1).await;
-    let progress = world.slack.hears("ops", MAYA, "⏳", 0).await;
+    let progress = shown(&world).await;
     world.kill_bot();
     world.wake().await;
     let answer = world.slack.final_answer("ops", MAYA, None, 0).await;
     insta::assert_snapshot!(tidy(&answer.text), @r"
-    ⛔ Refused: `ec2 stop` may not be run: it is only for full members of this workspace, not for guests, people of other workspaces, deactivated accounts or bots. Nothing was changed.
-    Ask @UOMAR.
+    ✅ Done: I was restarted while running `ec2 stop web-1`.
+    I looked: `web-1 (i-00000000000000001)` is stopped.
     (req XXXX)
     ");
     assert_eq!(answer.ts, progress.ts, "the message of before was edited");
@@ -47,7 +54,7 @@ async fn killed_twice_there_is_still_one_answer_in_the_thread() {
     world.fleet(&[WEB]).await;
     let ts = world.says(MAYA, "ops", "@drone ec2 stop web-1").await;
     until("the stop is called", async || made(&world, "StopInstances") == 1).await;
-    let progress = world.slack.hears("ops", MAYA, "⏳", 0).await;
+    let progress = shown(&world).await;
     world.kill_bot();
     let looks = made(&world, "DescribeInstances");
     world.wake().await;
@@ -55,7 +62,11 @@ async fn killed_twice_there_is_still_one_answer_in_the_thread() {
     world.kill_bot();
     world.wake().await;
     let answer = world.slack.final_answer("ops", MAYA, Some(&ts), 0).await;
-    insta::assert_snapshot!(tidy(&answer.text), @"");
+    insta::assert_snapshot!(tidy(&answer.text), @r"
+    ✅ Done: I was restarted while running `ec2 stop web-1`.
+    I looked: `web-1 (i-00000000000000001)` is stopped.
+    (req XXXX)
+    ");
     assert_eq!(answer.ts, progress.ts, "the message of before was edited");
     assert_eq!(made(&world, "StopInstances"), 1);
     let said = all_that_was_said(world, MAYA).await;
@@ -63,7 +74,7 @@ async fn killed_twice_there_is_still_one_answer_in_the_thread() {
 }
 
 #[actix_web::test]
-async fn killed_when_aws_had_refused_nothing_and_done_nothing_the_next_life_says_so() {
+async fn killed_when_the_call_died_on_the_way_the_next_life_says_that_it_was_not_done() {
     let env = vec![("DRONEBOT__AWS__CALL_TIMEOUT_SECONDS", "30".into())];
     let mut world = World::with(Options { env, ..Options::default() }).await;
     world.fleet(&[WEB]).await;
@@ -75,8 +86,8 @@ async fn killed_when_aws_had_refused_nothing_and_done_nothing_the_next_life_says
     world.wake().await;
     let answer = world.slack.final_answer("ops", MAYA, None, 0).await;
     insta::assert_snapshot!(tidy(&answer.text), @r"
-    ⛔ Refused: `ec2 stop` may not be run: it is only for full members of this workspace, not for guests, people of other workspaces, deactivated accounts or bots. Nothing was changed.
-    Ask @UOMAR.
+    ❌ Failed: I was restarted while running `ec2 stop web-1`.
+    I looked: `web-1 (i-00000000000000001)` is still running, so it was not stopped. Look with `ec2 show i-00000000000000001 --region eu-central-1`. To try again, say `ec2 stop i-00000000000000001 --region eu-central-1`.
     (req XXXX)
     ");
     assert_eq!(made(&world, "StopInstances"), 1, "it is not called again");
@@ -137,9 +148,11 @@ async fn killed_while_it_reads_it_reads_again_and_answers_once() {
     world.wake().await;
     let answer = world.slack.final_answer("ops", MAYA, None, 0).await;
     insta::assert_snapshot!(tidy(&answer.text), @r"
-    ⛔ Refused: `ec2 list` may not be run: it is only for full members of this workspace, not for guests, people of other workspaces, deactivated accounts or bots. Nothing was done.
-    Ask @UOMAR or @UVERA.
-    (req XXXX)
+    1 instance in `eu-central-1`: 1 running.
+    ```
+    name   id                   state    type
+    web-1  i-00000000000000001  running  t3.micro
+    ```
     ");
     let said = all_that_was_said(world, MAYA).await;
     assert_eq!(said.len(), 1, "{said:?}");

@@ -3,7 +3,6 @@
 
 use crate::support::fleet::{DEMO, Seed, client};
 use crate::support::{HOME, MAYA, Message, NINA, OMAR, Options, Trouble, VERA, World, tidy, until};
-use serde_json::Value;
 use std::time::Duration;
 
 const US: &str = "us-east-1";
@@ -13,11 +12,13 @@ fn made(world: &World, action: &str) -> usize {
     world.aws.calls().iter().filter(|(call, _)| call == action).count()
 }
 
-/// Nothing was asked of AWS that changes anything.
+/// The bot asked AWS for no change; the harness itself did when it stopped instances of the fleet, before the bot's
+/// first question.
 fn assert_untouched(world: &World) {
     let calls = world.aws.calls();
+    let mut of_bot = calls.iter().map(|(call, _)| call.as_str()).skip_while(|call| *call != "GetCallerIdentity");
     let changes = ["StopInstances", "StartInstances", "RebootInstances"];
-    assert!(calls.iter().all(|(call, _)| !changes.contains(&call.as_str())), "{calls:?}");
+    assert!(of_bot.all(|call| !changes.contains(&call)), "{calls:?}");
 }
 
 fn one(name: &'static str, stopped: bool) -> Seed {
@@ -67,8 +68,8 @@ async fn what_is_so_already_is_said_and_nothing_is_called() {
     let ids = world.fleet(&[one("web-1", false), one("web-2", true), one("web-3", true)]).await;
     insta::assert_snapshot!(world.reads(MAYA, "ec2 start web-1").await, @"`web-1 (i-00000000000000001)` is already running. Nothing was changed.");
     insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-2 web-3").await, @r"
-    • `web-3 (i-00000000000000001)` is already stopped.
-    • `web-2 (i-00000000000000002)` is already stopped.
+    • `web-2 (i-00000000000000001)` is already stopped.
+    • `web-3 (i-00000000000000002)` is already stopped.
     Nothing was changed.
     ");
     insta::assert_snapshot!(world.reads(MAYA, "ec2 reboot web-2").await, @r"
@@ -78,10 +79,14 @@ async fn what_is_so_already_is_said_and_nothing_is_called() {
     ");
     assert_untouched(&world);
     // one of them is not so
-    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1 web-2").await, @"");
-    assert_eq!(world.aws.calls().last().map(|(_, ids)| ids.len()), Some(0), "looked by filter");
-    let stopped: Vec<_> = world.aws.calls().into_iter().filter(|(call, _)| call == "StopInstances").collect();
-    assert_eq!(stopped, [("StopInstances".to_owned(), vec![ids[0].clone()])], "only the one that ran");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1 web-2").await, @r"
+    ✅ Done
+    • `web-1 (i-00000000000000001)`: running → stopped after N s.
+    • `web-2 (i-00000000000000002)` was already stopped. Nothing was changed.
+    (req XXXX)
+    ");
+    let stopped = world.aws.calls().into_iter().rfind(|(call, _)| call == "StopInstances").map(|(_, ids)| ids);
+    assert_eq!(stopped, Some(vec![ids[0].clone()]), "only the one that ran");
     world.ends_clean().await;
 }
 
@@ -110,26 +115,14 @@ async fn a_target_must_be_known_and_one() {
     let world = World::new().await;
     world.fleet(DEMO).await;
     insta::assert_snapshot!(world.reads(MAYA, "ec2 stop build").await, @r"
-    ❔ Not understood: `build` is the name of 2 instances. Nothing was changed. Say by its id which one you mean.
+    ❔ Not run: `build` is the name of 2 instances. Nothing was changed. Say by its id which one you mean.
     • `i-00000000000000001` running, c5.xlarge, eu-central-1a, launched DATE
     • `i-00000000000000002` stopped, c5.xlarge, eu-central-1a, launched DATE
     ");
-    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-9").await, @r"
-    ❔ Not understood: I found no instance with the name `web-9` in `eu-central-1`. Nothing was changed. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.
-    Usage: `ec2 stop <target>… [--region <region>]…`
-    ");
-    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1 edge-1").await, @r"
-    ❔ Not understood: I found no instance with the name `edge-1` in `eu-central-1`. Nothing was changed. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.
-    Usage: `ec2 stop <target>… [--region <region>]…`
-    ");
-    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop i-0123456789abcdef0").await, @r"
-    ❔ Not understood: I found no instance `i-00000000000000001` in `eu-central-1`. Nothing was changed. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.
-    Usage: `ec2 stop <target>… [--region <region>]…`
-    ");
-    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop tag:env=nowhere").await, @r"
-    ❔ Not understood: I found no instance that fits `tag:env=nowhere` in `eu-central-1`. Nothing was changed. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.
-    Usage: `ec2 stop <target>… [--region <region>]…`
-    ");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-9").await, @"❔ Not run: I found no instance with the name `web-9` in `eu-central-1`. Nothing was changed. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1 edge-1").await, @"❔ Not run: I found no instance with the name `edge-1` in `eu-central-1`. Nothing was changed. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop i-0123456789abcdef0").await, @"❔ Not run: I found no instance `i-00000000000000001` in `eu-central-1`. Nothing was changed. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop tag:env=nowhere").await, @"❔ Not run: I found no instance that fits `tag:env=nowhere` in `eu-central-1`. Nothing was changed. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.");
     insta::assert_snapshot!(world.reads(MAYA, "ec2 stop name:*").await, @r"
     ⛔ Refused: `name:*` means 8 instances, and one command may change 5 at most. Nothing was changed. Name fewer, or do it in parts.
     (req XXXX)
@@ -219,7 +212,10 @@ async fn several_regions_are_changed_by_one_command_and_a_refusal_stops_the_rest
     • AWS is limiting our calls. `edge-1 (i-00000000000000002)` was not started. Try again in a minute.
     (req XXXX)
     ");
-    assert_eq!((world.state(HOME, &ids[0]).await, world.state(US, &ids[8]).await), ("running".into(), "stopped".into()));
+    assert_eq!(
+        (world.state(HOME, &ids[0]).await, world.state(US, &ids[8]).await),
+        ("running".into(), "stopped".into())
+    );
     world.ends_clean().await;
 }
 
@@ -235,18 +231,37 @@ async fn a_refusal_of_aws_is_a_sentence() {
     ");
     assert_untouched(&world);
     troubles("StopInstances", "RequestLimitExceeded", 503);
-    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1").await, @"");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1").await, @r"
+    ❌ Failed: AWS is limiting our calls. `web-1 (i-00000000000000001)` was not stopped. Try again in a minute.
+    (req XXXX)
+    ");
     troubles("StartInstances", "InsufficientInstanceCapacity", 500);
-    insta::assert_snapshot!(world.reads(MAYA, "ec2 start web-2").await, @"");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 start web-2").await, @r"
+    ❌ Failed: AWS has no capacity or quota left for this (`InsufficientInstanceCapacity`). `web-2 (i-00000000000000001)` was not started. Try again later, or with another type or availability zone.
+    (req XXXX)
+    ");
     troubles("StopInstances", "IncorrectInstanceState", 400);
-    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1").await, @"");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1").await, @r"
+    ❌ Failed: Its state does not allow this now (`IncorrectInstanceState`): IncorrectInstanceState. `web-1 (i-00000000000000001)` was not stopped. Look with `ec2 show`, and try again when it has settled.
+    (req XXXX)
+    ");
     troubles("StopInstances", "OperationNotPermitted", 400);
-    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1").await, @"");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1").await, @r"
+    ❌ Failed: It is protected against this in AWS (`OperationNotPermitted`). `web-1 (i-00000000000000001)` was not stopped. Its owner can take the protection off.
+    (req XXXX)
+    ");
     troubles("DescribeInstances", "AuthFailure", 401);
-    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1").await, @"");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1").await, @r"
+    ❌ Failed: My AWS credentials are missing or not valid any more. Nothing was changed. Ask the platform team to look at the bot's AWS role.
+    (req XXXX)
+    ");
     troubles("StopInstances", "SomethingNew", 400);
-    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1").await, @"");
-    assert_eq!((made(&world, "StopInstances"), made(&world, "StartInstances")), (4, 1), "nothing is tried twice");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1").await, @r"
+    ❌ Failed: AWS did not accept the call `StopInstances` (`SomethingNew`): SomethingNew. `web-1 (i-00000000000000001)` was not stopped. Check what you typed; if it is right, tell the platform team.
+    (req XXXX)
+    ");
+    // one stop is the harness's own
+    assert_eq!((made(&world, "StopInstances"), made(&world, "StartInstances")), (5, 1), "nothing is tried twice");
     assert_eq!(world.state(HOME, &ids[0]).await, "running");
     world.ends_clean().await;
 }
@@ -258,13 +273,13 @@ async fn a_lost_answer_is_looked_up_and_the_call_is_not_repeated() {
     let ids = world.fleet(&[one("web-1", false)]).await;
     world.aws.break_next("StopInstances", Trouble::LoseAnswer, 1);
     insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1").await, @r"
-    ✅ Done: The answer of AWS was lost. I looked: `web-1 (i-00000000000000001)` is stopped.
+    ✅ Done: AWS did not confirm it. I looked: `web-1 (i-00000000000000001)` is stopped.
     (req XXXX)
     ");
     assert_eq!(world.state(HOME, &ids[0]).await, "stopped");
     world.aws.break_next("StartInstances", Trouble::Error("InternalError", 500), 1);
     insta::assert_snapshot!(world.reads(MAYA, "ec2 start web-1").await, @r"
-    ❌ Failed: The answer of AWS was lost. I looked: `web-1 (i-00000000000000001)` is still stopped, so it was not started. Look with `ec2 show i-00000000000000001 --region eu-central-1`. To try again, say `ec2 start i-00000000000000001 --region eu-central-1`.
+    ❌ Failed: AWS did not confirm it. I looked: `web-1 (i-00000000000000001)` is still stopped, so it was not started. Look with `ec2 show i-00000000000000001 --region eu-central-1`. To try again, say `ec2 start i-00000000000000001 --region eu-central-1`.
     (req XXXX)
     ");
     assert_eq!((made(&world, "StopInstances"), made(&world, "StartInstances")), (1, 1));
@@ -274,7 +289,7 @@ async fn a_lost_answer_is_looked_up_and_the_call_is_not_repeated() {
     ");
     world.aws.break_next("RebootInstances", Trouble::LoseAnswer, 1);
     insta::assert_snapshot!(world.reads(MAYA, "ec2 reboot web-1").await, @r"
-    ⚠️ Outcome unknown: The answer of AWS was lost. I looked: `web-1 (i-00000000000000001)` is running, its status checks say instance ok, system ok; whether it was rebooted, AWS does not tell. Look with `ec2 show i-00000000000000001 --region eu-central-1`. The uptime on the instance tells.
+    ⚠️ Outcome unknown: AWS did not confirm it. I looked: `web-1 (i-00000000000000001)` is running, its status checks say instance ok, system ok; whether it was rebooted, AWS does not tell. Look with `ec2 show i-00000000000000001 --region eu-central-1`. The uptime on the instance tells.
     (req XXXX)
     ");
     world.ends_clean().await;
@@ -290,9 +305,9 @@ async fn what_takes_longer_than_the_bot_waits_is_not_called_done() {
     ⚠️ Outcome unknown: `web-1 (i-00000000000000001)` is still stopping after N s, and I stopped waiting. Look with `ec2 show i-00000000000000001 --region eu-central-1`.
     (req XXXX)
     ");
-    insta::assert_snapshot!(world.reads(OMAR, "ec2 stop web-1").await, @"`web-1 (i-00000000000000001)` is on its way already: stopping. Nothing was changed.");
+    insta::assert_snapshot!(world.reads(OMAR, "ec2 stop web-1").await, @"`web-1 (i-00000000000000001)` is already stopping. Nothing was changed.");
     insta::assert_snapshot!(world.reads(OMAR, "ec2 start web-1").await, @r"
-    ⛔ Refused: `web-1 (i-00000000000000001)` is stopping: it is still stopping; start it when it is stopped.
+    ⛔ Refused: `web-1 (i-00000000000000001)` is stopping: start it when it is stopped.
     Nothing was changed.
     (req XXXX)
     ");

@@ -96,29 +96,20 @@ async fn what_is_not_one_instance_is_a_question() {
     let world = World::new().await;
     world.fleet(DEMO).await;
     insta::assert_snapshot!(world.reads(VERA, "ec2 show build").await, @r"
-    ❔ Not understood: `build` is the name of 2 instances. Nothing could be shown. Say by its id which one you mean.
+    ❔ Not run: `build` is the name of 2 instances. Nothing could be shown. Say by its id which one you mean.
     • `i-00000000000000001` running, c5.xlarge, eu-central-1a, launched DATE
     • `i-00000000000000002` stopped, c5.xlarge, eu-central-1a, launched DATE
     ");
     insta::assert_snapshot!(world.reads(VERA, "ec2 show tag:team=shop").await, @r"
-    ❔ Not understood: `tag:team=shop` fits 4 instances. Say by its id which one to show.
-    • `worker-2 (i-00000000000000001)`
-    • `web-1 (i-00000000000000002)`
+    ❔ Not run: `tag:team=shop` fits 4 instances. Say by its id which one to show.
+    • `web-1 (i-00000000000000001)`
+    • `web-2 (i-00000000000000002)`
     • `worker-1 (i-00000000000000003)`
-    • `web-2 (i-00000000000000004)`
+    • `worker-2 (i-00000000000000004)`
     ");
-    insta::assert_snapshot!(world.reads(VERA, "ec2 show edge-1").await, @r"
-    ❔ Not understood: I found no instance with the name `edge-1` in `eu-central-1`. Nothing could be shown. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.
-    Usage: `ec2 show <target> [--region <region>]…`
-    ");
-    insta::assert_snapshot!(world.reads(VERA, "ec2 show i-0123456789abcdef0").await, @r"
-    ❔ Not understood: I found no instance `i-00000000000000001` in `eu-central-1`. Nothing could be shown. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.
-    Usage: `ec2 show <target> [--region <region>]…`
-    ");
-    insta::assert_snapshot!(world.reads(VERA, "ec2 show tag:team=nobody").await, @r"
-    ❔ Not understood: I found no instance that fits `tag:team=nobody` in `eu-central-1`. Nothing could be shown. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.
-    Usage: `ec2 show <target> [--region <region>]…`
-    ");
+    insta::assert_snapshot!(world.reads(VERA, "ec2 show edge-1").await, @"❔ Not run: I found no instance with the name `edge-1` in `eu-central-1`. Nothing could be shown. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.");
+    insta::assert_snapshot!(world.reads(VERA, "ec2 show i-0123456789abcdef0").await, @"❔ Not run: I found no instance `i-00000000000000001` in `eu-central-1`. Nothing could be shown. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.");
+    insta::assert_snapshot!(world.reads(VERA, "ec2 show tag:team=nobody").await, @"❔ Not run: I found no instance that fits `tag:team=nobody` in `eu-central-1`. Nothing could be shown. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.");
     insta::assert_snapshot!(world.reads(NINA, "ec2 show web-1").await, @r"
     ⛔ Refused: `ec2 show` needs the group operators or viewers; you are in no group. Nothing was done.
     Ask @UMAYA, @UOMAR or @UVERA.

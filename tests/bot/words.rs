@@ -102,10 +102,7 @@ async fn help_explains_one_command_to_whoever_may_run_it() {
     (req XXXX)
     ");
     insta::assert_snapshot!(world.reads(NINA, "help ec2").await, @"There is nothing here that you may run.");
-    insta::assert_snapshot!(world.reads(MAYA, "help ec2 stpo").await, @r"
-    ❔ Not understood: I do not know `ec2 stpo`. Did you mean `ec2 stop`? Say `help` for the list.
-    Usage: `help [command]…`
-    ");
+    insta::assert_snapshot!(world.reads(MAYA, "help ec2 stpo").await, @"❔ Not run: I do not know `ec2 stpo`. Did you mean `ec2 stop`? Say `help` for the list.");
     world.ends_clean().await;
 }
 
@@ -171,7 +168,8 @@ async fn version_names_the_program_that_answers() {
 
 #[actix_web::test]
 async fn status_says_first_whether_all_is_well_and_then_how_each_part_is() {
-    let world = World::with(Options { env: vec![("DRONEBOT__EXECUTION__WORKERS", "2".into())], ..Options::default() }).await;
+    let world =
+        World::with(Options { env: vec![("DRONEBOT__EXECUTION__WORKERS", "2".into())], ..Options::default() }).await;
     insta::assert_snapshot!(anywhere(&world.reads(VERA, "status").await), @r"
     Dronebot
     All is well.
@@ -191,11 +189,7 @@ async fn status_says_first_whether_all_is_well_and_then_how_each_part_is() {
     ```
     • link 0: up, last frame N s ago, Slack counts 2
     • link 1: up, last frame N s ago, Slack counts 2
-    • dead letters: 0 waiting
-    • letters on their way: 0 waiting
-    • outbox: 0 waiting
-    • requests in work: 0 waiting
-    • unfinished requests: 0 waiting
+    • queues: nothing waits
     ");
     world.ends_clean().await;
 }
@@ -203,14 +197,14 @@ async fn status_says_first_whether_all_is_well_and_then_how_each_part_is() {
 #[actix_web::test]
 async fn a_typo_gets_a_suggestion_and_runs_nothing() {
     let world = World::new().await;
-    insta::assert_snapshot!(world.reads(MAYA, "ec2 stpo web-1").await, @"❔ Not understood: I do not know `ec2 stpo`. Did you mean `ec2 stop`? Say `help` for the list.");
-    insta::assert_snapshot!(world.reads(MAYA, "stop web-1").await, @"❔ Not understood: I do not know `stop`. Did you mean `ec2 stop`? Say `help` for the list.");
-    insta::assert_snapshot!(world.reads(MAYA, "hlep").await, @"❔ Not understood: I do not know `hlep`. Did you mean `help`? Say `help` for the list.");
-    insta::assert_snapshot!(world.reads(MAYA, "ec2").await, @"❔ Not understood: `ec2` needs one of `list`, `show`, `start`, `stop` or `reboot` after it. Say `help ec2` for what each does.");
-    insta::assert_snapshot!(world.reads(MAYA, "make me a coffee").await, @"❔ Not understood: I do not know `make`. Say `help` for the list.");
-    insta::assert_snapshot!(world.reads(MAYA, "ec2 terminate web-1").await, @"❔ Not understood: I do not know `ec2 terminate`. Say `help` for the list.");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 stpo web-1").await, @"❔ Not run: I do not know `ec2 stpo`. Did you mean `ec2 stop`? Say `help` for the list.");
+    insta::assert_snapshot!(world.reads(MAYA, "stop web-1").await, @"❔ Not run: I do not know `stop`. Did you mean `ec2 stop`? Say `help` for the list.");
+    insta::assert_snapshot!(world.reads(MAYA, "hlep").await, @"❔ Not run: I do not know `hlep`. Did you mean `help`? Say `help` for the list.");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2").await, @"❔ Not run: `ec2` needs one of `list`, `show`, `start`, `stop` or `reboot` after it. Say `help ec2` for what each does.");
+    insta::assert_snapshot!(world.reads(MAYA, "make me a coffee").await, @"❔ Not run: I do not know `make`. Say `help` for the list.");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 terminate web-1").await, @"❔ Not run: I do not know `ec2 terminate`. Say `help` for the list.");
     insta::assert_snapshot!(world.reads(MAYA, "ec2 list --sate running").await, @r"
-    ❔ Not understood: I do not know the option `--sate`. Did you mean `--state`?
+    ❔ Not run: I do not know the option `--sate`. Did you mean `--state`?
     Usage: `ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]`
     ");
     insta::assert_snapshot!(world.reads(GUS, "ec2 stpo web-1").await, @r"
@@ -225,57 +219,53 @@ async fn a_typo_gets_a_suggestion_and_runs_nothing() {
 #[actix_web::test]
 async fn a_mistake_in_the_arguments_is_named_with_the_usage() {
     let world = World::new().await;
-    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop \"web 1").await, @r#"❔ Not understood: A quotation mark is not closed. Nothing was done. Write names with spaces like `"web 1"`."#);
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop \"web 1").await, @r#"❔ Not run: A quotation mark is not closed. Nothing was done. Write names with spaces like `"web 1"`."#);
     insta::assert_snapshot!(world.reads(MAYA, "ec2 list --region frankfurt").await, @r"
-    ❔ Not understood: `--region` must be an AWS region such as `eu-central-1`, not `frankfurt`.
+    ❔ Not run: `--region` must be an AWS region such as `eu-central-1`, not `frankfurt`.
     Usage: `ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]`
     ");
-    insta::assert_snapshot!(world.reads(MAYA, "ec2 list --region eu-cental-1").await, @r"
-    ❌ Failed: AWS has a problem of its own (`no code`). Nothing could be read. Try again in a few minutes.
-    (req XXXX)
-    ");
     insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1 --region all").await, @r"
-    ❔ Not understood: `--region` must name regions when something is changed, not `all`.
+    ❔ Not run: `--region` must name regions when something is changed, not `all`.
     Usage: `ec2 stop <target>… [--region <region>]…`
     ");
     insta::assert_snapshot!(world.reads(MAYA, "ec2 list --state runing").await, @r"
-    ❔ Not understood: `--state` must be `pending`, `running`, `stopping`, `stopped`, `shutting-down` or `terminated`, not `runing`.
+    ❔ Not run: `--state` must be `pending`, `running`, `stopping`, `stopped`, `shutting-down` or `terminated`, not `runing`.
     Usage: `ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]`
     ");
     insta::assert_snapshot!(world.reads(MAYA, "ec2 list --tag env").await, @r"
-    ❔ Not understood: `--tag` must be a tag such as `env=dev`, not `env`.
+    ❔ Not run: `--tag` must be a tag such as `env=dev`, not `env`.
     Usage: `ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]`
     ");
     insta::assert_snapshot!(world.reads(MAYA, "ec2 list --page 0").await, @r"
-    ❔ Not understood: `--page` must be a number from 1, not `0`.
+    ❔ Not run: `--page` must be a number from 1, not `0`.
     Usage: `ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]`
     ");
     insta::assert_snapshot!(world.reads(MAYA, "ec2 list web-1").await, @r"
-    ❔ Not understood: I do not know what to do with `web-1`.
+    ❔ Not run: I do not know what to do with `web-1`.
     Usage: `ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]`
     ");
     insta::assert_snapshot!(world.reads(MAYA, "ec2 list --name").await, @r"
-    ❔ Not understood: `--name` needs a value.
+    ❔ Not run: `--name` needs a value.
     Usage: `ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]`
     ");
     insta::assert_snapshot!(world.reads(MAYA, "ec2 stop").await, @r"
-    ❔ Not understood: `<target>` is missing.
+    ❔ Not run: `<target>` is missing.
     Usage: `ec2 stop <target>… [--region <region>]…`
     ");
     insta::assert_snapshot!(world.reads(MAYA, "ec2 show").await, @r"
-    ❔ Not understood: `<target>` is missing.
+    ❔ Not run: `<target>` is missing.
     Usage: `ec2 show <target> [--region <region>]…`
     ");
     insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-*").await, @r"
-    ❔ Not understood: `<target>` `web-*` is a pattern. If you mean every instance whose name fits, say `name:web-*`.
+    ❔ Not run: `<target>` must name one instance, and `web-*` is a pattern. If you mean every instance whose name fits, say `name:web-*`.
     Usage: `ec2 stop <target>… [--region <region>]…`
     ");
     insta::assert_snapshot!(world.reads(MAYA, "ec2 stop tag:env").await, @r"
-    ❔ Not understood: `<target>` must be like `tag:env=dev`, not `tag:env`.
+    ❔ Not run: `<target>` must be like `tag:env=dev`, not `tag:env`.
     Usage: `ec2 stop <target>… [--region <region>]…`
     ");
     insta::assert_snapshot!(world.reads(MAYA, "ping now").await, @r"
-    ❔ Not understood: I do not know what to do with `now`.
+    ❔ Not run: I do not know what to do with `now`.
     Usage: `ping`
     ");
     assert!(world.aws.calls().is_empty(), "AWS was not asked: {:?}", world.aws.calls());

@@ -13,7 +13,7 @@ const UNITS: [&str; 5] = ["ms", "s", "min", "h", "d"];
 /// addresses and request ids by words.
 pub fn tidy(text: &str) -> String {
     let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
-    let mut seen: BTreeMap<&str, BTreeMap<String, usize>> = BTreeMap::new();
+    let mut seen: BTreeMap<&'static str, BTreeMap<String, usize>> = BTreeMap::new();
     let mut out = String::new();
     let mut before = String::new();
     let mut rest = text.as_str();
@@ -40,11 +40,11 @@ pub fn tidy(text: &str) -> String {
     out
 }
 
-fn stand_in<'a>(
+fn stand_in(
     word: &str,
     before: &str,
     next: &str,
-    seen: &mut BTreeMap<&'a str, BTreeMap<String, usize>>,
+    seen: &mut BTreeMap<&'static str, BTreeMap<String, usize>>,
 ) -> Option<String> {
     if let Some((start, hex)) = IDS.iter().find_map(|start| Some((*start, word.strip_prefix(start)?)))
         && hex.len() >= 8
