@@ -107,14 +107,15 @@ async fn drive(mut lane: Lane, api: Rc<WebApi>, parts: CourierParts) {
             Some(dead) => dead,
             None => send::send(&api, &letter, &parts).await,
         };
-        report(&letter, &delivery);
         if let Delivery::Sent { ts } = &delivery {
             lane.sent(&letter, ts.as_deref());
         }
-        if let Err(error) = parts.outbox.delivered(letter.id, delivery).await {
+        if let Err(error) = parts.outbox.delivered(letter.id, delivery.clone()).await {
             // the letter may be sent once more after a restart: said in the README's limits
             tracing::error!(%error, req = %letter.letter.request, "delivery could not be recorded");
         }
+        // only now: who reads of a delivery may rely on its being known after a crash
+        report(&letter, &delivery);
         if parts.lanes.take_left_in_store() {
             tracing::debug!("outbox holds more letters than memory; the poll brings them");
         }

@@ -14,7 +14,12 @@ fn made(world: &World, action: &str) -> usize {
 /// The progress message, once the bot has noted that it was delivered: one whose delivery is not known is not edited.
 async fn shown(world: &World) -> Message {
     let progress = world.slack.hears("ops", MAYA, "⏳", 0).await;
-    until("its delivery is noted", async || world.count("SELECT count(*) FROM letters") == 0).await;
+    let bot = world.bot.as_ref().expect("the bot runs");
+    let noted = async || {
+        let metrics = bot.probe("/metrics").await;
+        metrics.is_some_and(|(_, text)| text.contains("dronebot_deliveries_total{outcome=\"sent\"}"))
+    };
+    until("its delivery is noted", noted).await;
     progress
 }
 
