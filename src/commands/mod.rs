@@ -140,6 +140,6 @@ fn split(text: &str) -> Result<Vec<String>, UsageError> {
 }
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

@@ -124,17 +124,13 @@ fn is_about_form(error: &ApiError) -> bool {
 fn judge(error: ApiError, letter: &Letter, parts: &CourierParts) -> Delivery {
     match &error {
         ApiError::Config { .. } | ApiError::Rejected { .. } => Delivery::Dead { error: error.to_string() },
-        ApiError::Auth { .. } => {
-            later(Duration::from_secs(parts.config.retry_max_seconds), parts, error.to_string())
-        }
+        ApiError::Auth { .. } => later(Duration::from_secs(parts.config.retry_max_seconds), parts, error.to_string()),
         // our own pace: nothing has failed, so nothing is doubled
         ApiError::Retry { after: Some(turn), code } if code == "paced" => later(*turn, parts, error.to_string()),
         ApiError::Retry { after: Some(after), .. } => {
             later((*after).max(backoff(letter, parts)), parts, error.to_string())
         }
-        ApiError::Retry { after: None, .. } | ApiError::Ambiguous { .. } => {
-            postponed(letter, parts, error.to_string())
-        }
+        ApiError::Retry { after: None, .. } | ApiError::Ambiguous { .. } => postponed(letter, parts, error.to_string()),
     }
 }
 
