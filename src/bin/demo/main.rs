@@ -176,7 +176,7 @@ async fn build() -> Result<PathBuf, String> {
     let folder = own.parent().map(Path::to_path_buf).ok_or("where am I?")?;
     println!("demo: building the bot and the Slack sandbox");
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--bin", "dronebot", "--bin", "slack-sandbox"]);
+    cargo.args(["build", "--bin", "dronebot", "--bin", "slack-sandbox"]);
     cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
     if folder.ends_with("release") {
         cargo.arg("--release");
