@@ -185,3 +185,6 @@ fn lost_plan(request: &Request) -> Answer {
         .text(".");
     Answer::unknown(Reply::new(Tone::Unknown).text(first))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,18 +1,10 @@
-use crate::clock;
 use crate::commands::testing::cx;
 use crate::commands::{Command, Context, Found, Journalled, Planned, Row, Scope};
-use crate::delivery::{Courier, CourierParts, DeliveryConfig};
-use crate::domain::{
-    CommandError, Plan, Reply, ReplyTo, Request, RequestId, Risk, Source, Step, Target, Tone, UsageError,
-};
-use crate::execution::{
-    AnswerDesk, AwsWorker, ExecutionConfig, Flights, Job, Locks, Task, WorkerPool, Workshop, answer::Answer,
-};
-use crate::slack::api::{Pacer, WebApi};
+use crate::domain::{CommandError, Plan, Reply, Request, Risk, Step, Target, Tone, UsageError};
+use crate::execution::testing::House;
+use crate::execution::{Job, Task, answer::Answer};
 use crate::slack::testing::{run, within};
-use crate::slack::{Proxy, SlackConfig};
-use crate::store::{self, Accepted, NewRequest, State, Store, StoreConfig};
-use crate::supervision::{ChildSpec, Tree, TreeSpec, WorkerRuntime};
+use crate::store::State;
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -98,63 +90,7 @@ fn plan() -> Plan {
     }
 }
 
-/// A house without Slack: the courier has nobody to give its letters to.
-struct House {
-    store: Store,
-    shop: Workshop,
-    pool: WorkerPool,
-    flights: Arc<Flights>,
-    tree: Tree,
-    _folder: tempfile::TempDir,
-}
-
 impl House {
-    async fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let config = StoreConfig { path: folder.path().join("bot.db"), ..StoreConfig::default() };
-        let store = store::open(&config, clock::system()).expect("the store opens");
-        let slack = SlackConfig { api_url: "http://127.0.0.1:9/api".to_owned(), ..SlackConfig::default() };
-        let proxy = Arc::new(Proxy::for_config(&slack, None, None).expect("a valid proxy"));
-        let parts = CourierParts {
-            outbox: Arc::clone(&store.outbox),
-            lanes: Arc::default(),
-            clock: clock::system(),
-            web_api: Arc::new(move || WebApi::new(&slack, Arc::clone(&proxy), Arc::new(Pacer::new(&slack.pacing)))),
-            config: DeliveryConfig { retry_min_ms: 3_600_000, retry_max_seconds: 3_600, ..DeliveryConfig::default() },
-        };
-        let tree = Tree::new(TreeSpec::new("test"));
-        let courier = tree.add(ChildSpec::new("courier"), move |_| Courier::new(parts.clone())).await;
-        let shop = Workshop {
-            desk: AnswerDesk { journal: Arc::clone(&store.journal), courier, clock: clock::system() },
-            outbox: Arc::clone(&store.outbox),
-            locks: Arc::new(Locks::default()),
-            runtime: WorkerRuntime::new("test-worker", 1).expect("a thread"),
-            config: ExecutionConfig::default(),
-        };
-        let worker = {
-            let shop = shop.clone();
-            tree.add(ChildSpec::new("worker"), move |_| AwsWorker::new(shop.clone())).await
-        };
-        let pool = WorkerPool::new(vec![worker], 1);
-        Self { store, shop, pool, flights: Arc::default(), tree, _folder: folder }
-    }
-
-    async fn accept(&self, number: u128) -> Request {
-        let request = Request {
-            id: RequestId::new(1, number),
-            source: Source::Mention,
-            team: "T1".into(),
-            user: "U1".into(),
-            channel: "C1".into(),
-            text: "test stop i-1".to_owned(),
-            reply_to: ReplyTo::Thread { thread_ts: "1.2".to_owned() },
-            accepted_at: clock::system().now(),
-        };
-        let new = NewRequest { request: request.clone(), keys: vec![format!("event:{number}")] };
-        assert_eq!(self.store.journal.accept(new).await.expect("accepted"), Accepted::New);
-        request
-    }
-
     fn job(&self, request: &Request, command: &Scripted, task: Task) -> Job {
         Job {
             request: request.clone(),
@@ -178,18 +114,6 @@ impl House {
         })
         .await;
         self.letters().await
-    }
-
-    async fn letters(&self) -> Vec<String> {
-        let later = clock::system().now() + jiff::SignedDuration::from_hours(2);
-        let letters = self.store.outbox.due(later, 100).await.expect("the outbox is read");
-        letters.iter().map(|letter| crate::commands::testing::plain(&letter.letter.reply)).collect()
-    }
-
-    async fn ends(self) {
-        assert!(self.store.journal.take_up().await.expect("the journal is read").is_empty(), "every request is final");
-        self.tree.stop().await;
-        self.store.close(Duration::from_secs(5)).await.expect("closed");
     }
 }
 
