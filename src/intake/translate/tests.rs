@@ -61,7 +61,7 @@ fn nothing_but_spaces_is_an_empty_line_which_is_help() {
     for text in ["", "   ", "\u{a0}\u{a0}", "\n\t "] {
         let new = slash(json!({"text": text})).expect("a request");
         assert_eq!(new.request.text, "");
-        let (row, _) = crate::commands::parse(&new.request.text).ok().expect("help");
+        let (row, _) = crate::commands::parse(&new.request.text).expect("help");
         assert_eq!(row.name, "help");
     }
     assert_eq!(event(json!({"text": "<@UBOT>"})).expect("a request").request.text, "");
