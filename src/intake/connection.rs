@@ -125,3 +125,21 @@ async fn identify(parts: &ConnectionParts) -> Option<SlotEnd> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+
+    #[tokio::test]
+    async fn the_drain_waits_for_the_last_living_link_and_not_for_its_actor() {
+        let links = OpenLinks::default();
+        let kept = links.clone();
+        assert!(links.none().now_or_never().is_some(), "none was opened");
+        let (first, second) = (kept.open(), kept.open());
+        drop(first);
+        assert!(links.none().now_or_never().is_none());
+        drop(second);
+        assert!(links.none().now_or_never().is_some(), "though others keep the count");
+    }
+}
