@@ -2,5 +2,6 @@
 //! Moto over HTTP, a real SQLite file. A test says what a person does and shows what that person reads.
 
 mod architecture;
+mod documents;
 mod support;
 mod walk;
