@@ -11,7 +11,7 @@ mod moto;
 pub mod proxy;
 mod sandbox;
 
-pub use bot::{Bot, Exit};
+pub use bot::{Bot, Exit, run};
 pub use fleet::Seed;
 pub use proxy::{Control, Trouble};
 pub use sandbox::{Message, Sandbox};
@@ -124,6 +124,12 @@ impl World {
         self.bot = Some(bot);
     }
 
+    /// Sets a variable for the bot's next lives.
+    pub fn more_env(&mut self, key: &'static str, value: &str) {
+        self.env.retain(|(known, _)| *known != key);
+        self.env.push((key, value.to_owned()));
+    }
+
     /// The running bot.
     pub fn bot(&mut self) -> &mut Bot {
         self.bot.as_mut().expect("the bot runs")
@@ -167,6 +173,11 @@ impl World {
     /// Ends the bot by SIGTERM and checks that it left nothing behind: exit code 0, no unfinished request, no letter in
     /// the outbox, no secret in its log. Every test ends with it.
     pub async fn ends_clean(mut self) {
+        self.rests().await;
+    }
+
+    /// The same, where the test looks at what was said when all was done.
+    pub async fn rests(&mut self) {
         let bot = self.bot.take().expect("the bot runs");
         let exit = bot.terminate().await;
         assert_eq!(exit, Exit::Code(0), "a told bot drains and exits 0; its log:\n{}", self.log());
@@ -190,6 +201,28 @@ impl World {
         let path = self.folder.path().join("dronebot.db");
         let db = rusqlite::Connection::open(path).expect("the database opens");
         db.query_row(sql, [], |row| row.get(0)).expect("the query runs")
+    }
+
+    /// Texts from the dead bot's database.
+    pub fn texts(&self, sql: &str) -> Vec<String> {
+        let path = self.folder.path().join("dronebot.db");
+        let db = rusqlite::Connection::open(path).expect("the database opens");
+        let mut query = db.prepare(sql).expect("the query is right");
+        let rows = query.query_map([], |row| row.get(0)).expect("the query runs");
+        rows.map(|row| row.expect("a text")).collect()
+    }
+
+    /// Everything final that the bot said to this person there since the cursor.
+    pub async fn answers(&self, channel: &str, who: &str, since: u64) -> Vec<Message> {
+        let said = self.slack.from_bot(channel, who, since).await;
+        said.into_iter().filter(|message| !message.is_progress()).collect()
+    }
+
+    /// Sends a `ping` through the whole bot by slash command and waits for its answer: what was asked before and is
+    /// to be ignored has been ignored by then.
+    pub async fn still_works(&self) {
+        let answer = self.asks_in(OMAR, "general", "ping").await;
+        assert!(answer.text.starts_with("Pong."), "{}", answer.text);
     }
 
     /// The bot's log so far, over all its lives.
