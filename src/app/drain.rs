@@ -49,12 +49,11 @@ pub(super) async fn until_the_end(mut running: Running) -> End {
 }
 
 async fn close(mut running: Running, drain: Duration) {
-    let Running { house, tree, closing, closed, server, .. } = &mut running;
+    let Running { house, tree, closing, open_links, server, .. } = &mut running;
     let deadline = Instant::now() + drain;
     house.board.draining();
     closing.send_replace(true);
-    // ends when the last connection has dropped its end
-    let doors = async { while closed.recv().await.is_some() {} };
+    let doors = open_links.wait_for(|open| *open == 0);
     if timeout_at(deadline.min(Instant::now() + CLOSE), doors).await.is_err() {
         tracing::warn!("a connection did not close in time");
     }

@@ -87,7 +87,7 @@ struct Running {
     tree: Tree,
     closing: watch::Sender<bool>,
     fatal: mpsc::UnboundedReceiver<String>,
-    closed: mpsc::Receiver<()>,
+    open_links: watch::Receiver<usize>,
     server: ServerHandle,
     _watchdog: Watchdog,
 }
@@ -187,7 +187,7 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
 
     let (closing, closes) = watch::channel(false);
     let (fatal, fatals) = mpsc::unbounded_channel();
-    let (open, closed) = mpsc::channel(1);
+    let (open, open_links) = watch::channel(0);
     let door = Doorkeeper { journal: Arc::clone(&house.store.journal), dispatcher, identity, clock: clock::system() };
     for slot in 0..house.settings.slack.connections {
         let parts = ConnectionParts {
@@ -205,7 +205,7 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
         tree.add(spec, move |_| SlackConnection::new(parts.clone())).await;
     }
     house.board.started();
-    Ok(Running { house, tree, closing, fatal: fatals, closed, server, _watchdog: watchdog })
+    Ok(Running { house, tree, closing, fatal: fatals, open_links, server, _watchdog: watchdog })
 }
 
 impl House {

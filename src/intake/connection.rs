@@ -31,8 +31,8 @@ pub struct ConnectionParts {
     pub closing: watch::Receiver<bool>,
     /// Where a reason goes that no reconnection can mend: a revoked token.
     pub fatal: mpsc::UnboundedSender<String>,
-    /// Held while the link lives: the drain waits until all are dropped.
-    pub open: mpsc::Sender<()>,
+    /// How many links live: the drain waits until there is none.
+    pub open: watch::Sender<usize>,
 }
 
 /// One Socket Mode link.
@@ -64,13 +64,27 @@ impl Actor for SlackConnection {
 supervised!(SlackConnection, |self| SlackConnection::new(self.parts.clone()));
 
 async fn live(parts: ConnectionParts) -> SlotEnd {
+    let _open = Open::count(parts.open.clone());
     if let Some(end) = identify(&parts).await {
         return end;
     }
-    let open = parts.open.clone();
-    let end = run_slot(parts.config, parts.proxy, parts.slot, Rc::new(parts.door), parts.observer, parts.closing).await;
-    drop(open);
-    end
+    run_slot(parts.config, parts.proxy, parts.slot, Rc::new(parts.door), parts.observer, parts.closing).await
+}
+
+/// A link that lives, counted until it is dropped.
+struct Open(watch::Sender<usize>);
+
+impl Open {
+    fn count(links: watch::Sender<usize>) -> Self {
+        links.send_modify(|open| *open += 1);
+        Self(links)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.send_modify(|open| *open -= 1);
+    }
 }
 
 /// Asks Slack who we are, until it answers; ends the link when it says that the token is no good, or the door closes.
