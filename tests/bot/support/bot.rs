@@ -57,6 +57,7 @@ impl Bot {
             .env("DRONEBOT__HEALTH__LISTEN", format!("127.0.0.1:{port}"))
             .env("DRONEBOT__LOG__FILTER", "info,dronebot=debug")
             .env("DRONEBOT__COMMANDS__POLL_SECONDS", "1")
+            .env("DRONEBOT__SLACK__CLOSE_GRACE_SECONDS", "0.1")
             .env("AWS_ENDPOINT_URL", aws)
             .env("AWS_REGION", super::HOME)
             .env("AWS_ACCESS_KEY_ID", "testing")
@@ -111,7 +112,8 @@ impl Bot {
     pub async fn metric(&self, name: &str, labels: &[&str]) -> Option<f64> {
         let (_, text) = self.probe("/metrics").await.expect("the probe answers");
         let series = text.lines().filter(|line| {
-            line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])) && labels.iter().all(|l| line.contains(l))
+            line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']))
+                && labels.iter().all(|l| line.contains(l))
         });
         let value = |line: &str| line.rsplit(' ').next().and_then(|value| value.parse::<f64>().ok()).expect("a number");
         series.map(value).reduce(|sum, value| sum + value)

@@ -182,6 +182,7 @@ impl World {
         let exit = bot.terminate().await;
         assert_eq!(exit, Exit::Code(0), "a told bot drains and exits 0; its log:\n{}", self.log());
         self.leaves_nothing();
+        self.log_is_clean();
     }
 
     /// The checks of [`World::ends_clean`] on what a dead bot left.
@@ -190,6 +191,10 @@ impl World {
         assert_eq!(unfinished, 0, "requests without a final answer; log:\n{}", self.log());
         let waiting = self.count("SELECT count(*) FROM letters WHERE dead_at IS NULL");
         assert_eq!(waiting, 0, "letters that were not delivered; log:\n{}", self.log());
+    }
+
+    /// That nothing secret stands in the log, nor anything that only stands beside secrets.
+    fn log_is_clean(&self) {
         let log = self.log();
         for secret in ["xoxb-sandbox", "xapp-sandbox", "ticket=", "/commands/T", "AKIA", "aws_secret"] {
             assert!(!log.contains(secret), "`{secret}` stands in the log:\n{log}");

@@ -34,6 +34,9 @@ impl Message {
     }
 }
 
+/// What the bot's messages carry; there are other bots.
+const BOT_ID: &str = "BDRONE";
+
 /// How the text of a progress message begins.
 const PROGRESS: &str = "⏳";
 
@@ -128,7 +131,7 @@ impl Sandbox {
     /// What the bot said to this person there, later than the cursor (edited messages once, as they read now).
     pub async fn from_bot(&self, channel: &str, user: &str, since: u64) -> Vec<Message> {
         let said = self.messages(channel, user, since).await;
-        said.into_iter().filter(|message| message.bot_id.is_some()).collect()
+        said.into_iter().filter(|message| message.bot_id.as_deref() == Some(BOT_ID)).collect()
     }
 
     /// Waits for a message of the bot that is no progress message.
