@@ -1,6 +1,7 @@
 //! The actor that drains the outbox.
 
-use super::{DeliveryConfig, lanes::Lane, lanes::Lanes, send};
+use super::lanes::{Lane, Lanes, Look};
+use super::{DeliveryConfig, send};
 use crate::clock::Clock;
 use crate::slack::api::WebApi;
 use crate::store::{Delivery, Letter, Outbox};
@@ -85,18 +86,35 @@ impl Handler<Poll> for Courier {
         let outbox = Arc::clone(&self.parts.outbox);
         let now = self.parts.clock.now();
         let courier = ctx.address();
+        let look = self.parts.lanes.look();
         supervision::spawn_local_detached("outbox poll", async move {
             match outbox.due(now, POLL_LIMIT).await {
                 Ok(letters) => {
-                    for letter in letters {
-                        // the mailbox is this actor's own; a full one means the next poll brings the letter again
-                        let _ = courier.try_send(Deliver(letter));
-                    }
+                    // the mailbox is this actor's own; a full one means the next poll brings the letters again
+                    let _ = courier.try_send(Due { letters, _look: look });
                 }
                 Err(error) => tracing::warn!(%error, "outbox could not be read"),
             }
         })
         .detach();
+    }
+}
+
+/// What a look into the outbox found.
+#[derive(Message)]
+#[rtype(result = "()")]
+struct Due {
+    letters: Vec<Letter>,
+    _look: Look,
+}
+
+impl Handler<Due> for Courier {
+    type Result = ();
+
+    fn handle(&mut self, Due { letters, _look }: Due, _: &mut Self::Context) {
+        for letter in letters {
+            self.take(letter);
+        }
     }
 }
 

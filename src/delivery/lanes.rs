@@ -30,12 +30,29 @@ struct State {
     known: HashSet<i64>,
     latest: HashMap<RequestId, String>,
     left_in_store: bool,
+    /// Looks into the store whose letters have not arrived yet.
+    looks: usize,
+    /// Letters that were settled while such a look was on its way: what it saw of them is old.
+    settled: HashSet<i64>,
 }
 
 /// All lanes.
 #[derive(Debug, Default)]
 pub struct Lanes {
     state: Mutex<State>,
+}
+
+/// A look into the store: as long as it lives, letters that are settled meanwhile are not taken in again.
+pub(super) struct Look(Arc<Lanes>);
+
+impl Drop for Look {
+    fn drop(&mut self) {
+        let mut state = self.0.state.lock();
+        state.looks -= 1;
+        if state.looks == 0 {
+            state.settled.clear();
+        }
+    }
 }
 
 /// The right to send the letters of one lane, one after the other. Dropped early (a panic), it gives its letters back
@@ -52,8 +69,8 @@ impl Lanes {
     pub(super) fn push(self: &Arc<Self>, letter: Letter) -> Option<Lane> {
         let key = lane_of(&letter);
         let mut state = self.state.lock();
-        let State { queues, known, left_in_store, .. } = &mut *state;
-        if known.contains(&letter.id) {
+        let State { queues, known, left_in_store, settled, .. } = &mut *state;
+        if known.contains(&letter.id) || settled.contains(&letter.id) {
             return None;
         }
         if known.len() >= IN_MEMORY {
@@ -73,6 +90,12 @@ impl Lanes {
         });
         queue.push_back(letter);
         idle.then(|| Lane { lanes: Arc::clone(self), key, current: None, ended: false })
+    }
+
+    /// Begins a look into the store; to be kept until all that it found has been pushed.
+    pub(super) fn look(self: &Arc<Self>) -> Look {
+        self.state.lock().looks += 1;
+        Look(Arc::clone(self))
     }
 
     /// Whether letters were left in the store for lack of room since the last time this was asked.
@@ -99,6 +122,9 @@ impl Lane {
         let mut state = self.lanes.state.lock();
         if let Some(done) = self.current.take() {
             state.known.remove(&done);
+            if state.looks > 0 {
+                state.settled.insert(done);
+            }
         }
         let next = state.queues.get_mut(&self.key).and_then(VecDeque::pop_front);
         match next {
@@ -186,6 +212,20 @@ mod tests {
         let _lane = lanes.push(letter(1, 1, "C1", true));
         assert!(lanes.push(letter(1, 1, "C1", true)).is_none());
         assert_eq!(lanes.len(), 1);
+    }
+
+    #[test]
+    fn a_letter_that_was_settled_while_the_store_was_read_is_not_taken_again() {
+        let lanes = Arc::new(Lanes::default());
+        let mut lane = lanes.push(letter(1, 1, "C1", true)).expect("a new lane");
+        lane.next();
+        let look = lanes.look();
+        assert!(lane.next().is_none(), "letter 1 is settled, and the look may have seen it waiting");
+        assert!(lanes.push(letter(1, 1, "C1", true)).is_none());
+        assert!(lanes.push(letter(2, 2, "C1", true)).is_some(), "others are taken in");
+        drop(look);
+        let again = lanes.push(letter(1, 1, "C2", true));
+        assert!(again.is_some(), "a later look finds it only if it waits again");
     }
 
     #[test]
