@@ -373,7 +373,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
 #[actix_web::test]
 async fn the_shipped_policies_let_each_person_do_exactly_this() {
     let world = World::new().await;
-    world.fleet(&[instance("web-1", &[]), instance("db-1", &[("protected", "true")])]).await;
+    let ids = world.fleet(&[instance("web-1", &[]), instance("db-1", &[("protected", "true")])]).await;
     let changes = |world: &World| {
         ["StopInstances", "StartInstances", "RebootInstances"].iter().map(|action| called(world, action)).sum::<usize>()
     };
@@ -404,6 +404,7 @@ async fn the_shipped_policies_let_each_person_do_exactly_this() {
             assert!(answer.contains(why), "{who} {command}: {answer}");
         }
     }
+    assert_eq!(world.state(HOME, &ids[1]).await, "running", "what is protected was not touched");
     world.ends_clean().await;
 }
 

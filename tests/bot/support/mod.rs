@@ -4,7 +4,6 @@ mod bot;
 #[expect(dead_code, reason = "shared with the demo, which uses all of it")]
 #[path = "../../../src/bin/demo/fleet.rs"]
 pub mod fleet;
-#[expect(dead_code, reason = "shared with the demo, which uses all of it")]
 #[path = "../../../src/bin/demo/moto.rs"]
 mod moto;
 #[path = "../../../src/bin/demo/proxy.rs"]
@@ -42,6 +41,7 @@ pub const NEVER: Duration = Duration::from_secs(30);
 
 /// One Moto for the whole run; each world is an account of its own in it. It ends with the last world that uses it,
 /// because a static value is never dropped and would outlive the run.
+#[expect(clippy::print_stderr, reason = "whoever runs the tests waits for it")]
 fn moto() -> Arc<moto::Moto> {
     static SHARED: Mutex<Weak<moto::Moto>> = Mutex::new(Weak::new());
     let mut shared = SHARED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
