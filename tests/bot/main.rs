@@ -3,5 +3,10 @@
 
 mod architecture;
 mod documents;
+mod health;
+mod life;
+mod links;
+mod promises;
+mod secrets;
 mod support;
 mod walk;
