@@ -86,10 +86,9 @@ pub(super) async fn work(job: &Job, shop: &Workshop, stage: &Arc<Mutex<Stage>>) 
 }
 
 async fn run_command(job: &Job, shop: &Workshop, stage: &Arc<Mutex<Stage>>) -> Answer {
-    let usage = (job.row.usage)();
     match plan_and_execute(job, shop, stage).await {
         Ok(answer) => answer,
-        Err(error) => Answer::of_error(&error, &usage, &job.request),
+        Err(error) => Answer::of_error(&error, &(job.row.usage)(), &job.request),
     }
 }
 
