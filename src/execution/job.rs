@@ -93,10 +93,9 @@ pub(super) async fn work(job: &Job, shop: &Workshop, stage: &Arc<Mutex<Stage>>) 
 
 /// `None` when the journal says that the request is further than this job knows.
 async fn run_command(job: &Job, shop: &Workshop, stage: &Arc<Mutex<Stage>>) -> Option<Answer> {
-    let usage = (job.row.usage)();
     match plan_and_execute(job, shop, stage).await {
         Ok(answer) => answer,
-        Err(error) => Some(Answer::of_error(&error, &usage, &job.request)),
+        Err(error) => Some(Answer::of_error(&error, &(job.row.usage)(), &job.request)),
     }
 }
 
