@@ -186,7 +186,8 @@ impl AwsError {
     }
 
     fn sentences(&self) -> (String, String) {
-        let code = self.code.as_deref().unwrap_or("no code").replace('`', "'");
+        let code = self.code.as_deref().unwrap_or_default().replace('`', "'");
+        let by_code = if code.is_empty() { String::new() } else { format!(" (`{code}`)") };
         let Self { operation, region, .. } = self;
         if code == NO_REGION {
             return (
@@ -196,32 +197,30 @@ impl AwsError {
         }
         let (so, to_do) = match self.class {
             Class::Throttled => ("AWS is limiting our calls.".into(), "Try again in a minute.".into()),
-            Class::Server => {
-                (format!("AWS has a problem of its own (`{code}`)."), "Try again in a few minutes.".into())
-            }
+            Class::Server => (format!("AWS has a problem of its own{by_code}."), "Try again in a few minutes.".into()),
             Class::Lost => (format!("AWS in `{region}` did not answer in time."), "Try again in a minute.".into()),
             Class::NotSent => (
                 format!("I cannot reach AWS in `{region}`."),
                 "Check the region's name, and try again in a minute.".into(),
             ),
             Class::NotFound => (
-                format!("AWS does not know this in `{region}` (`{code}`)."),
+                format!("AWS does not know this in `{region}`{by_code}."),
                 "Check the id and the region; `ec2 list --region all` shows every instance.".into(),
             ),
             Class::State => (
-                format!("Its state does not allow this now (`{code}`){}.", self.words()),
+                format!("Its state does not allow this now{by_code}{}.", self.words()),
                 "Look with `ec2 show`, and try again when it has settled.".into(),
             ),
             Class::Protected => (
-                format!("It is protected against this in AWS (`{code}`)."),
+                format!("It is protected against this in AWS{by_code}."),
                 "Its owner can take the protection off.".into(),
             ),
             Class::Capacity => (
-                format!("AWS has no capacity or quota left for this (`{code}`)."),
+                format!("AWS has no capacity or quota left for this{by_code}."),
                 "Try again later, or with another type or availability zone.".into(),
             ),
             Class::Denied => (
-                format!("AWS does not allow me `ec2:{operation}` (`{code}`)."),
+                format!("AWS does not allow me `ec2:{operation}`{by_code}."),
                 "Ask the platform team to look at the bot's IAM role.".into(),
             ),
             Class::Credentials => (
@@ -229,7 +228,7 @@ impl AwsError {
                 "Ask the platform team to look at the bot's AWS role.".into(),
             ),
             Class::Input | Class::DryRun => (
-                format!("AWS did not accept the call `{operation}` (`{code}`){}.", self.words()),
+                format!("AWS did not accept the call `{operation}`{by_code}{}.", self.words()),
                 "Check what you typed; if it is right, tell the platform team.".into(),
             ),
         };

@@ -110,8 +110,8 @@ mod tests {
         - `help` – Lists what you may run, or explains one command
         - `ping` – Says whether I am here, and how long the way took
         - `whoami` – Says who you are to me, and what you may run
-        - `version` – Says which version and revision I am
         # Look
+        - `version` – Says which version and revision I am
         - `status` – Says how I am: links to Slack, actors and their restarts, queues, store
         - `ec2 list` – Lists instances, with their state and type
         - `ec2 show` – Shows one instance: state, addresses, protection, tags, volumes

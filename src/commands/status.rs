@@ -51,7 +51,7 @@ fn render(vitals: &Vitals) -> Reply {
     ]));
     reply = reply.part(Part::Table(actors(&vitals.actors)));
     let details: Vec<Line> =
-        vitals.links.iter().map(link).chain(vitals.queues.iter().map(queue)).chain(failures(&vitals.actors)).collect();
+        vitals.links.iter().map(link).chain(queues(&vitals.queues)).chain(failures(&vitals.actors)).collect();
     if details.is_empty() { reply } else { reply.part(Part::List(details)) }
 }
 
@@ -96,6 +96,12 @@ fn link(link: &LinkVitals) -> Line {
         Some(error) => line.text(format!(", last error: {}", words::name(error))),
         None => line,
     }
+}
+
+/// What waits where; one line when nothing waits anywhere.
+fn queues(queues: &[QueueVitals]) -> Vec<Line> {
+    let waiting: Vec<Line> = queues.iter().filter(|queue| queue.depth > 0).map(queue).collect();
+    if waiting.is_empty() { vec![Line::from("queues: nothing waits")] } else { waiting }
 }
 
 fn queue(queue: &QueueVitals) -> Line {

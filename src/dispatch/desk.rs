@@ -130,8 +130,8 @@ impl Desk {
     }
 
     fn too_old(&self, request: &Request) -> bool {
-        let age = self.parts.clock.now().duration_since(request.accepted_at).as_secs();
-        age > i64::try_from(self.parts.shop.config.resume_within_seconds).unwrap_or(i64::MAX)
+        let most = i64::try_from(self.parts.shop.config.resume_within_seconds).unwrap_or(i64::MAX);
+        self.parts.clock.now().duration_since(request.accepted_at) > jiff::SignedDuration::from_secs(most)
     }
 
     fn job(&self, request: Request, understood: Understood, task: Task, flight: Arc<Flight>) -> Job {
@@ -154,7 +154,7 @@ impl Desk {
 }
 
 fn failed(request: &Request, failure: Failure) -> Answer {
-    Answer::of_error(&failure.into(), "", request)
+    Answer::of_error(&failure.into(), request)
 }
 
 /// A usage mistake is explained to whoever may have help; to others it would be a list of what they cannot do.
@@ -162,7 +162,7 @@ fn mistake(permits: &Permits, error: &UsageError) -> Answer {
     let help = commands::COMMANDS.iter().find(|row| row.name == "help");
     match help.map(|row| permits.ahead(row)) {
         Some(Err(refusal)) => Answer::refused(&refusal),
-        _ => Answer::usage(error, None),
+        _ => Answer::usage(error),
     }
 }
 

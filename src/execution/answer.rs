@@ -38,14 +38,11 @@ impl Answer {
         Self { state: State::Unknown, outcome: "unknown", reply }
     }
 
-    /// It was not understood; the usage line is added where the command is known.
-    pub fn usage(error: &UsageError, usage: Option<&str>) -> Self {
+    /// It was not understood, or does not name what it means.
+    pub fn usage(error: &UsageError) -> Self {
         let mut reply = lines(Tone::Usage, &error.lines);
         if !error.candidates.is_empty() {
             reply = reply.part(Part::List(error.candidates.clone()));
-        }
-        if let Some(usage) = usage {
-            reply = reply.text(Line::new().text("Usage: ").code(usage));
         }
         Self { state: State::Refused, outcome: "usage", reply }
     }
@@ -80,9 +77,9 @@ impl Answer {
     }
 
     /// A command's error; its cause goes to the log and nowhere else.
-    pub fn of_error(error: &CommandError, usage: &str, request: &Request) -> Self {
+    pub fn of_error(error: &CommandError, request: &Request) -> Self {
         match error {
-            CommandError::Usage(error) => Self::usage(error, error.candidates.is_empty().then_some(usage)),
+            CommandError::Usage(error) => Self::usage(error),
             CommandError::Refused(refusal) => Self::refused(refusal),
             CommandError::Failed(Failure { lines: said, cause }) => {
                 tracing::warn!(req = %request.id, cause, "command failed");

@@ -95,7 +95,7 @@ pub(super) async fn work(job: &Job, shop: &Workshop, stage: &Arc<Mutex<Stage>>) 
 async fn run_command(job: &Job, shop: &Workshop, stage: &Arc<Mutex<Stage>>) -> Option<Answer> {
     match plan_and_execute(job, shop, stage).await {
         Ok(answer) => answer,
-        Err(error) => Some(Answer::of_error(&error, &(job.row.usage)(), &job.request)),
+        Err(error) => Some(Answer::of_error(&error, &job.request)),
     }
 }
 

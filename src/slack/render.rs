@@ -72,7 +72,7 @@ fn sign(tone: Tone) -> Option<(&'static str, &'static str)> {
         Tone::Info => None,
         Tone::Done => Some(("\u{2705}", "Done")),
         Tone::Progress => Some(("\u{23F3}", "Working")),
-        Tone::Usage => Some(("\u{2754}", "Not understood")),
+        Tone::Usage => Some(("\u{2754}", "Not run")),
         Tone::Refused => Some(("\u{26D4}", "Refused")),
         Tone::Failed => Some(("\u{274C}", "Failed")),
         Tone::Unknown => Some(("\u{26A0}\u{FE0F}", "Outcome unknown")),

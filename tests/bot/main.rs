@@ -2,7 +2,11 @@
 //! Moto over HTTP, a real SQLite file. A test says what a person does and shows what that person reads.
 
 mod architecture;
+mod crash;
 mod documents;
+mod ec2_list;
+mod ec2_power;
+mod ec2_show;
 mod health;
 mod life;
 mod links;
@@ -10,3 +14,4 @@ mod promises;
 mod secrets;
 mod support;
 mod walk;
+mod words;

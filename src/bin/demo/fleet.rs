@@ -7,6 +7,7 @@ use aws_sdk_ec2::config::Credentials;
 use aws_sdk_ec2::error::DisplayErrorContext;
 use aws_sdk_ec2::types::{InstanceType, ResourceType, Tag, TagSpecification};
 use aws_smithy_http_client::Builder;
+use std::collections::HashMap;
 
 /// One instance to be made.
 pub struct Seed {
@@ -64,16 +65,27 @@ pub async fn client(url: &str, region: &str) -> Client {
 /// Makes these instances; returns their ids in the same order.
 pub async fn plant(url: &str, seeds: &[Seed]) -> Result<Vec<String>, String> {
     let mut ids = Vec::new();
+    let mut known: HashMap<&str, (Client, String)> = HashMap::new();
+    let trouble = |error| format!("Moto did not take the fleet: {error}");
     for seed in seeds {
-        let client = client(url, seed.region).await;
-        ids.push(plant_one(&client, seed).await.map_err(|error| format!("Moto did not take the fleet: {error}"))?);
+        if !known.contains_key(seed.region) {
+            let client = client(url, seed.region).await;
+            let image = image(&client).await.map_err(trouble)?;
+            known.insert(seed.region, (client, image));
+        }
+        let (client, image) = &known[seed.region];
+        ids.push(plant_one(client, image, seed).await.map_err(trouble)?);
     }
     Ok(ids)
 }
 
-async fn plant_one(client: &Client, seed: &Seed) -> Result<String, String> {
-    let image = client.describe_images().owners("amazon").send().await.map_err(text)?;
-    let image = image.images().first().and_then(|image| image.image_id()).ok_or("no image to start from")?.to_owned();
+async fn image(client: &Client) -> Result<String, String> {
+    let images = client.describe_images().owners("amazon").send().await.map_err(text)?;
+    let image = images.images().first().and_then(|image| image.image_id());
+    image.map(str::to_owned).ok_or_else(|| "no image to start from".to_owned())
+}
+
+async fn plant_one(client: &Client, image: &str, seed: &Seed) -> Result<String, String> {
     let named = ("Name", seed.name);
     let tags =
         std::iter::once(&named).chain(seed.tags).map(|(key, value)| Tag::builder().key(*key).value(*value).build());

@@ -9,6 +9,9 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// Longer than any caller waits.
+const FOR_EVER: Duration = Duration::from_secs(3_600);
+
 /// What goes wrong.
 #[allow(dead_code, reason = "the demo breaks nothing; the tests do")]
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +22,8 @@ pub enum Trouble {
     Delay(Duration),
     /// The call is made, and its answer never comes.
     LoseAnswer,
+    /// The call is not made, and no answer comes.
+    Swallow,
 }
 
 #[derive(Clone, Debug)]
@@ -39,7 +44,8 @@ pub struct Control {
 
 #[allow(dead_code, reason = "the demo breaks nothing; the tests do")]
 impl Control {
-    /// The next `times` calls of this action meet this trouble. A DryRun is an action of its own, `DryRun:StopInstances`.
+    /// The next `times` calls of this action meet this trouble. A DryRun is an action of its own, `DryRun:StopInstances`;
+    /// `us-east-1/StopInstances` means the calls in one region.
     pub fn break_next(&self, action: &str, trouble: Trouble, times: u32) {
         self.faults.lock().push(Fault { action: action.to_owned(), trouble, times });
     }
@@ -54,9 +60,10 @@ impl Control {
         self.calls.lock().clone()
     }
 
-    fn trouble(&self, action: &str) -> Option<Trouble> {
+    fn trouble(&self, region: &str, action: &str) -> Option<Trouble> {
         let mut faults = self.faults.lock();
-        let fault = faults.iter_mut().find(|fault| fault.times > 0 && fault.action == action)?;
+        let is_meant = |meant: &str| meant == action || meant.split_once('/') == Some((region, action));
+        let fault = faults.iter_mut().find(|fault| fault.times > 0 && is_meant(&fault.action))?;
         fault.times -= 1;
         Some(fault.trouble.clone())
     }
@@ -131,6 +138,12 @@ fn instance_ids(body: &str) -> Vec<String> {
     ids.filter_map(|pair| Some(pair.split_once('=')?.1.to_owned())).collect()
 }
 
+/// The region for which a request is signed: `Credential=KEY/DATE/REGION/ec2/aws4_request`.
+fn region(request: &HttpRequest) -> &str {
+    let signed = request.headers().get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    signed.split('/').nth(2).unwrap_or_default()
+}
+
 async fn forward(request: HttpRequest, body: Bytes, control: Data<Control>, upstream: Data<Upstream>) -> HttpResponse {
     let form = String::from_utf8_lossy(&body).into_owned();
     let mut action = field(&form, "Action").unwrap_or_default();
@@ -139,15 +152,17 @@ async fn forward(request: HttpRequest, body: Bytes, control: Data<Control>, upst
     }
     let ids = instance_ids(&form);
     control.calls.lock().push((action.clone(), ids.clone()));
-    let trouble = control.trouble(&action);
-    if let Some(Trouble::Error(code, status)) = trouble {
-        return error(code, status);
+    let trouble = control.trouble(region(&request), &action);
+    match trouble {
+        Some(Trouble::Error(code, status)) => return error(code, status),
+        Some(Trouble::Swallow) => rt::time::sleep(FOR_EVER).await,
+        _ => (),
     }
     let answer = ask(&request, body, &upstream).await;
     control.begin(&action, &ids);
     match trouble {
         Some(Trouble::Delay(delay)) => rt::time::sleep(delay).await,
-        Some(Trouble::LoseAnswer) => rt::time::sleep(Duration::from_secs(3_600)).await,
+        Some(Trouble::LoseAnswer) => rt::time::sleep(FOR_EVER).await,
         _ => (),
     }
     let Some((status, kind, xml)) = answer else { return error("ServiceUnavailable", 503) };

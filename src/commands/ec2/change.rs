@@ -105,10 +105,7 @@ impl Change {
     }
 
     fn already(&self, already: &[&Instance]) -> Reply {
-        let line = |one: &Instance| {
-            let word = if one.state == self.goal { "already" } else { "on its way already:" };
-            words::says(&label(one), &format!(" is {word} "), one.state.as_str(), ".")
-        };
+        let line = |one: &Instance| words::says(&label(one), " is already ", one.state.as_str(), ".");
         let reply = Reply::new(Tone::Info);
         match already {
             [one] => {
@@ -126,8 +123,8 @@ impl Change {
             let because = match (&one.state, self.power) {
                 (State::Terminated, _) => "it is gone for good".to_owned(),
                 (State::ShuttingDown, _) => "it is being terminated".to_owned(),
-                (State::Pending, _) => format!("it is still starting; {} it when it runs", self.verb),
-                (State::Stopping, Power::Start) => "it is still stopping; start it when it is stopped".to_owned(),
+                (State::Pending, _) => format!("{} it when it runs", self.verb),
+                (State::Stopping, Power::Start) => "start it when it is stopped".to_owned(),
                 (State::Stopping, _) => "it is being stopped".to_owned(),
                 (State::Stopped, _) => "only a running instance can be rebooted; `ec2 start` starts it".to_owned(),
                 _ => format!("it must be {} for that", self.from),
@@ -150,12 +147,15 @@ impl Change {
         by_region
             .into_iter()
             .zip(0..)
-            .map(|((region, targets), index)| Step {
-                index,
-                operation: format!("ec2:{}", self.power.operation()),
-                region: region.to_owned(),
-                targets,
-                token: format!("cmd-{request}-{index}").chars().take(LONGEST_TOKEN).collect(),
+            .map(|((region, mut targets), index)| {
+                targets.sort();
+                Step {
+                    index,
+                    operation: format!("ec2:{}", self.power.operation()),
+                    region: region.to_owned(),
+                    targets,
+                    token: format!("cmd-{request}-{index}").chars().take(LONGEST_TOKEN).collect(),
+                }
             })
             .collect()
     }

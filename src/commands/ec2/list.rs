@@ -82,9 +82,10 @@ impl Command for List {
     }
 }
 
-/// Sorted by region, then by name, the nameless last.
-fn key(instance: &Instance) -> (&str, bool, &str, &str) {
-    (&instance.region, instance.name().is_none(), instance.name().unwrap_or_default(), &instance.id)
+/// Sorted by region, then by name, the nameless last, of one name the running first.
+fn key(instance: &Instance) -> (&str, bool, &str, &State, &str) {
+    let name = instance.name();
+    (&instance.region, name.is_none(), name.unwrap_or_default(), &instance.state, &instance.id)
 }
 
 /// What was found.

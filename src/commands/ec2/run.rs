@@ -27,7 +27,7 @@ pub(super) async fn execute(
     journal: &dyn Journalled,
 ) -> Result<Found, CommandError> {
     let start = Instant::now();
-    let mut report = Report::new(change, plan, "The answer of AWS was lost. I looked: ");
+    let mut report = Report::new(change, plan, "AWS did not confirm it. I looked: ");
     for step in &plan.steps {
         if report.is_interrupted() {
             report.not_tried(step);

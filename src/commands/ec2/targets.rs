@@ -43,7 +43,7 @@ impl Selector {
         if text.contains(['*', '?']) {
             let shown = words::name(text);
             return Err(format!(
-                "`{shown}` is a pattern. If you mean every instance whose name fits, say `name:{shown}`"
+                "must name one instance, and `{shown}` is a pattern. If you mean every instance whose name fits, say `name:{shown}`"
             ));
         }
         if text.trim().is_empty() {
@@ -117,7 +117,7 @@ pub(super) struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// The instances that are meant, each once, sorted by region and id. Every selector found something; a name found
+    /// The instances that are meant, each once, sorted by region, name and id. Every selector found something; a name found
     /// exactly one. Gone instances are found by their ids alone.
     pub(super) async fn run(&self, cx: &Context) -> Result<Vec<Instance>, CommandError> {
         let account = cx.aws.account().await.map_err(|error| error.failure(self.not_done))?;
@@ -135,7 +135,7 @@ impl Search<'_> {
             }
             all.extend(found);
         }
-        all.sort_by(|a, b| (&a.region, &a.id).cmp(&(&b.region, &b.id)));
+        all.sort_by(|a, b| (&a.region, a.name(), &a.id).cmp(&(&b.region, b.name(), &b.id)));
         all.dedup_by(|a, b| a.region == b.region && a.id == b.id);
         Ok(all)
     }
@@ -176,7 +176,8 @@ impl Search<'_> {
             found.len(),
             self.not_done
         );
-        let seen: Vec<&Instance> = found.iter().filter(|one| (cx.sees)(&one.target(account))).collect();
+        let mut seen: Vec<&Instance> = found.iter().filter(|one| (cx.sees)(&one.target(account))).collect();
+        seen.sort_by(|a, b| (&a.region, &a.state, &a.id).cmp(&(&b.region, &b.state, &b.id)));
         let mut candidates: Vec<Line> = seen.iter().take(CANDIDATES).map(|one| candidate(one)).collect();
         let more = found.len() - candidates.len();
         if more > 0 {

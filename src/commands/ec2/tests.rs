@@ -61,7 +61,7 @@ async fn only_those_that_need_it_are_changed() {
 #[tokio::test]
 async fn what_is_so_already_is_an_answer() {
     insta::assert_snapshot!(answer("ec2 start web-1", &on(&web())).await, @"[info] `web-1 (i-1)` is already *running*. Nothing was changed.");
-    insta::assert_snapshot!(answer("ec2 stop i-1", &on(&one("stopping"))).await, @"[info] `web-1 (i-1)` is on its way already: *stopping*. Nothing was changed.");
+    insta::assert_snapshot!(answer("ec2 stop i-1", &on(&one("stopping"))).await, @"[info] `web-1 (i-1)` is already *stopping*. Nothing was changed.");
 }
 
 #[tokio::test]
@@ -78,17 +78,17 @@ async fn a_state_that_does_not_fit_is_refused_with_its_reason() {
         said.push(answer(command, &on(&one(state))).await);
     }
     insta::assert_snapshot!(said.join("\n"), @r"
-    [refused] `web-1 (i-1)` is *stopping*: it is still stopping; start it when it is stopped.
+    [refused] `web-1 (i-1)` is *stopping*: start it when it is stopped.
     Nothing was changed.
     [refused] `web-1 (i-1)` is *terminated*: it is gone for good.
     Nothing was changed.
-    [refused] `web-1 (i-1)` is *pending*: it is still starting; stop it when it runs.
+    [refused] `web-1 (i-1)` is *pending*: stop it when it runs.
     Nothing was changed.
     [refused] `web-1 (i-1)` is *shutting-down*: it is being terminated.
     Nothing was changed.
     [refused] `web-1 (i-1)` is *stopped*: only a running instance can be rebooted; `ec2 start` starts it.
     Nothing was changed.
-    [refused] `web-1 (i-1)` is *pending*: it is still starting; reboot it when it runs.
+    [refused] `web-1 (i-1)` is *pending*: reboot it when it runs.
     Nothing was changed.
     ");
 }
@@ -271,7 +271,7 @@ async fn a_call_that_never_left_is_a_failure_and_not_unknown() {
 async fn a_lost_answer_is_looked_after_and_not_repeated() {
     let region = one("running");
     region.fails("StopInstances", Fault::Lost { happened: true });
-    insta::assert_snapshot!(executed("ec2 stop web-1", &on(&region)).await, @"Done [done] The answer of AWS was lost. I looked: `web-1 (i-1)` is *stopped*.");
+    insta::assert_snapshot!(executed("ec2 stop web-1", &on(&region)).await, @"Done [done] AWS did not confirm it. I looked: `web-1 (i-1)` is *stopped*.");
     assert_eq!(region.0.lock().changes(), ["StopInstances i-1"]);
 }
 
@@ -279,7 +279,7 @@ async fn a_lost_answer_is_looked_after_and_not_repeated() {
 async fn a_lost_call_that_was_not_made_is_found_out() {
     let region = one("running");
     region.fails("StopInstances", Fault::Lost { happened: false });
-    insta::assert_snapshot!(executed("ec2 stop web-1", &on(&region)).await, @"NotDone [failed] The answer of AWS was lost. I looked: `web-1 (i-1)` is still *running*, so it was not stopped. Look with `ec2 show i-1 --region eu-central-1`. To try again, say `ec2 stop i-1 --region eu-central-1`.");
+    insta::assert_snapshot!(executed("ec2 stop web-1", &on(&region)).await, @"NotDone [failed] AWS did not confirm it. I looked: `web-1 (i-1)` is still *running*, so it was not stopped. Look with `ec2 show i-1 --region eu-central-1`. To try again, say `ec2 stop i-1 --region eu-central-1`.");
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,11 +9,13 @@ mod moto;
 #[path = "../../../src/bin/demo/proxy.rs"]
 pub mod proxy;
 mod sandbox;
+mod tidy;
 
 pub use bot::{Bot, Exit, run};
 pub use fleet::Seed;
 pub use proxy::{Control, Trouble};
 pub use sandbox::{Message, Sandbox};
+pub use tidy::tidy;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -156,6 +158,11 @@ impl World {
     /// A person types `/drone …` in #ops; returns the final answer as that person reads it.
     pub async fn asks(&self, who: &str, text: &str) -> String {
         self.asks_in(who, "ops", text).await.text
+    }
+
+    /// The same, fit for a snapshot.
+    pub async fn reads(&self, who: &str, text: &str) -> String {
+        tidy(&self.asks(who, text).await)
     }
 
     /// The same in another channel, with everything that is known of the answer.

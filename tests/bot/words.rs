@@ -1,0 +1,273 @@
+//! What the bot says of itself, and what it says to whoever mistypes.
+
+use crate::support::{GUS, MAYA, NINA, OLGA, Options, VERA, World};
+
+#[actix_web::test]
+async fn help_lists_what_the_caller_may_run() {
+    let world = World::new().await;
+    insta::assert_snapshot!(world.reads(MAYA, "help").await, @r"
+    About me
+    • `help` – Lists what you may run, or explains one command
+    • `ping` – Says whether I am here, and how long the way took
+    • `whoami` – Says who you are to me, and what you may run
+    Look
+    • `version` – Says which version and revision I am
+    • `status` – Says how I am: links to Slack, actors and their restarts, queues, store
+    • `ec2 list` – Lists instances, with their state and type
+    • `ec2 show` – Shows one instance: state, addresses, protection, tags, volumes
+    Change
+    • `ec2 start` – Starts stopped instances, and waits until they run
+    • `ec2 stop` – Stops running instances, and waits until they are stopped
+    • `ec2 reboot` – Reboots running instances, and looks at their status checks
+    `help <command>` explains one, with examples.
+    ");
+    assert_eq!(world.reads(MAYA, "").await, world.reads(MAYA, "help").await, "an empty line is `help`");
+    insta::assert_snapshot!(world.reads(VERA, "help").await, @r"
+    About me
+    • `help` – Lists what you may run, or explains one command
+    • `ping` – Says whether I am here, and how long the way took
+    • `whoami` – Says who you are to me, and what you may run
+    Look
+    • `version` – Says which version and revision I am
+    • `status` – Says how I am: links to Slack, actors and their restarts, queues, store
+    • `ec2 list` – Lists instances, with their state and type
+    • `ec2 show` – Shows one instance: state, addresses, protection, tags, volumes
+    `help <command>` explains one, with examples.
+    ");
+    insta::assert_snapshot!(world.reads(NINA, "help").await, @r"
+    About me
+    • `help` – Lists what you may run, or explains one command
+    • `ping` – Says whether I am here, and how long the way took
+    • `whoami` – Says who you are to me, and what you may run
+    `help <command>` explains one, with examples.
+    ");
+    insta::assert_snapshot!(world.reads(GUS, "help").await, @r"
+    ⛔ Refused: `help` may not be run: it is only for full members of this workspace, not for guests, people of other workspaces, deactivated accounts or bots. Nothing was done.
+    Ask @UMAYA, @UOMAR or @UVERA.
+    (req XXXX)
+    ");
+    insta::assert_snapshot!(world.reads(OLGA, "help").await, @r"
+    ⛔ Refused: `help` may not be run: it is only for full members of this workspace, not for guests, people of other workspaces, deactivated accounts or bots. Nothing was done.
+    Ask @UMAYA, @UOMAR or @UVERA.
+    (req XXXX)
+    ");
+    world.ends_clean().await;
+}
+
+#[actix_web::test]
+async fn help_explains_one_command_to_whoever_may_run_it() {
+    let world = World::new().await;
+    insta::assert_snapshot!(world.reads(MAYA, "help ec2 stop").await, @r"
+    ec2 stop
+    Stops running instances, and waits until they are stopped.
+    Usage: `ec2 stop <target>… [--region <region>]…`
+    • `<target>` – An instance: its id, its name, `name:web-*` for all names that fit, or `tag:key=value` for all that have the tag
+    • `--region <region>` – Where the instances are: a region, several by commas; without it, the usual one
+    Examples:
+    • `ec2 stop web-1`
+    • `ec2 stop i-00000000000000001 web-2 --region us-east-1`
+    • `ec2 stop tag:env=dev`
+    It changes something in AWS.
+    ");
+    assert_eq!(world.reads(MAYA, "ec2 stop --help").await, world.reads(MAYA, "help ec2 stop").await);
+    insta::assert_snapshot!(world.reads(VERA, "help ec2 list").await, @r#"
+    ec2 list
+    Lists instances, with their state and type.
+    Usage: `ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]`
+    • `--state <state>` – Only in this state: `running`, `stopped`, …; several by commas
+    • `--tag <key=value>` – Only with this tag; several tags must all be there, several values of one tag mean any of them
+    • `--type <type>` – Only of this type, such as `t3.micro` or `m5.*`; several by commas
+    • `--name <pattern>` – Only with a name like this; `*` is any text
+    • `--region <region>` – Where: a region, several by commas, or `all`
+    • `--page <number>` – Which page of a long list
+    Examples:
+    • `ec2 list`
+    • `ec2 list --state running --region all`
+    • `ec2 list --tag env=dev --name "web-*"`
+    • `ec2 list --type t3.micro,t3.small --region eu-central-1,us-east-1 --page 2`
+    It reads, and changes nothing.
+    "#);
+    insta::assert_snapshot!(world.reads(VERA, "help ec2").await, @r"
+    Look
+    • `ec2 list` – Lists instances, with their state and type
+    • `ec2 show` – Shows one instance: state, addresses, protection, tags, volumes
+    `help <command>` explains one, with examples.
+    ");
+    insta::assert_snapshot!(world.reads(VERA, "help ec2 stop").await, @r"
+    ⛔ Refused: You may not run `ec2 stop`. Nothing was done. Say `help` for what you may run.
+    (req XXXX)
+    ");
+    insta::assert_snapshot!(world.reads(VERA, "ec2 stop --help").await, @r"
+    ⛔ Refused: You may not run `ec2 stop`. Nothing was done. Say `help` for what you may run.
+    (req XXXX)
+    ");
+    insta::assert_snapshot!(world.reads(NINA, "help ec2").await, @"There is nothing here that you may run.");
+    insta::assert_snapshot!(world.reads(MAYA, "help ec2 stpo").await, @"❔ Not run: I do not know `ec2 stpo`. Did you mean `ec2 stop`? Say `help` for the list.");
+    world.ends_clean().await;
+}
+
+#[actix_web::test]
+async fn whoami_says_how_the_bot_sees_the_caller() {
+    let world = World::new().await;
+    insta::assert_snapshot!(world.reads(MAYA, "whoami").await, @r"
+    • You are: maya `UMAYA`
+    • Here you are: a full member of this workspace
+    • Groups: `operators`
+    • You may run: `help`, `ping`, `whoami`, `version`, `status`, `ec2 list`, `ec2 show`, `ec2 start`, `ec2 stop` and `ec2 reboot`
+    ");
+    insta::assert_snapshot!(world.reads(VERA, "whoami").await, @r"
+    • You are: vera `UVERA`
+    • Here you are: a full member of this workspace
+    • Groups: `viewers`
+    • You may run: `help`, `ping`, `whoami`, `version`, `status`, `ec2 list` and `ec2 show`
+    • Not: `ec2 start`, `ec2 stop` and `ec2 reboot`
+    ");
+    insta::assert_snapshot!(world.reads(NINA, "whoami").await, @r"
+    • You are: nina `UNINA`
+    • Here you are: a full member of this workspace
+    • Groups: none
+    • You may run: `help`, `ping` and `whoami`
+    • Not: `version`, `status`, `ec2 list`, `ec2 show`, `ec2 start`, `ec2 stop` and `ec2 reboot`
+    ");
+    insta::assert_snapshot!(world.reads(GUS, "whoami").await, @r"
+    ⛔ Refused: `whoami` may not be run: it is only for full members of this workspace, not for guests, people of other workspaces, deactivated accounts or bots. Nothing was done.
+    Ask @UMAYA, @UOMAR or @UVERA.
+    (req XXXX)
+    ");
+    insta::assert_snapshot!(world.reads(OLGA, "whoami").await, @r"
+    ⛔ Refused: `whoami` may not be run: it is only for full members of this workspace, not for guests, people of other workspaces, deactivated accounts or bots. Nothing was done.
+    Ask @UMAYA, @UOMAR or @UVERA.
+    (req XXXX)
+    ");
+    world.ends_clean().await;
+}
+
+/// The text without what depends on the build and the machine.
+fn anywhere(text: &str) -> String {
+    let revision = text.split("revision `").nth(1).or_else(|| text.split("` `").nth(1));
+    let revision = revision.and_then(|rest| rest.split('`').next()).expect("a revision");
+    let text = text.replace(&format!("`{revision}`"), "`REVISION`");
+    let host = text.split("Host: `").nth(1).and_then(|rest| rest.split('`').next());
+    match host {
+        Some(host) => text.replace(&format!("Host: `{host}`"), "Host: `HOST`"),
+        None => text,
+    }
+}
+
+#[actix_web::test]
+async fn version_names_the_program_that_answers() {
+    let world = World::new().await;
+    insta::assert_snapshot!(anywhere(&world.reads(VERA, "version").await), @"Dronebot `0.1.0`, revision `REVISION`, up for N s.");
+    insta::assert_snapshot!(world.reads(NINA, "version").await, @r"
+    ⛔ Refused: `version` needs the group operators or viewers; you are in no group. Nothing was done.
+    Ask @UMAYA, @UOMAR or @UVERA.
+    (req XXXX)
+    ");
+    world.ends_clean().await;
+}
+
+#[actix_web::test]
+async fn status_says_first_whether_all_is_well_and_then_how_each_part_is() {
+    let world =
+        World::with(Options { env: vec![("DRONEBOT__EXECUTION__WORKERS", "2".into())], ..Options::default() }).await;
+    insta::assert_snapshot!(anywhere(&world.reads(VERA, "status").await), @r"
+    Dronebot
+    All is well.
+    • Version: `0.1.0` `REVISION`
+    • Up: N s
+    • Host: `HOST`
+    • Store: sqlite, ok
+    ```
+    actor            phase  for  restarts
+    health-reporter  up     N s  0
+    courier          up     N s  0
+    aws-worker-0     up     N s  0
+    aws-worker-1     up     N s  0
+    dispatcher       up     N s  0
+    slack-0          up     N s  0
+    slack-1          up     N s  0
+    ```
+    • link 0: up, last frame N s ago, Slack counts 2
+    • link 1: up, last frame N s ago, Slack counts 2
+    • queues: nothing waits
+    ");
+    world.ends_clean().await;
+}
+
+#[actix_web::test]
+async fn a_typo_gets_a_suggestion_and_runs_nothing() {
+    let world = World::new().await;
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 stpo web-1").await, @"❔ Not run: I do not know `ec2 stpo`. Did you mean `ec2 stop`? Say `help` for the list.");
+    insta::assert_snapshot!(world.reads(MAYA, "stop web-1").await, @"❔ Not run: I do not know `stop`. Did you mean `ec2 stop`? Say `help` for the list.");
+    insta::assert_snapshot!(world.reads(MAYA, "hlep").await, @"❔ Not run: I do not know `hlep`. Did you mean `help`? Say `help` for the list.");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2").await, @"❔ Not run: `ec2` needs one of `list`, `show`, `start`, `stop` or `reboot` after it. Say `help ec2` for what each does.");
+    insta::assert_snapshot!(world.reads(MAYA, "make me a coffee").await, @"❔ Not run: I do not know `make`. Say `help` for the list.");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 terminate web-1").await, @"❔ Not run: I do not know `ec2 terminate`. Say `help` for the list.");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 list --sate running").await, @r"
+    ❔ Not run: I do not know the option `--sate`. Did you mean `--state`?
+    Usage: `ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]`
+    ");
+    insta::assert_snapshot!(world.reads(GUS, "ec2 stpo web-1").await, @r"
+    ⛔ Refused: `help` may not be run: it is only for full members of this workspace, not for guests, people of other workspaces, deactivated accounts or bots. Nothing was done.
+    Ask @UMAYA, @UOMAR or @UVERA.
+    (req XXXX)
+    ");
+    assert!(world.aws.calls().is_empty(), "AWS was not asked: {:?}", world.aws.calls());
+    world.ends_clean().await;
+}
+
+#[actix_web::test]
+async fn a_mistake_in_the_arguments_is_named_with_the_usage() {
+    let world = World::new().await;
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop \"web 1").await, @r#"❔ Not run: A quotation mark is not closed. Nothing was done. Write names with spaces like `"web 1"`."#);
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 list --region frankfurt").await, @r"
+    ❔ Not run: `--region` must be an AWS region such as `eu-central-1`, not `frankfurt`.
+    Usage: `ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]`
+    ");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1 --region all").await, @r"
+    ❔ Not run: `--region` must name regions when something is changed, not `all`.
+    Usage: `ec2 stop <target>… [--region <region>]…`
+    ");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 list --state runing").await, @r"
+    ❔ Not run: `--state` must be `pending`, `running`, `stopping`, `stopped`, `shutting-down` or `terminated`, not `runing`.
+    Usage: `ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]`
+    ");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 list --tag env").await, @r"
+    ❔ Not run: `--tag` must be a tag such as `env=dev`, not `env`.
+    Usage: `ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]`
+    ");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 list --page 0").await, @r"
+    ❔ Not run: `--page` must be a number from 1, not `0`.
+    Usage: `ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]`
+    ");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 list web-1").await, @r"
+    ❔ Not run: I do not know what to do with `web-1`.
+    Usage: `ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]`
+    ");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 list --name").await, @r"
+    ❔ Not run: `--name` needs a value.
+    Usage: `ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]`
+    ");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop").await, @r"
+    ❔ Not run: `<target>` is missing.
+    Usage: `ec2 stop <target>… [--region <region>]…`
+    ");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 show").await, @r"
+    ❔ Not run: `<target>` is missing.
+    Usage: `ec2 show <target> [--region <region>]…`
+    ");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-*").await, @r"
+    ❔ Not run: `<target>` must name one instance, and `web-*` is a pattern. If you mean every instance whose name fits, say `name:web-*`.
+    Usage: `ec2 stop <target>… [--region <region>]…`
+    ");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop tag:env").await, @r"
+    ❔ Not run: `<target>` must be like `tag:env=dev`, not `tag:env`.
+    Usage: `ec2 stop <target>… [--region <region>]…`
+    ");
+    insta::assert_snapshot!(world.reads(MAYA, "ping now").await, @r"
+    ❔ Not run: I do not know what to do with `now`.
+    Usage: `ping`
+    ");
+    assert!(world.aws.calls().is_empty(), "AWS was not asked: {:?}", world.aws.calls());
+    world.ends_clean().await;
+}
