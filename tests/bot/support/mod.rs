@@ -1,7 +1,7 @@
 //! The harness: one [`World`] per test, with a Slack sandbox, an AWS account and a bot of its own.
 
 mod bot;
-#[expect(dead_code, reason = "shared with the demo, which uses all of it")]
+#[allow(dead_code, reason = "shared with the demo, which uses all of it")]
 #[path = "../../../src/bin/demo/fleet.rs"]
 pub mod fleet;
 #[path = "../../../src/bin/demo/moto.rs"]
