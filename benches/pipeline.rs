@@ -17,13 +17,14 @@ use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 const STARTS: usize = 5;
 const ONE: usize = 3_000;
 const MANY: usize = 60_000;
+/// A command's number is its series' size times this, plus its place in the series.
+const SERIES: usize = 1_000_000;
 
 /// One series of commands.
 #[derive(Default)]
@@ -33,6 +34,7 @@ struct Series {
     sent: Vec<Option<Instant>>,
     ack: Vec<Duration>,
     answer: Vec<Duration>,
+    acked: Vec<bool>,
     answered: Vec<bool>,
     twice: usize,
     done: Option<Sender<()>>,
@@ -41,7 +43,7 @@ struct Series {
 /// The Slack of the benchmark.
 struct Slack {
     base: Mutex<String>,
-    links: Mutex<Vec<actix_ws::Session>>,
+    links: Mutex<Vec<(u64, actix_ws::Session)>>,
     series: Mutex<Series>,
     up: Sender<Instant>,
     floor: Mutex<Floor>,
@@ -76,32 +78,59 @@ impl Slack {
             series.next += 1;
             series.next - 1
         };
-        let text = self.envelope(self.series.lock().total * 1_000_000 + index);
+        let text = self.envelope(self.series.lock().total * SERIES + index);
         let mut link = {
             let links = self.links.lock();
-            links[index % links.len()].clone()
+            links[index % links.len()].1.clone()
         };
         self.series.lock().sent[index] = Some(Instant::now());
         let _ = link.text(text).await;
     }
 
-    fn acked(&self, index: usize) {
+    fn acked(&self, number: usize) {
         let mut series = self.series.lock();
-        if let Some(sent) = series.sent.get(index).copied().flatten() {
-            series.ack.push(sent.elapsed());
+        let Some((index, sent)) = series.sent_at(number) else { return };
+        if std::mem::replace(&mut series.acked[index], true) {
+            return;
         }
+        series.ack.push(sent.elapsed());
+        series.end_if_complete();
     }
 
-    fn answered(&self, index: usize) {
+    fn answered(&self, number: usize) {
         let mut series = self.series.lock();
-        let Some(sent) = series.sent.get(index).copied().flatten() else { return };
+        let Some((index, sent)) = series.sent_at(number) else { return };
         if std::mem::replace(&mut series.answered[index], true) {
             series.twice += 1;
             return;
         }
         series.answer.push(sent.elapsed());
-        if series.answer.len() == series.total
-            && let Some(done) = series.done.take()
+        series.end_if_complete();
+    }
+}
+
+impl Series {
+    fn of(total: usize, done: Sender<()>) -> Self {
+        Self {
+            total,
+            sent: vec![None; total],
+            acked: vec![false; total],
+            answered: vec![false; total],
+            done: Some(done),
+            ..Self::default()
+        }
+    }
+
+    /// A command's place in this series and when it was sent; `None` for one of an earlier series.
+    fn sent_at(&self, number: usize) -> Option<(usize, Instant)> {
+        let index = number.checked_sub(self.total * SERIES)?;
+        Some((index, self.sent.get(index).copied().flatten()?))
+    }
+
+    fn end_if_complete(&mut self) {
+        if self.ack.len() == self.total
+            && self.answer.len() == self.total
+            && let Some(done) = self.done.take()
         {
             let _ = done.send(());
         }
@@ -131,7 +160,7 @@ struct Number {
 }
 
 async fn respond(number: Query<Number>, _: Bytes, slack: Data<Slack>) -> HttpResponse {
-    slack.answered(number.n % 1_000_000);
+    slack.answered(number.n);
     slack.send_next().await;
     HttpResponse::Ok().body("ok")
 }
@@ -142,14 +171,15 @@ async fn link(request: HttpRequest, body: Payload, slack: Data<Slack>) -> actix_
         let hello = json!({"type": "hello", "num_connections": 2, "debug_info": {"approximate_connection_time": 18060},
             "connection_info": {"app_id": "A1"}});
         let _ = session.text(hello.to_string()).await;
-        slack.links.lock().push(session.clone());
+        let number = fastrand::u64(..);
+        slack.links.lock().push((number, session.clone()));
         let _ = slack.up.send(Instant::now());
         while let Some(Ok(frame)) = frames.recv().await {
             match frame {
                 actix_ws::Message::Text(text) => {
                     let index = text.split("\"e-").nth(1).and_then(|rest| rest.split('"').next());
                     if let Some(index) = index.and_then(|index| index.parse::<usize>().ok()) {
-                        slack.acked(index % 1_000_000);
+                        slack.acked(index);
                     }
                 }
                 actix_ws::Message::Ping(bytes) => {
@@ -159,6 +189,7 @@ async fn link(request: HttpRequest, body: Payload, slack: Data<Slack>) -> actix_
                 _ => (),
             }
         }
+        slack.links.lock().retain(|(link, _)| *link != number);
     });
     Ok(response)
 }
@@ -243,6 +274,11 @@ fn serve() -> (String, Data<Slack>, Receiver<Instant>) {
     (base, slack, ups)
 }
 
+/// The bot of this build, or another one to compare with.
+fn program() -> std::ffi::OsString {
+    std::env::var_os("DRONEBOT_BENCH_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_dronebot").into())
+}
+
 struct Bot {
     child: Child,
     started: Instant,
@@ -251,7 +287,7 @@ struct Bot {
 impl Bot {
     fn start(base: &str, folder: &Path) -> Self {
         let started = Instant::now();
-        let child = Command::new(env!("CARGO_BIN_EXE_dronebot"))
+        let child = Command::new(program())
             .env_clear()
             .env("DRONEBOT__SLACK__API_URL", format!("{base}/api"))
             .env("DRONEBOT__SLACK__APP_TOKEN", "xapp-bench")
@@ -296,8 +332,7 @@ impl Drop for Bot {
 
 fn run(slack: &Data<Slack>, total: usize, in_flight: usize) -> (Vec<Duration>, Vec<Duration>, Duration) {
     let (done, finished) = channel();
-    *slack.series.lock() =
-        Series { total, sent: vec![None; total], answered: vec![false; total], done: Some(done), ..Series::default() };
+    *slack.series.lock() = Series::of(total, done);
     let begun = Instant::now();
     let system = rt::System::new();
     for _ in 0..in_flight {

@@ -1,4 +1,111 @@
 //! Dronebot: a Slack bot that runs operations on AWS and goes on through every failure of its own.
+//!
+//! This page is the map. `README.md` says how to use and run the bot; this says how it is built.
+//!
+//! # The walk of one command
+//!
+//! ```text
+//!   Slack ──► intake ──► dispatch ──► execution ──► delivery ──► Slack
+//!              │ journal    │ who asks?   │ plan, judge, │ pace, retry,
+//!              │ then ack   │ may they?   │ run, verify  │ never lose
+//!              │ dedupe     │             ▼              ▲
+//!              ▼            ▼         commands ── aws    │ Reply
+//!            ══════════════ store: journal · outbox ════════════════
+//!            ── slack · aws · health · supervision · clock · domain (leaf rooms) ──
+//! ```
+//!
+//! 1. [`slack::socket`] keeps the links; a frame becomes an [`Envelope`](slack::payload::Envelope).
+//! 2. [`intake::Doorkeeper`] makes a [`Request`](domain::Request) of it and gives it to the [`Journal`](store::Journal).
+//!    Once it is on the disk, and not before, the envelope is acknowledged. A known key is a delivery that came again.
+//! 3. [`dispatch::Dispatcher`] reads the line by [`commands::parse`], asks Slack who it is, and asks the
+//!    [`Policies`](dispatch::policy::Policies) whether this person could run the command on anything at all.
+//! 4. An [`execution::AwsWorker`] runs the [`Job`](execution::Job) on threads of its own. [`plan`](commands::Command::plan)
+//!    only reads; a reading command's plan is its answer. A change is resolved to exact targets, and the policies are
+//!    asked again, for each of them with its tags.
+//! 5. The plan is journalled, then each call before it is made; [`execute`](commands::Command::execute) makes it once, and
+//!    AWS is asked until every target has come to rest. Where an answer was lost, [`verify`](commands::Command::verify)
+//!    looks instead of repeating.
+//! 6. The final state and the reply are one transaction: [`AnswerDesk`](execution::AnswerDesk), [`Outbox`](store::Outbox).
+//! 7. [`delivery::Courier`] renders the [`Reply`](domain::Reply) and sends it, until Slack has taken it.
+//!
+//! # The rooms, in the order of the walk
+//!
+//! | room | what it does | may import |
+//! |---|---|---|
+//! | [`intake`] | from an envelope to a journalled request | dispatch, slack, store, health, supervision, clock, domain |
+//! | [`dispatch`] | finds, parses, finds out who asks, judges, hands on | execution and what that may |
+//! | [`execution`] | plans, runs, verifies, takes up after a crash | delivery, commands, aws and what delivery may |
+//! | [`commands`] | one file per command, and the table of them | aws, clock, domain |
+//! | [`delivery`] | from the outbox to Slack | slack, store, health, supervision, clock, domain |
+//! | [`slack`] | Socket Mode, Web API, text forms, rendering; knows nothing of the bot | clock, domain |
+//! | [`aws`] | the only place that builds SDK clients | clock, domain |
+//! | [`store`] | the ports `Journal` and `Outbox`; SQLite behind them | clock, domain |
+//! | [`health`] | status board, probes, metrics | domain |
+//! | [`supervision`] | actors that cannot stay dead; knows nothing of the bot | domain |
+//! | [`clock`] | the time of day | domain |
+//! | [`domain`] | the words that all rooms share; no I/O, no actors | nothing |
+//! | [`settings`] | files, environment and secrets, as one validated value | the `Config` structs of the rooms |
+//! | [`telemetry`] | the log, and its last line of defence against secrets | settings, clock |
+//! | [`app`] | names the concrete adapters, lists the tree, drains | everything |
+//!
+//! # The tree of actors, in the order in which it starts
+//!
+//! | actor | what it does | what its failure costs |
+//! |---|---|---|
+//! | `health-reporter` | counts what waits, for the status board | a restart |
+//! | `courier` | drains the outbox | a restart; the letters stay in the store |
+//! | `aws-worker-0` … | watch over running jobs | a restart; the job runs on, its answer is given |
+//! | `dispatcher` | parses, judges, hands on | a restart; what is unfinished is read from the journal |
+//! | `slack-0` … | one Socket Mode connection each, each on its own thread | a restart; the other connection carries on |
+//!
+//! They start in the reverse order of the walk, so that each takes handles of those before it, and end in the order of the
+//! walk: the connections close, running commands and waiting answers are waited for, then the tree stops from the last
+//! to the first. Every actor may lose its memory at any moment, because all state is in the store. Too many restarts
+//! within the window end the process with [`EXIT_ESCALATED`](supervision::EXIT_ESCALATED); a thread that is stuck ends it with
+//! [`EXIT_STUCK`](supervision::EXIT_STUCK); a configuration that cannot work ends it with [`EXIT_CONFIG`](app::EXIT_CONFIG). Beside
+//! the tree run the watchdog, the store's writer (both are threads), the probes' server, and the threads for calls to AWS.
+//!
+//! # The states of a request
+//!
+//! ```text
+//! accepted ──► refused | succeeded | failed | unknown     a reading command, or nothing to change
+//!    │
+//!    ▼
+//! planned ───► refused | succeeded | failed | unknown     no call was made
+//!    │  ▲
+//!    │  └── planned anew, after a restart before the first call
+//!    ▼
+//! running ───► refused | succeeded | failed | unknown     calls may have been made
+//! ```
+//!
+//! A final state is stored together with its reply. What is not final when the process starts (or when a sweep, each
+//! half minute, finds that nobody works on it) is taken up: a reading command is run again; a change that had not begun is
+//! begun if it was asked for a short while ago, else reported as not begun; a change that had begun is verified and
+//! reported, never made again. [`State::may_become`](store::State::may_become) is this drawing.
+//!
+//! # What never happens
+//!
+//! Read off the source tree by `tests/bot/architecture.rs`:
+//!
+//! - A room never imports one that the table above does not allow it; there is no circle.
+//! - A command never sees Slack, the store or an actor, so it cannot post, and cannot schedule itself.
+//! - Only [`aws`] ever builds SDK clients, only [`dispatch`] ever judges, only [`store`] ever speaks SQL.
+//! - Only [`settings`] ever reads the environment; only [`clock`] ever asks the time of day.
+//! - Nothing is ever spawned but through [`supervision`].
+//! - Nothing under `src` ever asks whether it is in a test.
+//!
+//! Kept by the walk, and shown by the other tests of `tests/bot`:
+//!
+//! - An envelope is never acknowledged before its request is durable.
+//! - A call that changes something is never repeated; a lost answer is followed by a look.
+//! - Nothing that no policy permits is ever done, and a guest is never let in because Slack did not answer.
+//! - An outage of Slack or AWS never restarts the bot: it is not ready then, and it is alive.
+//! - A token, a ticket or a response_url never stands in a log, a reply, an error or a metric.
+//!
+//! # What is absent
+//!
+//! Approvals by a second person, buttons and modals, a store for several replicas, several workspaces, several AWS
+//! accounts, and AWS calls that no command stands for.
 
 pub mod app;
 pub mod aws;

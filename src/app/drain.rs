@@ -1,15 +1,22 @@
 //! The end, in the order of the walk: the door closes first, the last answer leaves last.
 
 use super::{End, Running};
-use crate::supervision::StopOutcome;
+use crate::dispatch::Boarded;
+use crate::supervision::{StopOutcome, Tree};
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, timeout_at};
 
-/// How long the connections may take to acknowledge what is journalled and to close.
-const CLOSE: Duration = Duration::from_secs(3);
+/// How long the connections may take beyond their own bounds.
+const MARGIN: Duration = Duration::from_secs(1);
 
-/// How long the probes' server may take: it looks once a second whether it may go.
+/// How long the dispatcher may take to look at what was journalled last.
+const BOARDING: Duration = Duration::from_secs(1);
+
+/// How long all actors together may take to stop; each has its own, shorter bound.
+const ACTORS: Duration = Duration::from_secs(5);
+
+/// How long the store and the probes' server may take, side by side; the server looks once a second whether it may go.
 const LAST: Duration = Duration::from_secs(3);
 
 struct Signals {
@@ -48,15 +55,20 @@ pub(super) async fn until_the_end(mut running: Running) -> End {
     }
 }
 
+/// Takes no longer than the drain time and the few seconds of [`ACTORS`] and [`LAST`].
 async fn close(mut running: Running, drain: Duration) {
-    let Running { house, tree, closing, closed, server, .. } = &mut running;
+    let Running { house, tree, closing, open, dispatcher, server, .. } = &mut running;
     let deadline = Instant::now() + drain;
     house.board.draining();
     closing.send_replace(true);
-    // ends when the last connection has dropped its end
-    let doors = async { while closed.recv().await.is_some() {} };
-    if timeout_at(deadline.min(Instant::now() + CLOSE), doors).await.is_err() {
+    let slack = &house.settings.slack;
+    let close = deadline.min(Instant::now() + slack.stop_grace + slack.close_grace + MARGIN);
+    if timeout_at(close, open.none()).await.is_err() {
         tracing::warn!("a connection did not close in time");
+    }
+    // what was acknowledged last may still be in the dispatcher's mailbox
+    if let Err(error) = dispatcher.call(Boarded, BOARDING.min(deadline.duration_since(Instant::now()))).await {
+        tracing::warn!(%error, "dispatcher does not answer; its requests wait in the journal");
     }
     if timeout_at(deadline, house.flights.idle()).await.is_err() {
         tracing::warn!(commands = house.flights.len(), "commands still run; they are looked at after the next start");
@@ -69,14 +81,24 @@ async fn close(mut running: Running, drain: Duration) {
     if timeout_at(deadline, delivered).await.is_err() {
         tracing::warn!("answers still wait; they are sent after the next start");
     }
-    for (name, outcome) in tree.stop().await {
+    stop_actors(tree).await;
+    let store = async {
+        if let Err(error) = house.store.close(LAST).await {
+            tracing::error!(%error, "store was not closed cleanly");
+        }
+    };
+    let _ = tokio::join!(store, tokio::time::timeout(LAST, server.stop(true)));
+    tracing::info!("drained");
+}
+
+async fn stop_actors(tree: &Tree) {
+    let Ok(outcomes) = tokio::time::timeout(ACTORS, tree.stop()).await else {
+        tracing::warn!("actors did not stop in time; the end of the process stops them");
+        return;
+    };
+    for (name, outcome) in outcomes {
         if outcome != StopOutcome::Stopped {
             tracing::warn!(name, ?outcome, "actor did not stop by itself");
         }
     }
-    if let Err(error) = house.store.close(Duration::from_secs(5)).await {
-        tracing::error!(%error, "store was not closed cleanly");
-    }
-    let _ = tokio::time::timeout(LAST, server.stop(true)).await;
-    tracing::info!("drained");
 }

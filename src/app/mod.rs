@@ -14,14 +14,14 @@ use crate::dispatch::{DeskParts, Dispatcher, PeopleParts};
 use crate::domain::{Build, Risk, VitalsSource};
 use crate::execution::{AnswerDesk, AwsWorker, Flights, Locks, WorkerPool, Workshop};
 use crate::health::{self, Board, Metrics};
-use crate::intake::{ConnectionParts, Doorkeeper, SlackConnection};
+use crate::intake::{ConnectionParts, Doorkeeper, OpenLinks, SlackConnection};
 use crate::settings::Settings;
 use crate::slack::Proxy;
 use crate::slack::api::{Pacer, WebApi};
 use crate::slack::socket::{LinkBoard, LinkObserver};
 use crate::store::{self, Store};
 use crate::supervision::{
-    self, ChildSpec, Handle, Placement, Tree, TreeSpec, Watchdog, WatchdogSpec, WorkerRuntime, exit_when_stuck,
+    self, ChildSpec, Handle, Placement, Task, Tree, TreeSpec, Watchdog, WatchdogSpec, WorkerRuntime, exit_when_stuck,
 };
 use actix_web::dev::ServerHandle;
 use reporter::{HealthReporter, ReporterParts};
@@ -87,9 +87,12 @@ struct Running {
     tree: Tree,
     closing: watch::Sender<bool>,
     fatal: mpsc::UnboundedReceiver<String>,
-    closed: mpsc::Receiver<()>,
+    open: OpenLinks,
+    dispatcher: Handle<Dispatcher>,
     server: ServerHandle,
     _watchdog: Watchdog,
+    /// Shows the watchdog that this thread turns, also between the actors on it.
+    _main_thread: Task<()>,
 }
 
 /// Runs the bot until it ends. Must be called inside an actix system.
@@ -169,6 +172,7 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
     let limit = WatchdogSpec { limit: supervision.stuck_after, ..WatchdogSpec::default() };
     let watchdog = Watchdog::start(limit, tree.pulses(), exit_when_stuck())
         .map_err(|error| format!("no thread for the watchdog: {error}"))?;
+    let main_thread = tree.pulses().watch_this_thread("main");
     adapters::attach(&house.board, tree.status(), watchdog.reader());
 
     tree.add(house.spec("health-reporter"), house.reporter()).await;
@@ -187,8 +191,9 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
 
     let (closing, closes) = watch::channel(false);
     let (fatal, fatals) = mpsc::unbounded_channel();
-    let (open, closed) = mpsc::channel(1);
-    let door = Doorkeeper { journal: Arc::clone(&house.store.journal), dispatcher, identity, clock: clock::system() };
+    let open = OpenLinks::default();
+    let journal = Arc::clone(&house.store.journal);
+    let door = Doorkeeper { journal, dispatcher: dispatcher.clone(), identity, clock: clock::system() };
     for slot in 0..house.settings.slack.connections {
         let parts = ConnectionParts {
             slot,
@@ -205,7 +210,17 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
         tree.add(spec, move |_| SlackConnection::new(parts.clone())).await;
     }
     house.board.started();
-    Ok(Running { house, tree, closing, fatal: fatals, closed, server, _watchdog: watchdog })
+    Ok(Running {
+        house,
+        tree,
+        closing,
+        fatal: fatals,
+        open,
+        dispatcher,
+        server,
+        _watchdog: watchdog,
+        _main_thread: main_thread,
+    })
 }
 
 impl House {

@@ -102,7 +102,12 @@ fn unknown(words: &[String]) -> UsageError {
 
 /// How unlike the first words are to a name, or the first word to the end of a name (`stop` for `ec2 stop`).
 fn alike(words: &[String], name: &'static str) -> Vec<(f64, String, &'static str)> {
-    let unlike = |said: &str, name: &str| strsim::damerau_levenshtein(said, name) as f64 / name.chars().count() as f64;
+    let unlike = |said: &str, name: &str| {
+        // a text this long is no mistyped name, and comparing all of it would hold up everybody else
+        let far = said.len() > 8 * name.len();
+        let distance = if far { usize::MAX } else { strsim::damerau_levenshtein(said, name) };
+        distance as f64 / name.chars().count() as f64
+    };
     let parts: Vec<&str> = name.split(' ').collect();
     let starts = (1..=parts.len().min(words.len())).map(|length| words[..length].join(" ").to_lowercase());
     let mut found: Vec<_> = starts.map(|said| (unlike(&said, name), said, name)).collect();
@@ -140,6 +145,6 @@ fn split(text: &str) -> Result<Vec<String>, UsageError> {
 }
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

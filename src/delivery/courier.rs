@@ -1,6 +1,7 @@
 //! The actor that drains the outbox.
 
-use super::{DeliveryConfig, lanes::Lane, lanes::Lanes, send};
+use super::lanes::{Lane, Lanes, Search, Unrecorded};
+use super::{DeliveryConfig, send};
 use crate::clock::Clock;
 use crate::slack::api::WebApi;
 use crate::store::{Delivery, Letter, Outbox};
@@ -10,8 +11,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Letters taken from the store by one poll.
+/// New letters taken from the store by one poll.
 const POLL_LIMIT: usize = 512;
+
+/// How long one poll may wait for the store.
+const POLL_PATIENCE: Duration = Duration::from_secs(30);
 
 /// What a courier is made of; each life gets a copy.
 #[derive(Clone)]
@@ -40,10 +44,23 @@ impl Courier {
         Self { parts, api: None }
     }
 
-    fn take(&self, letter: Letter) {
-        let Some(api) = self.api.clone() else { return };
-        if let Some(lane) = self.parts.lanes.push(letter) {
-            supervision::spawn_local_detached("delivery lane", drive(lane, api, self.parts.clone())).detach();
+    fn round(&self) -> Option<Round> {
+        let api = self.api.clone()?;
+        Some(Round { api, parts: self.parts.clone() })
+    }
+}
+
+/// What driving lanes needs. It outlives the courier's life, so that what is on its way arrives.
+#[derive(Clone)]
+struct Round {
+    api: Rc<WebApi>,
+    parts: CourierParts,
+}
+
+impl Round {
+    fn begin(&self, lane: Option<Lane>) {
+        if let Some(lane) = lane {
+            supervision::spawn_local_detached("delivery lane", drive(lane, self.clone())).detach();
         }
     }
 }
@@ -53,9 +70,14 @@ impl Actor for Courier {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.api = Some(Rc::new((self.parts.web_api)()));
-        ctx.notify(Poll);
-        ctx.run_interval(Duration::from_millis(self.parts.config.poll_ms), |_, ctx| ctx.notify(Poll));
+        look(ctx);
+        ctx.run_interval(Duration::from_millis(self.parts.config.poll_ms), |_, ctx| look(ctx));
     }
+}
+
+/// Through the mailbox, so that letters announced before it are taken before it; when that is full, a later look does it.
+fn look(ctx: &Context<Courier>) {
+    let _ = ctx.address().try_send(Poll);
 }
 
 supervised!(Courier, |self| Courier::new(self.parts.clone()));
@@ -69,7 +91,11 @@ impl Handler<Deliver> for Courier {
     type Result = ();
 
     fn handle(&mut self, Deliver(letter): Deliver, _: &mut Self::Context) {
-        self.take(letter);
+        let Some(round) = self.round() else { return };
+        // the successor of a letter that Slack wanted later: the poll brings it when it is due
+        if letter.not_before <= self.parts.clock.now() {
+            round.begin(self.parts.lanes.push(letter));
+        }
     }
 }
 
@@ -81,45 +107,77 @@ struct Poll;
 impl Handler<Poll> for Courier {
     type Result = ();
 
-    fn handle(&mut self, _: Poll, ctx: &mut Self::Context) {
-        let outbox = Arc::clone(&self.parts.outbox);
-        let now = self.parts.clock.now();
-        let courier = ctx.address();
-        supervision::spawn_local_detached("outbox poll", async move {
-            match outbox.due(now, POLL_LIMIT).await {
-                Ok(letters) => {
-                    for letter in letters {
-                        // the mailbox is this actor's own; a full one means the next poll brings the letter again
-                        let _ = courier.try_send(Deliver(letter));
-                    }
-                }
-                Err(error) => tracing::warn!(%error, "outbox could not be read"),
+    fn handle(&mut self, _: Poll, _: &mut Self::Context) {
+        let Some(round) = self.round() else { return };
+        let Some(search) = self.parts.lanes.search() else { return };
+        supervision::spawn_local_detached("outbox poll", poll(search, round)).detach();
+    }
+}
+
+async fn poll(search: Search, round: Round) {
+    let CourierParts { outbox, lanes, clock, .. } = &round.parts;
+    // those in memory are the oldest and are found again: a slow lane must not hide what waits behind it
+    let limit = lanes.len() + POLL_LIMIT;
+    match tokio::time::timeout(POLL_PATIENCE, outbox.due(clock.now(), limit)).await {
+        Ok(Ok(letters)) => {
+            for letter in letters {
+                // a former life of the process may have sent it and died before it could say so
+                let letter = Letter { attempts: letter.attempts.max(1), ..letter };
+                round.begin(search.push(letter));
             }
-        })
-        .detach();
+        }
+        Ok(Err(error)) => tracing::warn!(%error, "outbox could not be read"),
+        Err(_) => tracing::warn!("outbox was not read in time"),
     }
 }
 
 /// Sends the letters of one lane until it is empty.
-async fn drive(mut lane: Lane, api: Rc<WebApi>, parts: CourierParts) {
+async fn drive(mut lane: Lane, round: Round) {
     while let Some(letter) = lane.next() {
-        let delivery = match expired(&letter, &parts) {
+        let delivery = match expired(&letter, &round.parts) {
             Some(dead) => dead,
-            None => send::send(&api, &letter, &parts).await,
+            None => attempt(&letter, &round).await,
         };
-        if let Delivery::Sent { ts } = &delivery {
-            lane.sent(&letter, ts.as_deref());
-        }
-        if let Err(error) = parts.outbox.delivered(letter.id, delivery.clone()).await {
-            // the letter may be sent once more after a restart: said in the README's limits
-            tracing::error!(%error, req = %letter.letter.request, "delivery could not be recorded");
-        }
-        // only now: who reads of a delivery may rely on its being known after a crash
+        lane.went(&letter, &delivery);
+        let is_recorded = recorded(&letter, &delivery, &round.parts).await;
+        // only now: what is counted as sent is known after a crash too
         report(&letter, &delivery);
-        if parts.lanes.take_left_in_store() {
-            tracing::debug!("outbox holds more letters than memory; the poll brings them");
+        if !is_recorded {
+            let (kept, parts) = (lane.unrecorded(), round.parts.clone());
+            supervision::spawn_local_detached("delivery record", record_later(kept, letter, delivery, parts)).detach();
         }
     }
+}
+
+/// One attempt. A letter that breaks the sender is put off like one that Slack does not take: those behind it go on.
+async fn attempt(letter: &Letter, round: &Round) -> Delivery {
+    match supervision::caught("delivery", send::send(&round.api, letter, &round.parts)).await {
+        Ok(delivery) => delivery,
+        Err(_) => send::postponed(letter, &round.parts, "the sender broke".to_owned()),
+    }
+}
+
+async fn recorded(letter: &Letter, delivery: &Delivery, parts: &CourierParts) -> bool {
+    match parts.outbox.delivered(letter.id, delivery.clone()).await {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::error!(%error, req = %letter.letter.request, "delivery could not be recorded; trying again");
+            false
+        }
+    }
+}
+
+/// The store still calls the letter waiting; until it knows better nobody may find it there and send it again.
+async fn record_later(kept: Unrecorded, letter: Letter, delivery: Delivery, parts: CourierParts) {
+    let mut pause = Duration::from_millis(100);
+    loop {
+        tokio::time::sleep(pause).await;
+        if recorded(&letter, &delivery, &parts).await {
+            break;
+        }
+        pause = (pause * 2).min(Duration::from_secs(10));
+    }
+    drop(kept);
 }
 
 fn expired(letter: &Letter, parts: &CourierParts) -> Option<Delivery> {
@@ -143,3 +201,6 @@ fn report(letter: &Letter, delivery: &Delivery) {
     metrics::counter!("dronebot_deliveries_total", "outcome" => outcome).increment(1);
     tracing::debug!(%req, outcome, last = letter.letter.last, "delivery");
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 //! former self.
 
 use crate::domain::{ChannelId, RequestId};
-use crate::store::{Address, Letter};
+use crate::store::{Address, Delivery, Letter};
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -28,8 +28,26 @@ fn lane_of(letter: &Letter) -> LaneKey {
 struct State {
     queues: HashMap<LaneKey, VecDeque<Letter>>,
     known: HashSet<i64>,
+    /// The message of a request that its next letter edits.
     latest: HashMap<RequestId, String>,
-    left_in_store: bool,
+    /// While the store is searched: the newest letter of each request that came or went in the meantime. What the
+    /// search brings may be older than that.
+    overtaken: Option<HashMap<RequestId, i64>>,
+}
+
+impl State {
+    fn note(&mut self, request: RequestId, id: i64) {
+        if let Some(overtaken) = &mut self.overtaken {
+            let newest = overtaken.entry(request).or_insert(id);
+            *newest = id.max(*newest);
+        }
+    }
+
+    /// A letter leaves memory, because the store knows what became of it.
+    fn settle(&mut self, request: RequestId, id: i64) {
+        self.known.remove(&id);
+        self.note(request, id);
+    }
 }
 
 /// All lanes.
@@ -39,12 +57,24 @@ pub struct Lanes {
 }
 
 /// The right to send the letters of one lane, one after the other. Dropped early (a panic), it gives its letters back
-/// to the store, where the next poll finds them.
+/// to the store, where the next search finds them.
 pub(super) struct Lane {
     lanes: Arc<Lanes>,
     key: LaneKey,
-    current: Option<i64>,
+    current: Option<(RequestId, i64)>,
     ended: bool,
+}
+
+/// A search of the store for letters. While it goes on, letters are delivered, and what it brings at last may be
+/// history: such letters are not taken again.
+pub(super) struct Search {
+    lanes: Arc<Lanes>,
+}
+
+/// A letter whose fate the store does not know yet: as long as this is kept, nobody sends it again.
+pub(super) struct Unrecorded {
+    lanes: Arc<Lanes>,
+    letter: Option<(RequestId, i64)>,
 }
 
 impl Lanes {
@@ -52,37 +82,44 @@ impl Lanes {
     pub(super) fn push(self: &Arc<Self>, letter: Letter) -> Option<Lane> {
         let key = lane_of(&letter);
         let mut state = self.state.lock();
-        let State { queues, known, left_in_store, .. } = &mut *state;
-        if known.contains(&letter.id) {
+        if state.known.contains(&letter.id) || state.known.len() >= IN_MEMORY {
             return None;
         }
-        if known.len() >= IN_MEMORY {
-            *left_in_store = true;
-            return None;
-        }
-        known.insert(letter.id);
-        let idle = !queues.contains_key(&key);
-        let queue = queues.entry(key.clone()).or_default();
-        // a newer letter of the same request makes a waiting progress letter pointless
-        queue.retain(|waiting| {
-            let superseded = waiting.letter.request == letter.letter.request && !waiting.letter.last;
-            if superseded {
-                known.remove(&waiting.id);
+        let (request, id) = (letter.letter.request, letter.id);
+        let mut pointless = Vec::new();
+        if let Some(queue) = state.queues.get_mut(&key) {
+            if queue.iter().any(|waiting| waiting.letter.request == request && waiting.id > id) {
+                return None;
             }
-            !superseded
-        });
-        queue.push_back(letter);
+            // a newer letter of the same request makes a waiting progress letter pointless
+            queue.retain(|waiting| {
+                let superseded = waiting.letter.request == request && !waiting.letter.last;
+                if superseded {
+                    pointless.push(waiting.id);
+                }
+                !superseded
+            });
+        }
+        pointless.into_iter().for_each(|id| state.settle(request, id));
+        state.known.insert(id);
+        state.note(request, id);
+        let idle = !state.queues.contains_key(&key);
+        state.queues.entry(key.clone()).or_default().push_back(letter);
         idle.then(|| Lane { lanes: Arc::clone(self), key, current: None, ended: false })
     }
 
-    /// Whether letters were left in the store for lack of room since the last time this was asked.
-    pub(super) fn take_left_in_store(&self) -> bool {
+    /// Begins a search, which must be done before the store is asked; `None` while another goes on.
+    pub(super) fn search(self: &Arc<Self>) -> Option<Search> {
         let mut state = self.state.lock();
-        let room = state.known.len() < IN_MEMORY / 2;
-        room && std::mem::take(&mut state.left_in_store)
+        if state.overtaken.is_some() {
+            return None;
+        }
+        state.overtaken = Some(HashMap::new());
+        drop(state);
+        Some(Search { lanes: Arc::clone(self) })
     }
 
-    /// Letters in memory: waiting or on their way.
+    /// Letters in memory: waiting, on their way, or sent and not yet recorded.
     pub fn len(&self) -> usize {
         self.state.lock().known.len()
     }
@@ -93,12 +130,38 @@ impl Lanes {
     }
 }
 
+impl Search {
+    /// As [`Lanes::push`], for a letter that the search has found.
+    pub(super) fn push(&self, letter: Letter) -> Option<Lane> {
+        let overtaken = {
+            let state = self.lanes.state.lock();
+            let newest = state.overtaken.as_ref().and_then(|overtaken| overtaken.get(&letter.letter.request));
+            newest.is_some_and(|newest| *newest >= letter.id)
+        };
+        if overtaken { None } else { self.lanes.push(letter) }
+    }
+}
+
+impl Drop for Search {
+    fn drop(&mut self) {
+        self.lanes.state.lock().overtaken = None;
+    }
+}
+
+impl Drop for Unrecorded {
+    fn drop(&mut self) {
+        if let Some((request, id)) = self.letter.take() {
+            self.lanes.state.lock().settle(request, id);
+        }
+    }
+}
+
 impl Lane {
     /// The next letter to send, with the `ts` of the message that it edits; `None` ends the lane.
     pub(super) fn next(&mut self) -> Option<Letter> {
         let mut state = self.lanes.state.lock();
-        if let Some(done) = self.current.take() {
-            state.known.remove(&done);
+        if let Some((request, id)) = self.current.take() {
+            state.settle(request, id);
         }
         let next = state.queues.get_mut(&self.key).and_then(VecDeque::pop_front);
         match next {
@@ -106,7 +169,7 @@ impl Lane {
                 if let Some(ts) = state.latest.get(&letter.letter.request) {
                     letter.replaces = Some(ts.clone());
                 }
-                self.current = Some(letter.id);
+                self.current = Some((letter.letter.request, letter.id));
                 Some(letter)
             }
             None => {
@@ -118,16 +181,23 @@ impl Lane {
     }
 
     /// Remembers where a letter went, so that the next one of its request is edited in.
-    pub(super) fn sent(&self, letter: &Letter, ts: Option<&str>) {
+    pub(super) fn went(&self, letter: &Letter, delivery: &Delivery) {
+        let request = letter.letter.request;
         let mut state = self.lanes.state.lock();
-        match ts {
-            Some(ts) if !letter.letter.last => {
-                state.latest.insert(letter.letter.request, ts.to_owned());
+        match delivery {
+            Delivery::Sent { ts: Some(ts) } if !letter.letter.last => {
+                state.latest.insert(request, ts.clone());
             }
-            _ => {
-                state.latest.remove(&letter.letter.request);
+            Delivery::Sent { .. } | Delivery::Dead { .. } if letter.letter.last => {
+                state.latest.remove(&request);
             }
+            _ => {}
         }
+    }
+
+    /// Lets the lane go on although the store could not record what became of the present letter.
+    pub(super) fn unrecorded(&mut self) -> Unrecorded {
+        Unrecorded { lanes: Arc::clone(&self.lanes), letter: self.current.take() }
     }
 }
 
@@ -137,8 +207,8 @@ impl Drop for Lane {
             return;
         }
         let mut state = self.lanes.state.lock();
-        if let Some(current) = self.current.take() {
-            state.known.remove(&current);
+        if let Some((_, id)) = self.current.take() {
+            state.known.remove(&id);
         }
         for letter in state.queues.remove(&self.key).unwrap_or_default() {
             state.known.remove(&letter.id);
@@ -168,6 +238,16 @@ mod tests {
         }
     }
 
+    fn sent(ts: &str) -> Delivery {
+        Delivery::Sent { ts: Some(ts.to_owned()) }
+    }
+
+    /// Sends everything on a lane and returns the letters' numbers.
+    fn all(lane: Option<Lane>) -> Vec<i64> {
+        let Some(mut lane) = lane else { return Vec::new() };
+        std::iter::from_fn(|| lane.next()).map(|letter| letter.id).collect()
+    }
+
     #[test]
     fn letters_of_one_channel_go_one_after_the_other_and_channels_do_not_wait_for_each_other() {
         let lanes = Arc::new(Lanes::default());
@@ -195,10 +275,10 @@ mod tests {
         let progress = lane.next().expect("the first progress letter");
         lanes.push(letter(2, 1, "C1", false));
         lanes.push(letter(3, 1, "C1", true));
-        lane.sent(&progress, Some("111.222"));
+        lane.went(&progress, &sent("111.222"));
         let last = lane.next().expect("the final answer");
         assert_eq!((last.id, last.replaces.as_deref()), (3, Some("111.222")));
-        lane.sent(&last, Some("111.222"));
+        lane.went(&last, &sent("111.222"));
         assert!(lane.next().is_none());
         assert!(lanes.is_empty());
     }
@@ -212,5 +292,46 @@ mod tests {
         drop(lane);
         assert!(lanes.is_empty());
         assert!(lanes.push(letter(1, 1, "C1", true)).is_some(), "the poll brings them again");
+    }
+
+    #[test]
+    fn a_letter_that_was_delivered_while_the_store_was_searched_is_not_sent_again() {
+        let lanes = Arc::new(Lanes::default());
+        let lane = lanes.push(letter(1, 1, "C1", true));
+        let search = lanes.search().expect("no other search");
+        assert!(lanes.search().is_none(), "one search at a time");
+        assert_eq!(all(lane), [1]);
+        // put and delivered within the search
+        assert_eq!(all(lanes.push(letter(2, 2, "C1", true))), [2]);
+        assert_eq!(all(search.push(letter(1, 1, "C1", true))), [0; 0]);
+        assert_eq!(all(search.push(letter(2, 2, "C1", true))), [0; 0]);
+        assert_eq!(all(search.push(letter(3, 3, "C1", true))), [3], "one that nobody announced");
+        drop(search);
+        let later = lanes.search().expect("the first has ended");
+        assert_eq!(all(later.push(letter(1, 1, "C1", true))), [1], "it was postponed, and is due now");
+    }
+
+    #[test]
+    fn progress_never_follows_the_final_answer() {
+        let lanes = Arc::new(Lanes::default());
+        let search = lanes.search().expect("no other search");
+        assert_eq!(all(lanes.push(letter(2, 1, "C1", true))), [2]);
+        assert_eq!(all(search.push(letter(1, 1, "C1", false))), [0; 0], "found, and taken back in the meantime");
+        let mut lane = lanes.push(letter(4, 3, "C1", true));
+        assert!(lanes.push(letter(3, 3, "C1", false)).is_none(), "announced late");
+        assert_eq!(all(lane.take()), [4]);
+        assert!(lanes.is_empty());
+    }
+
+    #[test]
+    fn a_letter_that_was_sent_and_not_recorded_stays_known_while_its_lane_goes_on() {
+        let lanes = Arc::new(Lanes::default());
+        let mut lane = lanes.push(letter(1, 1, "C1", true)).expect("a new lane");
+        lane.next();
+        let kept = lane.unrecorded();
+        assert!(lane.next().is_none());
+        assert!(lanes.push(letter(1, 1, "C1", true)).is_none(), "found again in the store");
+        drop(kept);
+        assert!(lanes.is_empty());
     }
 }

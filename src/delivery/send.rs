@@ -18,7 +18,7 @@ const BY_RESPONSE_URL: &str = "response_url";
 pub(super) async fn send(api: &WebApi, letter: &Letter, parts: &CourierParts) -> Delivery {
     let message = render(&letter.letter.reply, footer(letter).as_deref());
     let sent = match attempt(api, letter, &message, parts).await {
-        Err(error) if is_about_blocks(&error) => {
+        Err(error) if is_about_form(&error) => {
             tracing::error!(req = %letter.letter.request, %error, "slack refused the blocks; sending plain text");
             attempt(api, letter, &message.without_blocks(), parts).await
         }
@@ -53,7 +53,7 @@ async fn attempt(
             let answer = Respond { message, in_channel: false, replace_original: replace };
             match api.respond(url, &answer).await {
                 Ok(()) => Ok(Some(BY_RESPONSE_URL.to_owned())),
-                Err(error) if is_final(&error) && !is_about_blocks(&error) => {
+                Err(error) if is_final(&error) && !is_about_form(&error) => {
                     tracing::info!(req = %letter.letter.request, %error, "response_url is used up; answering otherwise");
                     to_caller(api, channel, user, message).await
                 }
@@ -65,7 +65,7 @@ async fn attempt(
                 let edit = UpdateMessage { channel, ts, message, metadata: None };
                 match api.update(&edit).await {
                     Ok(_) => return Ok(Some(ts.clone())),
-                    Err(error) if is_final(&error) && !is_about_blocks(&error) => {
+                    Err(error) if is_final(&error) && !is_about_form(&error) => {
                         tracing::info!(req = %letter.letter.request, %error, "message cannot be edited; posting anew");
                     }
                     Err(error) => return Err(error),
@@ -87,7 +87,7 @@ async fn to_caller(
     let whisper = PostEphemeral { channel, user, thread_ts: None, message };
     match api.post_ephemeral(&whisper).await {
         Ok(()) => Ok(None),
-        Err(error) if is_final(&error) && !is_about_blocks(&error) => {
+        Err(error) if is_final(&error) && !is_about_form(&error) => {
             // Slack opens the direct message when it is given a person's id
             post(api, &ChannelId::from(user.as_str()), None, message).await.map(|_| None)
         }
@@ -111,21 +111,41 @@ fn is_final(error: &ApiError) -> bool {
 }
 
 /// Whether Slack does not like the form of the blocks: plain text still gets through.
-fn is_about_blocks(error: &ApiError) -> bool {
-    matches!(error, ApiError::Rejected { code } if code.contains("block"))
+fn is_about_form(error: &ApiError) -> bool {
+    let ApiError::Rejected { code } = error else { return false };
+    code.contains("block") || code.contains("too_long") || code.starts_with("invalid_arg")
 }
 
 /// What an error means for the letter: never lost because of a passing fault, never tried for ever against a no.
+///
+/// A lost answer is tried again. Where Slack has a way to say the same thing twice (an edit, a response_url with
+/// `replace_original`) it is used and the person reads one answer. A first message by chat.postMessage or
+/// chat.postEphemeral has none, and an answer that comes twice does less harm than one that never comes.
 fn judge(error: ApiError, letter: &Letter, parts: &CourierParts) -> Delivery {
-    let config = &parts.config;
-    let doubled = config.retry_min_ms.saturating_mul(1 << letter.attempts.min(16));
-    let pause = Duration::from_millis(doubled).min(Duration::from_secs(config.retry_max_seconds));
-    let pause = match &error {
-        ApiError::Config { .. } | ApiError::Rejected { .. } => return Delivery::Dead { error: error.to_string() },
-        ApiError::Auth { .. } => Duration::from_secs(config.retry_max_seconds),
-        ApiError::Retry { after, .. } => after.unwrap_or_default().max(pause),
-        ApiError::Ambiguous { .. } => pause,
-    };
+    match &error {
+        ApiError::Config { .. } | ApiError::Rejected { .. } => Delivery::Dead { error: error.to_string() },
+        ApiError::Auth { .. } => later(Duration::from_secs(parts.config.retry_max_seconds), parts, error.to_string()),
+        // our own pace: nothing has failed, so nothing is doubled
+        ApiError::Retry { after: Some(turn), code } if code == "paced" => later(*turn, parts, error.to_string()),
+        ApiError::Retry { after: Some(after), .. } => {
+            later((*after).max(backoff(letter, parts)), parts, error.to_string())
+        }
+        ApiError::Retry { after: None, .. } | ApiError::Ambiguous { .. } => postponed(letter, parts, error.to_string()),
+    }
+}
+
+/// Put off for as long as its attempts so far say.
+pub(super) fn postponed(letter: &Letter, parts: &CourierParts, error: String) -> Delivery {
+    later(backoff(letter, parts), parts, error)
+}
+
+fn backoff(letter: &Letter, parts: &CourierParts) -> Duration {
+    let doubled = parts.config.retry_min_ms.saturating_mul(1 << letter.attempts.min(16));
+    Duration::from_millis(doubled).min(Duration::from_secs(parts.config.retry_max_seconds))
+}
+
+fn later(pause: Duration, parts: &CourierParts, error: String) -> Delivery {
     let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::from_secs(60));
-    Delivery::Later { not_before: parts.clock.now() + pause, error: error.to_string() }
+    let now = parts.clock.now();
+    Delivery::Later { not_before: now.checked_add(pause).unwrap_or(now), error }
 }

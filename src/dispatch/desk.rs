@@ -64,7 +64,7 @@ impl Desk {
     }
 
     /// Works on a request until it is answered or handed on.
-    pub(super) async fn work(&self, request: &Request, how: How, flight: Flight) {
+    pub(super) async fn work(&self, request: &Request, how: How, flight: Arc<Flight>) {
         let understood = match self.understand(request, &how).await {
             Ok(understood) => understood,
             Err(Stopped::Answered(name, answer)) => return self.parts.shop.desk.give(request, name, answer).await,
@@ -79,7 +79,7 @@ impl Desk {
             Ok(task) => task,
             Err(answer) => return self.parts.shop.desk.give(request, row.name, answer).await,
         };
-        let job = self.job(request.clone(), understood, task, flight);
+        let job = self.job(request.clone(), understood, task, Arc::clone(&flight));
         if row.risk == Risk::Basic {
             // says something about the bot itself: nothing to wait for, so no other thread is troubled
             execution::run(&job, &self.parts.shop).await;
@@ -98,10 +98,14 @@ impl Desk {
         let policies = Arc::clone(&self.parts.policies);
         let now = self.parts.clock.now();
         let permits = Permits::new(policies, principal.clone(), members, request, now);
+        let begun = how.is_begun();
         let parsed = commands::parse(&request.text);
-        let (row, command) = parsed.map_err(|error| Stopped::Answered("unknown", mistake(&permits, &error)))?;
+        let (row, command) = parsed.map_err(|error| match begun {
+            true => Stopped::Answered("unknown", lost_plan(request)),
+            false => Stopped::Answered("unknown", mistake(&permits, &error)),
+        })?;
         // what was permitted and begun is looked at and reported, whatever the policies say by now
-        if !matches!(how, How::TakenUp { state: State::Running, .. }) {
+        if !begun {
             permits.ahead(row).map_err(|refusal| Stopped::Answered(row.name, Answer::refused(&refusal)))?;
         }
         Ok(Understood { row, command, permits, principal })
@@ -119,7 +123,7 @@ impl Desk {
                 Err(Answer::refused(&Refusal { lines: vec![line] }))
             }
             How::TakenUp { state: State::Running, plan: Some(plan) } if changes => Ok(Task::Verify(plan)),
-            How::TakenUp { state: State::Running, plan: None } if changes => Err(lost_plan(request)),
+            How::TakenUp { state: State::Running, .. } => Err(lost_plan(request)),
             How::TakenUp { .. } if changes && self.too_old(request) => Err(not_begun(request)),
             How::TakenUp { .. } => Ok(Task::Run),
         }
@@ -130,7 +134,7 @@ impl Desk {
         self.parts.clock.now().duration_since(request.accepted_at) > jiff::SignedDuration::from_secs(most)
     }
 
-    fn job(&self, request: Request, understood: Understood, task: Task, flight: Flight) -> Job {
+    fn job(&self, request: Request, understood: Understood, task: Task, flight: Arc<Flight>) -> Job {
         let Understood { row, command, permits, principal } = understood;
         let context = Context {
             request: request.id,
@@ -170,13 +174,17 @@ fn not_begun(request: &Request) -> Answer {
     Answer::failed(Reply::new(Tone::Failed).text(first))
 }
 
-/// Cannot happen unless the journal's row was damaged; then nobody knows which calls were made.
+/// Begun by a former version of the program whose plan or command this one does not understand, or the journal's row is
+/// damaged: nobody knows which calls were made.
 fn lost_plan(request: &Request) -> Answer {
     let first = Line::new()
         .text("I was restarted while running ")
         .code(&request.text)
-        .text(", and its plan cannot be read from my journal. I do not know what was done. Check the targets with ")
+        .text(", and I do not understand any more what my journal says of it. I do not know what was done. Check the targets with ")
         .code("ec2 show")
         .text(".");
     Answer::unknown(Reply::new(Tone::Unknown).text(first))
 }
+
+#[cfg(test)]
+mod tests;

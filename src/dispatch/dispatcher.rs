@@ -59,6 +59,13 @@ pub enum How {
     },
 }
 
+impl How {
+    /// Whether calls may have been made already.
+    pub(super) fn is_begun(&self) -> bool {
+        matches!(self, Self::TakenUp { state: State::Running, .. })
+    }
+}
+
 /// A journalled request to be worked on.
 #[derive(Message, Debug)]
 #[rtype(result = "()")]
@@ -76,15 +83,32 @@ impl Handler<Incoming> for Dispatcher {
         let Some(desk) = self.desk.clone() else { return };
         let Some(flight) = self.parts.flights.board(request.id) else { return };
         supervision::spawn_local_detached("request", async move {
-            let work = desk.work(&request, how, flight);
+            // kept until the answer stands, so that no sweep takes the request up beside it
+            let flight = Arc::new(flight);
+            let begun = how.is_begun();
+            let work = desk.work(&request, how, Arc::clone(&flight));
             if let Err(panicked) = supervision::caught("request", work).await {
                 tracing::error!(req = %request.id, %panicked, "request broke in the dispatcher");
-                let answer = Answer::bug("your command", &request);
+                let answer = match begun {
+                    true => Answer::bug_after_begin(&request),
+                    false => Answer::bug("your command", &request),
+                };
                 desk.parts.shop.desk.give(&request, "unknown", answer).await;
             }
         })
         .detach();
     }
+}
+
+/// Answers when every request that was told before it is in work or has been answered: for the drain.
+#[derive(Message, Clone, Copy, Debug)]
+#[rtype(result = "()")]
+pub struct Boarded;
+
+impl Handler<Boarded> for Dispatcher {
+    type Result = ();
+
+    fn handle(&mut self, _: Boarded, _: &mut Self::Context) {}
 }
 
 /// Read from the journal what nobody works on.
@@ -101,6 +125,8 @@ impl Handler<TakeUp> for Dispatcher {
         let journal = Arc::clone(&self.parts.shop.desk.journal);
         let now = self.parts.clock.now();
         let dispatcher = ctx.address();
+        // what is in work now may end while the journal is read, and would be found there as it stood before
+        let in_work = self.parts.flights.ids();
         supervision::spawn_local_detached("take up", async move {
             let entries = match journal.take_up().await {
                 Ok(entries) => entries,
@@ -109,7 +135,9 @@ impl Handler<TakeUp> for Dispatcher {
                     return;
                 }
             };
-            let due = |entry: &Entry| now.duration_since(entry.request.accepted_at) >= older_than;
+            let due = |entry: &Entry| {
+                now.duration_since(entry.request.accepted_at) >= older_than && !in_work.contains(&entry.request.id)
+            };
             for Entry { request, state, plan, .. } in entries.into_iter().filter(due) {
                 tracing::debug!(req = %request.id, state = state.as_str(), "unfinished in the journal");
                 let how = How::TakenUp { state, plan };

@@ -1,6 +1,7 @@
 //! Finds the command, parses it, finds out who asks, asks the policies, and hands on. What is not understood or not
 //! permitted gets its answer here, and nothing was read for it.
 
+mod cache;
 mod desk;
 mod dispatcher;
 mod groups;
@@ -9,6 +10,6 @@ mod permits;
 pub mod policy;
 
 pub use desk::{Desk, DeskParts};
-pub use dispatcher::{Dispatcher, How, Incoming};
+pub use dispatcher::{Boarded, Dispatcher, How, Incoming};
 pub use groups::{GroupConfig, GroupsConfig};
 pub use people::{Identity, PeopleParts};

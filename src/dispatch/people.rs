@@ -1,26 +1,16 @@
 //! Who asks: Slack is asked once, and not again for a while. Nobody is let in because Slack did not answer.
 
+use super::cache::Cache;
 use super::groups::GroupsConfig;
 use super::permits::Members;
 use crate::domain::{Failure, Membership, Principal, TeamId, UserId};
 use crate::slack::api::{ApiError, WebApi};
+use futures_util::future::try_join_all;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::hash::Hash;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::OnceCell;
-use tokio::time::Instant;
-
-/// How long what Slack said of a person or a user group is believed.
-const FRESH: Duration = Duration::from_secs(300);
-
-/// How long it is believed when Slack cannot be asked again.
-const STALE: Duration = Duration::from_secs(1_800);
-
-/// People kept in memory.
-const MOST: usize = 10_000;
 
 /// The bot's own account, from auth.test.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,55 +44,6 @@ pub struct PeopleParts {
     pub web_api: Arc<dyn Fn() -> WebApi + Send + Sync>,
     /// Known once auth.test has answered.
     pub identity: Arc<OnceCell<Identity>>,
-}
-
-/// Values by key with an age, each fetched by one caller at a time.
-struct Cache<K, V> {
-    entries: RefCell<HashMap<K, Kept<V>>>,
-}
-
-/// When it was asked for, and the answer once it has come.
-type Kept<V> = (Instant, Rc<OnceCell<V>>);
-
-impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
-    fn new() -> Self {
-        Self { entries: RefCell::default() }
-    }
-
-    /// The value; fetched when there is none or it is old; the old one when fetching fails and it is not too old.
-    async fn get<E>(&self, key: &K, fetch: impl AsyncFnOnce() -> Result<V, E>) -> Result<V, E> {
-        let now = Instant::now();
-        let old = self.entries.borrow().get(key).cloned();
-        if let Some((at, cell)) = &old
-            && now.duration_since(*at) < FRESH
-        {
-            return cell.get_or_try_init(|| fetch()).await.cloned();
-        }
-        let cell = Rc::new(OnceCell::new());
-        self.insert(key.clone(), now, Rc::clone(&cell));
-        match cell.get_or_try_init(|| fetch()).await {
-            Ok(value) => Ok(value.clone()),
-            Err(error) => match old {
-                Some((at, cell)) if now.duration_since(at) < STALE && cell.initialized() => {
-                    let value = cell.get().cloned();
-                    self.insert(key.clone(), at, cell);
-                    value.ok_or(error)
-                }
-                _ => Err(error),
-            },
-        }
-    }
-
-    fn insert(&self, key: K, at: Instant, cell: Rc<OnceCell<V>>) {
-        let mut entries = self.entries.borrow_mut();
-        if entries.len() >= MOST {
-            entries.retain(|_, (at, _)| at.elapsed() < FRESH);
-        }
-        if entries.len() >= MOST {
-            entries.clear();
-        }
-        entries.insert(key, (at, cell));
-    }
 }
 
 type Usergroups = BTreeMap<String, Rc<BTreeSet<UserId>>>;
@@ -142,11 +83,11 @@ impl People {
 
     /// The members of the Slack user groups that the configuration names, and of the bot's own groups.
     async fn usergroups(&self) -> Result<(Usergroups, Members), Failure> {
-        let mut usergroups = Usergroups::new();
-        for id in self.parts.groups.slack_usergroups() {
+        let asked = self.parts.groups.slack_usergroups().into_iter().map(|id| async move {
             let members = self.usergroups.get(&id.to_owned(), async || self.fetch_usergroup(id).await).await;
-            usergroups.insert(id.to_owned(), members.map_err(unreachable)?);
-        }
+            members.map(|members| (id.to_owned(), members))
+        });
+        let usergroups: Usergroups = try_join_all(asked).await.map_err(unreachable)?.into_iter().collect();
         let known = self.members.borrow().clone();
         let same = |(of, _): &(Usergroups, Members)| {
             of.len() == usergroups.len()

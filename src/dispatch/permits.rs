@@ -35,7 +35,8 @@ impl Permits {
             channel: request.channel.clone(),
             direct_message: request.source == Source::DirectMessage || request.channel.as_str().starts_with('D'),
             source: request.source,
-            time,
+            // as fine as policies see it: all that is asked within one second is the same situation
+            time: jiff::Timestamp::from_second(time.as_second()).unwrap_or(time),
         };
         Self { policies, asking: Arc::new(Asking { principal, situation, members }) }
     }

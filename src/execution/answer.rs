@@ -63,6 +63,19 @@ impl Answer {
         Self { state: State::Failed, outcome: "bug", reply: lines(Tone::Failed, &[line]) }
     }
 
+    /// A failure of ours when calls may have been made before it.
+    pub fn bug_after_begin(request: &Request) -> Self {
+        let line = Line::new()
+            .text("I was restarted while running ")
+            .code(&request.text)
+            .text(", and something broke on my side when I took it up again. I do not know what was done. Check the targets with ")
+            .code("ec2 show")
+            .text(" and give ")
+            .code(format!("req {}", request.id.short()))
+            .text(" to the platform team.");
+        Self { state: State::Unknown, outcome: "bug", reply: lines(Tone::Unknown, &[line]) }
+    }
+
     /// A command's error; its cause goes to the log and nowhere else.
     pub fn of_error(error: &CommandError, request: &Request) -> Self {
         match error {

@@ -26,6 +26,11 @@ impl Flights {
         self.ids.lock().insert(id).then(|| Flight { id, flights: Arc::clone(self) })
     }
 
+    /// Those in work now.
+    pub fn ids(&self) -> HashSet<RequestId> {
+        self.ids.lock().clone()
+    }
+
     /// How many are in work.
     pub fn len(&self) -> usize {
         self.ids.lock().len()

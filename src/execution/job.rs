@@ -7,11 +7,14 @@ use super::steps::Steps;
 use super::{ExecutionConfig, progress, recover};
 use crate::commands::{Command, Context, Found, Planned, Row};
 use crate::domain::{CommandError, Failure, Plan, Refusal, Reply, Request, Tone};
-use crate::store::Outbox;
+use crate::store::{Outbox, StoreError};
 use crate::supervision::WorkerRuntime;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How long an answer waits for the last progress message to be put into the outbox.
+const PROGRESS_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Says whether the person may make this plan's change: every target of it.
 pub type Judge = Arc<dyn Fn(&Plan) -> Result<(), Refusal> + Send + Sync>;
@@ -49,8 +52,8 @@ pub struct Job {
     pub judge: Judge,
     /// What to do.
     pub task: Task,
-    /// Keeps the request known as being in work.
-    pub flight: Flight,
+    /// Keeps the request known as being in work; shared with whoever answers when the job is not taken.
+    pub flight: Arc<Flight>,
 }
 
 /// What jobs need from the house.
@@ -76,7 +79,10 @@ pub async fn run(job: &Job, shop: &Workshop) {
 
 pub(super) async fn work(job: &Job, shop: &Workshop, stage: &Arc<Mutex<Stage>>) {
     let answer = match &job.task {
-        Task::Run => run_command(job, shop, stage).await,
+        Task::Run => match run_command(job, shop, stage).await {
+            Some(answer) => answer,
+            None => return,
+        },
         Task::Verify(plan) => {
             *stage.lock() = Stage::Running(plan.clone());
             recover::look(job, plan, shop, "I was restarted").await
@@ -85,41 +91,55 @@ pub(super) async fn work(job: &Job, shop: &Workshop, stage: &Arc<Mutex<Stage>>) 
     shop.desk.give(&job.request, job.row.name, answer).await;
 }
 
-async fn run_command(job: &Job, shop: &Workshop, stage: &Arc<Mutex<Stage>>) -> Answer {
+/// `None` when the journal says that the request is further than this job knows.
+async fn run_command(job: &Job, shop: &Workshop, stage: &Arc<Mutex<Stage>>) -> Option<Answer> {
     match plan_and_execute(job, shop, stage).await {
         Ok(answer) => answer,
-        Err(error) => Answer::of_error(&error, &job.request),
+        Err(error) => Some(Answer::of_error(&error, &job.request)),
     }
 }
 
-async fn plan_and_execute(job: &Job, shop: &Workshop, stage: &Arc<Mutex<Stage>>) -> Result<Answer, CommandError> {
+async fn plan_and_execute(
+    job: &Job,
+    shop: &Workshop,
+    stage: &Arc<Mutex<Stage>>,
+) -> Result<Option<Answer>, CommandError> {
     let deadline = Duration::from_secs(shop.config.read_deadline_seconds);
     let planned =
         tokio::time::timeout(deadline, job.command.plan(&job.context)).await.map_err(|_| too_slow(job, deadline))??;
     let plan = match planned {
-        Planned::Answer(reply) => return Ok(Answer::ok(reply)),
+        Planned::Answer(reply) => return Ok(Some(Answer::ok(reply))),
         Planned::Change(plan) => plan,
     };
     (job.judge)(&plan)?;
     let _locked = shop.locks.take(&plan.targets, &job.request.text, &job.request)?;
     if let Err(error) = shop.desk.journal.planned(job.request.id, plan.clone()).await {
+        if let StoreError::Transition { from, .. } = error {
+            // read from the journal before it was begun or answered: to say anything now could be a lie. If it has no
+            // answer, the next sweep brings it as it stands
+            tracing::warn!(req = %job.request.id, from, "request is further than was thought; left to the journal");
+            return Ok(None);
+        }
         let text = "I cannot write to my journal, so I did not make the change. Try again when the store works; \
                     `status` shows it.";
         return Err(Failure::sentence(text, error.to_string()).into());
     }
-    execute(job, plan, shop, stage).await
+    execute(job, plan, shop, stage).await.map(Some)
 }
 
 async fn execute(job: &Job, plan: Plan, shop: &Workshop, stage: &Arc<Mutex<Stage>>) -> Result<Answer, CommandError> {
     let (sink, replies) = progress::channel();
     let reporter = progress::report(job.request.clone(), replies, Arc::clone(&shop.outbox), shop.desk.courier.clone());
-    // ends by itself when the command's sender is dropped
-    shop.runtime.spawn("progress", reporter).detach();
+    let reporting = shop.runtime.spawn("progress", reporter).abort_on_drop();
     let context = Context { progress: sink, ..job.context.clone() };
     let journal = Arc::clone(&shop.desk.journal);
     let steps = Steps { request: job.request.id, plan: plan.clone(), journal, stage: Arc::clone(stage) };
     let limit = context.limits.wait + Duration::from_secs(120);
-    match tokio::time::timeout(limit, job.command.execute(&plan, &context, &steps)).await {
+    let found = tokio::time::timeout(limit, job.command.execute(&plan, &context, &steps)).await;
+    // the command's sender is in it: without that the reporter ends, and no progress comes behind the answer
+    drop(context);
+    let _ = tokio::time::timeout(PROGRESS_PATIENCE, reporting).await;
+    match found {
         Ok(found) => found.map(of_found),
         Err(_) => Ok(recover::look(job, &plan, shop, "AWS did not answer in time").await),
     }
@@ -141,3 +161,6 @@ fn too_slow(job: &Job, deadline: Duration) -> CommandError {
     );
     Failure::sentence(&text, "read deadline").into()
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,8 @@ mod pool;
 mod progress;
 mod recover;
 mod steps;
+#[cfg(test)]
+pub(crate) mod testing;
 mod worker;
 
 pub use answer::{Answer, AnswerDesk};

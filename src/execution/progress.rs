@@ -9,14 +9,14 @@ use crate::supervision::Handle;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// Between two edits of a message in a channel.
 const EDIT_EVERY: Duration = Duration::from_secs(3);
 
-/// The pauses after each progress message on a response_url, which takes five messages in all: the final answer and one
-/// spare are kept back.
-const RESPONSE_URL_PAUSES: [Duration; 3] =
-    [Duration::from_secs(10), Duration::from_secs(60), Duration::from_secs(3_600)];
+/// The pauses before the progress messages on a response_url. It takes five messages in all: two are kept back, for the
+/// final answer and for one more attempt at it.
+const RESPONSE_URL_PAUSES: [Duration; 3] = [Duration::ZERO, Duration::from_secs(10), Duration::from_secs(60)];
 
 /// What a command calls to show how far it is.
 type Sink = Arc<dyn Fn(Reply) + Send + Sync>;
@@ -38,8 +38,7 @@ pub(super) async fn report(
     courier: Handle<Courier>,
 ) {
     let mut sent = 0;
-    while replies.changed().await.is_ok() {
-        let Some(reply) = replies.borrow_and_update().clone() else { continue };
+    while let Some(reply) = next(&mut replies, pause(&request, sent)).await {
         let letter = NewLetter { request: request.id, address: address(&request), reply, last: false };
         match outbox.put(letter).await {
             Ok(Some(letter)) => {
@@ -48,12 +47,39 @@ pub(super) async fn report(
             Ok(None) => return,
             Err(error) => tracing::warn!(req = %request.id, %error, "progress could not be stored"),
         }
-        let pause = match request.reply_to {
-            ReplyTo::Caller { .. } => RESPONSE_URL_PAUSES.get(sent).copied(),
-            ReplyTo::Thread { .. } | ReplyTo::Channel => Some(EDIT_EVERY),
-        };
         sent += 1;
-        let Some(pause) = pause else { return };
-        tokio::time::sleep(pause).await;
     }
 }
+
+/// How long to wait before the next progress message; `None` when there is to be none.
+fn pause(request: &Request, sent: usize) -> Option<Duration> {
+    match request.reply_to {
+        ReplyTo::Caller { response_url: Some(_) } => RESPONSE_URL_PAUSES.get(sent).copied(),
+        // a message for one person alone cannot be edited: one is enough
+        ReplyTo::Caller { response_url: None } => (sent == 0).then_some(Duration::ZERO),
+        ReplyTo::Thread { .. } | ReplyTo::Channel => Some(if sent == 0 { Duration::ZERO } else { EDIT_EVERY }),
+    }
+}
+
+/// The newest state after the pause; `None` as soon as the command has ended.
+async fn next(replies: &mut watch::Receiver<Option<Reply>>, pause: Option<Duration>) -> Option<Reply> {
+    let until = Instant::now() + pause?;
+    let mut newest = None;
+    loop {
+        let changed = match newest {
+            None => replies.changed().await,
+            Some(_) => match tokio::time::timeout_at(until, replies.changed()).await {
+                Ok(changed) => changed,
+                Err(_) => return newest,
+            },
+        };
+        // what a command showed just before its end is said by its answer
+        if changed.is_err() || replies.has_changed().is_err() {
+            return None;
+        }
+        newest = replies.borrow_and_update().clone();
+    }
+}
+
+#[cfg(test)]
+mod tests;

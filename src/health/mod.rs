@@ -4,6 +4,49 @@
 //! *Liveness* (`/livez`): does the actor system turn? Only a restart would help, so an outage of Slack or AWS never
 //! makes it fail. *Readiness* (`/readyz`): would a command be heard, kept and answered now? *Startup* (`/startupz`):
 //! has everything been started? Each answers 200 or 503 with its causes as JSON.
+//!
+//! Every metric of `/metrics`, with its labels (a test compares this table with the source):
+//!
+//! | metric | labels | what it counts |
+//! |---|---|---|
+//! | `dronebot_requests_total` | `source`, `result` | requests at the door: `accepted`, `duplicate`, `not_journalled` |
+//! | `dronebot_envelopes_ignored_total` | `reason` | envelopes that ask nothing of the bot |
+//! | `dronebot_commands_total` | `command`, `outcome` | final answers: `ok`, `usage`, `refused`, `failed`, `unknown`, `bug` |
+//! | `dronebot_command_seconds` | `command` | from the request's acceptance to its stored answer |
+//! | `dronebot_deliveries_total` | `outcome` | attempts to send an answer: `sent`, `later`, `dead` |
+//! | `dronebot_queue_depth` | `queue` | what waits: unfinished requests, outbox, dead letters, … |
+//! | `dronebot_queue_oldest_seconds` | `queue` | the age of the oldest |
+//! | `dronebot_aws_calls_total` | `operation`, `class` | AWS calls: `ok` or the class of the error |
+//! | `dronebot_aws_call_seconds` | `operation` | how long they took |
+//! | `dronebot_aws_paced_total` | `bucket` | calls that waited for the bot's own share of AWS's rates |
+//! | `dronebot_slack_links_up` | `slot` | links of this connection that have said hello |
+//! | `dronebot_link_up` | `slot` | 1: the connection can be heard |
+//! | `dronebot_link_silence_seconds` | `slot` | since its last frame |
+//! | `dronebot_link_app_connections` | `slot` | how many connections Slack counts for the app |
+//! | `dronebot_slack_frames_total` | `direction`, `kind` | frames |
+//! | `dronebot_slack_bad_frames_total` | `kind` | frames that could not be understood |
+//! | `dronebot_slack_acks_total` | `result` | envelopes acknowledged, or why not |
+//! | `dronebot_slack_ack_seconds` | | from an envelope's arrival to its written acknowledgement |
+//! | `dronebot_slack_reconnects_total` | `slot`, `reason` | ends of links and failed dials |
+//! | `dronebot_slack_api_calls_total` | `method`, `outcome` | Web API calls: `ok` or the class of the error |
+//! | `dronebot_slack_api_seconds` | `method` | how long they took, the wait for their turn included |
+//! | `dronebot_store_up` | | 1: the last write worked |
+//! | `dronebot_store_errors_total` | | writes that failed |
+//! | `dronebot_store_commits_total` | | transactions |
+//! | `dronebot_store_batch_size` | | operations in one transaction |
+//! | `dronebot_store_commit_seconds` | | how long a transaction took, the sync to the disk included |
+//! | `dronebot_actor_up` | `actor` | 1: it works |
+//! | `dronebot_actor_restarts` | `actor` | restarts of this process' actors, as the tree counts them |
+//! | `dronebot_actor_restarts_total` | `actor` | the same, counted as they happen |
+//! | `dronebot_actor_panics_total` | `actor` | lives that ended in a panic |
+//! | `dronebot_actor_kills_total` | `actor` | lives that were ended because they hung |
+//! | `dronebot_actor_stops_total` | `actor` | lives that ended by themselves |
+//! | `dronebot_task_panics_total` | `task` | panics in detached futures |
+//! | `dronebot_panics_total` | | every panic of the process |
+//! | `dronebot_escalations_total` | `tree` | restarts that did not help |
+//! | `dronebot_live`, `dronebot_ready` | | 1: what `/livez` and `/readyz` say |
+//! | `dronebot_uptime_seconds` | | since the start |
+//! | `dronebot_build_info` | `version`, `revision`, `policy` | 1 |
 
 mod board;
 mod check;

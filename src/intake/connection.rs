@@ -12,6 +12,32 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
+/// How many links live.
+#[derive(Clone, Debug, Default)]
+pub struct OpenLinks(Arc<watch::Sender<usize>>);
+
+/// One living link, until dropped.
+struct OpenLink(OpenLinks);
+
+impl OpenLinks {
+    fn open(&self) -> OpenLink {
+        self.0.send_modify(|count| *count += 1);
+        OpenLink(self.clone())
+    }
+
+    /// Waits until no link lives.
+    pub async fn none(&self) {
+        // the sender is in here, so the only end is the one waited for
+        let _ = self.0.subscribe().wait_for(|count| *count == 0).await;
+    }
+}
+
+impl Drop for OpenLink {
+    fn drop(&mut self) {
+        self.0.0.send_modify(|count| *count -= 1);
+    }
+}
+
 /// What a connection is made of; each life gets a copy.
 #[derive(Clone)]
 pub struct ConnectionParts {
@@ -31,8 +57,8 @@ pub struct ConnectionParts {
     pub closing: watch::Receiver<bool>,
     /// Where a reason goes that no reconnection can mend: a revoked token.
     pub fatal: mpsc::UnboundedSender<String>,
-    /// Held while the link lives: the drain waits until all are dropped.
-    pub open: mpsc::Sender<()>,
+    /// Counts the links that live: the drain waits until there are none.
+    pub open: OpenLinks,
 }
 
 /// One Socket Mode link.
@@ -64,13 +90,11 @@ impl Actor for SlackConnection {
 supervised!(SlackConnection, |self| SlackConnection::new(self.parts.clone()));
 
 async fn live(parts: ConnectionParts) -> SlotEnd {
+    let _open = parts.open.open();
     if let Some(end) = identify(&parts).await {
         return end;
     }
-    let open = parts.open.clone();
-    let end = run_slot(parts.config, parts.proxy, parts.slot, Rc::new(parts.door), parts.observer, parts.closing).await;
-    drop(open);
-    end
+    run_slot(parts.config, parts.proxy, parts.slot, Rc::new(parts.door), parts.observer, parts.closing).await
 }
 
 /// Asks Slack who we are, until it answers; ends the link when it says that the token is no good, or the door closes.
@@ -99,5 +123,23 @@ async fn identify(parts: &ConnectionParts) -> Option<SlotEnd> {
             () = tokio::time::sleep(pause) => pause = (pause * 2).min(Duration::from_secs(30)),
             _ = closing.wait_for(|closing| *closing) => return Some(SlotEnd::Stopped),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+
+    #[tokio::test]
+    async fn the_drain_waits_for_the_last_living_link_and_not_for_its_actor() {
+        let links = OpenLinks::default();
+        let kept = links.clone();
+        assert!(links.none().now_or_never().is_some(), "none was opened");
+        let (first, second) = (kept.open(), kept.open());
+        drop(first);
+        assert!(links.none().now_or_never().is_none());
+        drop(second);
+        assert!(links.none().now_or_never().is_some(), "though others keep the count");
     }
 }

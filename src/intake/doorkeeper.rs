@@ -9,6 +9,7 @@ use crate::slack::socket::{Disposition, EnvelopeSink};
 use crate::store::{Accepted, Journal, NewRequest};
 use crate::supervision::Handle;
 use futures_util::future::{self, FutureExt, LocalBoxFuture};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OnceCell;
@@ -36,7 +37,14 @@ impl EnvelopeSink for Doorkeeper {
         let at = self.clock.now();
         let millis = u64::try_from(at.as_millisecond()).unwrap_or_default();
         let stamp = Stamp { id: RequestId::new(millis, fastrand::u128(..)), at };
-        match translate(&envelope, identity, stamp) {
+        // an envelope on which the translation breaks would come again and again, and end the link each time
+        let translated = catch_unwind(AssertUnwindSafe(|| translate(&envelope, identity, stamp)));
+        let Ok(translated) = translated else {
+            tracing::error!(kind = envelope.kind.as_str(), "envelope broke its translation; left to slack");
+            metrics::counter!("dronebot_envelopes_ignored_total", "reason" => "broke").increment(1);
+            return future::ready(Disposition::Leave).boxed_local();
+        };
+        match translated {
             Translated::Request(new) => Box::pin(self.clone().accept(*new)),
             Translated::Ignored(reason) => {
                 tracing::debug!(reason, kind = envelope.kind.as_str(), "envelope asks nothing of us");

@@ -5,5 +5,5 @@ mod connection;
 mod doorkeeper;
 mod translate;
 
-pub use connection::{ConnectionParts, SlackConnection};
+pub use connection::{ConnectionParts, OpenLinks, SlackConnection};
 pub use doorkeeper::Doorkeeper;

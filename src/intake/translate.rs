@@ -107,3 +107,6 @@ fn not_for_us(event: &MessageEvent, source: Source, identity: &Identity) -> Opti
         None
     }
 }
+
+#[cfg(test)]
+mod tests;

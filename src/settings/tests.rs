@@ -121,7 +121,7 @@ fn every_problem_is_told_at_once_a_line_each_with_key_and_source() {
     `slack_bot_token` is not a setting (variable DRONEBOT__SLACK_BOT_TOKEN); did you mean DRONEBOT__SLACK__BOT_TOKEN?
     `store.retention_days` must be a whole number, not `soon` (variable DRONEBOT__STORE__RETENTION_DAYS)
     `commands.max_targets` must be at least 1 (file dronebot.toml)
-    `commands.poll_seconds` must be longer than 0 (variable DRONEBOT__COMMANDS__POLL_SECONDS)
+    `commands.poll_seconds` must be longer than 0 and shorter than a day (variable DRONEBOT__COMMANDS__POLL_SECONDS)
     `groups.operators.users` must hold Slack's member ids such as `U0123ABCD`, not `@maya`; a person's profile in Slack has "Copy member ID" (file dronebot.toml)
     `health.listen` must be an address and a port such as `127.0.0.1:8080`, not `localhost` (file dronebot.toml)
     `log.format` must be `text` or `json`, not `xml` (file dronebot.toml)

@@ -8,7 +8,7 @@ pub mod proxy;
 pub mod render;
 pub mod socket;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod text;
 mod tls;
 

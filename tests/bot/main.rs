@@ -3,9 +3,15 @@
 
 mod architecture;
 mod crash;
+mod documents;
 mod ec2_list;
 mod ec2_power;
 mod ec2_show;
+mod health;
+mod life;
+mod links;
+mod promises;
+mod secrets;
 mod support;
 mod walk;
 mod words;

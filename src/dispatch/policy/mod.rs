@@ -7,6 +7,7 @@
 //! Two decisions that are stricter than Cedar's own: a `forbid` that cannot be evaluated forbids (Cedar would skip
 //! it), and a request whose entities cannot be built is denied.
 
+mod ahead;
 mod entities;
 mod load;
 mod refusal;
@@ -118,6 +119,8 @@ pub struct Policies {
     /// Groups that policies name and the configuration does not have.
     unknown_groups: BTreeSet<String>,
     hash: String,
+    /// What was found lately.
+    lately: ahead::Lately,
 }
 
 impl std::fmt::Debug for Policies {
@@ -153,6 +156,7 @@ impl Policies {
             resources: loaded.resources,
             probes: groups.iter().map(|group| (group.clone(), probe(group))).collect(),
             hash: loaded.hash,
+            lately: ahead::Lately::default(),
         })
     }
 
@@ -267,6 +271,10 @@ impl Policies {
     }
 
     fn evaluate_ahead(&self, principal: &Principal, action: Action<'_>, situation: &Situation) -> Found {
+        self.lately.get(principal, action, situation, || self.evaluate_types(principal, action, situation))
+    }
+
+    fn evaluate_types(&self, principal: &Principal, action: Action<'_>, situation: &Situation) -> Found {
         let types = self.resources.get(action.name).map(Vec::as_slice).unwrap_or_default();
         let mut denied: Option<Found> = None;
         for resource in types {
@@ -343,6 +351,7 @@ impl Policies {
 }
 
 /// The result of one evaluation: the policies that permit, or those that forbid.
+#[derive(Clone)]
 struct Found {
     permitted: bool,
     policies: Vec<String>,

@@ -130,6 +130,10 @@ pub(super) fn web_api(answer: &Answer) -> Result<(), Failed> {
 
 /// Judges the answer of a response_url: `ok` as text or in JSON.
 pub(super) fn response_url(answer: &Answer) -> Result<(), Failed> {
+    // a page of something between us and Slack, which may say 200 about anything
+    if answer.status < 300 && answer.body.trim_ascii_start().starts_with(b"<") {
+        return Err(Failed::lost("not_json"));
+    }
     if let Ok(head) = serde_json::from_slice::<Head>(&answer.body) {
         if head.ok && answer.status < 300 {
             return Ok(());

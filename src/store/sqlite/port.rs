@@ -147,7 +147,7 @@ impl Outbox for Sqlite {
     }
 
     async fn delivered(&self, id: i64, delivery: Delivery) -> Result<(), StoreError> {
-        self.call(WhenFull::Wait, move |book| book.delivered(id, &delivery)).await
+        self.call(WhenFull::WaitForCompany, move |book| book.delivered(id, &delivery)).await
     }
 
     async fn depth(&self) -> Result<QueueDepth, StoreError> {

@@ -68,9 +68,15 @@ pub(super) enum Taken {
     Closed,
 }
 
+/// How long operations for which nobody is kept waiting stay alone, before they get a sync of their own. The next
+/// request, which comes in this time when there is any load at all, then neither waits for that sync nor pays for another.
+const LINGER: Duration = Duration::from_millis(1);
+
 #[derive(Default)]
 struct Queue {
     waiting: Vec<Box<dyn Operation>>,
+    /// Whether somebody is kept waiting by what waits.
+    urgent: bool,
     /// Whether the writer sleeps and must be woken.
     asleep: bool,
     closed: bool,
@@ -95,6 +101,8 @@ pub(super) enum WhenFull {
     Refuse,
     /// It waits for its turn.
     Wait,
+    /// It waits for its turn, and nobody waits for it: its operation may stay for a moment until there are others.
+    WaitForCompany,
 }
 
 impl Shared {
@@ -115,15 +123,18 @@ impl Shared {
             (Ok(permit), _) => permit,
             (Err(TryAcquireError::Closed), _) => return Err(closed()),
             (Err(_), WhenFull::Refuse) => return Err(StoreError::Unavailable("its writer is too far behind".into())),
-            (Err(_), WhenFull::Wait) => self.space.acquire().await.map_err(|_| closed())?,
+            (Err(_), WhenFull::Wait | WhenFull::WaitForCompany) => self.space.acquire().await.map_err(|_| closed())?,
         };
         permit.forget();
         let mut queue = self.queue.lock();
         if queue.closed {
             return Err(closed());
         }
+        let first = queue.waiting.is_empty();
         queue.waiting.push(operation);
-        if queue.asleep {
+        let hurries = !matches!(full, WhenFull::WaitForCompany);
+        queue.urgent |= hurries;
+        if queue.asleep && (first || hurries) {
             queue.asleep = false;
             self.filled.notify_one();
         }
@@ -138,6 +149,12 @@ impl Shared {
             self.filled.wait_for(&mut queue, patience);
             queue.asleep = false;
         }
+        if !queue.waiting.is_empty() && !queue.urgent && !queue.closed {
+            queue.asleep = true;
+            self.filled.wait_while_for(&mut queue, |queue| !queue.urgent && !queue.closed, LINGER);
+            queue.asleep = false;
+        }
+        queue.urgent = false;
         let batch = std::mem::take(&mut queue.waiting);
         if !batch.is_empty() {
             self.space.add_permits(batch.len());

@@ -7,7 +7,7 @@ use serde_json::Value;
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 /// How a process ended.
@@ -33,6 +33,13 @@ impl Drop for Bot {
     }
 }
 
+/// Runs the program with these arguments and variables alone, to its end.
+pub fn run(arguments: &[&str], env: &[(&str, &str)]) -> Output {
+    let mut command = Command::new(program("dronebot"));
+    command.args(arguments).env_clear().env("PATH", "/usr/bin:/bin").envs(env.iter().copied()).stdin(Stdio::null());
+    command.output().expect("the program starts")
+}
+
 impl Bot {
     pub fn start(slack: &str, aws: &str, folder: &Path, env: &[(&'static str, String)]) -> Self {
         let log = File::options().create(true).append(true).open(folder.join("bot.log")).expect("a log");
@@ -50,6 +57,7 @@ impl Bot {
             .env("DRONEBOT__HEALTH__LISTEN", format!("127.0.0.1:{port}"))
             .env("DRONEBOT__LOG__FILTER", "info,dronebot=debug")
             .env("DRONEBOT__COMMANDS__POLL_SECONDS", "1")
+            .env("DRONEBOT__SLACK__CLOSE_GRACE_SECONDS", "0.1")
             .env("AWS_ENDPOINT_URL", aws)
             .env("AWS_REGION", super::HOME)
             .env("AWS_ACCESS_KEY_ID", "testing")
@@ -93,6 +101,22 @@ impl Bot {
 
     fn log(&self) -> String {
         std::fs::read_to_string(self.folder.join("bot.log")).unwrap_or_default()
+    }
+
+    /// The address of its probes.
+    pub fn health(&self) -> &str {
+        &self.health
+    }
+
+    /// The value of a metric: the sum over the series whose labels hold all of these words; `None` when there is none.
+    pub async fn metric(&self, name: &str, labels: &[&str]) -> Option<f64> {
+        let (_, text) = self.probe("/metrics").await.expect("the probe answers");
+        let series = text.lines().filter(|line| {
+            line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']))
+                && labels.iter().all(|l| line.contains(l))
+        });
+        let value = |line: &str| line.rsplit(' ').next().and_then(|value| value.parse::<f64>().ok()).expect("a number");
+        series.map(value).reduce(|sum, value| sum + value)
     }
 
     /// Its process id.

@@ -1,10 +1,9 @@
 //! The harness: one [`World`] per test, with a Slack sandbox, an AWS account and a bot of its own.
 
 mod bot;
-#[expect(dead_code, reason = "shared with the demo, which uses all of it")]
+#[allow(dead_code, reason = "shared with the demo, which uses all of it")]
 #[path = "../../../src/bin/demo/fleet.rs"]
 pub mod fleet;
-#[expect(dead_code, reason = "shared with the demo, which uses all of it")]
 #[path = "../../../src/bin/demo/moto.rs"]
 mod moto;
 #[path = "../../../src/bin/demo/proxy.rs"]
@@ -12,7 +11,7 @@ pub mod proxy;
 mod sandbox;
 mod tidy;
 
-pub use bot::{Bot, Exit};
+pub use bot::{Bot, Exit, run};
 pub use fleet::Seed;
 pub use proxy::{Control, Trouble};
 pub use sandbox::{Message, Sandbox};
@@ -44,6 +43,7 @@ pub const NEVER: Duration = Duration::from_secs(30);
 
 /// One Moto for the whole run; each world is an account of its own in it. It ends with the last world that uses it,
 /// because a static value is never dropped and would outlive the run.
+#[expect(clippy::print_stderr, reason = "whoever runs the tests waits for it")]
 fn moto() -> Arc<moto::Moto> {
     static SHARED: Mutex<Weak<moto::Moto>> = Mutex::new(Weak::new());
     let mut shared = SHARED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -126,6 +126,12 @@ impl World {
         self.bot = Some(bot);
     }
 
+    /// Sets a variable for the bot's next lives.
+    pub fn more_env(&mut self, key: &'static str, value: &str) {
+        self.env.retain(|(known, _)| *known != key);
+        self.env.push((key, value.to_owned()));
+    }
+
     /// The running bot.
     pub fn bot(&mut self) -> &mut Bot {
         self.bot.as_mut().expect("the bot runs")
@@ -174,10 +180,16 @@ impl World {
     /// Ends the bot by SIGTERM and checks that it left nothing behind: exit code 0, no unfinished request, no letter in
     /// the outbox, no secret in its log. Every test ends with it.
     pub async fn ends_clean(mut self) {
+        self.rests().await;
+    }
+
+    /// The same, where the test looks at what was said when all was done.
+    pub async fn rests(&mut self) {
         let bot = self.bot.take().expect("the bot runs");
         let exit = bot.terminate().await;
         assert_eq!(exit, Exit::Code(0), "a told bot drains and exits 0; its log:\n{}", self.log());
         self.leaves_nothing();
+        self.log_is_clean();
     }
 
     /// The checks of [`World::ends_clean`] on what a dead bot left.
@@ -186,6 +198,10 @@ impl World {
         assert_eq!(unfinished, 0, "requests without a final answer; log:\n{}", self.log());
         let waiting = self.count("SELECT count(*) FROM letters WHERE dead_at IS NULL");
         assert_eq!(waiting, 0, "letters that were not delivered; log:\n{}", self.log());
+    }
+
+    /// That nothing secret stands in the log, nor anything that only stands beside secrets.
+    fn log_is_clean(&self) {
         let log = self.log();
         for secret in ["xoxb-sandbox", "xapp-sandbox", "ticket=", "/commands/T", "AKIA", "aws_secret"] {
             assert!(!log.contains(secret), "`{secret}` stands in the log:\n{log}");
@@ -197,6 +213,28 @@ impl World {
         let path = self.folder.path().join("dronebot.db");
         let db = rusqlite::Connection::open(path).expect("the database opens");
         db.query_row(sql, [], |row| row.get(0)).expect("the query runs")
+    }
+
+    /// Texts from the dead bot's database.
+    pub fn texts(&self, sql: &str) -> Vec<String> {
+        let path = self.folder.path().join("dronebot.db");
+        let db = rusqlite::Connection::open(path).expect("the database opens");
+        let mut query = db.prepare(sql).expect("the query is right");
+        let rows = query.query_map([], |row| row.get(0)).expect("the query runs");
+        rows.map(|row| row.expect("a text")).collect()
+    }
+
+    /// Everything final that the bot said to this person there since the cursor.
+    pub async fn answers(&self, channel: &str, who: &str, since: u64) -> Vec<Message> {
+        let said = self.slack.from_bot(channel, who, since).await;
+        said.into_iter().filter(|message| !message.is_progress()).collect()
+    }
+
+    /// Sends a `ping` through the whole bot by slash command and waits for its answer: what was asked before and is
+    /// to be ignored has been ignored by then.
+    pub async fn still_works(&self) {
+        let answer = self.asks_in(OMAR, "general", "ping").await;
+        assert!(answer.text.starts_with("Pong."), "{}", answer.text);
     }
 
     /// The bot's log so far, over all its lives.

@@ -1,6 +1,6 @@
 //! The Slack of a test: the sandbox as a process, spoken to by its control API.
 
-use super::{NEVER, program};
+use super::{NEVER, program, until};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
@@ -34,6 +34,9 @@ impl Message {
     }
 }
 
+/// What the bot's messages carry; there are other bots.
+const BOT_ID: &str = "BDRONE";
+
 /// How the text of a progress message begins.
 const PROGRESS: &str = "⏳";
 
@@ -41,6 +44,7 @@ const PROGRESS: &str = "⏳";
 pub struct Sandbox {
     pub url: String,
     child: Child,
+    rate_limits: bool,
 }
 
 impl Drop for Sandbox {
@@ -52,8 +56,12 @@ impl Drop for Sandbox {
 
 impl Sandbox {
     pub fn start(rate_limits: bool) -> Self {
+        Self::start_at("127.0.0.1:0", rate_limits)
+    }
+
+    fn start_at(listen: &str, rate_limits: bool) -> Self {
         let mut command = Command::new(program("slack-sandbox"));
-        command.args(["--listen", "127.0.0.1:0"]).stdin(Stdio::null()).stdout(Stdio::piped());
+        command.args(["--listen", listen]).stdin(Stdio::null()).stdout(Stdio::piped());
         if !rate_limits {
             command.arg("--no-rate-limits");
         }
@@ -61,7 +69,19 @@ impl Sandbox {
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("its address");
         let url = line.trim().rsplit(' ').next().expect("an address").to_owned();
-        Self { url, child }
+        Self { url, child, rate_limits }
+    }
+
+    /// Slack is gone: its process is killed, and its port refuses.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("it is killed");
+        self.child.wait().expect("it is gone");
+    }
+
+    /// Slack is back on the same port, with its history forgotten.
+    pub fn revive(&mut self) {
+        let listen = self.url.trim_start_matches("http://").to_owned();
+        *self = Self::start_at(&listen, self.rate_limits);
     }
 
     /// A POST of the control API; panics with the sandbox's reason when it refuses.
@@ -109,9 +129,10 @@ impl Sandbox {
     }
 
     /// What the bot said to this person there, later than the cursor (edited messages once, as they read now).
+    #[expect(clippy::wrong_self_convention, reason = "what comes from the bot, not a conversion")]
     pub async fn from_bot(&self, channel: &str, user: &str, since: u64) -> Vec<Message> {
         let said = self.messages(channel, user, since).await;
-        said.into_iter().filter(|message| message.bot_id.is_some()).collect()
+        said.into_iter().filter(|message| message.bot_id.as_deref() == Some(BOT_ID)).collect()
     }
 
     /// Waits for a message of the bot that is no progress message.
@@ -151,5 +172,52 @@ impl Sandbox {
     /// Arms a fault (see the sandbox's control/faults.rs).
     pub async fn fault(&self, fault: Value) {
         self.post("fault", fault).await;
+    }
+
+    /// Disarms every fault.
+    pub async fn heal(&self) {
+        self.post("faults/clear", json!({})).await;
+    }
+
+    /// How long an envelope may stay unacknowledged.
+    pub async fn ack_timeout(&self, timeout: Duration) {
+        self.post("settings", json!({"ack_timeout_ms": u64::try_from(timeout.as_millis()).expect("millis")})).await;
+    }
+
+    /// The acknowledgements that came for this envelope.
+    pub async fn acks(&self, envelope_id: &str) -> Vec<Value> {
+        let (_, answer) = self.get("acks", &[("envelope_id", envelope_id)]).await;
+        answer["acks"].as_array().cloned().expect("acks")
+    }
+
+    /// Waits until this envelope was acknowledged.
+    pub async fn acked(&self, envelope_id: &Value) {
+        let id = envelope_id.as_str().expect("an envelope id");
+        until("the envelope is acknowledged", async || !self.acks(id).await.is_empty()).await;
+    }
+
+    /// The links that get envelopes, by id.
+    pub async fn links(&self) -> Vec<u64> {
+        let (_, answer) = self.get("connections", &[]).await;
+        let links = answer["connections"].as_array().cloned().expect("connections");
+        let usable = links.iter().filter(|link| link["ready"] == true && link["closing"] == false);
+        usable.map(|link| link["id"].as_u64().expect("an id")).collect()
+    }
+
+    /// An envelope is delivered again, with a new id or the identical one; returns the envelope's id.
+    pub async fn redeliver(&self, id: &Value, identical: bool) -> Value {
+        let key = if id.as_str().is_some_and(|id| id.starts_with("Ev")) { "event_id" } else { "envelope_id" };
+        self.post("redeliver", json!({key: id, "identical": identical})).await["envelope_id"].clone()
+    }
+
+    /// A person writes a message; returns everything that is known of it: `ts`, `envelope_id`, `event_id`, `cursor`.
+    pub async fn tells(&self, user: &str, channel: &str, text: &str) -> Value {
+        self.post("say", json!({"user": user, "channel": channel, "text": text})).await
+    }
+
+    /// The calls of a method that the bot made, oldest first.
+    pub async fn log(&self, method: &str) -> Vec<Value> {
+        let (_, answer) = self.get("log", &[("method", method), ("limit", "5000")]).await;
+        answer["calls"].as_array().cloned().expect("calls")
     }
 }

@@ -1,0 +1,356 @@
+use super::*;
+use crate::clock;
+use crate::domain::{Reply, RequestId, Tone};
+use crate::slack::testing::{Action, Request, Server, answer, run, status, within};
+use crate::slack::{PacingConfig, Proxy, SlackConfig, api::Pacer};
+use crate::store::{Address, NewLetter, QueueDepth, StoreError};
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
+use secrecy::SecretString;
+use std::cell::Cell;
+
+/// An outbox in memory that can refuse to record.
+#[derive(Default)]
+struct Shelf {
+    letters: Mutex<Vec<Letter>>,
+    refusals: Mutex<u32>,
+    outcomes: Mutex<Vec<String>>,
+}
+
+#[async_trait]
+impl Outbox for Shelf {
+    async fn put(&self, _: NewLetter) -> Result<Option<Letter>, StoreError> {
+        Ok(None)
+    }
+    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Letter>, StoreError> {
+        Ok(self.letters.lock().iter().filter(|letter| letter.not_before <= now).take(limit).cloned().collect())
+    }
+    async fn delivered(&self, id: i64, delivery: Delivery) -> Result<(), StoreError> {
+        let mut refusals = self.refusals.lock();
+        if *refusals > 0 {
+            *refusals -= 1;
+            return Err(StoreError::Failed("disk is full".to_owned()));
+        }
+        let outcome = match &delivery {
+            Delivery::Sent { ts } => format!("{id} sent {}", ts.as_deref().unwrap_or("-")),
+            Delivery::Later { error, .. } => format!("{id} later {error}"),
+            Delivery::Dead { error } => format!("{id} dead {error}"),
+        };
+        self.outcomes.lock().push(outcome);
+        let mut letters = self.letters.lock();
+        if let Delivery::Later { not_before, .. } = delivery {
+            for letter in letters.iter_mut().filter(|letter| letter.id == id) {
+                letter.not_before = not_before;
+                letter.attempts += 1;
+            }
+        } else {
+            letters.retain(|letter| letter.id != id);
+        }
+        Ok(())
+    }
+    async fn depth(&self) -> Result<QueueDepth, StoreError> {
+        Ok(QueueDepth { waiting: self.letters.lock().len() as u64, ..QueueDepth::default() })
+    }
+}
+
+struct Post {
+    server: Server,
+    shelf: Arc<Shelf>,
+    round: Round,
+}
+
+impl Post {
+    async fn new(handler: impl Fn(&Request) -> Action + 'static) -> Self {
+        let server = Server::start(handler).await;
+        let config = SlackConfig {
+            api_url: server.url(),
+            bot_token: SecretString::from("xoxb-secret"),
+            api_timeout: Duration::from_millis(500),
+            pacing: PacingConfig {
+                max_wait: Duration::ZERO,
+                channel_interval: Duration::ZERO,
+                ..PacingConfig::default()
+            },
+            ..SlackConfig::default()
+        };
+        let shelf = Arc::new(Shelf::default());
+        let proxy = Arc::new(Proxy::for_config(&config, None, None).expect("a valid proxy"));
+        let parts = CourierParts {
+            outbox: Arc::clone(&shelf) as Arc<dyn Outbox>,
+            lanes: Arc::default(),
+            clock: clock::system(),
+            web_api: Arc::new(move || WebApi::new(&config, Arc::clone(&proxy), Arc::new(Pacer::new(&config.pacing)))),
+            config: DeliveryConfig { retry_min_ms: 1, ..DeliveryConfig::default() },
+        };
+        Self { server, shelf, round: Round { api: Rc::new((parts.web_api)()), parts } }
+    }
+
+    fn put(&self, letter: &Letter) {
+        self.shelf.letters.lock().push(letter.clone());
+    }
+
+    /// What one look into the outbox does, to the end.
+    async fn look(&self) {
+        let search = self.round.parts.lanes.search().expect("no other search");
+        poll(search, self.round.clone()).await;
+        self.idle().await;
+    }
+
+    async fn idle(&self) {
+        within("the lanes to be empty", async {
+            while !self.round.parts.lanes.is_empty() {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        })
+        .await;
+    }
+
+    async fn send(&self, letter: &Letter) -> String {
+        match send::send(&self.round.api, letter, &self.round.parts).await {
+            Delivery::Sent { ts } => format!("sent {}", ts.as_deref().unwrap_or("-")),
+            Delivery::Later { error, .. } => format!("later {error}"),
+            Delivery::Dead { error } => format!("dead {error}"),
+        }
+    }
+
+    fn response_url(&self) -> Address {
+        let url = SecretString::from(format!("http://{}/commands/secret", self.server.address));
+        Address::ResponseUrl { url, channel: "C1".into(), user: "U1".into() }
+    }
+
+    fn bodies(&self) -> Vec<serde_json::Value> {
+        self.server.requests.borrow().iter().map(Request::json).collect()
+    }
+}
+
+fn thread() -> Address {
+    Address::Post { channel: "C1".into(), thread_ts: Some("1.000001".to_owned()) }
+}
+
+fn letter(id: i64, address: Address) -> Letter {
+    let now = clock::system().now();
+    let reply = Reply::new(Tone::Info).text("hello");
+    let request = RequestId::new(1, id.unsigned_abs().into());
+    let letter = NewLetter { request, address, reply, last: true };
+    Letter { id, letter, attempts: 0, created_at: now, not_before: now, replaces: None }
+}
+
+fn posted() -> Action {
+    answer(r#"{"ok":true,"channel":"C1","ts":"2.000002","message":{}}"#)
+}
+
+fn refused(code: &str) -> Action {
+    answer(format!(r#"{{"ok":false,"error":"{code}"}}"#))
+}
+
+#[test]
+fn a_letter_is_not_sent_again_because_the_store_cannot_record_that_it_was_sent() {
+    run(async {
+        let post = Post::new(|_| posted()).await;
+        *post.shelf.refusals.lock() = 3;
+        post.put(&letter(1, thread()));
+        post.put(&letter(2, thread()));
+        post.look().await;
+        post.look().await;
+        assert_eq!(post.server.paths(), ["/api/chat.postMessage", "/api/chat.postMessage"]);
+        let mut outcomes = post.shelf.outcomes.lock().clone();
+        outcomes.sort();
+        assert_eq!(outcomes, ["1 sent 2.000002", "2 sent 2.000002"]);
+    });
+}
+
+#[test]
+fn a_slow_channel_does_not_hide_what_waits_behind_it_in_the_outbox() {
+    run(async {
+        let post = Post::new(|_| posted()).await;
+        let many = POLL_LIMIT as i64 + 88;
+        for id in 1..=many {
+            post.put(&letter(id, thread()));
+            // nobody drives this lane: it waits, as for a channel's turn
+            let _ = post.round.parts.lanes.push(letter(id, thread())).map(std::mem::forget);
+        }
+        post.put(&letter(many + 1, Address::Post { channel: "C2".into(), thread_ts: None }));
+        let search = post.round.parts.lanes.search().expect("no other search");
+        poll(search, post.round.clone()).await;
+        within("the other channel's letter", async {
+            while post.shelf.outcomes.lock().is_empty() {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        })
+        .await;
+        assert_eq!(*post.shelf.outcomes.lock(), [format!("{} sent 2.000002", many + 1)]);
+    });
+}
+
+#[test]
+fn a_letter_whose_predecessor_was_put_off_waits_as_long() {
+    run(async {
+        let post = Post::new(|_| posted()).await;
+        let later = clock::system().now() + SignedDuration::from_hours(1);
+        post.put(&Letter { not_before: later, ..letter(1, thread()) });
+        let parts = post.round.parts.clone();
+        let tree = crate::supervision::Tree::new(crate::supervision::TreeSpec::new("test"));
+        let spec = crate::supervision::ChildSpec::new("courier");
+        let courier = tree.add(spec, move |_| Courier::new(parts.clone())).await;
+        courier.tell(Deliver(Letter { not_before: later, ..letter(1, thread()) })).expect("it lives");
+        courier.tell(Deliver(letter(2, thread()))).expect("it lives");
+        within("the second letter", async {
+            while post.shelf.outcomes.lock().is_empty() {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        })
+        .await;
+        tree.stop().await;
+        assert_eq!(*post.shelf.outcomes.lock(), ["2 sent 2.000002"]);
+    });
+}
+
+#[test]
+fn a_courier_killed_while_a_letter_is_on_its_way_sends_it_once() {
+    run(async {
+        let post = Post::new(|_| posted()).await;
+        let parts = post.round.parts.clone();
+        let tree = crate::supervision::Tree::new(crate::supervision::TreeSpec::new("test"));
+        let spec = crate::supervision::ChildSpec::new("courier");
+        let courier = tree.add(spec, move |_| Courier::new(parts.clone())).await;
+        post.put(&letter(1, thread()));
+        courier.tell(Deliver(letter(1, thread()))).expect("it lives");
+        tree.kill_child("courier", "a test").expect("it is there");
+        let second = |status: &crate::supervision::ChildStatus| {
+            status.incarnation == 2 && status.phase == crate::supervision::Phase::Up
+        };
+        within("its second life", courier.wait_for(second)).await;
+        within("the letter", async {
+            while post.shelf.outcomes.lock().is_empty() {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        })
+        .await;
+        post.idle().await;
+        tree.stop().await;
+        assert_eq!(post.server.paths(), ["/api/chat.postMessage"]);
+    });
+}
+
+#[test]
+fn an_answer_whose_fate_is_unknown_replaces_itself_on_a_response_url() {
+    run(async {
+        let calls = Cell::new(0);
+        let post = Post::new(move |_| {
+            calls.set(calls.get() + 1);
+            if calls.get() == 1 { Action::Drop } else { answer("ok") }
+        })
+        .await;
+        let first = letter(1, post.response_url());
+        assert_eq!(post.send(&first).await, "later it is not known whether slack did this: connection_lost");
+        assert_eq!(post.send(&Letter { attempts: 1, ..first }).await, "sent response_url");
+        let replaces: Vec<_> = post.bodies().iter().map(|body| body["replace_original"].clone()).collect();
+        assert_eq!(replaces, [serde_json::json!(false), serde_json::json!(true)]);
+    });
+}
+
+#[test]
+fn a_letter_found_in_the_outbox_may_have_been_sent_by_a_former_life() {
+    run(async {
+        let post = Post::new(|_| answer("ok")).await;
+        post.put(&letter(1, post.response_url()));
+        post.look().await;
+        assert_eq!(post.bodies()[0]["replace_original"], true);
+    });
+}
+
+#[test]
+fn a_used_up_response_url_gives_way_to_a_whisper_and_that_to_a_direct_message() {
+    run(async {
+        let post = Post::new(|request| match request.path() {
+            "/commands/secret" => status(404, "", r#"{"ok":false,"error":"used_url"}"#),
+            "/api/chat.postEphemeral" => refused("user_not_in_channel"),
+            _ => posted(),
+        })
+        .await;
+        assert_eq!(post.send(&letter(1, post.response_url())).await, "sent -");
+        assert_eq!(post.server.paths(), ["/commands/secret", "/api/chat.postEphemeral", "/api/chat.postMessage"]);
+        assert_eq!(post.bodies()[2]["channel"], "U1");
+        let old = clock::system().now() - SignedDuration::from_mins(30);
+        post.send(&Letter { created_at: old, ..letter(2, post.response_url()) }).await;
+        assert_eq!(post.server.paths()[3], "/api/chat.postEphemeral", "not even tried after half an hour");
+    });
+}
+
+#[test]
+fn an_answer_edits_the_progress_message_and_is_posted_anew_when_that_is_gone() {
+    run(async {
+        let post = Post::new(|request| match request.path() {
+            "/api/chat.update" if request.json()["ts"] == "1.5" => refused("message_not_found"),
+            _ => posted(),
+        })
+        .await;
+        let edit = |ts: &str| Letter { replaces: Some(ts.to_owned()), ..letter(1, thread()) };
+        assert_eq!(post.send(&edit("1.4")).await, "sent 1.4");
+        assert_eq!(post.send(&edit("1.5")).await, "sent 2.000002");
+        assert_eq!(post.server.paths(), ["/api/chat.update", "/api/chat.update", "/api/chat.postMessage"]);
+        assert_eq!(post.bodies()[2]["thread_ts"], "1.000001", "where it was asked");
+    });
+}
+
+#[test]
+fn blocks_that_slack_refuses_are_left_out() {
+    run(async {
+        let post = Post::new(|request| match request.json().get("blocks") {
+            Some(_) => refused("msg_blocks_too_long"),
+            None => posted(),
+        })
+        .await;
+        assert_eq!(post.send(&letter(1, thread())).await, "sent 2.000002");
+        assert_eq!(post.bodies()[1]["text"], "hello");
+    });
+}
+
+#[test]
+fn a_no_for_ever_is_a_dead_letter_and_a_passing_fault_is_not() {
+    run(async {
+        let code = Rc::new(Cell::new(""));
+        let said = Rc::clone(&code);
+        let post = Post::new(move |_| refused(said.get())).await;
+        for (slack, outcome) in [
+            ("is_archived", "dead"),
+            ("channel_not_found", "dead"),
+            ("internal_error", "later"),
+            ("token_revoked", "later"),
+            ("ratelimited", "later"),
+        ] {
+            code.set(slack);
+            let delivery = post.send(&letter(1, thread())).await;
+            assert!(delivery.starts_with(outcome), "{slack}: {delivery}");
+        }
+    });
+}
+
+#[test]
+fn waiting_for_our_own_pace_doubles_nothing() {
+    run(async {
+        let post = Post::new(|_| status(429, "retry-after: 5\r\n", "")).await;
+        let tried = Letter { attempts: 16, ..letter(1, thread()) };
+        post.send(&tried).await;
+        let now = clock::system().now();
+        let Delivery::Later { not_before, error } = send::send(&post.round.api, &tried, &post.round.parts).await else {
+            panic!("slack asked for silence")
+        };
+        assert_eq!(error, "slack cannot do this now: paced");
+        assert!(not_before.duration_since(now) <= SignedDuration::from_secs(6), "not the longest pause");
+        assert_eq!(post.server.paths().len(), 1, "the second was not sent");
+    });
+}
+
+#[test]
+fn a_letter_too_old_is_dead_and_is_not_sent() {
+    run(async {
+        let post = Post::new(|_| posted()).await;
+        let old = clock::system().now() - SignedDuration::from_hours(25);
+        post.put(&Letter { created_at: old, ..letter(1, thread()) });
+        post.look().await;
+        assert_eq!(*post.shelf.outcomes.lock(), ["1 dead not delivered within 24 hours"]);
+        assert!(post.server.paths().is_empty());
+    });
+}

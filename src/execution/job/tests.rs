@@ -1,0 +1,246 @@
+use crate::commands::testing::cx;
+use crate::commands::{Command, Context, Found, Journalled, Planned, Row, Scope};
+use crate::domain::{CommandError, Plan, Reply, Request, Risk, Step, Target, Tone, UsageError};
+use crate::execution::testing::House;
+use crate::execution::{Job, Task, answer::Answer};
+use crate::slack::testing::{run, within};
+use crate::store::State;
+use async_trait::async_trait;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+/// A command that breaks where a test wants it to.
+#[derive(Clone, Default)]
+struct Scripted {
+    breaks: &'static [&'static str],
+    reads: bool,
+    calls: Arc<AtomicU32>,
+}
+
+impl Scripted {
+    fn at(&self, place: &str) {
+        assert!(!self.breaks.contains(&place), "broken at {place}");
+    }
+}
+
+#[async_trait]
+impl Command for Scripted {
+    fn scope(&self) -> Scope {
+        Scope::Bot
+    }
+    async fn plan(&self, _: &Context) -> Result<Planned, CommandError> {
+        self.at("plan");
+        if self.reads {
+            return Ok(Planned::Answer(Reply::new(Tone::Info).text("read")));
+        }
+        Ok(Planned::Change(plan()))
+    }
+    async fn execute(&self, plan: &Plan, cx: &Context, journal: &dyn Journalled) -> Result<Found, CommandError> {
+        self.at("execute");
+        (cx.progress)(Reply::new(Tone::Progress).text("working"));
+        let calls = Arc::clone(&self.calls);
+        let call = async move {
+            calls.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        };
+        let _ = journal.step(&plan.steps[0], Box::pin(call)).await;
+        self.at("after the call");
+        Ok(Found::Done(Reply::new(Tone::Done).text("executed")))
+    }
+    async fn verify(&self, _: &Plan, _: &Context) -> Result<Found, CommandError> {
+        self.at("verify");
+        Ok(Found::Done(Reply::new(Tone::Done).text("it is stopped")))
+    }
+}
+
+static ROW: Row = Row {
+    name: "test stop",
+    summary: "",
+    examples: &[],
+    risk: Risk::Change,
+    action: "test:stop",
+    parse: |_| Err(UsageError::sentence("not parsed")),
+    usage: || "test stop".to_owned(),
+    options: Vec::new,
+};
+
+fn plan() -> Plan {
+    let target = Target {
+        id: "i-1".to_owned(),
+        name: None,
+        account: "1".to_owned(),
+        region: "eu-central-1".to_owned(),
+        tags: BTreeMap::new(),
+    };
+    let step = Step {
+        index: 0,
+        operation: "ec2:StopInstances".to_owned(),
+        region: "eu-central-1".to_owned(),
+        targets: vec!["i-1".to_owned()],
+        token: "t".to_owned(),
+    };
+    Plan {
+        command: "test stop".to_owned(),
+        text: "stop i-1".to_owned(),
+        targets: vec![target],
+        steps: vec![step],
+        cautions: Vec::new(),
+    }
+}
+
+impl House {
+    fn job(&self, request: &Request, command: &Scripted, task: Task) -> Job {
+        Job {
+            request: request.clone(),
+            row: &ROW,
+            command: Box::new(command.clone()),
+            context: cx(),
+            judge: Arc::new(|_| Ok(())),
+            task,
+            flight: Arc::new(self.flights.board(request.id).expect("not in work")),
+        }
+    }
+
+    /// Runs a command to its end and returns what waits for its person.
+    async fn runs(&self, request: &Request, command: &Scripted, task: Task) -> Vec<String> {
+        self.pool.submit(self.job(request, command, task)).expect("there is room");
+        within("the request to end", self.flights.idle()).await;
+        within("its place to be free", async {
+            while self.pool.running() > 0 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        })
+        .await;
+        self.letters().await
+    }
+}
+
+fn breaking(breaks: &'static [&'static str]) -> Scripted {
+    Scripted { breaks, ..Scripted::default() }
+}
+
+#[test]
+fn a_panic_before_any_call_is_a_failure_of_ours_that_changed_nothing() {
+    run(async {
+        for place in [&["plan"], &["execute"]] {
+            let house = House::new().await;
+            let request = house.accept(1).await;
+            let said = house.runs(&request, &breaking(place), Task::Run).await;
+            assert_eq!(said.len(), 1, "{said:?}");
+            assert!(said[0].starts_with("[failed] Something broke on my side while running `test stop`. Nothing was"));
+            house.ends().await;
+        }
+    });
+}
+
+#[test]
+fn a_panic_after_a_call_is_looked_at_and_the_call_is_not_repeated() {
+    run(async {
+        let house = House::new().await;
+        let request = house.accept(1).await;
+        let command = breaking(&["after the call"]);
+        let said = house.runs(&request, &command, Task::Run).await;
+        let expected = "[done] Something broke on my side while running `test stop i-1`.\nit is stopped";
+        assert_eq!(said, [expected]);
+        assert_eq!(command.calls.load(Ordering::SeqCst), 1);
+        house.ends().await;
+    });
+}
+
+#[test]
+fn when_looking_breaks_too_nobody_knows() {
+    run(async {
+        let house = House::new().await;
+        let request = house.accept(1).await;
+        let said = house.runs(&request, &breaking(&["after the call", "verify"]), Task::Run).await;
+        assert_eq!(said.len(), 1);
+        assert!(said[0].starts_with("[unknown] ") && said[0].contains("I do not know whether it was done"), "{said:?}");
+        house.ends().await;
+    });
+}
+
+#[test]
+fn a_request_that_is_running_is_only_looked_at() {
+    run(async {
+        let house = House::new().await;
+        let request = house.accept(1).await;
+        let command = breaking(&[]);
+        let said = house.runs(&request, &command, Task::Verify(plan())).await;
+        assert_eq!(said, ["[done] I was restarted while running `test stop i-1`.\nit is stopped"]);
+        assert_eq!(command.calls.load(Ordering::SeqCst), 0);
+        house.ends().await;
+    });
+}
+
+#[test]
+fn a_change_that_the_journal_knows_better_is_neither_made_nor_answered() {
+    run(async {
+        let house = House::new().await;
+        let (answered, begun) = (house.accept(1).await, house.accept(2).await);
+        house.shop.desk.give(&answered, "test stop", Answer::ok(Reply::new(Tone::Done).text("first"))).await;
+        house.store.journal.planned(begun.id, plan()).await.expect("planned");
+        house.store.journal.step_started(begun.id, plan().steps[0].clone()).await.expect("begun");
+        let command = breaking(&[]);
+        house.runs(&answered, &command, Task::Run).await;
+        assert_eq!(house.runs(&begun, &command, Task::Run).await, ["[done] first"]);
+        assert_eq!(command.calls.load(Ordering::SeqCst), 0);
+        let left = house.store.journal.take_up().await.expect("the journal is read");
+        assert_eq!(
+            left.iter().map(|entry| (entry.request.id, entry.state)).collect::<Vec<_>>(),
+            [(begun.id, State::Running)]
+        );
+        house.runs(&begun, &command, Task::Verify(plan())).await;
+        house.ends().await;
+    });
+}
+
+#[test]
+fn a_done_change_has_one_answer_and_no_progress_behind_it() {
+    run(async {
+        let house = House::new().await;
+        for number in 1..30 {
+            let request = house.accept(number).await;
+            let said = house.runs(&request, &breaking(&[]), Task::Run).await;
+            assert_eq!(said.len(), number as usize, "one letter each: {said:?}");
+            assert!(said.iter().all(|said| said == "[done] executed"), "{said:?}");
+        }
+        house.ends().await;
+    });
+}
+
+#[test]
+fn more_than_may_run_is_refused_and_the_place_is_free_again_after_a_panic() {
+    run(async {
+        let house = House::new().await;
+        let (first, second) = (house.accept(1).await, house.accept(2).await);
+        house.pool.submit(house.job(&first, &breaking(&["plan"]), Task::Run)).expect("there is room");
+        let refusal = house.pool.submit(house.job(&second, &breaking(&[]), Task::Run)).expect_err("one at a time");
+        assert_eq!(
+            refusal.lines[0].plain(),
+            "I am busy with 1 commands. test stop was not run. Try again in a minute."
+        );
+        within("the first to end", self::idle(&house)).await;
+        assert_eq!(house.runs(&second, &breaking(&[]), Task::Run).await.len(), 2);
+        house.ends().await;
+    });
+}
+
+async fn idle(house: &House) {
+    house.flights.idle().await;
+    while house.pool.running() > 0 {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+#[test]
+fn a_reading_command_has_its_plan_as_its_answer() {
+    run(async {
+        let house = House::new().await;
+        let request = house.accept(1).await;
+        let command = Scripted { reads: true, ..Scripted::default() };
+        assert_eq!(house.runs(&request, &command, Task::Run).await, ["[info] read"]);
+        house.ends().await;
+    });
+}

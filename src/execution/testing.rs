@@ -1,0 +1,90 @@
+//! What the tests of execution and dispatch stand on: everything behind the dispatcher, with a true store.
+
+use super::{AnswerDesk, AwsWorker, ExecutionConfig, Flights, Locks, WorkerPool, Workshop};
+use crate::clock;
+use crate::delivery::{Courier, CourierParts, DeliveryConfig};
+use crate::domain::{ReplyTo, Request, RequestId, Source};
+use crate::slack::api::{Pacer, WebApi};
+use crate::slack::{Proxy, SlackConfig};
+use crate::store::{self, Accepted, NewRequest, Store, StoreConfig};
+use crate::supervision::{ChildSpec, Tree, TreeSpec, WorkerRuntime};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A house without Slack: the courier has nobody to give its letters to.
+pub(crate) struct House {
+    pub(crate) store: Store,
+    pub(crate) shop: Workshop,
+    pub(crate) pool: WorkerPool,
+    pub(crate) flights: Arc<Flights>,
+    pub(crate) tree: Tree,
+    _folder: tempfile::TempDir,
+}
+
+impl House {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = StoreConfig { path: folder.path().join("bot.db"), ..StoreConfig::default() };
+        let store = store::open(&config, clock::system()).expect("the store opens");
+        let slack = SlackConfig { api_url: "http://127.0.0.1:9/api".to_owned(), ..SlackConfig::default() };
+        let proxy = Arc::new(Proxy::for_config(&slack, None, None).expect("a valid proxy"));
+        let parts = CourierParts {
+            outbox: Arc::clone(&store.outbox),
+            lanes: Arc::default(),
+            clock: clock::system(),
+            web_api: Arc::new(move || WebApi::new(&slack, Arc::clone(&proxy), Arc::new(Pacer::new(&slack.pacing)))),
+            config: DeliveryConfig { retry_min_ms: 3_600_000, retry_max_seconds: 3_600, ..DeliveryConfig::default() },
+        };
+        let tree = Tree::new(TreeSpec::new("test"));
+        let courier = tree.add(ChildSpec::new("courier"), move |_| Courier::new(parts.clone())).await;
+        let shop = Workshop {
+            desk: AnswerDesk { journal: Arc::clone(&store.journal), courier, clock: clock::system() },
+            outbox: Arc::clone(&store.outbox),
+            locks: Arc::new(Locks::default()),
+            runtime: WorkerRuntime::new("test-worker", 1).expect("a thread"),
+            config: ExecutionConfig::default(),
+        };
+        let worker = {
+            let shop = shop.clone();
+            tree.add(ChildSpec::new("worker"), move |_| AwsWorker::new(shop.clone())).await
+        };
+        let pool = WorkerPool::new(vec![worker], 1);
+        Self { store, shop, pool, flights: Arc::default(), tree, _folder: folder }
+    }
+
+    /// A request as a mention brings it, not yet journalled.
+    pub(crate) fn a_request(&self, number: u128) -> Request {
+        Request {
+            id: RequestId::new(1, number),
+            source: Source::Mention,
+            team: "T1".into(),
+            user: "U1".into(),
+            channel: "C1".into(),
+            text: "test stop i-1".to_owned(),
+            reply_to: ReplyTo::Thread { thread_ts: "1.2".to_owned() },
+            accepted_at: clock::system().now(),
+        }
+    }
+
+    pub(crate) async fn accept(&self, number: u128) -> Request {
+        self.accept_this(self.a_request(number)).await
+    }
+
+    pub(crate) async fn accept_this(&self, request: Request) -> Request {
+        let new = NewRequest { request: request.clone(), keys: vec![format!("event:{}", request.id)] };
+        assert_eq!(self.store.journal.accept(new).await.expect("accepted"), Accepted::New);
+        request
+    }
+
+    pub(crate) async fn letters(&self) -> Vec<String> {
+        let later = clock::system().now() + jiff::SignedDuration::from_hours(2);
+        let letters = self.store.outbox.due(later, 100).await.expect("the outbox is read");
+        letters.iter().map(|letter| crate::commands::testing::plain(&letter.letter.reply)).collect()
+    }
+
+    pub(crate) async fn ends(self) {
+        assert!(self.store.journal.take_up().await.expect("the journal is read").is_empty(), "every request is final");
+        self.tree.stop().await;
+        self.store.close(Duration::from_secs(5)).await.expect("closed");
+    }
+}

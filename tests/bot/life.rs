@@ -1,0 +1,237 @@
+//! How the program starts and ends: signals, exit codes, and the one line that says what is wrong.
+
+use crate::support::{Exit, HOME, MAYA, Options, Seed, Trouble, VERA, World, run, until};
+use nix::sys::signal::Signal;
+use std::net::TcpListener;
+use std::process::Output;
+use std::time::Duration;
+
+/// The least that the program needs; the store is a file that no test opens.
+const TOKENS: [(&str, &str); 2] =
+    [("DRONEBOT__SLACK__APP_TOKEN", "xapp-sandbox"), ("DRONEBOT__SLACK__BOT_TOKEN", "xoxb-sandbox")];
+
+fn with_tokens<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    TOKENS.iter().chain(more).copied().collect()
+}
+
+fn lines(bytes: &[u8]) -> Vec<String> {
+    String::from_utf8_lossy(bytes).lines().map(str::to_owned).collect()
+}
+
+/// The one line with which a program that cannot start says why.
+fn complaint(output: &Output) -> String {
+    assert_eq!(output.status.code(), Some(78), "{output:?}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    let said = lines(&output.stderr);
+    assert_eq!(said.len(), 1, "{said:?}");
+    said[0].clone()
+}
+
+/// The last line of the log, which says why the program ended.
+async fn ends_misconfigured(world: &mut World) -> String {
+    let exit = world.bot().exit().await;
+    assert_eq!(exit, Exit::Code(78), "{}", world.log());
+    world.log().lines().last().expect("a line").to_owned()
+}
+
+#[actix_web::test]
+async fn a_told_bot_finishes_what_runs_answers_it_and_ends_with_0() {
+    let mut world = World::new().await;
+    world.fleet(&[Seed { region: HOME, name: "web-1", kind: "t3.micro", stopped: false, tags: &[] }]).await;
+    let before = world.aws.calls().len();
+    world.aws.break_next("DescribeInstances", Trouble::Delay(Duration::from_millis(1_500)), 1);
+    world.slack.slash(VERA, "ops", "ec2 list").await;
+    until("AWS is asked", async || world.aws.calls().len() > before).await;
+    let bot = world.bot();
+    bot.signal(Signal::SIGTERM);
+    until("it says that it stops", async || {
+        bot.probe("/readyz").await.is_some_and(|(status, body)| status == 503 && body.contains("draining"))
+    })
+    .await;
+    assert_eq!(bot.json("/livez").await.0, 200, "a draining bot is not to be killed");
+    // the door is closed: what is said now waits for the next life, or for another replica
+    until("the links are closed", async || world.slack.links().await.is_empty()).await;
+    assert_eq!(world.bot().exit().await, Exit::Code(0), "{}", world.log());
+    world.leaves_nothing();
+    let answers = world.answers("ops", VERA, 0).await;
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    assert!(answers[0].text.contains("web-1"), "{}", answers[0].text);
+}
+
+#[actix_web::test]
+async fn an_interrupt_from_the_terminal_drains_too() {
+    let mut world = World::new().await;
+    world.still_works().await;
+    world.bot().signal(Signal::SIGINT);
+    assert_eq!(world.bot().exit().await, Exit::Code(0), "{}", world.log());
+    world.leaves_nothing();
+}
+
+#[actix_web::test]
+async fn asked_twice_it_ends_at_once_and_the_next_life_finishes() {
+    let mut world = World::new().await;
+    world.fleet(&[Seed { region: HOME, name: "web-1", kind: "t3.micro", stopped: false, tags: &[] }]).await;
+    let before = world.aws.calls().len();
+    world.aws.break_next("DescribeInstances", Trouble::LoseAnswer, 1);
+    world.slack.slash(VERA, "ops", "ec2 list").await;
+    until("AWS is asked", async || world.aws.calls().len() > before).await;
+    world.bot().signal(Signal::SIGTERM);
+    until("it drains", async || world.log().contains("draining")).await;
+    world.bot().signal(Signal::SIGTERM);
+    assert_eq!(world.bot().exit().await, Exit::Code(130), "{}", world.log());
+    world.bot = None;
+    world.wake().await;
+    let answer = world.slack.final_answer("ops", VERA, None, 0).await;
+    assert!(answer.text.contains("web-1"), "{}", answer.text);
+    world.ends_clean().await;
+}
+
+#[actix_web::test]
+async fn a_drain_is_bounded() {
+    let env = vec![("DRONEBOT__SHUTDOWN__DRAIN_SECONDS", "1".to_owned())];
+    let mut world = World::with(Options { env, ..Options::default() }).await;
+    let before = world.aws.calls().len();
+    world.aws.break_next("DescribeInstances", Trouble::LoseAnswer, 1);
+    world.slack.slash(VERA, "ops", "ec2 list").await;
+    until("AWS is asked", async || world.aws.calls().len() > before).await;
+    let exit = world.bot.take().expect("it runs").terminate().await;
+    assert_eq!(exit, Exit::Code(0), "{}", world.log());
+    assert!(world.log().contains("commands still run"), "{}", world.log());
+    world.wake().await;
+    world.slack.final_answer("ops", VERA, None, 0).await;
+    world.ends_clean().await;
+}
+
+#[actix_web::test]
+async fn a_busy_port_is_one_clear_line() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("its address").to_string();
+    let env = vec![("DRONEBOT__HEALTH__LISTEN", address.clone())];
+    let mut world = World::with(Options { env, asleep: true, ..Options::default() }).await;
+    world.start_bot();
+    let line = ends_misconfigured(&mut world).await;
+    let said =
+        format!("{address} is taken by another process; stop that, or set health.listen to another address and port");
+    assert!(line.contains(&said), "{line}");
+}
+
+#[actix_web::test]
+async fn a_wrong_token_ends_the_bot_with_a_line_that_names_it() {
+    for (key, token, says) in [
+        (
+            "DRONEBOT__SLACK__BOT_TOKEN",
+            "xoxb-wrong",
+            "(invalid_auth): set DRONEBOT__SLACK__BOT_TOKEN to the xoxb- token",
+        ),
+        ("DRONEBOT__SLACK__APP_TOKEN", "xapp-wrong", "(invalid_auth): check slack.app_token"),
+        ("DRONEBOT__SLACK__BOT_TOKEN", "xapp-sandbox", "bot_token"),
+    ] {
+        let env = vec![(key, token.to_owned())];
+        let mut world = World::with(Options { env, asleep: true, ..Options::default() }).await;
+        world.start_bot();
+        let exit = world.bot().exit().await;
+        assert_eq!(exit, Exit::Code(78), "{}", world.log());
+        let log = world.log();
+        let last = log.lines().last().expect("a line");
+        assert!(last.contains(says), "{last}");
+        assert!(!log.contains(token), "{log}");
+    }
+}
+
+#[actix_web::test]
+async fn a_second_bot_on_the_same_store_is_refused() {
+    let mut world = World::new().await;
+    let path = world.folder.path().join("dronebot.db");
+    let path = path.to_str().expect("a path");
+    let env = with_tokens(&[("DRONEBOT__STORE__PATH", path), ("DRONEBOT__HEALTH__LISTEN", "127.0.0.1:0")]);
+    let second = run(&[], &env);
+    assert_eq!(second.status.code(), Some(78), "{second:?}");
+    let said = [lines(&second.stdout), lines(&second.stderr)].concat();
+    let line = said.last().expect("a line");
+    assert!(line.contains("is in use by another process; only one may have it; stop that one"), "{said:?}");
+    assert!(line.contains(path), "{line}");
+    world.bot().ready().await;
+    world.still_works().await;
+    world.ends_clean().await;
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_source() {
+    let said = complaint(&run(&[], &with_tokens(&[("DRONEBOT__SLACK__CONECTIONS", "3")])));
+    assert!(said.contains("`slack.conections`") && said.contains("DRONEBOT__SLACK__CONECTIONS"), "{said}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("bot.toml");
+    std::fs::write(&file, "[store]\npth = \"x.db\"\n").expect("a file");
+    let path = file.to_str().expect("a path");
+    let said = complaint(&run(&["--config", path], &TOKENS));
+    assert!(said.contains("`store.pth`") && said.contains(path), "{said}");
+}
+
+#[test]
+fn missing_tokens_are_each_named() {
+    let output = run(&[], &[]);
+    assert_eq!(output.status.code(), Some(78));
+    let said = lines(&output.stderr);
+    assert_eq!(said.len(), 2, "{said:?}");
+    assert!(said[0].contains("`slack.app_token` is missing: set DRONEBOT__SLACK__APP_TOKEN"), "{said:?}");
+    assert!(said[1].contains("`slack.bot_token` is missing: set DRONEBOT__SLACK__BOT_TOKEN"), "{said:?}");
+}
+
+#[test]
+fn a_wrong_type_and_a_static_aws_key_are_refused() {
+    let said = complaint(&run(&[], &with_tokens(&[("DRONEBOT__SLACK__CONNECTIONS", "two")])));
+    assert!(said.contains("`slack.connections`") && said.contains("DRONEBOT__SLACK__CONNECTIONS"), "{said}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("bot.toml");
+    std::fs::write(&file, "[aws]\naccess_key_id = \"AKIAABCDEFGHIJKLMNOP\"\n").expect("a file");
+    let said = complaint(&run(&["--config", file.to_str().expect("a path")], &TOKENS));
+    assert!(said.contains("static AWS key") && !said.contains("AKIA"), "{said}");
+}
+
+#[test]
+fn check_config_shows_what_is_in_force_without_secrets() {
+    let output = run(&["check-config"], &with_tokens(&[("DRONEBOT__SLACK__CONNECTIONS", "3")]));
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let said = lines(&output.stdout);
+    let line = |key: &str| said.iter().find(|line| line.starts_with(key)).cloned().unwrap_or_default();
+    assert!(line("connections = 3").contains("DRONEBOT__SLACK__CONNECTIONS"), "{said:?}");
+    assert!(line("bot_token = \"********\"").contains("DRONEBOT__SLACK__BOT_TOKEN"), "{said:?}");
+    assert!(!said.join("\n").contains("-sandbox"), "{said:?}");
+    // and what is wrong with the policies
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("policies.cedar");
+    std::fs::write(&file, "@id(\"a\") permit (principal, action in Action::\"raed\", resource);").expect("a file");
+    let path = file.to_str().expect("a path");
+    let said = complaint(&run(&["check-config"], &with_tokens(&[("DRONEBOT__POLICY__POLICIES", path)])));
+    assert!(said.contains(path) && said.contains("raed"), "{said}");
+}
+
+#[actix_web::test]
+async fn healthcheck_asks_the_running_bot() {
+    let mut world = World::new().await;
+    let address = world.bot().health().trim_start_matches("http://").to_owned();
+    let asks = |address: &str| run(&["healthcheck"], &with_tokens(&[("DRONEBOT__HEALTH__LISTEN", address)]));
+    assert_eq!(asks(&address).status.code(), Some(0));
+    let ready = format!("http://{address}/readyz");
+    assert_eq!(run(&["healthcheck", "--url", &ready], &[]).status.code(), Some(0), "no settings are needed for it");
+    world.ends_clean().await;
+    let gone = asks(&address);
+    assert_eq!(gone.status.code(), Some(1));
+    assert!(lines(&gone.stderr)[0].contains(&format!("http://{address}/livez")), "{gone:?}");
+}
+
+#[actix_web::test]
+async fn the_version_is_the_same_wherever_it_is_asked() {
+    let output = run(&["--version"], &[]);
+    assert_eq!(output.status.code(), Some(0));
+    let said = lines(&output.stdout).concat();
+    assert!(said.starts_with(concat!("dronebot ", env!("CARGO_PKG_VERSION"), " (")), "{said}");
+    let revision = said.split(['(', ')']).nth(1).expect("a revision").to_owned();
+    let mut world = World::new().await;
+    let (_, version) = world.bot().json("/version").await;
+    assert_eq!(version["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(version["revision"], revision.as_str());
+    let answer = world.asks(MAYA, "version").await;
+    assert!(answer.contains(env!("CARGO_PKG_VERSION")) && answer.contains(&revision), "{answer}");
+    world.ends_clean().await;
+}
