@@ -327,8 +327,11 @@ async fn a_long_change_is_one_message_edited_in_place() {
     world.fleet(&[one("web-1", false), one("web-2", false)]).await;
 
     let ts = world.says(MAYA, "ops", "@drone ec2 stop web-1").await;
-    let private = world.asks_in(OMAR, "ops", "ec2 stop web-2").await;
+    world.slack.slash(OMAR, "ops", "ec2 stop web-2").await;
     let public = world.slack.final_answer("ops", MAYA, Some(&ts), 0).await;
+    let is_answer = |message: &Message| message.ephemeral && !message.is_progress();
+    until("the caller has the answer", async || world.slack.from_bot("ops", OMAR, 0).await.iter().any(is_answer)).await;
+    let private = world.slack.from_bot("ops", OMAR, 0).await.into_iter().find(is_answer).expect("an answer");
 
     let public = versions(&public);
     insta::assert_snapshot!(public.first().expect("a first version"), @r"
@@ -345,13 +348,10 @@ async fn a_long_change_is_one_message_edited_in_place() {
     (req XXXX)
     ");
     insta::assert_snapshot!(versions(&private).join("\n---\n"), @r"
-    ⏳ Working: Stopping `web-1 (i-00000000000000001)`: asking AWS… N s
+    ⏳ Working: Stopping `web-2 (i-00000000000000001)`: asking AWS… N s
     (req XXXX)
     ---
-    ⏳ Working: Stopping `web-1 (i-00000000000000001)`: stopping… N s
-    (req XXXX)
-    ---
-    ✅ Done: `web-1 (i-00000000000000001)`: running → stopped after N s.
+    ✅ Done: `web-2 (i-00000000000000001)`: running → stopped after N s.
     (req XXXX)
     ");
     for person in [MAYA, OMAR] {

@@ -121,6 +121,7 @@ async fn probes_answer_under_load() {
     };
     futures_util::future::join(sends, probes).await;
     until("all are answered", async || world.answers("ops", NINA, 0).await.len() == texts.len()).await;
-    assert_eq!(world.bot().metric("dronebot_deliveries_total", &["sent"]).await, Some(100.0));
+    let bot = world.bot();
+    until("all are counted", async || bot.metric("dronebot_deliveries_total", &["sent"]).await == Some(100.0)).await;
     world.ends_clean().await;
 }
