@@ -7,6 +7,9 @@ use std::time::Duration;
 /// What kills of this kind have in common.
 const WEB: Seed = Seed { region: HOME, name: "web-1", kind: "t3.micro", stopped: false, tags: &[] };
 
+/// Instances stay on their way until the test lets them arrive.
+const NEVER_BY_ITSELF: Duration = Duration::from_secs(86_400);
+
 fn made(world: &World, action: &str) -> usize {
     world.aws.calls().iter().filter(|(call, _)| call == action).count()
 }
@@ -15,11 +18,7 @@ fn made(world: &World, action: &str) -> usize {
 async fn shown(world: &World) -> Message {
     let progress = world.slack.hears("ops", MAYA, "⏳", 0).await;
     let bot = world.bot.as_ref().expect("the bot runs");
-    let noted = async || {
-        let metrics = bot.probe("/metrics").await;
-        metrics.is_some_and(|(_, text)| text.contains("dronebot_deliveries_total{outcome=\"sent\"}"))
-    };
-    until("its delivery is noted", noted).await;
+    until("its delivery is noted", async || bot.metric("dronebot_deliveries_total", &["sent"]).await.is_some()).await;
     progress
 }
 
@@ -33,13 +32,14 @@ async fn all_that_was_said(mut world: World, who: &str) -> Vec<Message> {
 
 #[actix_web::test]
 async fn killed_while_a_stop_is_waited_for_the_next_life_looks_and_reports_once() {
-    let mut world = World::with(Options { lag: Duration::from_secs(5), ..Options::default() }).await;
+    let mut world = World::with(Options { lag: NEVER_BY_ITSELF, ..Options::default() }).await;
     let ids = world.fleet(&[WEB]).await;
     world.slack.slash(MAYA, "ops", "ec2 stop web-1").await;
     until("the stop is called", async || made(&world, "StopInstances") == 1).await;
     let progress = shown(&world).await;
     world.kill_bot();
     world.wake().await;
+    world.aws.arrive();
     let answer = world.slack.final_answer("ops", MAYA, None, 0).await;
     insta::assert_snapshot!(tidy(&answer.text), @r"
     ✅ Done: I was restarted while running `ec2 stop web-1`.
@@ -55,7 +55,7 @@ async fn killed_while_a_stop_is_waited_for_the_next_life_looks_and_reports_once(
 
 #[actix_web::test]
 async fn killed_twice_there_is_still_one_answer_in_the_thread() {
-    let mut world = World::with(Options { lag: Duration::from_secs(8), ..Options::default() }).await;
+    let mut world = World::with(Options { lag: NEVER_BY_ITSELF, ..Options::default() }).await;
     world.fleet(&[WEB]).await;
     let ts = world.says(MAYA, "ops", "@drone ec2 stop web-1").await;
     until("the stop is called", async || made(&world, "StopInstances") == 1).await;
@@ -66,6 +66,7 @@ async fn killed_twice_there_is_still_one_answer_in_the_thread() {
     until("the second life looks", async || made(&world, "DescribeInstances") > looks).await;
     world.kill_bot();
     world.wake().await;
+    world.aws.arrive();
     let answer = world.slack.final_answer("ops", MAYA, Some(&ts), 0).await;
     insta::assert_snapshot!(tidy(&answer.text), @r"
     ✅ Done: I was restarted while running `ec2 stop web-1`.

@@ -122,7 +122,7 @@ async fn what_is_not_one_instance_is_a_question() {
 async fn a_part_that_aws_does_not_tell_is_named_as_such() {
     let world = World::new().await;
     let ids = world.fleet(&DEMO[..1]).await;
-    world.aws.break_next("DescribeInstanceAttribute", Trouble::Error("UnauthorizedOperation", 403), 9);
+    world.aws.break_next("DescribeInstanceAttribute", Trouble::Error("UnauthorizedOperation", 403), 100);
     insta::assert_snapshot!(world.reads(MAYA, "ec2 show web-1").await, @r"
     web-1
     • Id: `i-00000000000000001`

@@ -170,7 +170,17 @@ async fn version_names_the_program_that_answers() {
 async fn status_says_first_whether_all_is_well_and_then_how_each_part_is() {
     let world =
         World::with(Options { env: vec![("DRONEBOT__EXECUTION__WORKERS", "2".into())], ..Options::default() }).await;
-    insta::assert_snapshot!(anywhere(&world.reads(VERA, "status").await), @r"
+    // the queues are counted once a second, and a count may meet this very command
+    let text = anywhere(&world.reads(VERA, "status").await);
+    // what Slack counted when it said hello: the other link may have been up by then, or not
+    let text = text.replace("Slack counts 1", "Slack counts N").replace("Slack counts 2", "Slack counts N");
+    let (text, queues): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| !line.contains("wait"));
+    let mine = ["• queues: nothing waits", "• requests in work: 1 waiting", "• unfinished requests: 1 waiting"];
+    assert!(
+        !queues.is_empty() && queues.iter().all(|line| mine.iter().any(|known| line.starts_with(known))),
+        "{queues:?}"
+    );
+    insta::assert_snapshot!(text.join("\n"), @r"
     Dronebot
     All is well.
     • Version: `0.1.0` `REVISION`
@@ -187,9 +197,8 @@ async fn status_says_first_whether_all_is_well_and_then_how_each_part_is() {
     slack-0          up     N s  0
     slack-1          up     N s  0
     ```
-    • link 0: up, last frame N s ago, Slack counts 2
-    • link 1: up, last frame N s ago, Slack counts 2
-    • queues: nothing waits
+    • link 0: up, last frame N s ago, Slack counts N
+    • link 1: up, last frame N s ago, Slack counts N
     ");
     world.ends_clean().await;
 }

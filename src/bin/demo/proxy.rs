@@ -55,6 +55,11 @@ impl Control {
         *self.lag.lock() = lag;
     }
 
+    /// Whatever is on its way to another state is there now.
+    pub fn arrive(&self) {
+        self.moving.lock().clear();
+    }
+
     /// The calls made so far: action (as in [`Control::break_next`]) and instance ids.
     pub fn calls(&self) -> Vec<(String, Vec<String>)> {
         self.calls.lock().clone()
