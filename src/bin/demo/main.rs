@@ -239,7 +239,10 @@ async fn keep_bot(
         if status.code() == Some(78) {
             let said = std::fs::read_to_string(&log).unwrap_or_default();
             let last = said.lines().last().unwrap_or_default();
-            return Err(format!("the bot does not accept its configuration: {last}"));
+            let reason = last.split_once("dronebot: ").map_or(last, |(_, reason)| reason);
+            return Err(format!(
+                "the bot cannot start: {reason} (another port for its probes: cargo demo --health-port 8181)"
+            ));
         }
         println!("demo: the bot ended ({status}); starting it again");
         tokio::time::sleep(Duration::from_millis(500)).await;
