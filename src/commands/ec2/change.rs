@@ -66,13 +66,18 @@ impl Change {
             return Err(too_many(on, found.len(), cx.limits.max_targets).into());
         }
         let result = self.plan_found(&found, &account, cx).await;
-        // What a plan shows is judged before anybody sees it; an answer is not, so it is judged here.
-        match (&result, found.iter().find(|one| !(cx.sees)(&one.target(&account)))) {
-            (Ok(Planned::Change(_)), _) | (_, None) => result,
-            (_, Some(one)) => {
-                let text = format!("You may not run `{}` on `{}`. {NOTHING}", self.command, one.id);
-                Err(Refusal::sentence(&text).into())
-            }
+        // What a plan shows is judged before anybody sees it, and an answer is not. Where a target may not be seen, a plan
+        // without steps goes to the judge in the answer's place: the refusal has its reason, and who could, from there.
+        let hidden = found.iter().any(|one| !(cx.sees)(&one.target(&account)));
+        match result {
+            Ok(Planned::Answer(_)) | Err(_) if hidden => Ok(Planned::Change(Plan {
+                command: self.command.to_owned(),
+                text: self.text(&[]),
+                targets: found.iter().map(|one| one.target(&account)).collect(),
+                cautions: Vec::new(),
+                steps: Vec::new(),
+            })),
+            result => Ok(result?),
         }
     }
 

@@ -198,10 +198,12 @@ async fn each_region_has_its_own_call_and_token() {
 }
 
 #[tokio::test]
-async fn an_unseen_target_tells_nothing_of_itself() {
+async fn a_target_that_may_not_be_seen_goes_to_the_judge_without_steps_in_place_of_an_answer() {
     let mut cx = on(&one("stopped"));
     cx.sees = Arc::new(|_| false);
-    insta::assert_snapshot!(answer("ec2 stop web-1", &cx).await, @"[refused] You may not run `ec2 stop` on `i-1`. Nothing was changed.");
+    let plan = planned("ec2 stop web-1", &cx).await;
+    assert!(plan.steps.is_empty() && plan.cautions.is_empty(), "{plan:?}");
+    assert_eq!(plan.targets.iter().map(|target| target.id.as_str()).collect::<Vec<_>>(), ["i-1"]);
 }
 
 // Executing
