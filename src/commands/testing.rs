@@ -188,6 +188,9 @@ pub(crate) fn plain(reply: &Reply) -> String {
             Part::Fields(fields) => {
                 lines.extend(fields.iter().map(|(name, line)| format!("{name}: {}", marked(line))));
             }
+            Part::Buttons(buttons) => {
+                lines.extend(buttons.iter().map(|button| format!("[{}]{:?}", button.label, button.press)));
+            }
             Part::Table(table) => {
                 lines.push(table.head.join(" | "));
                 lines.extend(table.rows.iter().map(|row| {

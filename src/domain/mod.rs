@@ -1,6 +1,7 @@
 //! The words that all rooms share. No I/O, no actors, no clock: values and their rules only.
 
 mod failure;
+mod form;
 mod ids;
 mod plan;
 mod principal;
@@ -9,6 +10,7 @@ mod request;
 mod vitals;
 
 pub use failure::{CommandError, Failure, Refusal, UnknownOutcome, UsageError};
+pub use form::{Button, Field, FieldKind, Form, Press};
 pub use ids::{ChannelId, RequestId, TeamId, UserId};
 pub use plan::{Plan, Step, Target};
 pub use principal::{Membership, Principal};

@@ -1,7 +1,7 @@
 //! What a person reads, as structure. Every string in it is untrusted and is escaped where it is rendered (the
 //! Slack room); a command never writes markup.
 
-use super::UserId;
+use super::{Button, Form, UserId};
 use serde::{Deserialize, Serialize};
 
 /// The kind of news a reply brings; decides its sign, which never stands alone.
@@ -131,6 +131,8 @@ pub enum Part {
     Fields(Vec<(String, Line)>),
     /// Small print below.
     Note(Line),
+    /// What can be pressed.
+    Buttons(Vec<Button>),
 }
 
 /// A whole reply.
@@ -140,12 +142,16 @@ pub struct Reply {
     pub tone: Tone,
     /// What it says.
     pub parts: Vec<Part>,
+    /// A form that takes the place of this reply where one can be opened: while the trigger of the person's own act is
+    /// still good. Otherwise the parts are shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub form: Option<Box<Form>>,
 }
 
 impl Reply {
     /// A reply with nothing in it yet.
     pub fn new(tone: Tone) -> Self {
-        Self { tone, parts: Vec::new() }
+        Self { tone, parts: Vec::new(), form: None }
     }
     /// Adds any part.
     #[must_use]
@@ -167,6 +173,11 @@ impl Reply {
     #[must_use]
     pub fn sentence(self, text: &str) -> Self {
         self.part(Part::Text(Line::sentence(text)))
+    }
+    /// Adds things to press; nothing where there are none.
+    #[must_use]
+    pub fn buttons(self, buttons: Vec<Button>) -> Self {
+        if buttons.is_empty() { self } else { self.part(Part::Buttons(buttons)) }
     }
     /// Adds small print.
     #[must_use]

@@ -12,6 +12,12 @@ pub enum Source {
     Mention,
     /// A message in the bot's own direct message.
     DirectMessage,
+    /// A pressed button.
+    Button,
+    /// A filled-in modal.
+    Modal,
+    /// A shortcut on a message.
+    Shortcut,
 }
 
 impl Source {
@@ -21,12 +27,16 @@ impl Source {
             Self::SlashCommand => "slash_command",
             Self::Mention => "app_mention",
             Self::DirectMessage => "direct_message",
+            Self::Button => "button",
+            Self::Modal => "modal",
+            Self::Shortcut => "shortcut",
         }
     }
 
     /// The reverse of [`Source::as_str`].
     pub fn parse(name: &str) -> Option<Self> {
-        [Self::SlashCommand, Self::Mention, Self::DirectMessage].into_iter().find(|source| source.as_str() == name)
+        let all = [Self::SlashCommand, Self::Mention, Self::DirectMessage, Self::Button, Self::Modal, Self::Shortcut];
+        all.into_iter().find(|source| source.as_str() == name)
     }
 }
 

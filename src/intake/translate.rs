@@ -60,7 +60,7 @@ fn event(envelope: &Envelope, callback: EventCallback, identity: &Identity, stam
     let (event, source) = match callback.event {
         Event::AppMention(event) => (event, Source::Mention),
         Event::Message(event) => (event, Source::DirectMessage),
-        Event::Other { .. } | Event::None => return Translated::Ignored("other_event"),
+        Event::AppHomeOpened(_) | Event::Other { .. } | Event::None => return Translated::Ignored("other_event"),
     };
     if let Some(reason) = not_for_us(&event, source, identity) {
         return Translated::Ignored(reason);

@@ -1,6 +1,12 @@
 //! What Slack sends, read leniently: unknown fields are ignored, nearly every field may be missing, and what is not
 //! understood stays raw. A closed model of an open protocol loses messages on the day Slack adds a word.
 
+mod interactive;
+
+pub use interactive::{
+    Action, Choice, Container, Interactive, InteractiveUser, Named, ShortMessage, View, ViewState, ViewValue,
+};
+
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -140,6 +146,8 @@ pub enum Event {
     AppMention(MessageEvent),
     /// A message the bot may see.
     Message(MessageEvent),
+    /// Somebody opened the app's own page.
+    AppHomeOpened(HomeOpened),
     /// Something else, by its type; its fields stay raw.
     Other {
         /// Slack's name for it, empty if it has none.
@@ -168,6 +176,10 @@ impl<'de> Deserialize<'de> for Event {
         Ok(match (kind.as_str(), serde_json::from_str(raw.get())) {
             ("app_mention", Ok(event)) => Self::AppMention(event),
             ("message", Ok(event)) => Self::Message(event),
+            ("app_home_opened", _) => match serde_json::from_str(raw.get()) {
+                Ok(opened) => Self::AppHomeOpened(opened),
+                Err(_) => Self::Other { kind, raw },
+            },
             _ => Self::Other { kind, raw },
         })
     }
@@ -212,6 +224,17 @@ pub struct MessageEvent {
     /// Whether Slack shows it to nobody (the outer form of an edit).
     #[serde(default, deserialize_with = "lenient_bool")]
     pub hidden: bool,
+}
+
+/// Somebody opened the app's own page, or its messages.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct HomeOpened {
+    /// Who.
+    pub user: Option<String>,
+    /// `home` or `messages`.
+    pub tab: Option<String>,
+    /// The person's direct message with the bot.
+    pub channel: Option<String>,
 }
 
 /// The bot that wrote a message.
@@ -259,29 +282,8 @@ impl MessageEvent {
     }
 }
 
-/// The payload of an `interactive` envelope: a button, a modal, a shortcut.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Interactive {
-    /// `block_actions`, `view_submission`, `shortcut`, …
-    #[serde(rename = "type")]
-    pub kind: Option<String>,
-    /// The key of this one interaction.
-    pub trigger_id: Option<String>,
-    /// Who did it.
-    pub user: Option<InteractiveUser>,
-}
-
-/// Who pressed.
-#[derive(Clone, Debug, Deserialize)]
-pub struct InteractiveUser {
-    /// `U…`
-    pub id: Option<String>,
-    /// The person's workspace.
-    pub team_id: Option<String>,
-}
-
 /// Slack sends `text: null` for messages that are only blocks.
-fn text_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+pub(super) fn text_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Ok(Option::<String>::deserialize(deserializer)?.unwrap_or_default())
 }
 
@@ -301,7 +303,7 @@ pub(super) fn lenient_bool<'de, D: Deserializer<'de>>(deserializer: D) -> Result
     })
 }
 
-fn optional_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
+pub(super) fn optional_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
     Ok(Option::<String>::deserialize(deserializer)?.map(SecretString::from))
 }
 

@@ -1,6 +1,7 @@
 //! A reply as Block Kit with its plain-text twin. Everything in a reply is untrusted: words go into rich text and
 //! plain text elements, which have no markup to break out of, and are escaped in the twin.
 
+mod buttons;
 mod table;
 mod twin;
 
@@ -23,6 +24,7 @@ enum Block {
     Header { text: PlainText },
     RichText { elements: Vec<Rich> },
     Context { elements: [PlainText; 1] },
+    Actions { elements: Vec<buttons::Element> },
 }
 
 #[derive(Serialize)]
@@ -137,6 +139,7 @@ impl Page {
             })),
             Part::Table(table) => self.table(table),
             Part::Note(line) => self.note(&line.plain()),
+            Part::Buttons(buttons) => self.buttons(buttons),
         }
     }
 

@@ -120,7 +120,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn every_reply_keeps_slacks_limits_and_has_no_control_form(parts in proptest::collection::vec(any_part(), 0..60)) {
-        let message = render(&Reply { tone: Tone::Failed, parts }, Some("req 7F3K"));
+        let message = render(&Reply { tone: Tone::Failed, parts, form: None }, Some("req 7F3K"));
         prop_assert!(message.text.encode_utf16().count() < 4_000);
         prop_assert!(!message.text.contains(['<', '>']));
         for (at, _) in message.text.match_indices('&') {

@@ -1,7 +1,7 @@
 //! The plain-text twin: the whole reply for notifications, screen readers, and for when Slack refuses the blocks.
 
 use super::{clean, sign, table};
-use crate::domain::{Line, Part, Reply, Span};
+use crate::domain::{Line, Part, Press, Reply, Span};
 
 /// chat.update refuses a text of more than 4,000 characters.
 const TEXT_LIMIT: usize = 3_900;
@@ -27,6 +27,12 @@ pub(super) fn twin(reply: &Reply, footer: Option<&str>) -> String {
             Part::List(lines) => lines.iter().for_each(|line| out.line(&format!("• {}", words(line)))),
             Part::Fields(fields) => {
                 fields.iter().for_each(|(name, value)| out.line(&format!("• {}: {}", escape(name), words(value))));
+            }
+            Part::Buttons(buttons) => {
+                for button in buttons {
+                    let (Press::Run(line) | Press::Form(line)) = &button.press;
+                    out.line(&format!("▸ {}: {}", escape(&clean(&button.label, 75)), escape(&clean(line, 300))));
+                }
             }
             Part::Table(table) => out.fenced(table::lines(table).into_iter().map(|line| escape(&unfenced(&line)))),
         }

@@ -1,0 +1,73 @@
+//! What a person fills in or presses instead of typing. Both end in a command line, which is read, judged and run as
+//! if it had been typed: neither a form nor a button can do what its presser could not.
+
+use super::Line;
+use serde::{Deserialize, Serialize};
+
+/// A form for one command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Form {
+    /// The words before the fields: the command's name, or a whole line that needs nothing but a yes.
+    pub command: String,
+    /// Why it is shown, or what will happen.
+    pub intro: Option<Line>,
+    /// What is asked, in the order of the command line.
+    pub fields: Vec<Field>,
+    /// The word on the button that sends it.
+    pub submit: String,
+}
+
+/// One question of a form.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Field {
+    /// The argument's id in the command's definition.
+    pub name: String,
+    /// What stands above it.
+    pub label: String,
+    /// What stands below it.
+    pub hint: Option<String>,
+    /// Whether the command needs it.
+    pub required: bool,
+    /// How it is filled in.
+    pub kind: FieldKind,
+    /// What has been said already.
+    pub value: Option<String>,
+}
+
+/// How a field is filled in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FieldKind {
+    /// Words.
+    Text {
+        /// Whether several values may be given, separated by spaces.
+        many: bool,
+    },
+    /// A whole number.
+    Number,
+    /// One of these.
+    Choice(Vec<String>),
+    /// Yes or no.
+    Flag,
+}
+
+/// Something to press.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Button {
+    /// What stands on it.
+    pub label: String,
+    /// What it does.
+    pub press: Press,
+    /// Whether it is shown as dangerous.
+    pub danger: bool,
+    /// What is asked before it does anything.
+    pub confirm: Option<Line>,
+}
+
+/// What pressing does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Press {
+    /// Runs this command line as the person who pressed.
+    Run(String),
+    /// Opens the form of this command line, with what it already says filled in.
+    Form(String),
+}

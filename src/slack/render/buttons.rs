@@ -1,0 +1,73 @@
+//! Buttons. Each carries the command line that it stands for: `run:<n>` runs it, `form:<n>` opens its form.
+
+use super::{Block, Page, PlainText, clean, plain_text};
+use crate::domain::{Button, Press};
+use serde::Serialize;
+
+/// Characters of a label; Slack takes 75.
+const LABEL: usize = 70;
+/// Characters of a value; Slack takes 2,000.
+const VALUE: usize = 2_000;
+/// Characters of a question; Slack takes 300.
+const QUESTION: usize = 290;
+/// Buttons of one block; Slack takes 25.
+const IN_A_ROW: usize = 5;
+
+/// One button.
+#[derive(Serialize)]
+pub(super) struct Element {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    text: PlainText,
+    action_id: String,
+    value: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    style: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confirm: Option<Confirm>,
+}
+
+#[derive(Serialize)]
+struct Confirm {
+    title: PlainText,
+    text: PlainText,
+    confirm: PlainText,
+    deny: PlainText,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    style: Option<&'static str>,
+}
+
+fn element(index: usize, button: &Button) -> Option<Element> {
+    let (kind, line) = match &button.press {
+        Press::Run(line) => ("run", line),
+        Press::Form(line) => ("form", line),
+    };
+    let label = clean(&button.label, LABEL);
+    // a line that was cut would be another command
+    if line.chars().count() > VALUE || label.trim().is_empty() {
+        return None;
+    }
+    let style = button.danger.then_some("danger");
+    let confirm = button.confirm.as_ref().map(|question| Confirm {
+        title: plain_text("Are you sure?".to_owned()),
+        text: plain_text(clean(&question.plain(), QUESTION)),
+        confirm: plain_text(clean(&button.label, 30)),
+        deny: plain_text("Cancel".to_owned()),
+        style,
+    });
+    let (text, value) = (plain_text(label), line.clone());
+    Some(Element { kind: "button", text, action_id: format!("{kind}:{index}"), value, style, confirm })
+}
+
+impl Page {
+    pub(super) fn buttons(&mut self, buttons: &[Button]) {
+        self.close();
+        let mut elements = buttons.iter().enumerate().filter_map(|(index, button)| element(index, button)).peekable();
+        while elements.peek().is_some() {
+            let row: Vec<Element> = elements.by_ref().take(IN_A_ROW).collect();
+            if self.has_room(0) {
+                self.blocks.push(Block::Actions { elements: row });
+            }
+        }
+    }
+}
