@@ -20,7 +20,9 @@ enum LaneKey {
 fn lane_of(letter: &Letter) -> LaneKey {
     match &letter.letter.address {
         Address::ResponseUrl { .. } => LaneKey::Request(letter.letter.request),
-        Address::Post { channel, .. } | Address::Ephemeral { channel, .. } => LaneKey::Channel(channel.clone()),
+        Address::Post { channel, .. } | Address::Beside { channel, .. } | Address::Ephemeral { channel, .. } => {
+            LaneKey::Channel(channel.clone())
+        }
     }
 }
 

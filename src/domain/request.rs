@@ -55,6 +55,13 @@ pub enum ReplyTo {
     },
     /// Into the request's channel (a direct message), not in a thread.
     Channel,
+    /// Beside somebody's message, where the bot may post; else to the caller alone.
+    Beside {
+        /// The `ts` of the thread's parent message, if it is to be a thread.
+        thread_ts: Option<String>,
+        /// Slack's address for answers to the caller.
+        response_url: Option<SecretString>,
+    },
 }
 
 /// One accepted request, exactly as it stands in the journal.

@@ -107,6 +107,20 @@ pub(super) fn address(request: &Request) -> Address {
         ReplyTo::Caller { response_url: None } => Address::Ephemeral { channel, user: request.user.clone() },
         ReplyTo::Thread { thread_ts } => Address::Post { channel, thread_ts: Some(thread_ts.clone()) },
         ReplyTo::Channel => Address::Post { channel, thread_ts: None },
+        ReplyTo::Beside { thread_ts, response_url } => {
+            let (thread_ts, url) = (thread_ts.clone(), response_url.clone());
+            Address::Beside { channel, thread_ts, user: request.user.clone(), url, openly: true }
+        }
+    }
+}
+
+/// Where a letter goes that concerns the caller alone. In threads of the bot's own that is where all others go.
+fn aside(request: &Request) -> Address {
+    match address(request) {
+        Address::Beside { channel, thread_ts, user, url, .. } => {
+            Address::Beside { channel, thread_ts, user, url, openly: false }
+        }
+        other => other,
     }
 }
 
@@ -124,8 +138,17 @@ pub struct AnswerDesk {
 impl AnswerDesk {
     /// Gives a request its final answer. Returns when it is durable.
     pub async fn give(&self, request: &Request, command: &'static str, answer: Answer) {
+        self.give_at(address(request), request, command, answer).await;
+    }
+
+    /// The same, for what others need not read: that nothing was done.
+    pub async fn give_aside(&self, request: &Request, command: &'static str, answer: Answer) {
+        self.give_at(aside(request), request, command, answer).await;
+    }
+
+    async fn give_at(&self, address: Address, request: &Request, command: &'static str, answer: Answer) {
         let Answer { state, outcome, reply } = answer;
-        let letter = NewLetter { request: request.id, address: address(request), reply, last: true };
+        let letter = NewLetter { request: request.id, address, reply, last: true };
         let mut pause = Duration::from_millis(100);
         loop {
             match self.journal.finish(request.id, state, letter.clone()).await {

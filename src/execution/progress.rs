@@ -54,7 +54,8 @@ pub(super) async fn report(
 /// How long to wait before the next progress message; `None` when there is to be none.
 fn pause(request: &Request, sent: usize) -> Option<Duration> {
     match request.reply_to {
-        ReplyTo::Caller { response_url: Some(_) } => RESPONSE_URL_PAUSES.get(sent).copied(),
+        // whether it ends up in the channel or on the response_url is known when it is sent, so the fewer messages hold
+        ReplyTo::Caller { response_url: Some(_) } | ReplyTo::Beside { .. } => RESPONSE_URL_PAUSES.get(sent).copied(),
         // a message for one person alone cannot be edited: one is enough
         ReplyTo::Caller { response_url: None } => (sent == 0).then_some(Duration::ZERO),
         ReplyTo::Thread { .. } | ReplyTo::Channel => Some(if sent == 0 { Duration::ZERO } else { EDIT_EVERY }),

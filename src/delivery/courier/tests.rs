@@ -234,6 +234,57 @@ fn a_courier_killed_while_a_letter_is_on_its_way_sends_it_once() {
 }
 
 #[test]
+fn an_answer_beside_a_message_is_posted_there_and_else_given_to_the_caller_alone() {
+    run(async {
+        let closed = Rc::new(Cell::new(false));
+        let post = {
+            let closed = Rc::clone(&closed);
+            Post::new(move |request| match request.path() {
+                "/api/chat.postMessage" if closed.get() => refused("not_in_channel"),
+                "/commands/secret" => answer("ok"),
+                _ => posted(),
+            })
+            .await
+        };
+        let beside = |openly: bool, has_url: bool| {
+            let Address::ResponseUrl { url, channel, user } = post.response_url() else { unreachable!() };
+            let url = has_url.then_some(url);
+            letter(1, Address::Beside { channel, thread_ts: Some("1.000001".into()), user, url, openly })
+        };
+        assert_eq!(post.send(&beside(true, true)).await, "sent 2.000002");
+        assert_eq!(post.bodies()[0]["thread_ts"], "1.000001");
+        assert_eq!(post.send(&beside(false, true)).await, "sent response_url", "for one person alone");
+        closed.set(true);
+        assert_eq!(post.send(&beside(true, true)).await, "sent response_url");
+        assert_eq!(post.send(&Letter { attempts: 1, ..beside(true, true) }).await, "sent response_url");
+        assert_eq!(post.send(&beside(true, false)).await, "sent response_url", "as an ephemeral message");
+        let replacing = post.bodies().iter().any(|body| body["replace_original"] == true);
+        assert!(!replacing, "the original is somebody's message");
+        let calls = post.server.paths();
+        assert_eq!(
+            calls[1..],
+            [
+                "/commands/secret",
+                "/api/chat.postMessage",
+                "/commands/secret",
+                "/api/chat.postMessage",
+                "/commands/secret",
+                "/api/chat.postMessage",
+                "/api/chat.postEphemeral"
+            ]
+        );
+        // progress is shown once, and the place that was closed is not tried again for the answer
+        let shown = Some("response_url".to_owned());
+        let mut progress = Letter { replaces: shown.clone(), ..beside(true, true) };
+        progress.letter.last = false;
+        assert_eq!(post.send(&progress).await, "sent response_url");
+        assert_eq!(post.server.paths().len(), calls.len(), "nothing was sent");
+        assert_eq!(post.send(&Letter { replaces: shown, ..beside(true, true) }).await, "sent response_url");
+        assert_eq!(post.server.paths()[calls.len()..], ["/commands/secret"]);
+    });
+}
+
+#[test]
 fn an_answer_whose_fate_is_unknown_replaces_itself_on_a_response_url() {
     run(async {
         let calls = Cell::new(0);

@@ -43,6 +43,10 @@ fn place(new: &NewRequest) -> String {
         ReplyTo::Caller { response_url: None } => "caller".to_owned(),
         ReplyTo::Thread { thread_ts } => format!("thread {thread_ts}"),
         ReplyTo::Channel => "channel".to_owned(),
+        ReplyTo::Beside { thread_ts, response_url } => {
+            let url = response_url.as_ref().map_or("nobody", |url| url.expose_secret());
+            format!("beside {} or {url}", thread_ts.as_deref().unwrap_or("the message"))
+        }
     }
 }
 

@@ -27,12 +27,14 @@ pub enum Method {
     UsergroupsUsersList,
     /// usergroups.list
     UsergroupsList,
+    /// views.publish
+    ViewsPublish,
     /// A POST to a response_url.
     ResponseUrl,
 }
 
 impl Method {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::AuthTest,
         Self::PostMessage,
         Self::Update,
@@ -41,6 +43,7 @@ impl Method {
         Self::UsersInfo,
         Self::UsergroupsUsersList,
         Self::UsergroupsList,
+        Self::ViewsPublish,
         Self::ResponseUrl,
     ];
 
@@ -55,6 +58,7 @@ impl Method {
             Self::UsersInfo => "users.info",
             Self::UsergroupsUsersList => "usergroups.users.list",
             Self::UsergroupsList => "usergroups.list",
+            Self::ViewsPublish => "views.publish",
             Self::ResponseUrl => "response_url",
         }
     }
@@ -69,7 +73,7 @@ impl Method {
             Self::AuthTest => Some(600),
             Self::PostMessage => Some(config.posts_per_minute),
             Self::Update | Self::ReactionsAdd => Some(config.tier3_per_minute),
-            Self::PostEphemeral | Self::UsersInfo => Some(config.tier4_per_minute),
+            Self::PostEphemeral | Self::UsersInfo | Self::ViewsPublish => Some(config.tier4_per_minute),
             Self::UsergroupsUsersList | Self::UsergroupsList => Some(config.tier2_per_minute),
             Self::ResponseUrl => None,
         }

@@ -150,6 +150,21 @@ pub(super) struct Reaction<'a> {
     pub(super) name: &'a str,
 }
 
+/// views.publish
+#[derive(Serialize)]
+pub(super) struct PublishHome<'a> {
+    pub(super) user_id: &'a UserId,
+    pub(super) view: HomeView<'a>,
+}
+
+/// The Home of one person.
+#[derive(Serialize)]
+pub(super) struct HomeView<'a> {
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    pub(super) blocks: &'a RawValue,
+}
+
 /// An answer of which nothing is wanted.
 #[derive(Deserialize)]
 pub(super) struct Nothing {}

@@ -1,7 +1,7 @@
 //! Between values and rows.
 
 use crate::domain::{ChannelId, Plan, Reply, ReplyTo, Request, RequestId, Source, Tone, UserId};
-use crate::store::{Address, Entry, Letter, NewLetter, State, StepRecord, StepState, StoreError};
+use crate::store::{Address, Asked, Entry, Letter, NewLetter, State, StepRecord, StepState, StoreError};
 use jiff::Timestamp;
 use rusqlite::Row;
 use rusqlite::types::{FromSqlError, Type};
@@ -50,6 +50,9 @@ pub(super) fn place(reply_to: &ReplyTo) -> (&'static str, Option<&str>, Option<&
         ReplyTo::Caller { response_url } => ("caller", None, response_url.as_ref().map(|url| url.expose_secret())),
         ReplyTo::Thread { thread_ts } => ("thread", Some(thread_ts), None),
         ReplyTo::Channel => ("channel", None, None),
+        ReplyTo::Beside { thread_ts, response_url } => {
+            ("beside", thread_ts.as_deref(), response_url.as_ref().map(|url| url.expose_secret()))
+        }
     }
 }
 
@@ -60,10 +63,12 @@ pub(super) const ENTRY: &str = "id, source, team, user, channel, text, place, th
 /// An unfinished request, without its steps.
 pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     let id = id(row, 0)?;
+    let response_url = row.get::<_, Option<String>>(8)?.map(SecretString::from);
     let reply_to = match row.get_ref(6)?.as_str()? {
         "thread" => ReplyTo::Thread { thread_ts: row.get(7)? },
         "channel" => ReplyTo::Channel,
-        _ => ReplyTo::Caller { response_url: row.get::<_, Option<String>>(8)?.map(SecretString::from) },
+        "beside" => ReplyTo::Beside { thread_ts: row.get(7)?, response_url },
+        _ => ReplyTo::Caller { response_url },
     };
     let request = Request {
         id,
@@ -83,6 +88,22 @@ pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         steps: Vec::new(),
         progress_ts: row.get(12)?,
         attempts: row.get(13)?,
+    })
+}
+
+/// The columns that [`asked`] reads, in its order.
+pub(super) const ASKED: &str = "id, text, source, channel, state, accepted_at, finished_at";
+
+/// What somebody asked.
+pub(super) fn asked(row: &Row<'_>) -> rusqlite::Result<Asked> {
+    Ok(Asked {
+        id: id(row, 0)?,
+        text: row.get(1)?,
+        source: word(row, 2, Source::parse)?,
+        channel: ChannelId(row.get(3)?),
+        state: word(row, 4, State::parse)?,
+        accepted_at: time(row.get(5)?),
+        finished_at: row.get::<_, Option<i64>>(6)?.map(time),
     })
 }
 
@@ -117,6 +138,10 @@ impl From<&Address> for AddressRow {
         let (kind, channel, user, thread_ts, url) = match address {
             Address::ResponseUrl { url, channel, user } => ("response_url", channel, Some(user), None, Some(url)),
             Address::Post { channel, thread_ts } => ("post", channel, None, thread_ts.as_ref(), None),
+            Address::Beside { channel, thread_ts, user, url, openly } => {
+                let kind = if *openly { "beside" } else { "aside" };
+                (kind, channel, Some(user), thread_ts.as_ref(), url.as_ref())
+            }
             Address::Ephemeral { channel, user } => ("ephemeral", channel, Some(user), None, None),
         };
         Self {
@@ -142,6 +167,13 @@ pub(super) fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
     let address = match (row.get_ref(6)?.as_str()?, row.get::<_, Option<String>>(10)?) {
         ("response_url", Some(url)) => Address::ResponseUrl { url: url.into(), channel, user: user(row)? },
         ("post", _) => Address::Post { channel, thread_ts: row.get(9)? },
+        (kind @ ("beside" | "aside"), url) => Address::Beside {
+            channel,
+            thread_ts: row.get(9)?,
+            user: user(row)?,
+            url: url.map(SecretString::from),
+            openly: kind == "beside",
+        },
         _ => Address::Ephemeral { channel, user: user(row)? },
     };
     let reply = readable(row.get_ref(11)?.as_str()?, request, "reply").unwrap_or_else(|| {
