@@ -262,7 +262,12 @@ impl House {
 
     fn workshop(&self, courier: Handle<Courier>) -> Workshop {
         Workshop {
-            desk: AnswerDesk { journal: Arc::clone(&self.store.journal), courier, clock: clock::system() },
+            desk: AnswerDesk {
+                journal: Arc::clone(&self.store.journal),
+                courier,
+                clock: clock::system(),
+                onlookers: Arc::default(),
+            },
             outbox: Arc::clone(&self.store.outbox),
             locks: Arc::new(Locks::default()),
             runtime: self.runtime.clone(),

@@ -1,6 +1,7 @@
 //! The one final answer: state and letter by one transaction, then the courier is told. A store that fails is tried
 //! again for as long as the process lives; after that the journal still has the request.
 
+use super::onlookers::Onlookers;
 use crate::clock::Clock;
 use crate::delivery::{Courier, Deliver};
 use crate::domain::{
@@ -133,6 +134,8 @@ pub struct AnswerDesk {
     pub courier: Handle<Courier>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
+    /// Who is shown that a request has ended.
+    pub onlookers: Arc<Onlookers>,
 }
 
 impl AnswerDesk {
@@ -168,6 +171,7 @@ impl AnswerDesk {
                 }
             }
         }
+        self.onlookers.changed(&request.user);
         let took = self.clock.now().duration_since(request.accepted_at).as_secs_f64().max(0.0);
         metrics::counter!("dronebot_commands_total", "command" => command, "outcome" => outcome).increment(1);
         metrics::histogram!("dronebot_command_seconds", "command" => command).record(took);

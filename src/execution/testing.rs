@@ -38,7 +38,12 @@ impl House {
         let tree = Tree::new(TreeSpec::new("test"));
         let courier = tree.add(ChildSpec::new("courier"), move |_| Courier::new(parts.clone())).await;
         let shop = Workshop {
-            desk: AnswerDesk { journal: Arc::clone(&store.journal), courier, clock: clock::system() },
+            desk: AnswerDesk {
+                journal: Arc::clone(&store.journal),
+                courier,
+                clock: clock::system(),
+                onlookers: Arc::default(),
+            },
             outbox: Arc::clone(&store.outbox),
             locks: Arc::new(Locks::default()),
             runtime: WorkerRuntime::new("test-worker", 1).expect("a thread"),

@@ -382,7 +382,8 @@ fn a_home_is_published_to_one_person_and_what_hinders_it_has_its_class() {
         })
         .await;
         let blocks = RawValue::from_string(r#"[{"type":"divider"}]"#.to_owned()).expect("JSON");
-        let publish = || api.views_publish(&"U1".into(), &blocks);
+        let user = UserId::from("U1");
+        let publish = || api.views_publish(&user, &blocks);
         assert_eq!(publish().await, Ok(()));
         let request = server.requests.borrow()[0].clone();
         assert_eq!(request.path(), "/api/views.publish");

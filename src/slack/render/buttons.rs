@@ -20,6 +20,7 @@ pub(super) struct Element {
     kind: &'static str,
     text: PlainText,
     action_id: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     value: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     style: Option<&'static str>,
@@ -37,7 +38,7 @@ struct Confirm {
     style: Option<&'static str>,
 }
 
-fn element(index: usize, button: &Button) -> Option<Element> {
+pub(super) fn element(index: usize, button: &Button) -> Option<Element> {
     let (kind, line) = match &button.press {
         Press::Run(line) => ("run", line),
         Press::Form(line) => ("form", line),
@@ -57,6 +58,14 @@ fn element(index: usize, button: &Button) -> Option<Element> {
     });
     let (text, value) = (plain_text(label), line.clone());
     Some(Element { kind: "button", text, action_id: format!("{kind}:{index}"), value, style, confirm })
+}
+
+impl Element {
+    /// A button that stands for no command line.
+    pub(super) fn of_ours(label: &str, action_id: &str) -> Self {
+        let (text, action_id) = (plain_text(label.to_owned()), action_id.to_owned());
+        Self { kind: "button", text, action_id, value: String::new(), style: None, confirm: None }
+    }
 }
 
 impl Page {
