@@ -1,6 +1,6 @@
 //! One letter, one attempt: which method, what to fall back to, and what the answer means for the letter.
 
-use super::CourierParts;
+use super::{CourierParts, open};
 use crate::domain::{ChannelId, Tone, UserId};
 use crate::slack::api::{ApiError, Message, PostEphemeral, PostMessage, Respond, UpdateMessage, WebApi};
 use crate::slack::render::render;
@@ -16,6 +16,9 @@ const BY_RESPONSE_URL: &str = "response_url";
 
 /// Tries to deliver a letter.
 pub(super) async fn send(api: &WebApi, letter: &Letter, parts: &CourierParts) -> Delivery {
+    if open::opened(api, letter, parts).await {
+        return Delivery::Sent { ts: None };
+    }
     let message = render(&letter.letter.reply, footer(letter).as_deref());
     let sent = match attempt(api, letter, &message, parts).await {
         Err(error) if is_about_form(&error) => {
@@ -43,13 +46,15 @@ async fn attempt(
     parts: &CourierParts,
 ) -> Result<Option<String>, ApiError> {
     match &letter.letter.address {
-        Address::ResponseUrl { url, channel, user } => {
+        Address::ResponseUrl { url, channel, user } | Address::ClickUrl { url, channel, user } => {
             let age = parts.clock.now().duration_since(letter.created_at).unsigned_abs();
             if age > RESPONSE_URL_LIFE {
                 return to_caller(api, channel, user, message).await;
             }
-            // after an attempt whose fate is unknown, replacing is the form that shows the answer once
-            let replace = letter.replaces.as_deref() == Some(BY_RESPONSE_URL) || letter.attempts > 0;
+            // after an attempt whose fate is unknown, replacing is the form that shows the answer once; what a click's
+            // url replaces is the message with the button, which stays
+            let own = matches!(letter.letter.address, Address::ResponseUrl { .. });
+            let replace = own && (letter.replaces.as_deref() == Some(BY_RESPONSE_URL) || letter.attempts > 0);
             let answer = Respond { message, in_channel: false, replace_original: replace };
             match api.respond(url, &answer).await {
                 Ok(()) => Ok(Some(BY_RESPONSE_URL.to_owned())),
@@ -61,7 +66,8 @@ async fn attempt(
             }
         }
         Address::Post { channel, thread_ts } => {
-            if let Some(ts) = &letter.replaces {
+            // by a person's id Slack posts, but finds nothing to edit
+            if let Some(ts) = letter.replaces.as_ref().filter(|_| !channel.is_person()) {
                 let edit = UpdateMessage { channel, ts, message, metadata: None };
                 match api.update(&edit).await {
                     Ok(_) => return Ok(Some(ts.clone())),

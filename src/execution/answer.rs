@@ -44,6 +44,7 @@ impl Answer {
         if !error.candidates.is_empty() {
             reply = reply.part(Part::List(error.candidates.clone()));
         }
+        let reply = reply.buttons(error.buttons.clone());
         Self { state: State::Refused, outcome: "usage", reply }
     }
 
@@ -104,6 +105,9 @@ pub(super) fn address(request: &Request) -> Address {
         ReplyTo::Caller { response_url: Some(url) } => {
             Address::ResponseUrl { url: url.clone(), channel, user: request.user.clone() }
         }
+        ReplyTo::Presser { response_url: url } => {
+            Address::ClickUrl { url: url.clone(), channel, user: request.user.clone() }
+        }
         ReplyTo::Caller { response_url: None } => Address::Ephemeral { channel, user: request.user.clone() },
         ReplyTo::Thread { thread_ts } => Address::Post { channel, thread_ts: Some(thread_ts.clone()) },
         ReplyTo::Channel => Address::Post { channel, thread_ts: None },
@@ -125,7 +129,8 @@ impl AnswerDesk {
     /// Gives a request its final answer. Returns when it is durable.
     pub async fn give(&self, request: &Request, command: &'static str, answer: Answer) {
         let Answer { state, outcome, reply } = answer;
-        let letter = NewLetter { request: request.id, address: address(request), reply, last: true };
+        let trigger = request.trigger.clone().filter(|_| reply.form.is_some());
+        let letter = NewLetter { request: request.id, address: address(request), reply, last: true, trigger };
         let mut pause = Duration::from_millis(100);
         loop {
             match self.journal.finish(request.id, state, letter.clone()).await {

@@ -2,6 +2,7 @@
 //! plain text elements, which have no markup to break out of, and are escaped in the twin.
 
 mod buttons;
+pub mod modal;
 mod table;
 mod twin;
 

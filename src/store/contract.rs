@@ -58,6 +58,7 @@ pub(crate) fn request(number: u64) -> Request {
         text: "ec2 stop web-1".into(),
         reply_to: ReplyTo::Caller { response_url: Some(url(number)) },
         accepted_at: Timestamp::from_millisecond(id.0.timestamp_ms() as i64).unwrap(),
+        trigger: None,
     }
 }
 
@@ -75,7 +76,7 @@ pub(crate) fn reply(text: &str) -> Reply {
 
 pub(crate) fn letter(number: u64, text: &str, last: bool) -> NewLetter {
     let address = Address::ResponseUrl { url: url(number), channel: "C0OPS".into(), user: "U0MAYA".into() };
-    NewLetter { request: id(number), address, reply: reply(text), last }
+    NewLetter { request: id(number), address, reply: reply(text), last, trigger: None }
 }
 
 pub(crate) fn sent(ts: &str) -> Delivery {

@@ -171,6 +171,16 @@ pub enum Address {
         /// Who typed it.
         user: UserId,
     },
+    /// POST to the response_url of a click in a message that one person sees: nothing that was sent by it can be
+    /// replaced. Falls back as [`Address::ResponseUrl`].
+    ClickUrl {
+        /// The capability.
+        url: SecretString,
+        /// Where the message is.
+        channel: ChannelId,
+        /// Who pressed.
+        user: UserId,
+    },
     /// chat.postMessage.
     Post {
         /// Where.
@@ -198,6 +208,8 @@ pub struct NewLetter {
     pub reply: Reply,
     /// Whether it is the request's one final answer; otherwise a progress message.
     pub last: bool,
+    /// The request's trigger, for a reply with a form. Not kept by the store: see [`Request::trigger`].
+    pub trigger: Option<SecretString>,
 }
 
 /// A reply in the outbox.

@@ -132,7 +132,7 @@ fn letter(id: i64, address: Address) -> Letter {
     let now = clock::system().now();
     let reply = Reply::new(Tone::Info).text("hello");
     let request = RequestId::new(1, id.unsigned_abs().into());
-    let letter = NewLetter { request, address, reply, last: true };
+    let letter = NewLetter { request, address, reply, last: true, trigger: None };
     Letter { id, letter, attempts: 0, created_at: now, not_before: now, replaces: None }
 }
 

@@ -21,6 +21,7 @@ pub(super) use error::safe_code;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,6 +86,13 @@ impl WebApi {
     /// Posts a message that only one person sees. Slack does not guarantee that it arrives.
     pub async fn post_ephemeral(&self, message: &PostEphemeral<'_>) -> Result<(), ApiError> {
         let _: types::Nothing = self.json(Method::PostEphemeral, None, message).await?;
+        Ok(())
+    }
+
+    /// Opens a modal for the person whose act gave the trigger: within 3 seconds of it, and once.
+    pub async fn views_open(&self, trigger: &SecretString, view: &RawValue) -> Result<(), ApiError> {
+        let body = types::OpenView { trigger_id: trigger.expose_secret(), view };
+        let _: types::Nothing = self.json(Method::ViewsOpen, None, &body).await?;
         Ok(())
     }
 

@@ -29,10 +29,12 @@ pub enum Method {
     UsergroupsList,
     /// A POST to a response_url.
     ResponseUrl,
+    /// views.open
+    ViewsOpen,
 }
 
 impl Method {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::AuthTest,
         Self::PostMessage,
         Self::Update,
@@ -42,6 +44,7 @@ impl Method {
         Self::UsergroupsUsersList,
         Self::UsergroupsList,
         Self::ResponseUrl,
+        Self::ViewsOpen,
     ];
 
     /// Slack's name for it.
@@ -56,12 +59,13 @@ impl Method {
             Self::UsergroupsUsersList => "usergroups.users.list",
             Self::UsergroupsList => "usergroups.list",
             Self::ResponseUrl => "response_url",
+            Self::ViewsOpen => "views.open",
         }
     }
 
     /// Whether doing it twice is the same as doing it once.
     pub(super) fn is_repeatable(self) -> bool {
-        !matches!(self, Self::PostMessage | Self::PostEphemeral | Self::ResponseUrl)
+        !matches!(self, Self::PostMessage | Self::PostEphemeral | Self::ResponseUrl | Self::ViewsOpen)
     }
 
     fn per_minute(self, config: &PacingConfig) -> Option<u32> {
@@ -69,7 +73,7 @@ impl Method {
             Self::AuthTest => Some(600),
             Self::PostMessage => Some(config.posts_per_minute),
             Self::Update | Self::ReactionsAdd => Some(config.tier3_per_minute),
-            Self::PostEphemeral | Self::UsersInfo => Some(config.tier4_per_minute),
+            Self::PostEphemeral | Self::UsersInfo | Self::ViewsOpen => Some(config.tier4_per_minute),
             Self::UsergroupsUsersList | Self::UsergroupsList => Some(config.tier2_per_minute),
             Self::ResponseUrl => None,
         }

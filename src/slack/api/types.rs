@@ -150,6 +150,13 @@ pub(super) struct Reaction<'a> {
     pub(super) name: &'a str,
 }
 
+/// views.open
+#[derive(Serialize)]
+pub(super) struct OpenView<'a> {
+    pub(super) trigger_id: &'a str,
+    pub(super) view: &'a RawValue,
+}
+
 /// An answer of which nothing is wanted.
 #[derive(Deserialize)]
 pub(super) struct Nothing {}
