@@ -23,6 +23,7 @@ pub(super) const ROW: Row = Row {
     parse: |words| Ok(Box::new(args::parse::<Help>(words)?)),
     usage: || args::usage::<Help>(ROW.name),
     options: args::options::<Help>,
+    definition: args::definition::<Help>,
 };
 
 #[async_trait]

@@ -7,6 +7,7 @@ mod args;
 mod command;
 mod config;
 mod ec2;
+mod form;
 mod help;
 mod ping;
 mod status;
@@ -16,6 +17,7 @@ mod words;
 
 pub use command::{Action, Command, Context, Found, Journalled, Limits, Parse, Planned, Row, Scope, StepError};
 pub use config::CommandsConfig;
+pub use form::{Answers, Wrong, fill, form};
 
 use crate::domain::{Line, UsageError};
 
@@ -54,7 +56,8 @@ pub fn parse(text: &str) -> Result<(&'static Row, Box<dyn Command>), UsageError>
     }
     let Match { row, used } = find(&words)?;
     let rest = &words[used..];
-    if rest.iter().any(|word| word == "--help" || word == "-h") {
+    // what follows `--` is somebody's value, whatever it looks like
+    if rest.iter().take_while(|word| *word != "--").any(|word| word == "--help" || word == "-h") {
         return Ok((&help::ROW, Box::new(help::Help { command: words[..used].to_vec() })));
     }
     match (row.parse)(rest) {

@@ -19,6 +19,7 @@ pub(super) const ROW: Row = Row {
     parse: |words| Ok(Box::new(args::parse::<Status>(words)?)),
     usage: || args::usage::<Status>(ROW.name),
     options: args::options::<Status>,
+    definition: args::definition::<Status>,
 };
 
 #[async_trait]

@@ -1,6 +1,6 @@
 //! One letter, one attempt: which method, what to fall back to, and what the answer means for the letter.
 
-use super::CourierParts;
+use super::{CourierParts, open};
 use crate::domain::{ChannelId, Tone, UserId};
 use crate::slack::api::{ApiError, Message, PostEphemeral, PostMessage, Respond, UpdateMessage, WebApi};
 use crate::slack::render::render;
@@ -17,6 +17,9 @@ const BY_RESPONSE_URL: &str = "response_url";
 
 /// Tries to deliver a letter.
 pub(super) async fn send(api: &WebApi, letter: &Letter, parts: &CourierParts) -> Delivery {
+    if open::opened(api, letter, parts).await {
+        return Delivery::Sent { ts: None };
+    }
     let message = render(&letter.letter.reply, footer(letter).as_deref());
     let sent = match attempt(api, letter, &message, parts).await {
         Err(error) if is_about_form(&error) => {
@@ -49,10 +52,15 @@ async fn attempt(
             let replace = letter.replaces.as_deref() == Some(BY_RESPONSE_URL) || letter.attempts > 0;
             respond(api, letter, url, (channel, user), message, replace, parts).await
         }
+        // what this url replaces is the message with the button, which stays
+        Address::ClickUrl { url, channel, user } => {
+            respond(api, letter, url, (channel, user), message, false, parts).await
+        }
         Address::Post { channel, thread_ts } => publish(api, letter, channel, thread_ts.as_deref(), message).await,
-        Address::Beside { channel, thread_ts, user, url, openly } => {
+        Address::Beside { channel, thread_ts, user, url } => {
             // a place that was closed for the progress is not knocked at again for the answer
-            if *openly && letter.replaces.as_deref() != Some(BY_RESPONSE_URL) {
+            let closed = letter.replaces.as_deref() == Some(BY_RESPONSE_URL);
+            if !closed {
                 match publish(api, letter, channel, thread_ts.as_deref(), message).await {
                     Err(error) if is_final(&error) && !is_about_form(&error) => {
                         tracing::info!(req = %letter.letter.request, %error, "not posted there; answering the caller alone");
@@ -60,11 +68,10 @@ async fn attempt(
                     posted => return posted,
                 }
             }
-            let to = (channel, user);
             match url {
-                // it cannot be replaced there, so more progress would be more messages
-                _ if !letter.letter.last && letter.replaces.is_some() => Ok(letter.replaces.clone()),
-                Some(url) => respond(api, letter, url, to, message, false, parts).await,
+                // nothing is replaced there, so more progress would be more messages
+                _ if closed && !letter.letter.last => Ok(letter.replaces.clone()),
+                Some(url) => respond(api, letter, url, (channel, user), message, false, parts).await,
                 None => to_caller(api, channel, user, message).await.map(|_| Some(BY_RESPONSE_URL.to_owned())),
             }
         }
@@ -105,7 +112,8 @@ async fn publish(
     thread_ts: Option<&str>,
     message: &Message,
 ) -> Result<Option<String>, ApiError> {
-    if let Some(ts) = &letter.replaces {
+    // by a person's id Slack posts, but finds nothing to edit
+    if let Some(ts) = letter.replaces.as_ref().filter(|_| !channel.is_person()) {
         let edit = UpdateMessage { channel, ts, message, metadata: None };
         match api.update(&edit).await {
             Ok(_) => return Ok(Some(ts.clone())),

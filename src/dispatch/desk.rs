@@ -1,13 +1,13 @@
 //! The work of the dispatcher on one request.
 
-use super::How;
 use super::people::{People, PeopleParts};
 use super::permits::Permits;
 use super::policy::Policies;
+use super::{How, forms};
 use crate::aws::Aws;
 use crate::clock::Clock;
 use crate::commands::{self, Command, Context, Limits, Row};
-use crate::domain::{Failure, Line, Principal, Refusal, Reply, Request, Risk, Tone, UsageError, VitalsSource};
+use crate::domain::{Failure, Line, Principal, Refusal, Reply, Request, Risk, Tone, VitalsSource};
 use crate::execution::{self, Answer, Flight, Flights, Job, Task, WorkerPool, Workshop};
 use crate::store::State;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ struct Understood {
 }
 
 /// Why a request does not get to its command.
-enum Stopped {
+pub(super) enum Stopped {
     /// It has its answer.
     Answered(&'static str, Answer),
     /// It came from the journal, and who asked is not known now.
@@ -99,10 +99,13 @@ impl Desk {
         let now = self.parts.clock.now();
         let permits = Permits::new(policies, principal.clone(), members, request, now);
         let begun = how.is_begun();
+        if request.source.asks_for_form() {
+            return Err(forms::asked(&permits, request));
+        }
         let parsed = commands::parse(&request.text);
         let (row, command) = parsed.map_err(|error| match begun {
             true => Stopped::Answered("unknown", lost_plan(request)),
-            false => Stopped::Answered("unknown", mistake(&permits, &error)),
+            false => forms::mistake(&permits, request, error),
         })?;
         // what was permitted and begun is looked at and reported, whatever the policies say by now
         if !begun {
@@ -155,15 +158,6 @@ impl Desk {
 
 fn failed(request: &Request, failure: Failure) -> Answer {
     Answer::of_error(&failure.into(), request)
-}
-
-/// A usage mistake is explained to whoever may have help; to others it would be a list of what they cannot do.
-fn mistake(permits: &Permits, error: &UsageError) -> Answer {
-    let help = commands::COMMANDS.iter().find(|row| row.name == "help");
-    match help.map(|row| permits.ahead(row)) {
-        Some(Err(refusal)) => Answer::refused(&refusal),
-        _ => Answer::usage(error),
-    }
 }
 
 fn not_begun(request: &Request) -> Answer {

@@ -4,6 +4,7 @@
 mod cache;
 mod desk;
 mod dispatcher;
+pub mod forms;
 mod groups;
 mod people;
 mod permits;

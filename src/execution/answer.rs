@@ -45,6 +45,7 @@ impl Answer {
         if !error.candidates.is_empty() {
             reply = reply.part(Part::List(error.candidates.clone()));
         }
+        let reply = reply.buttons(error.buttons.clone());
         Self { state: State::Refused, outcome: "usage", reply }
     }
 
@@ -105,22 +106,24 @@ pub(super) fn address(request: &Request) -> Address {
         ReplyTo::Caller { response_url: Some(url) } => {
             Address::ResponseUrl { url: url.clone(), channel, user: request.user.clone() }
         }
+        ReplyTo::Presser { response_url: url } => {
+            Address::ClickUrl { url: url.clone(), channel, user: request.user.clone() }
+        }
         ReplyTo::Caller { response_url: None } => Address::Ephemeral { channel, user: request.user.clone() },
         ReplyTo::Thread { thread_ts } => Address::Post { channel, thread_ts: Some(thread_ts.clone()) },
         ReplyTo::Channel => Address::Post { channel, thread_ts: None },
         ReplyTo::Beside { thread_ts, response_url } => {
             let (thread_ts, url) = (thread_ts.clone(), response_url.clone());
-            Address::Beside { channel, thread_ts, user: request.user.clone(), url, openly: true }
+            Address::Beside { channel, thread_ts, user: request.user.clone(), url }
         }
     }
 }
 
-/// Where a letter goes that concerns the caller alone. In threads of the bot's own that is where all others go.
+/// Where a letter goes that concerns the caller alone; in threads of the bot's own that is where all others go.
 fn aside(request: &Request) -> Address {
     match address(request) {
-        Address::Beside { channel, thread_ts, user, url, .. } => {
-            Address::Beside { channel, thread_ts, user, url, openly: false }
-        }
+        Address::Beside { channel, user, url: Some(url), .. } => Address::ClickUrl { url, channel, user },
+        Address::Beside { channel, user, url: None, .. } => Address::Ephemeral { channel, user },
         other => other,
     }
 }
@@ -151,7 +154,8 @@ impl AnswerDesk {
 
     async fn give_at(&self, address: Address, request: &Request, command: &'static str, answer: Answer) {
         let Answer { state, outcome, reply } = answer;
-        let letter = NewLetter { request: request.id, address, reply, last: true };
+        let trigger = request.trigger.clone().filter(|_| reply.form.is_some());
+        let letter = NewLetter { request: request.id, address, reply, last: true, trigger };
         let mut pause = Duration::from_millis(100);
         loop {
             match self.journal.finish(request.id, state, letter.clone()).await {

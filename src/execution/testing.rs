@@ -68,6 +68,7 @@ impl House {
             text: "test stop i-1".to_owned(),
             reply_to: ReplyTo::Thread { thread_ts: "1.2".to_owned() },
             accepted_at: clock::system().now(),
+            trigger: None,
         }
     }
 

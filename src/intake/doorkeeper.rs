@@ -1,14 +1,15 @@
 //! Journal first, then the acknowledgement, then the dispatcher.
 
-use super::translate::{Stamp, Translated, translate};
+use super::translate::{FieldError, Stamp, Submission, Translated, translate};
 use crate::clock::Clock;
 use crate::dispatch::{Dispatcher, How, Identity, Incoming};
-use crate::domain::{RequestId, Source};
+use crate::domain::{Request, RequestId};
 use crate::slack::payload::Envelope;
 use crate::slack::socket::{Disposition, EnvelopeSink};
-use crate::store::{Accepted, Journal, NewRequest};
-use crate::supervision::Handle;
+use crate::store::{Accepted, Journal, NewRequest, StoreError};
+use crate::supervision::{self, Handle};
 use futures_util::future::{self, FutureExt, LocalBoxFuture};
+use serde_json::{json, value::to_raw_value};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,6 +18,9 @@ use tokio::time::Instant;
 
 /// Slack waits three seconds for an acknowledgement; a command journalled later has been reported as failed by Slack.
 const SLACK_WAITS: Duration = Duration::from_secs(3);
+
+/// How long the journal may take for a filled-in form: what is wrong can be said in it only within those three seconds.
+const FORM_WAITS: Duration = Duration::from_secs(2);
 
 /// Takes envelopes in.
 #[derive(Clone)]
@@ -46,6 +50,11 @@ impl EnvelopeSink for Doorkeeper {
         };
         match translated {
             Translated::Request(new) => Box::pin(self.clone().accept(*new)),
+            Translated::Submission(sent) => Box::pin(self.clone().submit(*sent, envelope.accepts_response_payload)),
+            Translated::Wrong(error) => {
+                metrics::counter!("dronebot_forms_total", "outcome" => "wrong").increment(1);
+                future::ready(on_field(&error, envelope.accepts_response_payload)).boxed_local()
+            }
             Translated::Ignored(reason) => {
                 tracing::debug!(reason, kind = envelope.kind.as_str(), "envelope asks nothing of us");
                 metrics::counter!("dronebot_envelopes_ignored_total", "reason" => reason).increment(1);
@@ -59,33 +68,87 @@ impl Doorkeeper {
     async fn accept(self, new: NewRequest) -> Disposition {
         let request = new.request.clone();
         let received = Instant::now();
-        let accepted = match self.journal.accept(new).await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // no ack: Slack delivers an event again, and tells the person that a slash command failed
-                tracing::error!(req = %request.id, %error, "request not journalled, so not acknowledged");
-                metrics::counter!("dronebot_requests_total", "source" => request.source.as_str(), "result" => "not_journalled")
-                    .increment(1);
-                return Disposition::Leave;
+        let accepted = self.journal.accept(new).await;
+        match self.settle(request, received, accepted) {
+            Ok(()) => Disposition::Ack,
+            // no ack: Slack delivers an event again, and tells the person that a slash command failed
+            Err(_) => Disposition::Leave,
+        }
+    }
+
+    /// A filled-in form stays open with all that is in it until its request is durable.
+    async fn submit(self, sent: Submission, answerable: bool) -> Disposition {
+        let Submission { new, field } = sent;
+        let request = new.request.clone();
+        let received = Instant::now();
+        let journal = Arc::clone(&self.journal);
+        let mut accepting = Box::pin(async move { journal.accept(new).await });
+        let sentence = match tokio::time::timeout(FORM_WAITS, &mut accepting).await {
+            Ok(accepted) => match self.settle(request, received, accepted) {
+                Ok(()) => return Disposition::Ack,
+                Err(_) => "I could not write this down, so nothing was done. Send it again.",
+            },
+            Err(_) => {
+                // it may still be written: then it is answered as too late, and not run
+                let late = async move {
+                    let accepted = accepting.await;
+                    let _ = self.take(request, How::Late, accepted);
+                };
+                supervision::spawn_local_detached("late form", late).detach();
+                "I could not write this down in time, so it is not run. Send it again."
             }
         };
+        match field {
+            Some(field) => on_field(&FieldError { field, sentence: sentence.to_owned() }, answerable),
+            // no field to say it on: Slack says itself that it failed, and keeps the form open
+            None => Disposition::Leave,
+        }
+    }
+
+    /// Hands on what was journalled.
+    fn settle(
+        &self,
+        request: Request,
+        received: Instant,
+        accepted: Result<Accepted, StoreError>,
+    ) -> Result<(), StoreError> {
+        let late = request.source.is_reported_as_failed() && received.elapsed() > SLACK_WAITS;
+        self.take(request, if late { How::Late } else { How::Fresh }, accepted)
+    }
+
+    fn take(&self, request: Request, how: How, accepted: Result<Accepted, StoreError>) -> Result<(), StoreError> {
+        let source = request.source.as_str();
+        let count = |result| {
+            metrics::counter!("dronebot_requests_total", "source" => source, "result" => result).increment(1);
+        };
         match accepted {
-            Accepted::Duplicate(first) => {
-                tracing::info!(req = %first, "delivered again by slack; already accepted");
-                metrics::counter!("dronebot_requests_total", "source" => request.source.as_str(), "result" => "duplicate")
-                    .increment(1);
+            Err(error) => {
+                tracing::error!(req = %request.id, %error, "request not journalled, so not acknowledged");
+                count("not_journalled");
+                return Err(error);
             }
-            Accepted::New => {
-                metrics::counter!("dronebot_requests_total", "source" => request.source.as_str(), "result" => "accepted")
-                    .increment(1);
-                tracing::debug!(req = %request.id, source = request.source.as_str(), user = %request.user, channel = %request.channel, "request accepted");
-                let late = request.source == Source::SlashCommand && received.elapsed() > SLACK_WAITS;
-                let how = if late { How::Late } else { How::Fresh };
+            Ok(Accepted::Duplicate(first)) => {
+                tracing::info!(req = %first, "delivered again by slack; already accepted");
+                count("duplicate");
+            }
+            Ok(Accepted::New) => {
+                count("accepted");
+                tracing::debug!(req = %request.id, source, user = %request.user, channel = %request.channel, "request accepted");
                 if let Err(error) = self.dispatcher.tell(Incoming { request, how }) {
                     tracing::warn!(%error, "dispatcher is not there; the request waits in the journal");
                 }
             }
         }
-        Disposition::Ack
+        Ok(())
+    }
+}
+
+/// The form stays open, with this on a field of it. Where no such answer is taken, Slack says that it failed, and keeps
+/// the form open too: a bare acknowledgement would close it and lose what was filled in.
+fn on_field(FieldError { field, sentence }: &FieldError, answerable: bool) -> Disposition {
+    let errors = json!({"response_action": "errors", "errors": {field: sentence}});
+    match to_raw_value(&errors) {
+        Ok(answer) if answerable && !field.is_empty() => Disposition::AckWith(answer),
+        _ => Disposition::Leave,
     }
 }

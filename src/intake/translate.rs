@@ -5,12 +5,21 @@ use crate::domain::{ChannelId, ReplyTo, Request, RequestId, Source, TeamId, User
 use crate::slack::payload::{Envelope, EnvelopeKind, Event, EventCallback, MessageEvent, SlashCommand};
 use crate::slack::text::normalise;
 use crate::store::NewRequest;
+use secrecy::SecretString;
+
+mod interactive;
+
+pub(super) use interactive::{FieldError, Submission};
 
 /// An envelope, understood.
 #[derive(Debug)]
 pub(super) enum Translated {
     /// A request.
     Request(Box<NewRequest>),
+    /// A filled-in form that is right.
+    Submission(Box<Submission>),
+    /// A filled-in form in which something is wrong.
+    Wrong(FieldError),
     /// Nothing to do, and why: the label in metrics.
     Ignored(&'static str),
 }
@@ -33,7 +42,10 @@ pub(super) fn translate(envelope: &Envelope, identity: &Identity, stamp: Stamp) 
             Ok(callback) => event(envelope, callback, identity, stamp),
             Err(_) => Translated::Ignored("malformed_event"),
         },
-        EnvelopeKind::Interactive => Translated::Ignored("interactive"),
+        EnvelopeKind::Interactive => match envelope.interactive() {
+            Ok(payload) => interactive::interactive(envelope, payload, stamp),
+            Err(_) => Translated::Ignored("malformed_interaction"),
+        },
     }
 }
 
@@ -52,6 +64,7 @@ fn slash_command(envelope: &Envelope, command: SlashCommand, identity: &Identity
         text: normalise(&command.text, Some(identity.bot_user.as_str())),
         reply_to: ReplyTo::Caller { response_url: command.response_url },
         accepted_at: stamp.at,
+        trigger: command.trigger_id.map(SecretString::from),
     };
     Translated::Request(Box::new(NewRequest { request, keys }))
 }
@@ -85,6 +98,7 @@ fn event(envelope: &Envelope, callback: EventCallback, identity: &Identity, stam
         text: normalise(&event.text, Some(identity.bot_user.as_str())),
         reply_to,
         accepted_at: stamp.at,
+        trigger: None,
     };
     Translated::Request(Box::new(NewRequest { request, keys }))
 }

@@ -3,6 +3,7 @@
 
 mod buttons;
 pub mod home;
+pub mod modal;
 mod table;
 mod twin;
 

@@ -58,6 +58,7 @@ pub(crate) fn request(number: u64) -> Request {
         text: "ec2 stop web-1".into(),
         reply_to: ReplyTo::Caller { response_url: Some(url(number)) },
         accepted_at: Timestamp::from_millisecond(id.0.timestamp_ms() as i64).unwrap(),
+        trigger: None,
     }
 }
 
@@ -75,7 +76,7 @@ pub(crate) fn reply(text: &str) -> Reply {
 
 pub(crate) fn letter(number: u64, text: &str, last: bool) -> NewLetter {
     let address = Address::ResponseUrl { url: url(number), channel: "C0OPS".into(), user: "U0MAYA".into() };
-    NewLetter { request: id(number), address, reply: reply(text), last }
+    NewLetter { request: id(number), address, reply: reply(text), last, trigger: None }
 }
 
 pub(crate) fn sent(ts: &str) -> Delivery {
@@ -613,13 +614,12 @@ pub(crate) async fn a_posted_message_leads_back_to_its_request(place: &dyn Place
 
 pub(crate) async fn a_letter_beside_a_message_keeps_its_place_and_its_secret(place: &dyn Place) {
     let store = place.open();
-    for (number, thread_ts, openly) in [(1, Some("1.5"), true), (2, None, false)] {
+    for (number, thread_ts) in [(1, Some("1.5")), (2, None)] {
         let reply_to = ReplyTo::Beside { thread_ts: thread_ts.map(str::to_owned), response_url: Some(url(number)) };
         let request = Request { source: Source::Shortcut, reply_to, ..request(number) };
         store.journal.accept(NewRequest { request, keys: vec![] }).await.unwrap();
         let (user, url) = ("U0MAYA".into(), Some(url(number)));
-        let address =
-            Address::Beside { channel: "C0OPS".into(), thread_ts: thread_ts.map(str::to_owned), user, url, openly };
+        let address = Address::Beside { channel: "C0OPS".into(), thread_ts: thread_ts.map(str::to_owned), user, url };
         let letter = NewLetter { address, ..letter(number, "Working.", false) };
         store.outbox.put(letter).await.unwrap();
     }
@@ -636,9 +636,7 @@ pub(crate) async fn a_letter_beside_a_message_keeps_its_place_and_its_secret(pla
     assert_eq!((thread_ts.as_deref(), found.expose_secret()), (Some("1.5"), url(1).expose_secret()));
     let found = due(&store, now).await;
     assert_eq!(found.iter().map(|letter| format!("{:?}", letter.letter.address)).collect::<Vec<_>>(), letters);
-    let Address::Beside { url: Some(secret), openly: false, .. } = &found[1].letter.address else {
-        panic!("{found:?}")
-    };
+    let Address::Beside { url: Some(secret), .. } = &found[1].letter.address else { panic!("{found:?}") };
     assert_eq!(secret.expose_secret(), url(2).expose_secret());
     store.close(PATIENCE).await.unwrap();
 }

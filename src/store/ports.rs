@@ -201,6 +201,16 @@ pub enum Address {
         /// Who typed it.
         user: UserId,
     },
+    /// POST to the response_url of a click in a message that one person sees: nothing that was sent by it can be
+    /// replaced. Falls back as [`Address::ResponseUrl`].
+    ClickUrl {
+        /// The capability.
+        url: SecretString,
+        /// Where the message is.
+        channel: ChannelId,
+        /// Who pressed.
+        user: UserId,
+    },
     /// chat.postMessage.
     Post {
         /// Where.
@@ -208,7 +218,7 @@ pub enum Address {
         /// In which thread, if in one.
         thread_ts: Option<String>,
     },
-    /// chat.postMessage where the bot may post; else, and where it is for one person alone, by response_url or as
+    /// chat.postMessage where the bot may post; else as [`Address::ClickUrl`], and without a url as
     /// [`Address::Ephemeral`]. What belongs to this url is somebody's message, so nothing is ever replaced through it.
     Beside {
         /// Where.
@@ -219,8 +229,6 @@ pub enum Address {
         user: UserId,
         /// The capability.
         url: Option<SecretString>,
-        /// Whether everybody there may read it.
-        openly: bool,
     },
     /// chat.postEphemeral.
     Ephemeral {
@@ -242,6 +250,8 @@ pub struct NewLetter {
     pub reply: Reply,
     /// Whether it is the request's one final answer; otherwise a progress message.
     pub last: bool,
+    /// The request's trigger, for a reply with a form. Not kept by the store: see [`Request::trigger`].
+    pub trigger: Option<SecretString>,
 }
 
 /// A reply in the outbox.

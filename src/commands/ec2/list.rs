@@ -48,6 +48,7 @@ pub(in super::super) const ROW: Row = Row {
     parse: |words| Ok(Box::new(args::parse::<List>(words)?)),
     usage: || args::usage::<List>(ROW.name),
     options: args::options::<List>,
+    definition: args::definition::<List>,
 };
 
 #[async_trait]

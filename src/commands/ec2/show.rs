@@ -29,6 +29,7 @@ pub(in super::super) const ROW: Row = Row {
     parse: |words| Ok(Box::new(args::parse::<Show>(words)?)),
     usage: || args::usage::<Show>(ROW.name),
     options: args::options::<Show>,
+    definition: args::definition::<Show>,
 };
 
 const NOT_DONE: &str = "Nothing could be shown.";
@@ -65,7 +66,7 @@ impl Command for Show {
                     many.len()
                 );
                 let candidates = many.iter().take(10).map(|one| Line::new().code(words::label(&one.target(&account))));
-                Err(UsageError { lines: vec![Line::sentence(&text)], candidates: candidates.collect() }.into())
+                Err(UsageError::sentence(&text).candidates(candidates.collect()).into())
             }
         }
     }

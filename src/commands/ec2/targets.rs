@@ -183,7 +183,7 @@ impl Search<'_> {
         if more > 0 {
             candidates.push(Line::from(format!("and {more} more")));
         }
-        UsageError { lines: vec![Line::sentence(&text)], candidates }
+        UsageError::sentence(&text).candidates(candidates)
     }
 }
 

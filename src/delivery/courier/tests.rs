@@ -132,7 +132,7 @@ fn letter(id: i64, address: Address) -> Letter {
     let now = clock::system().now();
     let reply = Reply::new(Tone::Info).text("hello");
     let request = RequestId::new(1, id.unsigned_abs().into());
-    let letter = NewLetter { request, address, reply, last: true };
+    let letter = NewLetter { request, address, reply, last: true, trigger: None };
     Letter { id, letter, attempts: 0, created_at: now, not_before: now, replaces: None }
 }
 
@@ -246,25 +246,23 @@ fn an_answer_beside_a_message_is_posted_there_and_else_given_to_the_caller_alone
             })
             .await
         };
-        let beside = |openly: bool, has_url: bool| {
+        let beside = |has_url: bool| {
             let Address::ResponseUrl { url, channel, user } = post.response_url() else { unreachable!() };
             let url = has_url.then_some(url);
-            letter(1, Address::Beside { channel, thread_ts: Some("1.000001".into()), user, url, openly })
+            letter(1, Address::Beside { channel, thread_ts: Some("1.000001".into()), user, url })
         };
-        assert_eq!(post.send(&beside(true, true)).await, "sent 2.000002");
+        assert_eq!(post.send(&beside(true)).await, "sent 2.000002");
         assert_eq!(post.bodies()[0]["thread_ts"], "1.000001");
-        assert_eq!(post.send(&beside(false, true)).await, "sent response_url", "for one person alone");
         closed.set(true);
-        assert_eq!(post.send(&beside(true, true)).await, "sent response_url");
-        assert_eq!(post.send(&Letter { attempts: 1, ..beside(true, true) }).await, "sent response_url");
-        assert_eq!(post.send(&beside(true, false)).await, "sent response_url", "as an ephemeral message");
+        assert_eq!(post.send(&beside(true)).await, "sent response_url");
+        assert_eq!(post.send(&Letter { attempts: 1, ..beside(true) }).await, "sent response_url");
+        assert_eq!(post.send(&beside(false)).await, "sent response_url", "as an ephemeral message");
         let replacing = post.bodies().iter().any(|body| body["replace_original"] == true);
         assert!(!replacing, "the original is somebody's message");
         let calls = post.server.paths();
         assert_eq!(
             calls[1..],
             [
-                "/commands/secret",
                 "/api/chat.postMessage",
                 "/commands/secret",
                 "/api/chat.postMessage",
@@ -275,11 +273,11 @@ fn an_answer_beside_a_message_is_posted_there_and_else_given_to_the_caller_alone
         );
         // progress is shown once, and the place that was closed is not tried again for the answer
         let shown = Some("response_url".to_owned());
-        let mut progress = Letter { replaces: shown.clone(), ..beside(true, true) };
+        let mut progress = Letter { replaces: shown.clone(), ..beside(true) };
         progress.letter.last = false;
         assert_eq!(post.send(&progress).await, "sent response_url");
         assert_eq!(post.server.paths().len(), calls.len(), "nothing was sent");
-        assert_eq!(post.send(&Letter { replaces: shown, ..beside(true, true) }).await, "sent response_url");
+        assert_eq!(post.send(&Letter { replaces: shown, ..beside(true) }).await, "sent response_url");
         assert_eq!(post.server.paths()[calls.len()..], ["/commands/secret"]);
     });
 }

@@ -12,6 +12,7 @@ fn request(reply_to: ReplyTo) -> Request {
         text: "ec2 stop web-1".to_owned(),
         reply_to,
         accepted_at: jiff::Timestamp::UNIX_EPOCH,
+        trigger: None,
     }
 }
 

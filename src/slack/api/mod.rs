@@ -89,6 +89,13 @@ impl WebApi {
         Ok(())
     }
 
+    /// Opens a modal for the person whose act gave the trigger: within 3 seconds of it, and once.
+    pub async fn views_open(&self, trigger: &SecretString, view: &RawValue) -> Result<(), ApiError> {
+        let body = types::OpenView { trigger_id: trigger.expose_secret(), view };
+        let _: types::Nothing = self.json(Method::ViewsOpen, None, &body).await?;
+        Ok(())
+    }
+
     /// Adds an emoji (its name, without colons) to a message. That it is there already is success.
     pub async fn reactions_add(
         &self,

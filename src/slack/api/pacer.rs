@@ -31,10 +31,12 @@ pub enum Method {
     ViewsPublish,
     /// A POST to a response_url.
     ResponseUrl,
+    /// views.open
+    ViewsOpen,
 }
 
 impl Method {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::AuthTest,
         Self::PostMessage,
         Self::Update,
@@ -45,6 +47,7 @@ impl Method {
         Self::UsergroupsList,
         Self::ViewsPublish,
         Self::ResponseUrl,
+        Self::ViewsOpen,
     ];
 
     /// Slack's name for it.
@@ -60,12 +63,13 @@ impl Method {
             Self::UsergroupsList => "usergroups.list",
             Self::ViewsPublish => "views.publish",
             Self::ResponseUrl => "response_url",
+            Self::ViewsOpen => "views.open",
         }
     }
 
     /// Whether doing it twice is the same as doing it once.
     pub(super) fn is_repeatable(self) -> bool {
-        !matches!(self, Self::PostMessage | Self::PostEphemeral | Self::ResponseUrl)
+        !matches!(self, Self::PostMessage | Self::PostEphemeral | Self::ResponseUrl | Self::ViewsOpen)
     }
 
     fn per_minute(self, config: &PacingConfig) -> Option<u32> {
@@ -73,7 +77,9 @@ impl Method {
             Self::AuthTest => Some(600),
             Self::PostMessage => Some(config.posts_per_minute),
             Self::Update | Self::ReactionsAdd => Some(config.tier3_per_minute),
-            Self::PostEphemeral | Self::UsersInfo | Self::ViewsPublish => Some(config.tier4_per_minute),
+            Self::PostEphemeral | Self::UsersInfo | Self::ViewsOpen | Self::ViewsPublish => {
+                Some(config.tier4_per_minute)
+            }
             Self::UsergroupsUsersList | Self::UsergroupsList => Some(config.tier2_per_minute),
             Self::ResponseUrl => None,
         }

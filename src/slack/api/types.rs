@@ -165,6 +165,13 @@ pub(super) struct HomeView<'a> {
     pub(super) blocks: &'a RawValue,
 }
 
+/// views.open
+#[derive(Serialize)]
+pub(super) struct OpenView<'a> {
+    pub(super) trigger_id: &'a str,
+    pub(super) view: &'a RawValue,
+}
+
 /// An answer of which nothing is wanted.
 #[derive(Deserialize)]
 pub(super) struct Nothing {}

@@ -106,7 +106,8 @@ impl Book {
     /// caller alone is no message of the channel.
     fn show_answer(&self, request: RequestId, ts: &str) -> rusqlite::Result<()> {
         self.execute(
-            "UPDATE requests SET progress_ts = ?2 WHERE id = ?1 AND place <> 'caller' AND progress_ts IS NOT ?2",
+            "UPDATE requests SET progress_ts = ?2 \
+             WHERE id = ?1 AND place IN ('thread', 'channel', 'beside') AND progress_ts IS NOT ?2",
             params![key(request), ts],
         )?;
         Ok(())

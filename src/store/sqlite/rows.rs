@@ -48,6 +48,7 @@ pub(super) fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
 pub(super) fn place(reply_to: &ReplyTo) -> (&'static str, Option<&str>, Option<&str>) {
     match reply_to {
         ReplyTo::Caller { response_url } => ("caller", None, response_url.as_ref().map(|url| url.expose_secret())),
+        ReplyTo::Presser { response_url } => ("presser", None, Some(response_url.expose_secret())),
         ReplyTo::Thread { thread_ts } => ("thread", Some(thread_ts), None),
         ReplyTo::Channel => ("channel", None, None),
         ReplyTo::Beside { thread_ts, response_url } => {
@@ -64,11 +65,12 @@ pub(super) const ENTRY: &str = "id, source, team, user, channel, text, place, th
 pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     let id = id(row, 0)?;
     let response_url = row.get::<_, Option<String>>(8)?.map(SecretString::from);
-    let reply_to = match row.get_ref(6)?.as_str()? {
-        "thread" => ReplyTo::Thread { thread_ts: row.get(7)? },
-        "channel" => ReplyTo::Channel,
-        "beside" => ReplyTo::Beside { thread_ts: row.get(7)?, response_url },
-        _ => ReplyTo::Caller { response_url },
+    let reply_to = match (row.get_ref(6)?.as_str()?, response_url) {
+        ("thread", _) => ReplyTo::Thread { thread_ts: row.get(7)? },
+        ("channel", _) => ReplyTo::Channel,
+        ("beside", response_url) => ReplyTo::Beside { thread_ts: row.get(7)?, response_url },
+        ("presser", Some(response_url)) => ReplyTo::Presser { response_url },
+        (_, response_url) => ReplyTo::Caller { response_url },
     };
     let request = Request {
         id,
@@ -79,6 +81,7 @@ pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         text: row.get(5)?,
         reply_to,
         accepted_at: time(row.get(9)?),
+        trigger: None,
     };
     let plan = row.get_ref(11)?.as_str_or_null()?.and_then(|text| readable::<Plan>(text, id, "plan"));
     Ok(Entry {
@@ -137,10 +140,10 @@ impl From<&Address> for AddressRow {
     fn from(address: &Address) -> Self {
         let (kind, channel, user, thread_ts, url) = match address {
             Address::ResponseUrl { url, channel, user } => ("response_url", channel, Some(user), None, Some(url)),
+            Address::ClickUrl { url, channel, user } => ("click_url", channel, Some(user), None, Some(url)),
             Address::Post { channel, thread_ts } => ("post", channel, None, thread_ts.as_ref(), None),
-            Address::Beside { channel, thread_ts, user, url, openly } => {
-                let kind = if *openly { "beside" } else { "aside" };
-                (kind, channel, Some(user), thread_ts.as_ref(), url.as_ref())
+            Address::Beside { channel, thread_ts, user, url } => {
+                ("beside", channel, Some(user), thread_ts.as_ref(), url.as_ref())
             }
             Address::Ephemeral { channel, user } => ("ephemeral", channel, Some(user), None, None),
         };
@@ -166,14 +169,11 @@ pub(super) fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
     let user = |row: &Row<'_>| Ok::<_, rusqlite::Error>(UserId(row.get::<_, Option<String>>(8)?.unwrap_or_default()));
     let address = match (row.get_ref(6)?.as_str()?, row.get::<_, Option<String>>(10)?) {
         ("response_url", Some(url)) => Address::ResponseUrl { url: url.into(), channel, user: user(row)? },
+        ("click_url", Some(url)) => Address::ClickUrl { url: url.into(), channel, user: user(row)? },
         ("post", _) => Address::Post { channel, thread_ts: row.get(9)? },
-        (kind @ ("beside" | "aside"), url) => Address::Beside {
-            channel,
-            thread_ts: row.get(9)?,
-            user: user(row)?,
-            url: url.map(SecretString::from),
-            openly: kind == "beside",
-        },
+        ("beside", url) => {
+            Address::Beside { channel, thread_ts: row.get(9)?, user: user(row)?, url: url.map(SecretString::from) }
+        }
         _ => Address::Ephemeral { channel, user: user(row)? },
     };
     let reply = readable(row.get_ref(11)?.as_str()?, request, "reply").unwrap_or_else(|| {
@@ -184,7 +184,7 @@ pub(super) fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
     });
     Ok(Letter {
         id: row.get(0)?,
-        letter: NewLetter { request, address, reply, last: row.get(2)? },
+        letter: NewLetter { request, address, reply, last: row.get(2)?, trigger: None },
         attempts: row.get(3)?,
         created_at: time(row.get(4)?),
         not_before: time(row.get(5)?),
