@@ -18,6 +18,7 @@ mod words;
 pub use command::{Action, Command, Context, Found, Journalled, Limits, Parse, Planned, Row, Scope, StepError};
 pub use config::CommandsConfig;
 pub use form::{Answers, Wrong, fill, form};
+pub use status::troubles;
 
 use crate::domain::{Line, UsageError};
 

@@ -3,11 +3,11 @@
 use super::people::{People, PeopleParts};
 use super::permits::Permits;
 use super::policy::Policies;
-use super::{How, forms};
+use super::{How, forms, shortcuts};
 use crate::aws::Aws;
 use crate::clock::Clock;
 use crate::commands::{self, Command, Context, Limits, Row};
-use crate::domain::{Failure, Line, Principal, Refusal, Reply, Request, Risk, Tone, VitalsSource};
+use crate::domain::{Failure, Line, Principal, Refusal, Reply, Request, Risk, Source, Tone, VitalsSource};
 use crate::execution::{self, Answer, Flight, Flights, Job, Task, WorkerPool, Workshop};
 use crate::store::State;
 use std::sync::Arc;
@@ -67,7 +67,13 @@ impl Desk {
     pub(super) async fn work(&self, request: &Request, how: How, flight: Arc<Flight>) {
         let understood = match self.understand(request, &how).await {
             Ok(understood) => understood,
-            Err(Stopped::Answered(name, answer)) => return self.parts.shop.desk.give(request, name, answer).await,
+            Err(Stopped::Answered(name, answer)) if answer.reply.form.is_some() => {
+                return self.parts.shop.desk.give(request, name, answer).await;
+            }
+            // what was not run concerns nobody else
+            Err(Stopped::Answered(name, answer)) => {
+                return self.parts.shop.desk.give_aside(request, name, answer).await;
+            }
             // Slack does not say who it was, and calls may have been made: the next sweep brings it again
             Err(Stopped::Unknown(failure)) => {
                 tracing::warn!(req = %request.id, cause = failure.cause, "request from the journal waits for slack");
@@ -102,6 +108,9 @@ impl Desk {
         if request.source.asks_for_form() {
             return Err(forms::asked(&permits, request));
         }
+        if request.source == Source::Shortcut && !shortcuts::says_a_command(&request.text) {
+            return Err(shortcuts::nothing_found(&permits));
+        }
         let parsed = commands::parse(&request.text);
         let (row, command) = parsed.map_err(|error| match begun {
             true => Stopped::Answered("unknown", lost_plan(request)),
@@ -110,6 +119,9 @@ impl Desk {
         // what was permitted and begun is looked at and reported, whatever the policies say by now
         if !begun {
             permits.ahead(row).map_err(|refusal| Stopped::Answered(row.name, Answer::refused(&refusal)))?;
+        }
+        if request.source == Source::Shortcut && row.risk >= Risk::Change {
+            return Err(shortcuts::ask_first(row, request));
         }
         Ok(Understood { row, command, permits, principal })
     }

@@ -35,14 +35,19 @@ pub(super) fn mistake(permits: &Permits, request: &Request, mut error: UsageErro
         answer.reply.form = Some(Box::new(form));
         return Stopped::Answered(row.name, answer);
     }
-    // a mistake is explained to whoever may have help; to others it would be a list of what they cannot do
-    let help = commands::COMMANDS.iter().find(|row| row.name == "help");
-    if let Some(Err(refusal)) = help.map(|row| permits.ahead(row)) {
-        return Stopped::Answered("unknown", Answer::refused(&refusal));
+    if let Some(refused) = unhelped(permits) {
+        return refused;
     }
     let may = permits.may();
     error.buttons.retain(|button| row_of(button.line()).is_none_or(|row| may(row)));
     Stopped::Answered("unknown", Answer::usage(&error))
+}
+
+/// The refusal of whoever may not have help. A mistake is explained to the others only: it would be a list of what one
+/// cannot do.
+pub(super) fn unhelped(permits: &Permits) -> Option<Stopped> {
+    let help = commands::COMMANDS.iter().find(|row| row.name == "help")?;
+    permits.ahead(help).err().map(|refusal| Stopped::Answered("unknown", Answer::refused(&refusal)))
 }
 
 /// The answer to a button that asks for the form of its line. The line may say everything already: the form is shown with

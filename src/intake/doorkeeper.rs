@@ -1,9 +1,9 @@
 //! Journal first, then the acknowledgement, then the dispatcher.
 
-use super::translate::{FieldError, Stamp, Submission, Translated, translate};
+use super::translate::{Again, FieldError, Stamp, Submission, Translated, translate};
 use crate::clock::Clock;
-use crate::dispatch::{Dispatcher, How, Identity, Incoming};
-use crate::domain::{Request, RequestId};
+use crate::dispatch::{Dispatcher, HomeKeeper, HomeOpened, How, Identity, Incoming};
+use crate::domain::{ChannelId, Request, RequestId};
 use crate::slack::payload::Envelope;
 use crate::slack::socket::{Disposition, EnvelopeSink};
 use crate::store::{Accepted, Journal, NewRequest, StoreError};
@@ -29,6 +29,8 @@ pub struct Doorkeeper {
     pub journal: Arc<dyn Journal>,
     /// Who works on it.
     pub dispatcher: Handle<Dispatcher>,
+    /// Who shows people their Homes.
+    pub home: Handle<HomeKeeper>,
     /// The bot's own account; known before the first connection is dialled.
     pub identity: Arc<OnceCell<Identity>>,
     /// The time of day.
@@ -51,6 +53,14 @@ impl EnvelopeSink for Doorkeeper {
         match translated {
             Translated::Request(new) => Box::pin(self.clone().accept(*new)),
             Translated::Submission(sent) => Box::pin(self.clone().submit(*sent, envelope.accepts_response_payload)),
+            Translated::Again(again) => Box::pin(self.clone().again(*again)),
+            Translated::Home(user) => {
+                // nothing to journal: a Home changes nothing, and whoever does not see it opens it again
+                if let Err(error) = self.home.tell(HomeOpened(user)) {
+                    tracing::warn!(%error, "nobody is there to show the home");
+                }
+                future::ready(Disposition::Ack).boxed_local()
+            }
             Translated::Wrong(error) => {
                 metrics::counter!("dronebot_forms_total", "outcome" => "wrong").increment(1);
                 future::ready(on_field(&error, envelope.accepts_response_payload)).boxed_local()
@@ -74,6 +84,28 @@ impl Doorkeeper {
             // no ack: Slack delivers an event again, and tells the person that a slash command failed
             Err(_) => Disposition::Leave,
         }
+    }
+
+    /// A shortcut on a message: on an answer of the bot's own it means the command that led to it, which the journal
+    /// knows. That is looked up first, so that what is journalled is what will be run, whatever happens after.
+    async fn again(self, Again { mut new, ts }: Again) -> Disposition {
+        let Request { channel, user, .. } = &new.request;
+        let asked = match self.journal.answered_by(channel, &ts).await {
+            // what a button on the Home led to is posted to the person, and lies in the direct message
+            Ok(None) if channel.as_str().starts_with('D') => {
+                self.journal.answered_by(&ChannelId::from(user.as_str()), &ts).await
+            }
+            asked => asked,
+        };
+        match asked {
+            Ok(Some(asked)) => new.request.text = asked.text,
+            Ok(None) => {}
+            Err(error) => {
+                tracing::error!(req = %new.request.id, %error, "journal did not tell what the message answers, so not acknowledged");
+                return Disposition::Leave;
+            }
+        }
+        self.accept(new).await
     }
 
     /// A filled-in form stays open with all that is in it until its request is durable.

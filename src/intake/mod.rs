@@ -1,5 +1,5 @@
 //! The door: from an envelope to a journalled request. Accept, de-duplicate, acknowledge, translate; nothing is parsed,
-//! judged or asked of AWS here, so that an acknowledgement takes one write to the disk and no more.
+//! judged or asked of AWS here, so that an acknowledgement takes one write to the disk and at most one look at the journal.
 
 mod connection;
 mod doorkeeper;

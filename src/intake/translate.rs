@@ -8,8 +8,10 @@ use crate::store::NewRequest;
 use secrecy::SecretString;
 
 mod interactive;
+mod shortcut;
 
 pub(super) use interactive::{FieldError, Submission};
+pub(super) use shortcut::Again;
 
 /// An envelope, understood.
 #[derive(Debug)]
@@ -20,6 +22,11 @@ pub(super) enum Translated {
     Submission(Box<Submission>),
     /// A filled-in form in which something is wrong.
     Wrong(FieldError),
+    /// A request for what is asked by a message, as far as its words tell. Where it is one of the bot's own, the journal
+    /// knows better.
+    Again(Box<Again>),
+    /// This person wants to see the Home.
+    Home(UserId),
     /// Nothing to do, and why: the label in metrics.
     Ignored(&'static str),
 }
@@ -43,7 +50,7 @@ pub(super) fn translate(envelope: &Envelope, identity: &Identity, stamp: Stamp) 
             Err(_) => Translated::Ignored("malformed_event"),
         },
         EnvelopeKind::Interactive => match envelope.interactive() {
-            Ok(payload) => interactive::interactive(envelope, payload, stamp),
+            Ok(payload) => interactive::interactive(envelope, payload, identity, stamp),
             Err(_) => Translated::Ignored("malformed_interaction"),
         },
     }
@@ -73,7 +80,13 @@ fn event(envelope: &Envelope, callback: EventCallback, identity: &Identity, stam
     let (event, source) = match callback.event {
         Event::AppMention(event) => (event, Source::Mention),
         Event::Message(event) => (event, Source::DirectMessage),
-        Event::AppHomeOpened(_) | Event::Other { .. } | Event::None => return Translated::Ignored("other_event"),
+        Event::AppHomeOpened(opened) => {
+            return match (opened.user, opened.tab.as_deref()) {
+                (Some(user), Some("home")) => Translated::Home(UserId(user)),
+                _ => Translated::Ignored("other_tab"),
+            };
+        }
+        Event::Other { .. } | Event::None => return Translated::Ignored("other_event"),
     };
     if let Some(reason) = not_for_us(&event, source, identity) {
         return Translated::Ignored(reason);

@@ -1,9 +1,11 @@
 //! Pressed buttons and filled-in forms.
 
-use super::{Stamp, Translated};
+use super::{Stamp, Translated, shortcut};
+use crate::dispatch::Identity;
 use crate::dispatch::forms::{self, Answers};
 use crate::domain::{ChannelId, ReplyTo, Request, Source, TeamId, UserId};
 use crate::slack::payload::{Action, Envelope, Interactive, View, ViewValue};
+use crate::slack::render::home::REFRESH;
 use crate::slack::render::modal::{CALLBACK, Memo};
 use crate::store::NewRequest;
 use secrecy::SecretString;
@@ -23,16 +25,25 @@ pub(in crate::intake) struct FieldError {
     pub(in crate::intake) sentence: String,
 }
 
-pub(super) fn interactive(envelope: &Envelope, payload: Interactive, stamp: Stamp) -> Translated {
+pub(super) fn interactive(envelope: &Envelope, payload: Interactive, identity: &Identity, stamp: Stamp) -> Translated {
     match payload.kind.as_deref() {
+        Some("block_actions") if payload.actions.iter().any(is_refresh) => match who(&payload) {
+            Some((user, _)) => Translated::Home(user),
+            None => Translated::Ignored("incomplete_action"),
+        },
         Some("block_actions") => press(envelope, payload, stamp),
+        Some("message_action") => shortcut::again(envelope, payload, identity, stamp),
         Some("view_submission") => submission(envelope, payload, stamp),
         _ => Translated::Ignored("other_interaction"),
     }
 }
 
+fn is_refresh(action: &Action) -> bool {
+    action.action_id.as_deref() == Some(REFRESH)
+}
+
 /// Who did it, and that person's workspace.
-fn who(payload: &Interactive) -> Option<(UserId, TeamId)> {
+pub(super) fn who(payload: &Interactive) -> Option<(UserId, TeamId)> {
     let user = payload.user.as_ref()?;
     let team = user.team_id.clone().or_else(|| payload.team.as_ref()?.id.clone());
     Some((UserId(user.id.clone()?), TeamId(team.unwrap_or_default())))

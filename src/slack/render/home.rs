@@ -2,7 +2,7 @@
 //! the small print below it is mrkdwn for the sake of a channel's name, and holds nothing but the bot's own words and ids.
 
 use super::buttons::{self, Element};
-use super::{Block, Inline, PlainText, Rich, clean, inline, plain_text, text};
+use super::{Block, Inline, PlainText, Rich, clean, inline, plain_text};
 use crate::domain::{Button, ChannelId, Line};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -137,14 +137,7 @@ impl Page {
             inline(line, &mut elements);
             Rich::Section { elements }
         });
-        let mut elements = Vec::new();
-        for section in sections {
-            if !elements.is_empty() {
-                // sections of one block follow each other without a break
-                elements.push(Rich::Section { elements: vec![text("\n")] });
-            }
-            elements.push(section);
-        }
+        let elements: Vec<Rich> = sections.collect();
         if !elements.is_empty() {
             self.add(vec![Piece::Common(Block::RichText { elements })]);
         }
