@@ -40,37 +40,42 @@ pub fn fill(command: &str, answers: &Answers) -> Result<String, Wrong> {
     };
     let definition = (row.definition)();
     let first = form.fields.first().map(|field| field.name.clone()).unwrap_or_default();
-    let (mut positionals, mut options) = (Vec::new(), Vec::new());
+    let (mut positionals, mut options, mut dashed) = (Vec::new(), Vec::new(), false);
     for (arg, field) in ordered(&definition).into_iter().zip(&form.fields) {
         let values = values(field, answers.get(&field.name).map(Vec::as_slice).unwrap_or_default())?;
         match (arg.get_long(), &field.kind) {
-            (None, _) => positionals.extend(values),
+            (None, _) => {
+                dashed |= values.iter().any(|value| value.starts_with('-'));
+                positionals.extend(values.iter().map(|value| quoted(value)));
+            }
             (Some(long), FieldKind::Flag) => options.extend((!values.is_empty()).then(|| format!("--{long}"))),
             (Some(long), _) => {
                 for value in values {
                     // so that a value with a dash is not taken for the next option
                     match value.starts_with('-') || value.is_empty() {
-                        true => options.push(format!("--{long}={value}")),
-                        false => options.extend([format!("--{long}"), value]),
+                        true => options.push(format!("--{long}={}", quoted(&value))),
+                        false => options.extend([format!("--{long}"), quoted(&value)]),
                     }
                 }
             }
         }
     }
-    let mut words: Vec<String> = row.name.split(' ').map(str::to_owned).collect();
-    if positionals.iter().any(|value| value.starts_with('-')) {
-        words.extend(options);
-        words.push("--".to_owned());
-        words.extend(positionals);
-    } else {
-        words.extend(positionals);
-        words.extend(options);
-    }
-    let line = shlex::try_join(words.iter().map(String::as_str)).map_err(|_| wrong(&first, UNTYPEABLE))?;
-    checked(line, &first)
+    let name = vec![row.name.to_owned()];
+    let words = match dashed {
+        true => [name, options, vec!["--".to_owned()], positionals],
+        false => [name, positionals, options, Vec::new()],
+    };
+    checked(words.concat().join(" "), &first)
 }
 
-const UNTYPEABLE: &str = "This holds a character that cannot be typed. Nothing was done.";
+/// One word of a line, bare where that is enough. What cannot be quoted has been refused by [`values`].
+fn quoted(value: &str) -> String {
+    let bare = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '"' | '\'' | '\\');
+    if !value.is_empty() && value.chars().all(bare) {
+        return value.to_owned();
+    }
+    shlex::try_quote(value).map_or_else(|_| String::new(), std::borrow::Cow::into_owned)
+}
 
 /// The line, if it is understood.
 fn checked(line: String, first: &str) -> Result<String, Wrong> {
@@ -90,7 +95,7 @@ fn wrong(field: &str, sentence: &str) -> Wrong {
 /// What was filled into one field, as words.
 fn values(field: &Field, filled: &[String]) -> Result<Vec<String>, Wrong> {
     if filled.iter().any(|text| text.contains('\0')) {
-        return Err(wrong(&field.name, UNTYPEABLE));
+        return Err(wrong(&field.name, "This holds a character that cannot be typed. Nothing was done."));
     }
     if field.kind != (FieldKind::Text { many: true }) {
         return Ok(filled.to_vec());
@@ -139,7 +144,9 @@ fn fields(row: &Row, words: &[String]) -> Vec<Field> {
             };
             let value = said.as_ref().and_then(raw).and_then(|values| match kind {
                 FieldKind::Flag => Some("yes".to_owned()),
-                FieldKind::Text { many: true } => shlex::try_join(values.iter().map(String::as_str)).ok(),
+                FieldKind::Text { many: true } => {
+                    Some(values.iter().map(|value| quoted(value)).collect::<Vec<_>>().join(" "))
+                }
                 _ => values.into_iter().next(),
             });
             Field {

@@ -110,6 +110,8 @@ struct Page {
     total_chars: usize,
     /// How many lines found no place.
     cut: usize,
+    /// How many buttons there were so far.
+    buttons: usize,
 }
 
 impl Page {

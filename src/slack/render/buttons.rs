@@ -71,7 +71,11 @@ impl Element {
 impl Page {
     pub(super) fn buttons(&mut self, buttons: &[Button]) {
         self.close();
-        let mut elements = buttons.iter().enumerate().filter_map(|(index, button)| element(index, button)).peekable();
+        // numbered over the whole message: an id may stand in it only once
+        let first = self.buttons;
+        self.buttons += buttons.len();
+        let elements = (first..).zip(buttons).filter_map(|(index, button)| element(index, button));
+        let mut elements = elements.peekable();
         while elements.peek().is_some() {
             let row: Vec<Element> = elements.by_ref().take(IN_A_ROW).collect();
             if self.has_room(0) {

@@ -18,6 +18,8 @@ const LONGEST: usize = 1_900;
 const INTRO: usize = 2_800;
 /// Characters of the memo; Slack takes 3,000.
 const MEMO: usize = 3_000;
+/// Bytes of a view; Slack takes 250 KB.
+const VIEW: usize = 240_000;
 /// Inputs of one modal; Slack takes 100 blocks.
 const FIELDS: usize = 90;
 /// Options of one select, and characters of each; Slack takes 100 of 75.
@@ -138,16 +140,22 @@ pub fn modal(form: &Form, memo: &Memo) -> Option<Box<RawValue>> {
         "private_metadata": memo.write(&form.command)?,
         "blocks": blocks,
     });
-    to_raw_value(&view).ok()
+    to_raw_value(&view).ok().filter(|view| view.get().len() <= VIEW)
 }
 
-/// At most as long as a title, in characters.
+/// At most as long as a title, in the larger of the units that Slack may count.
 fn short(words: &str) -> String {
     let words = clean(words, 200);
-    if words.chars().count() <= TITLE {
+    if words.encode_utf16().count() <= TITLE {
         return words;
     }
-    words.chars().take(TITLE - 1).chain(['…']).collect()
+    let mut room = TITLE - 1;
+    let fits = |c: &char| {
+        let left = room.checked_sub(c.len_utf16());
+        room = left.unwrap_or(0);
+        left.is_some()
+    };
+    words.chars().take_while(fits).chain(['…']).collect()
 }
 
 fn words(text: &str) -> Value {
