@@ -244,3 +244,39 @@ fn what_a_crash_left_in_the_journal_is_taken_up_at_the_start_and_answered_once()
         office.house.ends().await;
     });
 }
+
+#[test]
+fn a_shortcut_runs_what_reads_asks_before_what_changes_and_says_where_there_is_no_command() {
+    run(async {
+        let office = Office::new(false).await;
+        let again = async |user: &str, text: &str| {
+            let number = office.house.letters().await.len() as u128 + 1;
+            let source = crate::domain::Source::Shortcut;
+            let trigger = Some(secrecy::SecretString::from("7.8.9"));
+            let request = Request { user: user.into(), text: text.to_owned(), source, trigger, ..office.house.a_request(number) };
+            let request = office.house.accept_this(request).await;
+            office.tell(&request, How::Fresh);
+            within("an answer", async {
+                while office.house.letters().await.len() < number as usize || !office.house.flights.is_empty() {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+            })
+            .await;
+            office.house.letters().await.pop().expect("an answer")
+        };
+        assert!(again("UNINA", "ping").await.starts_with("[info] Pong"));
+        insta::assert_snapshot!(again("UMAYA", "ec2 stop web-1").await, @"");
+        insta::assert_snapshot!(again("UMAYA", "EC2  stop").await, @"");
+        for nothing in ["", "good morning", "ec2", "\"ping"] {
+            insta::allow_duplicates! {
+                insta::assert_snapshot!(again("UMAYA", nothing).await, @"");
+            }
+        }
+        assert!(again("UNINA", "ec2 stop web-1").await.starts_with("[refused] `ec2 stop` needs the group"));
+        for text in ["", "ping", "ec2 stop web-1"] {
+            let said = again("UGUS", text).await;
+            assert!(said.starts_with("[refused] ") && !said.contains("ec2 list"), "{text}: {said}");
+        }
+        office.house.ends().await;
+    });
+}

@@ -15,14 +15,20 @@ fn envelope(kind: EnvelopeKind, payload: &Value) -> Envelope {
 }
 
 fn read(kind: EnvelopeKind, payload: &Value) -> Result<NewRequest, &'static str> {
-    let identity = Identity { bot_user: "UBOT".into(), bot_id: Some("BBOT".to_owned()), team: "T1".into() };
-    let stamp = Stamp { id: RequestId::new(1, 1), at: jiff::Timestamp::UNIX_EPOCH };
-    match translate(&envelope(kind, payload), &identity, stamp) {
+    match translated(kind, payload) {
         Translated::Request(new) => Ok(*new),
         Translated::Submission(sent) => Ok(sent.new),
         Translated::Wrong(FieldError { field, sentence }) => panic!("{field}: {sentence}"),
+        Translated::Again(again) => Ok(again.new),
+        Translated::Home(user) => panic!("the home of {user}"),
         Translated::Ignored(reason) => Err(reason),
     }
+}
+
+fn translated(kind: EnvelopeKind, payload: &Value) -> Translated {
+    let identity = Identity { bot_user: "UBOT".into(), bot_id: Some("BBOT".to_owned()), team: "T1".into() };
+    let stamp = Stamp { id: RequestId::new(1, 1), at: jiff::Timestamp::UNIX_EPOCH };
+    translate(&envelope(kind, payload), &identity, stamp)
 }
 
 fn slash(changes: Value) -> Result<NewRequest, &'static str> {
@@ -258,4 +264,77 @@ fn what_is_wrong_in_a_form_is_said_on_the_field_it_belongs_to() {
     target: This holds a character that cannot be typed. Nothing was done.
     target: Another version of me made this form, and nothing was done. Open it again.
     "#);
+}
+
+fn home_opened(event: Value) -> Translated {
+    let mut payload = json!({"type": "event_callback", "team_id": "T1", "event_id": "Ev1", "event": event});
+    payload["event"]["type"] = json!("app_home_opened");
+    translated(EnvelopeKind::EventsApi, &payload)
+}
+
+#[test]
+fn an_opened_home_and_a_press_of_refresh_are_no_requests_and_ask_for_the_same_page() {
+    let opened = home_opened(json!({"user": "U1", "tab": "home", "channel": "D1", "view": {"id": "V1"}}));
+    assert!(matches!(opened, Translated::Home(user) if user.as_str() == "U1"));
+    let pressed = json!({"type": "block_actions", "user": {"id": "U1"}, "container": {"type": "view", "view_id": "V1"},
+        "view": {"id": "V1", "type": "home"}, "actions": [{"action_id": "home:refresh", "action_ts": "1.2"}]});
+    let pressed = translated(EnvelopeKind::Interactive, &pressed);
+    assert!(matches!(pressed, Translated::Home(user) if user.as_str() == "U1"));
+    for other in [json!({"user": "U1", "tab": "messages"}), json!({"user": "U1"}), json!({"tab": "home"})] {
+        assert!(matches!(home_opened(other), Translated::Ignored("other_tab")));
+    }
+}
+
+fn shortcut(message: Value, changes: Value) -> Result<Again, &'static str> {
+    let mut payload = json!({"type": "message_action", "callback_id": "run_again", "trigger_id": "7.8.9",
+        "action_ts": "1700000000.25", "user": {"id": "U2", "team_id": "T1"}, "channel": {"id": "C1"}, "message_ts": "5.6",
+        "response_url": "https://hooks.slack.com/app/secret", "message": {"type": "message", "user": "U1", "ts": "5.6"}});
+    payload["message"].as_object_mut().expect("an object").extend(message.as_object().expect("an object").clone());
+    payload.as_object_mut().expect("an object").extend(changes.as_object().expect("an object").clone());
+    match translated(EnvelopeKind::Interactive, &payload) {
+        Translated::Again(again) => {
+            assert!(!format!("{again:?}").contains("hooks") && !format!("{again:?}").contains("7.8.9\"))"), "{again:?}");
+            Ok(*again)
+        }
+        Translated::Ignored(reason) => Err(reason),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_shortcut_asks_for_what_the_message_says_as_whoever_used_it() {
+    let again = shortcut(json!({"text": "<@UBOT> ec2 list —region `all`"}), json!({})).expect("a request");
+    let Request { source, user, text, channel, .. } = &again.new.request;
+    assert_eq!((*source, user.as_str(), channel.as_str()), (Source::Shortcut, "U2", "C1"));
+    assert_eq!((text.as_str(), again.ts.as_str()), ("ec2 list --region all", "5.6"));
+    assert_eq!(again.new.keys, ["envelope:E1", "trigger:7.8.9", "shortcut:U2:1700000000.25:run_again"]);
+}
+
+#[test]
+fn the_answer_to_a_shortcut_stands_beside_its_message() {
+    let beside = |message: Value, changes: Value| place(&shortcut(message, changes).expect("a request").new);
+    assert_eq!(beside(json!({}), json!({})), "beside 5.6 or https://hooks.slack.com/app/secret");
+    assert_eq!(beside(json!({"thread_ts": "1.1"}), json!({"response_url": null})), "beside 1.1 or nobody");
+    let direct = json!({"channel": {"id": "D1"}});
+    assert_eq!(beside(json!({}), direct.clone()), "beside the message or https://hooks.slack.com/app/secret");
+    assert_eq!(beside(json!({"thread_ts": "1.1"}), direct), "beside 1.1 or https://hooks.slack.com/app/secret");
+}
+
+#[test]
+fn what_the_bot_itself_wrote_is_no_command_whatever_it_begins_with() {
+    for message in [json!({"user": "UBOT", "text": "help"}), json!({"user": null, "bot_id": "BBOT", "text": "ping"})] {
+        assert_eq!(shortcut(message, json!({})).expect("a request").new.request.text, "");
+    }
+    let other = shortcut(json!({"user": "UOTHER", "bot_id": "BOTHER", "text": "ping"}), json!({}));
+    assert_eq!(other.expect("a request").new.request.text, "ping");
+}
+
+#[test]
+fn a_shortcut_that_is_not_ours_or_lacks_its_message_is_ignored() {
+    assert_eq!(shortcut(json!({}), json!({"callback_id": "remind"})).expect_err("ignored"), "other_shortcut");
+    assert_eq!(shortcut(json!({}), json!({"callback_id": null})).expect_err("ignored"), "other_shortcut");
+    for lacking in [json!({"channel": null}), json!({"message": null}), json!({"user": null})] {
+        assert_eq!(shortcut(json!({}), lacking).expect_err("ignored"), "incomplete_shortcut");
+    }
+    assert_eq!(shortcut(json!({"ts": null}), json!({})).expect_err("ignored"), "incomplete_shortcut");
 }
