@@ -114,21 +114,16 @@ impl Doorkeeper {
         let request = new.request.clone();
         let received = Instant::now();
         let journal = Arc::clone(&self.journal);
-        let mut accepting = Box::pin(async move { journal.accept(new).await });
-        let sentence = match tokio::time::timeout(FORM_WAITS, &mut accepting).await {
-            Ok(accepted) => match self.settle(request, received, accepted) {
-                Ok(()) => return Disposition::Ack,
-                Err(_) => "I could not write this down, so nothing was done. Send it again.",
-            },
-            Err(_) => {
-                // it may still be written: then it is answered as too late, and not run
-                let late = async move {
-                    let accepted = accepting.await;
-                    let _ = self.take(request, How::Late, accepted);
-                };
-                supervision::spawn_local_detached("late form", late).detach();
-                "I could not write this down in time, so it is not run. Send it again."
-            }
+        let accepting = async move { journal.accept(new).await };
+        // it may still be written: then it is answered as too late, and not run
+        let (door, too_late) = (self.clone(), request.clone());
+        let late = move |accepted| {
+            let _ = door.take(too_late, How::Late, accepted);
+        };
+        let sentence = match in_time(accepting, late).await.map(|accepted| self.settle(request, received, accepted)) {
+            Some(Ok(())) => return Disposition::Ack,
+            Some(Err(_)) => "I could not write this down, so nothing was done. Send it again.",
+            None => "I could not write this down in time, so it is not run. Send it again.",
         };
         match field {
             Some(field) => on_field(&FieldError { field, sentence: sentence.to_owned() }, answerable),
@@ -175,6 +170,16 @@ impl Doorkeeper {
     }
 }
 
+/// What comes within [`FORM_WAITS`]. What comes later is given to `late`: it is not lost with whoever waited.
+async fn in_time<T: 'static>(coming: impl Future<Output = T> + 'static, late: impl FnOnce(T) + 'static) -> Option<T> {
+    let mut coming = Box::pin(coming);
+    if let Ok(come) = tokio::time::timeout(FORM_WAITS, &mut coming).await {
+        return Some(come);
+    }
+    supervision::spawn_local_detached("late form", async move { late(coming.await) }).detach();
+    None
+}
+
 /// The form stays open, with this on a field of it. Where no such answer is taken, Slack says that it failed, and keeps
 /// the form open too: a bare acknowledgement would close it and lose what was filled in.
 fn on_field(FieldError { field, sentence }: &FieldError, answerable: bool) -> Disposition {
@@ -182,5 +187,43 @@ fn on_field(FieldError { field, sentence }: &FieldError, answerable: bool) -> Di
     match to_raw_value(&errors) {
         Ok(answer) if answerable && !field.is_empty() => Disposition::AckWith(answer),
         _ => Disposition::Leave,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slack::testing::run;
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    #[test]
+    fn a_form_waits_two_seconds_for_the_journal_and_what_comes_later_is_not_lost() {
+        run(async {
+            tokio::time::pause();
+            let later = Rc::new(Cell::new(None));
+            let note = |later: &Rc<Cell<Option<u32>>>| {
+                let later = Rc::clone(later);
+                move |come| later.set(Some(come))
+            };
+            let after = |millis| async move {
+                tokio::time::sleep(Duration::from_millis(millis)).await;
+                7
+            };
+            assert_eq!(in_time(after(1_900), note(&later)).await, Some(7));
+            assert_eq!(in_time(after(2_500), note(&later)).await, None);
+            assert_eq!(later.get(), None, "not yet");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert_eq!(later.get(), Some(7));
+        });
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_on_a_field_only_where_slack_takes_it() {
+        let error = |field: &str| FieldError { field: field.to_owned(), sentence: "It is wrong.".to_owned() };
+        let Disposition::AckWith(answer) = on_field(&error("target"), true) else { panic!("an answer") };
+        assert_eq!(answer.get(), r#"{"response_action":"errors","errors":{"target":"It is wrong."}}"#);
+        assert!(matches!(on_field(&error("target"), false), Disposition::Leave), "a bare ack would close the form");
+        assert!(matches!(on_field(&error(""), true), Disposition::Leave));
     }
 }

@@ -112,7 +112,7 @@ fn step(index: u32) -> Step {
 /// Everything of a letter, its secret included.
 fn shown(letter: &Letter) -> String {
     let secret = match &letter.letter.address {
-        Address::ResponseUrl { url, .. } => url.expose_secret(),
+        Address::ResponseUrl { url, .. } | Address::ClickUrl { url, .. } => url.expose_secret(),
         _ => "",
     };
     format!("{letter:?} {secret}")
@@ -318,7 +318,9 @@ pub(crate) async fn unfinished_requests_are_taken_up_with_all_they_have(place: &
     };
     let direct = Request { source: Source::DirectMessage, reply_to: ReplyTo::Channel, ..request(3) };
     let bare = Request { reply_to: ReplyTo::Caller { response_url: None }, ..request(4) };
-    let all = [request(1), thread, direct, bare];
+    let pressed =
+        Request { source: Source::FormButton, reply_to: ReplyTo::Presser { response_url: url(6) }, ..request(6) };
+    let all = [request(1), thread, direct, bare, pressed];
     // accepted in the opposite order: they are taken up by age
     for request in all.iter().rev() {
         let keys = vec![format!("event:{}", request.id)];
@@ -337,6 +339,8 @@ pub(crate) async fn unfinished_requests_are_taken_up_with_all_they_have(place: &
         assert!(entries.iter().all(|entry| entry.attempts == attempt));
         let ReplyTo::Caller { response_url: Some(found) } = &entries[0].request.reply_to else { panic!("no url") };
         assert_eq!(found.expose_secret(), url(1).expose_secret());
+        let ReplyTo::Presser { response_url: found } = &entries[4].request.reply_to else { panic!("no url") };
+        assert_eq!(found.expose_secret(), url(6).expose_secret());
         let plans: Vec<_> = entries.iter().map(|entry| (entry.state, entry.plan.clone())).collect();
         assert_eq!(plans[0], (State::Planned, Some(plan())));
         assert_eq!(plans[1], (State::Accepted, None));

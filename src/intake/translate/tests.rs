@@ -293,7 +293,10 @@ fn shortcut(message: Value, changes: Value) -> Result<Again, &'static str> {
     payload.as_object_mut().expect("an object").extend(changes.as_object().expect("an object").clone());
     match translated(EnvelopeKind::Interactive, &payload) {
         Translated::Again(again) => {
-            assert!(!format!("{again:?}").contains("hooks") && !format!("{again:?}").contains("7.8.9\"))"), "{again:?}");
+            assert!(
+                !format!("{again:?}").contains("hooks") && !format!("{again:?}").contains("7.8.9\"))"),
+                "{again:?}"
+            );
             Ok(*again)
         }
         Translated::Ignored(reason) => Err(reason),
