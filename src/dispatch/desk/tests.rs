@@ -360,12 +360,19 @@ fn a_shortcut_runs_what_reads_asks_before_what_changes_and_says_where_there_is_n
             office.house.letters().await.pop().expect("an answer")
         };
         assert!(again("UNINA", "ping").await.starts_with("[info] Pong"));
-        insta::assert_snapshot!(again("UMAYA", "ec2 stop web-1").await, @"");
-        insta::assert_snapshot!(again("UMAYA", "EC2  stop").await, @"");
-        for nothing in ["", "good morning", "ec2", "\"ping"] {
-            insta::allow_duplicates! {
-                insta::assert_snapshot!(again("UMAYA", nothing).await, @"");
-            }
+        insta::assert_snapshot!(again("UMAYA", "ec2 stop web-1").await, @r#"
+        [usage] I ask before I run `ec2 stop web-1` again, because it changes something. Nothing was done. Press the button, or type it.
+        [Run again]Run("ec2 stop web-1")
+        "#);
+        insta::assert_snapshot!(again("UMAYA", "EC2  stop").await, @r#"
+        [usage] `<target>` is missing.
+        Usage: `ec2 stop <target>… [--region <region>]…`
+        [Fill in a form]Form("EC2  stop")
+        "#);
+        let nothing = again("UMAYA", "").await;
+        insta::assert_snapshot!(nothing, @"[usage] That message is none of my answers that I still know of, and no command I know, so nothing was run. Use this on an answer of mine, or on a message that says a command, such as `ec2 list`.");
+        for text in ["good morning", "ec2", "\"ping"] {
+            assert_eq!(again("UMAYA", text).await, nothing, "{text}");
         }
         assert!(again("UNINA", "ec2 stop web-1").await.starts_with("[refused] `ec2 stop` needs the group"));
         for text in ["", "ping", "ec2 stop web-1"] {

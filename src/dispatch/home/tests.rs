@@ -97,7 +97,48 @@ fn an_operator_sees_how_the_bot_is_what_waits_what_may_be_run_and_what_was_asked
         asked(9, "ec2 reboot web-1", Source::Modal, State::Unknown, 60 * 30),
     ];
     let recent = Recent { open, more_open: 3, ended };
-    insta::assert_snapshot!(read(&seen("operators", Some(recent))), @"");
+    insta::assert_snapshot!(read(&seen("operators", Some(recent))), @r"
+    I am ready: version 0.1.0 abc1234.
+    [Refresh home:refresh -]
+    ---
+    # Waiting for you
+    ⏳ ec2 stop web-1
+       under way at AWS, waiting for it to end · asked 2 min ago by /drone · req 0001 · <#COPS>
+    ⏳ ec2 list
+       being worked on · asked just now by a message to me · req 0002
+       3 more of your requests wait.
+    ---
+    # What you may run: about me
+    help – Lists what you may run, or explains one command [Run run:0 help]
+    ping – Says whether I am here, and how long the way took [Run run:1 ping]
+    whoami – Says who you are to me, and what you may run [Run run:2 whoami]
+    ---
+    # What you may run: look
+    version – Says which version and revision I am [Run run:3 version]
+    status – Says how I am: links to Slack, actors and their restarts, queues, store [Run run:4 status]
+    ec2 list – Lists instances, with their state and type [Run run:5 ec2 list]
+    ec2 show – Shows one instance: state, addresses, protection, tags, volumes [Fill in form:6 ec2 show]
+    ---
+    # What you may run: change
+    ec2 start – Starts stopped instances, and waits until they run [Fill in form:7 ec2 start]
+    ec2 stop – Stops running instances, and waits until they are stopped [Fill in form:8 ec2 stop]
+    ec2 reboot – Reboots running instances, and looks at their status checks [Fill in form:9 ec2 reboot]
+    ---
+    # Your last requests
+    ✅ ec2 stop web-2 [Run again? run:10 ec2 stop web-2]
+       done 5 min ago · asked by a mention · req 0003 · <#COPS>
+    ⛔ ec2 lsit
+       not run 59 min ago · asked by /drone · req 0005 · <#COPS>
+    ✅ help [Run again run:11 help]
+       done 1 h ago · asked by /drone · req 0006 · <#COPS>
+    ⛔ (a message without a command)
+       not run 1 h ago · asked by a shortcut · req 0007 · <#COPS>
+    ❌ ec2 list --region all [Run again run:12 ec2 list --region all]
+       failed 23 h ago · asked by a button · req 0008 · <#COPS>
+    ⚠️ ec2 reboot web-1 [Run again? run:13 ec2 reboot web-1]
+       outcome unknown on 2026-03-01 at 06:00 UTC · asked by a form · req 0009 · <#COPS>
+       As of 2026-03-02 12:00:05 UTC. For five minutes after you open it I keep this up to date; later, press Refresh.
+    ");
 }
 
 #[test]
@@ -111,7 +152,22 @@ fn a_viewer_is_offered_nothing_that_changes_anything_not_even_what_was_once_perm
 
 #[test]
 fn whoever_may_nothing_reads_why_and_whom_to_ask() {
-    insta::assert_snapshot!(read(&seen("", Some(Recent::default()))), @"");
+    insta::assert_snapshot!(read(&seen("", Some(Recent::default()))), @r"
+    I am ready: version 0.1.0 abc1234.
+    [Refresh home:refresh -]
+    ---
+    # Waiting for you
+    Nothing waits for you.
+    ---
+    # What you may run
+    Nothing.
+    help may not be run: it is only for full members of this workspace, not for guests, people of other workspaces, deactivated accounts or bots. Nothing was done.
+    Ask UOMAR.
+    ---
+    # Your last requests
+    You have not asked me for anything lately.
+       As of 2026-03-02 12:00:05 UTC. For five minutes after you open it I keep this up to date; later, press Refresh.
+    ");
 }
 
 #[test]
@@ -124,7 +180,22 @@ fn what_is_not_known_is_said_and_not_guessed() {
     }
     seen.vitals.store.ok = false;
     seen.vitals.store.last_error = Some("disk is full".to_owned());
-    insta::assert_snapshot!(read(&seen), @"");
+    insta::assert_snapshot!(read(&seen), @r"
+    Not all is well with me, version 0.1.0 abc1234.
+    • no link to Slack is up
+    • the store is failing: disk is full
+    [Refresh home:refresh -]
+    ---
+    # Waiting for you
+    My journal does not answer now, so I cannot say what waits.
+    ---
+    # What you may run
+    I could not ask Slack who you are, so nothing was run. Try again in a minute.
+    ---
+    # Your last requests
+    My journal does not answer now. Press Refresh in a minute.
+       As of 2026-03-02 12:00:05 UTC. For five minutes after you open it I keep this up to date; later, press Refresh.
+    ");
 }
 
 #[test]

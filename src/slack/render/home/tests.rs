@@ -42,7 +42,22 @@ fn a_home_has_its_opening_its_sections_and_its_buttons() {
         ],
         closing: "As of 12:00 UTC".to_owned(),
     };
-    insta::assert_snapshot!(render(&home).expect("JSON").get().replace("},{\"type\":\"", "},\n{\"type\":\""), @"");
+    insta::assert_snapshot!(render(&home).expect("JSON").get().replace("},{\"type\":\"", "},\n{\"type\":\""), @r#"
+    [{"type":"rich_text","elements":[{"type":"rich_text_section","elements":[{"type":"text","text":"I am "},
+    {"type":"text","text":"ready","style":{"bold":true}},
+    {"type":"text","text":"."}]}]},
+    {"type":"actions","elements":[{"type":"button","text":{"type":"plain_text","text":"Refresh","emoji":false},"action_id":"home:refresh"}]},
+    {"type":"divider"},
+    {"type":"header","text":{"type":"plain_text","text":"Waiting for you","emoji":false}},
+    {"type":"rich_text","elements":[{"type":"rich_text_section","elements":[{"type":"text","text":"Nothing waits for you."}]}]},
+    {"type":"divider"},
+    {"type":"header","text":{"type":"plain_text","text":"Your last requests","emoji":false}},
+    {"type":"section","text":{"type":"plain_text","text":"ec2 list – Lists instances","emoji":false},"accessory":{"type":"button","text":{"type":"plain_text","text":"Run","emoji":false},"action_id":"run:0","value":"ec2 list"}},
+    {"type":"section","text":{"type":"plain_text","text":"✅ ec2 show web-1","emoji":false}},
+    {"type":"context","elements":[{"type":"mrkdwn","text":"Done · 5 min ago · <#C0OPS>"}]},
+    {"type":"context","elements":[{"type":"plain_text","text":"2 more.","emoji":false}]},
+    {"type":"context","elements":[{"type":"plain_text","text":"As of 12:00 UTC","emoji":false}]}]
+    "#);
 }
 
 #[test]
