@@ -67,13 +67,7 @@ impl Desk {
     pub(super) async fn work(&self, request: &Request, how: How, flight: Arc<Flight>) {
         let understood = match self.understand(request, &how).await {
             Ok(understood) => understood,
-            Err(Stopped::Answered(name, answer)) if answer.reply.form.is_some() => {
-                return self.parts.shop.desk.give(request, name, answer).await;
-            }
-            // what was not run concerns nobody else
-            Err(Stopped::Answered(name, answer)) => {
-                return self.parts.shop.desk.give_aside(request, name, answer).await;
-            }
+            Err(Stopped::Answered(name, answer)) => return self.parts.shop.desk.give(request, name, answer).await,
             // Slack does not say who it was, and calls may have been made: the next sweep brings it again
             Err(Stopped::Unknown(failure)) => {
                 tracing::warn!(req = %request.id, cause = failure.cause, "request from the journal waits for slack");

@@ -5,7 +5,7 @@ use super::onlookers::Onlookers;
 use crate::clock::Clock;
 use crate::delivery::{Courier, Deliver};
 use crate::domain::{
-    CommandError, Failure, Line, Part, Refusal, Reply, ReplyTo, Request, Tone, UnknownOutcome, UsageError,
+    CommandError, Failure, Line, Part, Refusal, Reply, ReplyTo, Request, Source, Tone, UnknownOutcome, UsageError,
 };
 use crate::store::{Address, Journal, NewLetter, State, StoreError};
 use crate::supervision::Handle;
@@ -119,11 +119,13 @@ pub(super) fn address(request: &Request) -> Address {
     }
 }
 
-/// Where a letter goes that concerns the caller alone; in threads of the bot's own that is where all others go.
-fn aside(request: &Request) -> Address {
+/// Where the final answer goes. That a shortcut was not run concerns whoever used it, and nobody in the thread of a
+/// message that may be somebody else's.
+fn last_address(request: &Request, answer: &Answer) -> Address {
+    let alone = request.source == Source::Shortcut && answer.state == State::Refused && answer.reply.form.is_none();
     match address(request) {
-        Address::Beside { channel, user, url: Some(url), .. } => Address::ClickUrl { url, channel, user },
-        Address::Beside { channel, user, url: None, .. } => Address::Ephemeral { channel, user },
+        Address::Beside { channel, user, url: Some(url), .. } if alone => Address::ClickUrl { url, channel, user },
+        Address::Beside { channel, user, url: None, .. } if alone => Address::Ephemeral { channel, user },
         other => other,
     }
 }
@@ -144,15 +146,7 @@ pub struct AnswerDesk {
 impl AnswerDesk {
     /// Gives a request its final answer. Returns when it is durable.
     pub async fn give(&self, request: &Request, command: &'static str, answer: Answer) {
-        self.give_at(address(request), request, command, answer).await;
-    }
-
-    /// The same, for what others need not read: that nothing was done.
-    pub async fn give_aside(&self, request: &Request, command: &'static str, answer: Answer) {
-        self.give_at(aside(request), request, command, answer).await;
-    }
-
-    async fn give_at(&self, address: Address, request: &Request, command: &'static str, answer: Answer) {
+        let address = last_address(request, &answer);
         let Answer { state, outcome, reply } = answer;
         let trigger = request.trigger.clone().filter(|_| reply.form.is_some());
         let letter = NewLetter { request: request.id, address, reply, last: true, trigger };

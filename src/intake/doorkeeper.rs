@@ -98,6 +98,8 @@ impl Doorkeeper {
             asked => asked,
         };
         match asked {
+            // who typed nothing was given help; in a message nothing is no command
+            Ok(Some(asked)) if asked.text.is_empty() => new.request.text = "help".to_owned(),
             Ok(Some(asked)) => new.request.text = asked.text,
             Ok(None) => {}
             Err(error) => {
