@@ -10,7 +10,7 @@ use crate::clock;
 use crate::commands::COMMANDS;
 use crate::delivery::{Courier, CourierParts, Lanes};
 use crate::dispatch::policy::{Policies, Source};
-use crate::dispatch::{DeskParts, Dispatcher, PeopleParts};
+use crate::dispatch::{DeskParts, Dispatcher, HomeKeeper, HomeParts, PeopleParts};
 use crate::domain::{Build, Risk, VitalsSource};
 use crate::execution::{AnswerDesk, AwsWorker, Flights, Locks, WorkerPool, Workshop};
 use crate::health::{self, Board, Metrics};
@@ -187,13 +187,15 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
     let pool = WorkerPool::new(workers, house.settings.execution.max_running);
     let identity = Arc::new(OnceCell::new());
     let desk = house.desk(shop, pool, Arc::clone(&identity));
+    let parts = HomeParts::of(&desk);
     let dispatcher = tree.add(house.spec("dispatcher"), move |_| Dispatcher::new(desk.clone())).await;
+    let home = tree.add(house.spec("home"), move |_| HomeKeeper::new(parts.clone())).await;
 
     let (closing, closes) = watch::channel(false);
     let (fatal, fatals) = mpsc::unbounded_channel();
     let open = OpenLinks::default();
     let journal = Arc::clone(&house.store.journal);
-    let door = Doorkeeper { journal, dispatcher: dispatcher.clone(), identity, clock: clock::system() };
+    let door = Doorkeeper { journal, dispatcher: dispatcher.clone(), home, identity, clock: clock::system() };
     for slot in 0..house.settings.slack.connections {
         let parts = ConnectionParts {
             slot,
@@ -262,7 +264,12 @@ impl House {
 
     fn workshop(&self, courier: Handle<Courier>) -> Workshop {
         Workshop {
-            desk: AnswerDesk { journal: Arc::clone(&self.store.journal), courier, clock: clock::system() },
+            desk: AnswerDesk {
+                journal: Arc::clone(&self.store.journal),
+                courier,
+                clock: clock::system(),
+                onlookers: Arc::default(),
+            },
             outbox: Arc::clone(&self.store.outbox),
             locks: Arc::new(Locks::default()),
             runtime: self.runtime.clone(),

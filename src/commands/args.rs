@@ -10,9 +10,14 @@ use std::error::Error;
 
 /// Reads the words after a command's name.
 pub(super) fn parse<A: clap::Args>(words: &[String]) -> Result<A, UsageError> {
-    let sentence = |error: clap::Error| UsageError::sentence(&sentence(&error));
-    let matches = definition::<A>().try_get_matches_from(words).map_err(sentence)?;
-    A::from_arg_matches(&matches).map_err(sentence)
+    let definition = definition::<A>();
+    let mistake = |error: clap::Error| UsageError {
+        field: field(&error, &definition),
+        incomplete: error.kind() == ErrorKind::MissingRequiredArgument,
+        ..UsageError::sentence(&sentence(&error))
+    };
+    let matches = definition.clone().try_get_matches_from(words).map_err(mistake)?;
+    A::from_arg_matches(&matches).map_err(mistake)
 }
 
 /// `ec2 stop <target>… [--region <region>]…`
@@ -35,7 +40,8 @@ pub(super) fn options<A: clap::Args>() -> Vec<(String, String)> {
         .collect()
 }
 
-fn definition<A: clap::Args>() -> clap::Command {
+/// The definition of what follows a command's name.
+pub(super) fn definition<A: clap::Args>() -> clap::Command {
     let command = clap::Command::new("command")
         .no_binary_name(true)
         .disable_help_flag(true)
@@ -65,15 +71,35 @@ fn usage_of(arg: &clap::Arg) -> String {
     }
 }
 
-fn sentence(error: &clap::Error) -> String {
-    let text = |kind| match error.get(kind) {
+/// What clap says of an error, the first of it where it says several things.
+fn said(error: &clap::Error, kind: ContextKind) -> Option<String> {
+    match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
         Some(ContextValue::Strings(texts)) => texts.first().cloned(),
         _ => None,
-    };
-    // `--state <state>` or `<target>...`: the first word is what one types.
-    let arg = text(ContextKind::InvalidArg).unwrap_or_default();
-    let arg = words::name(arg.split([' ', '=']).next().unwrap_or_default().trim_end_matches('.'));
+    }
+}
+
+/// The argument that an error is about, as one types it: `--state <state>` and `<target>...` begin with that.
+fn about(error: &clap::Error) -> String {
+    let arg = said(error, ContextKind::InvalidArg).unwrap_or_default();
+    arg.split([' ', '=']).next().unwrap_or_default().trim_end_matches('.').to_owned()
+}
+
+/// The id of the argument that an error is about, if the definition has it.
+fn field(error: &clap::Error, definition: &clap::Command) -> Option<String> {
+    let about = about(error);
+    let unbracketed = |word: &str| word.trim_matches(['<', '>', '[', ']']).to_owned();
+    let known = definition.get_arguments().find(|arg| {
+        let bare = bare(arg);
+        unbracketed(bare.split(' ').next().unwrap_or_default()) == unbracketed(&about)
+    });
+    known.filter(|_| !about.is_empty()).map(|arg| arg.get_id().to_string())
+}
+
+fn sentence(error: &clap::Error) -> String {
+    let text = |kind| said(error, kind);
+    let arg = words::name(&about(error));
     let value = text(ContextKind::InvalidValue).unwrap_or_default();
     match error.kind() {
         ErrorKind::UnknownArgument if arg.starts_with('-') => match text(ContextKind::SuggestedArg) {

@@ -29,6 +29,8 @@ pub struct Row {
     pub usage: fn() -> String,
     /// The arguments and options with their help, from the clap definition.
     pub options: fn() -> Vec<(String, String)>,
+    /// The clap definition itself: what a form is made of.
+    pub definition: fn() -> clap::Command,
 }
 
 /// The Cedar action of a command, as the policy room judges it.

@@ -23,6 +23,7 @@ pub(super) const ROW: Row = Row {
     parse: |words| Ok(Box::new(args::parse::<Help>(words)?)),
     usage: || args::usage::<Help>(ROW.name),
     options: args::options::<Help>,
+    definition: args::definition::<Help>,
 };
 
 #[async_trait]
@@ -39,7 +40,8 @@ impl Command for Help {
             let rows: Vec<&Row> = rows.copied().filter(|row| (cx.may)(row)).collect();
             return Ok(Planned::Answer(all(&rows)));
         }
-        let row = find(&self.command)?.row;
+        // what may have been meant is to be explained, not run
+        let row = find(&self.command).map_err(|error| error.buttons(Vec::new()))?.row;
         if !(cx.may)(row) {
             let text = format!("You may not run `{}`. Nothing was done. Say `help` for what you may run.", row.name);
             return Err(Refusal::sentence(&text).into());

@@ -7,6 +7,7 @@ mod args;
 mod command;
 mod config;
 mod ec2;
+mod form;
 mod help;
 mod ping;
 mod status;
@@ -16,8 +17,10 @@ mod words;
 
 pub use command::{Action, Command, Context, Found, Journalled, Limits, Parse, Planned, Row, Scope, StepError};
 pub use config::CommandsConfig;
+pub use form::{Answers, Wrong, fill, form};
+pub use status::troubles;
 
-use crate::domain::{Line, UsageError};
+use crate::domain::{Button, Line, Risk, UsageError};
 
 /// Every command, in the order of help.
 pub static COMMANDS: &[&Row] = &[
@@ -54,7 +57,8 @@ pub fn parse(text: &str) -> Result<(&'static Row, Box<dyn Command>), UsageError>
     }
     let Match { row, used } = find(&words)?;
     let rest = &words[used..];
-    if rest.iter().any(|word| word == "--help" || word == "-h") {
+    // what follows `--` is somebody's value, whatever it looks like
+    if rest.iter().take_while(|word| *word != "--").any(|word| word == "--help" || word == "-h") {
         return Ok((&help::ROW, Box::new(help::Help { command: words[..used].to_vec() })));
     }
     match (row.parse)(rest) {
@@ -88,20 +92,31 @@ fn unknown(words: &[String]) -> UsageError {
         return UsageError::sentence(&text);
     }
     let near = COMMANDS.iter().flat_map(|row| alike(words, row.name)).filter(|(unlike, ..)| *unlike <= NEAR);
-    let text = match near.min_by(|a, b| a.0.total_cmp(&b.0)) {
-        Some((_, said, name)) => {
-            format!("I do not know `{}`. Did you mean `{name}`? Say `help` for the list.", words::name(&said))
+    match near.min_by(|a, b| a.0.total_cmp(&b.0)) {
+        Some((_, length, name)) => {
+            let said = words::name(&words[..length].join(" ").to_lowercase());
+            let text = format!("I do not know `{said}`. Did you mean `{name}`? Say `help` for the list.");
+            UsageError::sentence(&text).buttons(meant(name, &words[length..]).into_iter().collect())
         }
         None => {
             let said = words[..words.len().min(if group.is_empty() { 1 } else { 2 })].join(" ");
-            format!("I do not know `{}`. Say `help` for the list.", words::name(&said))
+            UsageError::sentence(&format!("I do not know `{}`. Say `help` for the list.", words::name(&said)))
         }
-    };
-    UsageError::sentence(&text)
+    }
+}
+
+/// The corrected line as a button. One that changes something is shown as a form first: a guess never runs it.
+fn meant(name: &str, rest: &[String]) -> Option<Button> {
+    let line = words::line(name.split(' ').chain(rest.iter().map(String::as_str)))?;
+    match parse(&line) {
+        Ok((row, _)) if row.risk < Risk::Change => Some(Button::run(words::cut(&line, 60), line)),
+        _ => Some(Button::form(format!("{}…", words::cut(&line, 60)), line)),
+    }
 }
 
 /// How unlike the first words are to a name, or the first word to the end of a name (`stop` for `ec2 stop`).
-fn alike(words: &[String], name: &'static str) -> Vec<(f64, String, &'static str)> {
+/// With how many of the words that are.
+fn alike(words: &[String], name: &'static str) -> Vec<(f64, usize, &'static str)> {
     let unlike = |said: &str, name: &str| {
         // a text this long is no mistyped name, and comparing all of it would hold up everybody else
         let far = said.len() > 8 * name.len();
@@ -109,11 +124,11 @@ fn alike(words: &[String], name: &'static str) -> Vec<(f64, String, &'static str
         distance as f64 / name.chars().count() as f64
     };
     let parts: Vec<&str> = name.split(' ').collect();
-    let starts = (1..=parts.len().min(words.len())).map(|length| words[..length].join(" ").to_lowercase());
-    let mut found: Vec<_> = starts.map(|said| (unlike(&said, name), said, name)).collect();
-    if let (Some(first), Some(last)) = (words.first(), parts.last()) {
-        let said = first.to_lowercase();
-        found.push((unlike(&said, last), said, name));
+    let said = |length: usize| words[..length].join(" ").to_lowercase();
+    let starts = 1..=parts.len().min(words.len());
+    let mut found: Vec<_> = starts.map(|length| (unlike(&said(length), name), length, name)).collect();
+    if let (Some(_), Some(last)) = (words.first(), parts.last()) {
+        found.push((unlike(&said(1), last), 1, name));
     }
     found
 }

@@ -19,6 +19,7 @@ pub(super) const ROW: Row = Row {
     parse: |words| Ok(Box::new(args::parse::<Ping>(words)?)),
     usage: || args::usage::<Ping>(ROW.name),
     options: args::options::<Ping>,
+    definition: args::definition::<Ping>,
 };
 
 #[async_trait]

@@ -19,6 +19,7 @@ pub(super) const ROW: Row = Row {
     parse: |words| Ok(Box::new(args::parse::<Status>(words)?)),
     usage: || args::usage::<Status>(ROW.name),
     options: args::options::<Status>,
+    definition: args::definition::<Status>,
 };
 
 #[async_trait]
@@ -56,7 +57,7 @@ fn render(vitals: &Vitals) -> Reply {
 }
 
 /// What is not as it should be, the worst first.
-fn troubles(vitals: &Vitals) -> Vec<Line> {
+pub fn troubles(vitals: &Vitals) -> Vec<Line> {
     let mut found = Vec::new();
     if !vitals.links.iter().any(|link| link.up) {
         found.push(Line::from("no link to Slack is up"));

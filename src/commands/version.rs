@@ -19,6 +19,7 @@ pub(super) const ROW: Row = Row {
     parse: |words| Ok(Box::new(args::parse::<Version>(words)?)),
     usage: || args::usage::<Version>(ROW.name),
     options: args::options::<Version>,
+    definition: args::definition::<Version>,
 };
 
 #[async_trait]

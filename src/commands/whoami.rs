@@ -19,6 +19,7 @@ pub(super) const ROW: Row = Row {
     parse: |words| Ok(Box::new(args::parse::<Whoami>(words)?)),
     usage: || args::usage::<Whoami>(ROW.name),
     options: args::options::<Whoami>,
+    definition: args::definition::<Whoami>,
 };
 
 #[async_trait]

@@ -74,6 +74,11 @@ pub(super) fn list<T: AsRef<str>>(names: &[T], last: &str) -> String {
     }
 }
 
+/// Words as a line that is split into exactly these; `None` where one holds what cannot be typed.
+pub(super) fn line<'a>(words: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    shlex::try_join(words).ok()
+}
+
 /// The first word.
 pub(super) fn first(text: &str) -> &str {
     text.split_whitespace().next().unwrap_or_default()

@@ -19,8 +19,12 @@ enum LaneKey {
 
 fn lane_of(letter: &Letter) -> LaneKey {
     match &letter.letter.address {
-        Address::ResponseUrl { .. } => LaneKey::Request(letter.letter.request),
-        Address::Post { channel, .. } | Address::Ephemeral { channel, .. } => LaneKey::Channel(channel.clone()),
+        // a form is no message of its channel, and cannot wait for those before it
+        _ if letter.letter.trigger.is_some() => LaneKey::Request(letter.letter.request),
+        Address::ResponseUrl { .. } | Address::ClickUrl { .. } => LaneKey::Request(letter.letter.request),
+        Address::Post { channel, .. } | Address::Beside { channel, .. } | Address::Ephemeral { channel, .. } => {
+            LaneKey::Channel(channel.clone())
+        }
     }
 }
 
@@ -230,6 +234,7 @@ mod tests {
                 address: Address::Post { channel: channel.into(), thread_ts: None },
                 reply: Reply::new(Tone::Info),
                 last,
+                trigger: None,
             },
             attempts: 0,
             created_at: jiff::Timestamp::UNIX_EPOCH,

@@ -3,6 +3,7 @@
 
 mod courier;
 mod lanes;
+mod open;
 mod send;
 
 pub use courier::{Courier, CourierParts, Deliver};

@@ -1,11 +1,12 @@
 //! One letter, one attempt: which method, what to fall back to, and what the answer means for the letter.
 
-use super::CourierParts;
+use super::{CourierParts, open};
 use crate::domain::{ChannelId, Tone, UserId};
 use crate::slack::api::{ApiError, Message, PostEphemeral, PostMessage, Respond, UpdateMessage, WebApi};
 use crate::slack::render::render;
 use crate::store::{Address, Delivery, Letter};
 use jiff::SignedDuration;
+use secrecy::SecretString;
 use std::time::Duration;
 
 /// Slack takes answers on a response_url for 30 minutes; a minute is kept for the way.
@@ -16,6 +17,9 @@ const BY_RESPONSE_URL: &str = "response_url";
 
 /// Tries to deliver a letter.
 pub(super) async fn send(api: &WebApi, letter: &Letter, parts: &CourierParts) -> Delivery {
+    if open::opened(api, letter, parts).await {
+        return Delivery::Sent { ts: None };
+    }
     let message = render(&letter.letter.reply, footer(letter).as_deref());
     let sent = match attempt(api, letter, &message, parts).await {
         Err(error) if is_about_form(&error) => {
@@ -44,37 +48,82 @@ async fn attempt(
 ) -> Result<Option<String>, ApiError> {
     match &letter.letter.address {
         Address::ResponseUrl { url, channel, user } => {
-            let age = parts.clock.now().duration_since(letter.created_at).unsigned_abs();
-            if age > RESPONSE_URL_LIFE {
-                return to_caller(api, channel, user, message).await;
-            }
             // after an attempt whose fate is unknown, replacing is the form that shows the answer once
             let replace = letter.replaces.as_deref() == Some(BY_RESPONSE_URL) || letter.attempts > 0;
-            let answer = Respond { message, in_channel: false, replace_original: replace };
-            match api.respond(url, &answer).await {
-                Ok(()) => Ok(Some(BY_RESPONSE_URL.to_owned())),
-                Err(error) if is_final(&error) && !is_about_form(&error) => {
-                    tracing::info!(req = %letter.letter.request, %error, "response_url is used up; answering otherwise");
-                    to_caller(api, channel, user, message).await
-                }
-                Err(error) => Err(error),
-            }
+            respond(api, letter, url, (channel, user), message, replace, parts).await
         }
-        Address::Post { channel, thread_ts } => {
-            if let Some(ts) = &letter.replaces {
-                let edit = UpdateMessage { channel, ts, message, metadata: None };
-                match api.update(&edit).await {
-                    Ok(_) => return Ok(Some(ts.clone())),
+        // what this url replaces is the message with the button, which stays
+        Address::ClickUrl { url, channel, user } => {
+            respond(api, letter, url, (channel, user), message, false, parts).await
+        }
+        Address::Post { channel, thread_ts } => publish(api, letter, channel, thread_ts.as_deref(), message).await,
+        Address::Beside { channel, thread_ts, user, url } => {
+            // a place that was closed for the progress is not knocked at again for the answer
+            let closed = letter.replaces.as_deref() == Some(BY_RESPONSE_URL);
+            if !closed {
+                match publish(api, letter, channel, thread_ts.as_deref(), message).await {
                     Err(error) if is_final(&error) && !is_about_form(&error) => {
-                        tracing::info!(req = %letter.letter.request, %error, "message cannot be edited; posting anew");
+                        tracing::info!(req = %letter.letter.request, %error, "not posted there; answering the caller alone");
                     }
-                    Err(error) => return Err(error),
+                    posted => return posted,
                 }
             }
-            post(api, channel, thread_ts.as_deref(), message).await.map(Some)
+            match url {
+                // nothing is replaced there, so more progress would be more messages
+                _ if closed && !letter.letter.last => Ok(letter.replaces.clone()),
+                Some(url) => respond(api, letter, url, (channel, user), message, false, parts).await,
+                None => to_caller(api, channel, user, message).await.map(|_| Some(BY_RESPONSE_URL.to_owned())),
+            }
         }
         Address::Ephemeral { channel, user } => to_caller(api, channel, user, message).await,
     }
+}
+
+/// By response_url; where that is used up, to the caller otherwise.
+async fn respond(
+    api: &WebApi,
+    letter: &Letter,
+    url: &SecretString,
+    (channel, user): (&ChannelId, &UserId),
+    message: &Message,
+    replace: bool,
+    parts: &CourierParts,
+) -> Result<Option<String>, ApiError> {
+    let age = parts.clock.now().duration_since(letter.created_at).unsigned_abs();
+    if age > RESPONSE_URL_LIFE {
+        return to_caller(api, channel, user, message).await;
+    }
+    let answer = Respond { message, in_channel: false, replace_original: replace };
+    match api.respond(url, &answer).await {
+        Ok(()) => Ok(Some(BY_RESPONSE_URL.to_owned())),
+        Err(error) if is_final(&error) && !is_about_form(&error) => {
+            tracing::info!(req = %letter.letter.request, %error, "response_url is used up; answering otherwise");
+            to_caller(api, channel, user, message).await
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// As a message of the channel, in the place of the one that it replaces.
+async fn publish(
+    api: &WebApi,
+    letter: &Letter,
+    channel: &ChannelId,
+    thread_ts: Option<&str>,
+    message: &Message,
+) -> Result<Option<String>, ApiError> {
+    // by a person's id Slack posts, but finds nothing to edit
+    if let Some(ts) = letter.replaces.as_ref().filter(|_| !channel.is_person()) {
+        let edit = UpdateMessage { channel, ts, message, metadata: None };
+        match api.update(&edit).await {
+            Ok(_) => return Ok(Some(ts.clone())),
+            Err(error) if is_final(&error) && !is_about_form(&error) => {
+                tracing::info!(req = %letter.letter.request, %error, "message cannot be edited; posting anew");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    post(api, channel, thread_ts, message).await.map(Some)
 }
 
 /// To one person alone: in the channel, and where the bot is not a member, by direct message.

@@ -1,13 +1,13 @@
 //! The work of the dispatcher on one request.
 
-use super::How;
 use super::people::{People, PeopleParts};
 use super::permits::Permits;
 use super::policy::Policies;
+use super::{How, forms, shortcuts};
 use crate::aws::Aws;
 use crate::clock::Clock;
 use crate::commands::{self, Command, Context, Limits, Row};
-use crate::domain::{Failure, Line, Principal, Refusal, Reply, Request, Risk, Tone, UsageError, VitalsSource};
+use crate::domain::{Failure, Line, Principal, Refusal, Reply, Request, Risk, Source, Tone, VitalsSource};
 use crate::execution::{self, Answer, Flight, Flights, Job, Task, WorkerPool, Workshop};
 use crate::store::State;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ struct Understood {
 }
 
 /// Why a request does not get to its command.
-enum Stopped {
+pub(super) enum Stopped {
     /// It has its answer.
     Answered(&'static str, Answer),
     /// It came from the journal, and who asked is not known now.
@@ -99,14 +99,23 @@ impl Desk {
         let now = self.parts.clock.now();
         let permits = Permits::new(policies, principal.clone(), members, request, now);
         let begun = how.is_begun();
+        if request.source.asks_for_form() {
+            return Err(forms::asked(&permits, request));
+        }
+        if request.source == Source::Shortcut && !shortcuts::says_a_command(&request.text) {
+            return Err(shortcuts::nothing_found(&permits));
+        }
         let parsed = commands::parse(&request.text);
         let (row, command) = parsed.map_err(|error| match begun {
             true => Stopped::Answered("unknown", lost_plan(request)),
-            false => Stopped::Answered("unknown", mistake(&permits, &error)),
+            false => forms::mistake(&permits, request, error),
         })?;
         // what was permitted and begun is looked at and reported, whatever the policies say by now
         if !begun {
             permits.ahead(row).map_err(|refusal| Stopped::Answered(row.name, Answer::refused(&refusal)))?;
+        }
+        if request.source == Source::Shortcut && row.risk >= Risk::Change {
+            return Err(shortcuts::ask_first(row, request));
         }
         Ok(Understood { row, command, permits, principal })
     }
@@ -155,15 +164,6 @@ impl Desk {
 
 fn failed(request: &Request, failure: Failure) -> Answer {
     Answer::of_error(&failure.into(), request)
-}
-
-/// A usage mistake is explained to whoever may have help; to others it would be a list of what they cannot do.
-fn mistake(permits: &Permits, error: &UsageError) -> Answer {
-    let help = commands::COMMANDS.iter().find(|row| row.name == "help");
-    match help.map(|row| permits.ahead(row)) {
-        Some(Err(refusal)) => Answer::refused(&refusal),
-        _ => Answer::usage(error),
-    }
 }
 
 fn not_begun(request: &Request) -> Answer {

@@ -82,6 +82,7 @@ impl Handler<Incoming> for Dispatcher {
     fn handle(&mut self, Incoming { request, how }: Incoming, _: &mut Self::Context) {
         let Some(desk) = self.desk.clone() else { return };
         let Some(flight) = self.parts.flights.board(request.id) else { return };
+        self.parts.shop.desk.onlookers.changed(&request.user);
         supervision::spawn_local_detached("request", async move {
             // kept until the answer stands, so that no sweep takes the request up beside it
             let flight = Arc::new(flight);

@@ -4,12 +4,16 @@
 mod cache;
 mod desk;
 mod dispatcher;
+pub mod forms;
 mod groups;
+mod home;
 mod people;
 mod permits;
 pub mod policy;
+mod shortcuts;
 
 pub use desk::{Desk, DeskParts};
 pub use dispatcher::{Boarded, Dispatcher, How, Incoming};
 pub use groups::{GroupConfig, GroupsConfig};
+pub use home::{HomeKeeper, HomeOpened, HomeParts};
 pub use people::{Identity, PeopleParts};

@@ -2,7 +2,7 @@
 
 use super::policy::{Action, Policies, Resource, Situation, Verdict, refusal};
 use crate::commands::Row;
-use crate::domain::{Plan, Principal, Refusal, Request, Source, Target, UserId};
+use crate::domain::{ChannelId, Plan, Principal, Refusal, Request, Source, Target, UserId};
 use crate::execution::Judge;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,13 +31,26 @@ impl Permits {
         request: &Request,
         time: jiff::Timestamp,
     ) -> Self {
+        let direct = request.source == Source::DirectMessage || request.channel.as_str().starts_with('D');
         let situation = Situation {
             channel: request.channel.clone(),
-            direct_message: request.source == Source::DirectMessage || request.channel.as_str().starts_with('D'),
+            direct_message: direct || request.channel.is_person(),
             source: request.source,
-            // as fine as policies see it: all that is asked within one second is the same situation
-            time: jiff::Timestamp::from_second(time.as_second()).unwrap_or(time),
+            time: whole_second(time),
         };
+        Self { policies, asking: Arc::new(Asking { principal, situation, members }) }
+    }
+
+    /// As a button on this person's Home would be judged.
+    pub(super) fn at_home(
+        policies: Arc<Policies>,
+        principal: Principal,
+        members: Members,
+        time: jiff::Timestamp,
+    ) -> Self {
+        let channel = ChannelId::from(principal.user.as_str());
+        let time = whole_second(time);
+        let situation = Situation { channel, direct_message: true, source: Source::Button, time };
         Self { policies, asking: Arc::new(Asking { principal, situation, members }) }
     }
 
@@ -81,6 +94,11 @@ impl Permits {
         let contacts: Vec<UserId> = members.filter(|user| **user != self.asking.principal.user).cloned().collect();
         Err(refusal(&deny, row.name, &self.asking.principal, &contacts))
     }
+}
+
+/// As fine as policies see it: all that is asked within one second is the same situation.
+fn whole_second(time: jiff::Timestamp) -> jiff::Timestamp {
+    jiff::Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 
 fn action(row: &Row) -> Action<'_> {

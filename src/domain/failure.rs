@@ -2,7 +2,7 @@
 //! things: a usage mistake and a refusal changed nothing, a failure says what it changed, an unknown outcome says
 //! what was seen. Only their own texts reach Slack.
 
-use super::Line;
+use super::{Button, Line};
 
 /// The command was not understood. Nothing was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +11,12 @@ pub struct UsageError {
     pub lines: Vec<Line>,
     /// The candidates, when a name was ambiguous.
     pub candidates: Vec<Line>,
+    /// The argument that is wrong or missing, by its id in the command's definition.
+    pub field: Option<String>,
+    /// Whether nothing is wrong but that a required argument is missing: what a form can ask for.
+    pub incomplete: bool,
+    /// What may have been meant, to be pressed.
+    pub buttons: Vec<Button>,
 }
 
 /// The command was understood and may not be run, by this person, here, or at all. Nothing was done.
@@ -54,7 +60,27 @@ pub enum CommandError {
 impl UsageError {
     /// A mistake described by one sentence with names in backticks.
     pub fn sentence(text: &str) -> Self {
-        Self { lines: vec![Line::sentence(text)], candidates: Vec::new() }
+        Self {
+            lines: vec![Line::sentence(text)],
+            candidates: Vec::new(),
+            field: None,
+            incomplete: false,
+            buttons: Vec::new(),
+        }
+    }
+
+    /// With candidates below it.
+    #[must_use]
+    pub fn candidates(mut self, candidates: Vec<Line>) -> Self {
+        self.candidates = candidates;
+        self
+    }
+
+    /// With things to press.
+    #[must_use]
+    pub fn buttons(mut self, buttons: Vec<Button>) -> Self {
+        self.buttons = buttons;
+        self
     }
 }
 

@@ -63,6 +63,38 @@ pub struct Button {
     pub confirm: Option<Line>,
 }
 
+impl Button {
+    /// A button that runs a line.
+    pub fn run(label: impl Into<String>, line: impl Into<String>) -> Self {
+        Self { label: label.into(), press: Press::Run(line.into()), danger: false, confirm: None }
+    }
+
+    /// A button that opens the form of a line.
+    pub fn form(label: impl Into<String>, line: impl Into<String>) -> Self {
+        Self { label: label.into(), press: Press::Form(line.into()), danger: false, confirm: None }
+    }
+
+    /// With a question before it does anything.
+    #[must_use]
+    pub fn confirm(mut self, question: impl Into<Line>) -> Self {
+        self.confirm = Some(question.into());
+        self
+    }
+
+    /// Shown as dangerous.
+    #[must_use]
+    pub fn danger(mut self) -> Self {
+        self.danger = true;
+        self
+    }
+
+    /// The line that it runs or begins.
+    pub fn line(&self) -> &str {
+        let (Press::Run(line) | Press::Form(line)) = &self.press;
+        line
+    }
+}
+
 /// What pressing does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Press {

@@ -52,6 +52,14 @@ slack_id!(
     TeamId
 );
 
+impl ChannelId {
+    /// Whether it names a person: Slack opens the direct message itself when something is posted there, and knows
+    /// nothing by this name when something is to be edited.
+    pub fn is_person(&self) -> bool {
+        self.0.starts_with(['U', 'W'])
+    }
+}
+
 /// One accepted request. Sortable by time; people see only [`RequestId::short`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RequestId(pub ulid::Ulid);
@@ -66,6 +74,11 @@ impl RequestId {
     pub fn short(&self) -> String {
         let full = self.0.to_string();
         full[full.len() - 4..].to_owned()
+    }
+
+    /// Milliseconds after the Unix epoch at which the request was accepted.
+    pub fn unix_millis(&self) -> u64 {
+        self.0.timestamp_ms()
     }
 
     /// The id from its 26 characters.

@@ -14,6 +14,8 @@ pub enum Source {
     DirectMessage,
     /// A pressed button.
     Button,
+    /// A pressed button that asks for the form of its line, and never runs it.
+    FormButton,
     /// A filled-in modal.
     Modal,
     /// A shortcut on a message.
@@ -21,6 +23,16 @@ pub enum Source {
 }
 
 impl Source {
+    const ALL: [Self; 7] = [
+        Self::SlashCommand,
+        Self::Mention,
+        Self::DirectMessage,
+        Self::Button,
+        Self::FormButton,
+        Self::Modal,
+        Self::Shortcut,
+    ];
+
     /// The name used in the journal, in metrics and in policies.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -28,6 +40,7 @@ impl Source {
             Self::Mention => "app_mention",
             Self::DirectMessage => "direct_message",
             Self::Button => "button",
+            Self::FormButton => "form_button",
             Self::Modal => "modal",
             Self::Shortcut => "shortcut",
         }
@@ -35,8 +48,17 @@ impl Source {
 
     /// The reverse of [`Source::as_str`].
     pub fn parse(name: &str) -> Option<Self> {
-        let all = [Self::SlashCommand, Self::Mention, Self::DirectMessage, Self::Button, Self::Modal, Self::Shortcut];
-        all.into_iter().find(|source| source.as_str() == name)
+        Self::ALL.into_iter().find(|source| source.as_str() == name)
+    }
+
+    /// Whether what came by this door asks for the form of its line instead of running it.
+    pub fn asks_for_form(self) -> bool {
+        self == Self::FormButton
+    }
+
+    /// Whether Slack tells the person that it failed when it is not acknowledged in time, and does not deliver it again.
+    pub fn is_reported_as_failed(self) -> bool {
+        !matches!(self, Self::Mention | Self::DirectMessage)
     }
 }
 
@@ -48,13 +70,27 @@ pub enum ReplyTo {
         /// Slack's one-request address for answers: 5 uses within 30 minutes.
         response_url: Option<SecretString>,
     },
+    /// To the person alone who pressed a button of a message that nobody else sees. What is sent by this response_url
+    /// could take the place of that message, and never of what was sent before: nothing can be edited here.
+    Presser {
+        /// As the caller's.
+        response_url: SecretString,
+    },
     /// As a reply in this thread of the request's channel.
     Thread {
         /// The `ts` of the thread's parent message.
         thread_ts: String,
     },
-    /// Into the request's channel (a direct message), not in a thread.
+    /// Into the request's channel (a direct message), not in a thread. Where only the person is known (the Home), the
+    /// channel is the person's id: see [`ChannelId::is_person`].
     Channel,
+    /// Beside somebody's message, where the bot may post; else to the caller alone.
+    Beside {
+        /// The `ts` of the thread's parent message, if it is to be a thread.
+        thread_ts: Option<String>,
+        /// Slack's address for answers to the caller.
+        response_url: Option<SecretString>,
+    },
 }
 
 /// One accepted request, exactly as it stands in the journal.
@@ -76,6 +112,9 @@ pub struct Request {
     pub reply_to: ReplyTo,
     /// When it was accepted.
     pub accepted_at: jiff::Timestamp,
+    /// The key of the person's own act, which opens one form within three seconds. It is kept in memory alone: what
+    /// comes out of the journal is too late for it.
+    pub trigger: Option<SecretString>,
 }
 
 /// The class of a command: what it can do at its worst. The parent action in Cedar.

@@ -1,10 +1,11 @@
 //! The one final answer: state and letter by one transaction, then the courier is told. A store that fails is tried
 //! again for as long as the process lives; after that the journal still has the request.
 
+use super::onlookers::Onlookers;
 use crate::clock::Clock;
 use crate::delivery::{Courier, Deliver};
 use crate::domain::{
-    CommandError, Failure, Line, Part, Refusal, Reply, ReplyTo, Request, Tone, UnknownOutcome, UsageError,
+    CommandError, Failure, Line, Part, Refusal, Reply, ReplyTo, Request, Source, Tone, UnknownOutcome, UsageError,
 };
 use crate::store::{Address, Journal, NewLetter, State, StoreError};
 use crate::supervision::Handle;
@@ -44,6 +45,7 @@ impl Answer {
         if !error.candidates.is_empty() {
             reply = reply.part(Part::List(error.candidates.clone()));
         }
+        let reply = reply.buttons(error.buttons.clone());
         Self { state: State::Refused, outcome: "usage", reply }
     }
 
@@ -104,9 +106,27 @@ pub(super) fn address(request: &Request) -> Address {
         ReplyTo::Caller { response_url: Some(url) } => {
             Address::ResponseUrl { url: url.clone(), channel, user: request.user.clone() }
         }
+        ReplyTo::Presser { response_url: url } => {
+            Address::ClickUrl { url: url.clone(), channel, user: request.user.clone() }
+        }
         ReplyTo::Caller { response_url: None } => Address::Ephemeral { channel, user: request.user.clone() },
         ReplyTo::Thread { thread_ts } => Address::Post { channel, thread_ts: Some(thread_ts.clone()) },
         ReplyTo::Channel => Address::Post { channel, thread_ts: None },
+        ReplyTo::Beside { thread_ts, response_url } => {
+            let (thread_ts, url) = (thread_ts.clone(), response_url.clone());
+            Address::Beside { channel, thread_ts, user: request.user.clone(), url }
+        }
+    }
+}
+
+/// Where the final answer goes. That a shortcut was not run concerns whoever used it, and nobody in the thread of a
+/// message that may be somebody else's.
+fn last_address(request: &Request, answer: &Answer) -> Address {
+    let alone = request.source == Source::Shortcut && answer.state == State::Refused && answer.reply.form.is_none();
+    match address(request) {
+        Address::Beside { channel, user, url: Some(url), .. } if alone => Address::ClickUrl { url, channel, user },
+        Address::Beside { channel, user, url: None, .. } if alone => Address::Ephemeral { channel, user },
+        other => other,
     }
 }
 
@@ -119,13 +139,17 @@ pub struct AnswerDesk {
     pub courier: Handle<Courier>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
+    /// Who is shown that a request has ended.
+    pub onlookers: Arc<Onlookers>,
 }
 
 impl AnswerDesk {
     /// Gives a request its final answer. Returns when it is durable.
     pub async fn give(&self, request: &Request, command: &'static str, answer: Answer) {
+        let address = last_address(request, &answer);
         let Answer { state, outcome, reply } = answer;
-        let letter = NewLetter { request: request.id, address: address(request), reply, last: true };
+        let trigger = request.trigger.clone().filter(|_| reply.form.is_some());
+        let letter = NewLetter { request: request.id, address, reply, last: true, trigger };
         let mut pause = Duration::from_millis(100);
         loop {
             match self.journal.finish(request.id, state, letter.clone()).await {
@@ -145,6 +169,7 @@ impl AnswerDesk {
                 }
             }
         }
+        self.onlookers.changed(&request.user);
         let took = self.clock.now().duration_since(request.accepted_at).as_secs_f64().max(0.0);
         metrics::counter!("dronebot_commands_total", "command" => command, "outcome" => outcome).increment(1);
         metrics::histogram!("dronebot_command_seconds", "command" => command).record(took);

@@ -5,6 +5,7 @@ mod answer;
 mod flights;
 mod job;
 mod locks;
+mod onlookers;
 mod pool;
 mod progress;
 mod recover;
@@ -17,6 +18,7 @@ pub use answer::{Answer, AnswerDesk};
 pub use flights::{Flight, Flights};
 pub use job::{Job, Judge, Task, Workshop, run};
 pub use locks::Locks;
+pub use onlookers::{Onlookers, Turn};
 pub use pool::WorkerPool;
 pub use worker::AwsWorker;
 

@@ -39,7 +39,7 @@ pub(super) async fn report(
 ) {
     let mut sent = 0;
     while let Some(reply) = next(&mut replies, pause(&request, sent)).await {
-        let letter = NewLetter { request: request.id, address: address(&request), reply, last: false };
+        let letter = NewLetter { request: request.id, address: address(&request), reply, last: false, trigger: None };
         match outbox.put(letter).await {
             Ok(Some(letter)) => {
                 let _ = courier.tell(Deliver(letter));
@@ -54,9 +54,11 @@ pub(super) async fn report(
 /// How long to wait before the next progress message; `None` when there is to be none.
 fn pause(request: &Request, sent: usize) -> Option<Duration> {
     match request.reply_to {
-        ReplyTo::Caller { response_url: Some(_) } => RESPONSE_URL_PAUSES.get(sent).copied(),
+        // whether it ends up in the channel or on the response_url is known when it is sent, so the fewer messages hold
+        ReplyTo::Caller { response_url: Some(_) } | ReplyTo::Beside { .. } => RESPONSE_URL_PAUSES.get(sent).copied(),
         // a message for one person alone cannot be edited: one is enough
-        ReplyTo::Caller { response_url: None } => (sent == 0).then_some(Duration::ZERO),
+        ReplyTo::Caller { response_url: None } | ReplyTo::Presser { .. } => (sent == 0).then_some(Duration::ZERO),
+        ReplyTo::Channel if request.channel.is_person() => (sent == 0).then_some(Duration::ZERO),
         ReplyTo::Thread { .. } | ReplyTo::Channel => Some(if sent == 0 { Duration::ZERO } else { EDIT_EVERY }),
     }
 }

@@ -38,7 +38,12 @@ impl House {
         let tree = Tree::new(TreeSpec::new("test"));
         let courier = tree.add(ChildSpec::new("courier"), move |_| Courier::new(parts.clone())).await;
         let shop = Workshop {
-            desk: AnswerDesk { journal: Arc::clone(&store.journal), courier, clock: clock::system() },
+            desk: AnswerDesk {
+                journal: Arc::clone(&store.journal),
+                courier,
+                clock: clock::system(),
+                onlookers: Arc::default(),
+            },
             outbox: Arc::clone(&store.outbox),
             locks: Arc::new(Locks::default()),
             runtime: WorkerRuntime::new("test-worker", 1).expect("a thread"),
@@ -63,6 +68,7 @@ impl House {
             text: "test stop i-1".to_owned(),
             reply_to: ReplyTo::Thread { thread_ts: "1.2".to_owned() },
             accepted_at: clock::system().now(),
+            trigger: None,
         }
     }
 

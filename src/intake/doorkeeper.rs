@@ -1,14 +1,15 @@
 //! Journal first, then the acknowledgement, then the dispatcher.
 
-use super::translate::{Stamp, Translated, translate};
+use super::translate::{Again, FieldError, Stamp, Submission, Translated, translate};
 use crate::clock::Clock;
-use crate::dispatch::{Dispatcher, How, Identity, Incoming};
-use crate::domain::{RequestId, Source};
+use crate::dispatch::{Dispatcher, HomeKeeper, HomeOpened, How, Identity, Incoming};
+use crate::domain::{ChannelId, Request, RequestId};
 use crate::slack::payload::Envelope;
 use crate::slack::socket::{Disposition, EnvelopeSink};
-use crate::store::{Accepted, Journal, NewRequest};
-use crate::supervision::Handle;
+use crate::store::{Accepted, Journal, NewRequest, StoreError};
+use crate::supervision::{self, Handle};
 use futures_util::future::{self, FutureExt, LocalBoxFuture};
+use serde_json::{json, value::to_raw_value};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +19,9 @@ use tokio::time::Instant;
 /// Slack waits three seconds for an acknowledgement; a command journalled later has been reported as failed by Slack.
 const SLACK_WAITS: Duration = Duration::from_secs(3);
 
+/// How long the journal may take for a filled-in form: what is wrong can be said in it only within those three seconds.
+const FORM_WAITS: Duration = Duration::from_secs(2);
+
 /// Takes envelopes in.
 #[derive(Clone)]
 pub struct Doorkeeper {
@@ -25,6 +29,8 @@ pub struct Doorkeeper {
     pub journal: Arc<dyn Journal>,
     /// Who works on it.
     pub dispatcher: Handle<Dispatcher>,
+    /// Who shows people their Homes.
+    pub home: Handle<HomeKeeper>,
     /// The bot's own account; known before the first connection is dialled.
     pub identity: Arc<OnceCell<Identity>>,
     /// The time of day.
@@ -46,6 +52,19 @@ impl EnvelopeSink for Doorkeeper {
         };
         match translated {
             Translated::Request(new) => Box::pin(self.clone().accept(*new)),
+            Translated::Submission(sent) => Box::pin(self.clone().submit(*sent, envelope.accepts_response_payload)),
+            Translated::Again(again) => Box::pin(self.clone().again(*again)),
+            Translated::Home(user) => {
+                // nothing to journal: a Home changes nothing, and whoever does not see it opens it again
+                if let Err(error) = self.home.tell(HomeOpened(user)) {
+                    tracing::warn!(%error, "nobody is there to show the home");
+                }
+                future::ready(Disposition::Ack).boxed_local()
+            }
+            Translated::Wrong(error) => {
+                metrics::counter!("dronebot_forms_total", "outcome" => "wrong").increment(1);
+                future::ready(on_field(&error, envelope.accepts_response_payload)).boxed_local()
+            }
             Translated::Ignored(reason) => {
                 tracing::debug!(reason, kind = envelope.kind.as_str(), "envelope asks nothing of us");
                 metrics::counter!("dronebot_envelopes_ignored_total", "reason" => reason).increment(1);
@@ -59,33 +78,154 @@ impl Doorkeeper {
     async fn accept(self, new: NewRequest) -> Disposition {
         let request = new.request.clone();
         let received = Instant::now();
-        let accepted = match self.journal.accept(new).await {
-            Ok(accepted) => accepted,
+        let accepted = self.journal.accept(new).await;
+        match self.settle(request, received, accepted) {
+            Ok(()) => Disposition::Ack,
+            // no ack: Slack delivers an event again, and tells the person that a slash command failed
+            Err(_) => Disposition::Leave,
+        }
+    }
+
+    /// A shortcut on a message: on an answer of the bot's own it means the command that led to it, which the journal
+    /// knows. That is looked up first, so that what is journalled is what will be run, whatever happens after.
+    async fn again(self, Again { mut new, ts }: Again) -> Disposition {
+        let Request { channel, user, .. } = &new.request;
+        let asked = match self.journal.answered_by(channel, &ts).await {
+            // what a button on the Home led to is posted to the person, and lies in the direct message
+            Ok(None) if channel.as_str().starts_with('D') => {
+                self.journal.answered_by(&ChannelId::from(user.as_str()), &ts).await
+            }
+            asked => asked,
+        };
+        match asked {
+            // who typed nothing was given help; in a message nothing is no command
+            Ok(Some(asked)) if asked.text.is_empty() => new.request.text = "help".to_owned(),
+            Ok(Some(asked)) => new.request.text = asked.text,
+            Ok(None) => {}
             Err(error) => {
-                // no ack: Slack delivers an event again, and tells the person that a slash command failed
-                tracing::error!(req = %request.id, %error, "request not journalled, so not acknowledged");
-                metrics::counter!("dronebot_requests_total", "source" => request.source.as_str(), "result" => "not_journalled")
-                    .increment(1);
+                tracing::error!(req = %new.request.id, %error, "journal did not tell what the message answers, so not acknowledged");
                 return Disposition::Leave;
             }
+        }
+        self.accept(new).await
+    }
+
+    /// A filled-in form stays open with all that is in it until its request is durable.
+    async fn submit(self, sent: Submission, answerable: bool) -> Disposition {
+        let Submission { new, field } = sent;
+        let request = new.request.clone();
+        let received = Instant::now();
+        let journal = Arc::clone(&self.journal);
+        let accepting = async move { journal.accept(new).await };
+        // it may still be written: then it is answered as too late, and not run
+        let (door, too_late) = (self.clone(), request.clone());
+        let late = move |accepted| {
+            let _ = door.take(too_late, How::Late, accepted);
+        };
+        let sentence = match in_time(accepting, late).await.map(|accepted| self.settle(request, received, accepted)) {
+            Some(Ok(())) => return Disposition::Ack,
+            Some(Err(_)) => "I could not write this down, so nothing was done. Send it again.",
+            None => "I could not write this down in time, so it is not run. Send it again.",
+        };
+        match field {
+            Some(field) => on_field(&FieldError { field, sentence: sentence.to_owned() }, answerable),
+            // no field to say it on: Slack says itself that it failed, and keeps the form open
+            None => Disposition::Leave,
+        }
+    }
+
+    /// Hands on what was journalled.
+    fn settle(
+        &self,
+        request: Request,
+        received: Instant,
+        accepted: Result<Accepted, StoreError>,
+    ) -> Result<(), StoreError> {
+        let late = request.source.is_reported_as_failed() && received.elapsed() > SLACK_WAITS;
+        self.take(request, if late { How::Late } else { How::Fresh }, accepted)
+    }
+
+    fn take(&self, request: Request, how: How, accepted: Result<Accepted, StoreError>) -> Result<(), StoreError> {
+        let source = request.source.as_str();
+        let count = |result| {
+            metrics::counter!("dronebot_requests_total", "source" => source, "result" => result).increment(1);
         };
         match accepted {
-            Accepted::Duplicate(first) => {
-                tracing::info!(req = %first, "delivered again by slack; already accepted");
-                metrics::counter!("dronebot_requests_total", "source" => request.source.as_str(), "result" => "duplicate")
-                    .increment(1);
+            Err(error) => {
+                tracing::error!(req = %request.id, %error, "request not journalled, so not acknowledged");
+                count("not_journalled");
+                return Err(error);
             }
-            Accepted::New => {
-                metrics::counter!("dronebot_requests_total", "source" => request.source.as_str(), "result" => "accepted")
-                    .increment(1);
-                tracing::debug!(req = %request.id, source = request.source.as_str(), user = %request.user, channel = %request.channel, "request accepted");
-                let late = request.source == Source::SlashCommand && received.elapsed() > SLACK_WAITS;
-                let how = if late { How::Late } else { How::Fresh };
+            Ok(Accepted::Duplicate(first)) => {
+                tracing::info!(req = %first, "delivered again by slack; already accepted");
+                count("duplicate");
+            }
+            Ok(Accepted::New) => {
+                count("accepted");
+                tracing::debug!(req = %request.id, source, user = %request.user, channel = %request.channel, "request accepted");
                 if let Err(error) = self.dispatcher.tell(Incoming { request, how }) {
                     tracing::warn!(%error, "dispatcher is not there; the request waits in the journal");
                 }
             }
         }
-        Disposition::Ack
+        Ok(())
+    }
+}
+
+/// What comes within [`FORM_WAITS`]. What comes later is given to `late`: it is not lost with whoever waited.
+async fn in_time<T: 'static>(coming: impl Future<Output = T> + 'static, late: impl FnOnce(T) + 'static) -> Option<T> {
+    let mut coming = Box::pin(coming);
+    if let Ok(come) = tokio::time::timeout(FORM_WAITS, &mut coming).await {
+        return Some(come);
+    }
+    supervision::spawn_local_detached("late form", async move { late(coming.await) }).detach();
+    None
+}
+
+/// The form stays open, with this on a field of it. Where no such answer is taken, Slack says that it failed, and keeps
+/// the form open too: a bare acknowledgement would close it and lose what was filled in.
+fn on_field(FieldError { field, sentence }: &FieldError, answerable: bool) -> Disposition {
+    let errors = json!({"response_action": "errors", "errors": {field: sentence}});
+    match to_raw_value(&errors) {
+        Ok(answer) if answerable && !field.is_empty() => Disposition::AckWith(answer),
+        _ => Disposition::Leave,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slack::testing::run;
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    #[test]
+    fn a_form_waits_two_seconds_for_the_journal_and_what_comes_later_is_not_lost() {
+        run(async {
+            tokio::time::pause();
+            let later = Rc::new(Cell::new(None));
+            let note = |later: &Rc<Cell<Option<u32>>>| {
+                let later = Rc::clone(later);
+                move |come| later.set(Some(come))
+            };
+            let after = |millis| async move {
+                tokio::time::sleep(Duration::from_millis(millis)).await;
+                7
+            };
+            assert_eq!(in_time(after(1_900), note(&later)).await, Some(7));
+            assert_eq!(in_time(after(2_500), note(&later)).await, None);
+            assert_eq!(later.get(), None, "not yet");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            assert_eq!(later.get(), Some(7));
+        });
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_on_a_field_only_where_slack_takes_it() {
+        let error = |field: &str| FieldError { field: field.to_owned(), sentence: "It is wrong.".to_owned() };
+        let Disposition::AckWith(answer) = on_field(&error("target"), true) else { panic!("an answer") };
+        assert_eq!(answer.get(), r#"{"response_action":"errors","errors":{"target":"It is wrong."}}"#);
+        assert!(matches!(on_field(&error("target"), false), Disposition::Leave), "a bare ack would close the form");
+        assert!(matches!(on_field(&error(""), true), Disposition::Leave));
     }
 }

@@ -1,5 +1,7 @@
-//! The door: from an envelope to a journalled request. Accept, de-duplicate, acknowledge, translate; nothing is parsed,
-//! judged or asked of AWS here, so that an acknowledgement takes one write to the disk and no more.
+//! The door: from an envelope to a journalled request. Accept, de-duplicate, acknowledge, translate; nothing is judged
+//! or asked of AWS here, so that an acknowledgement takes one write to the disk and no more. Only a filled-in form is
+//! read before it is journalled, because what is wrong in it can be said on its field as long as it is not acknowledged;
+//! and for a shortcut on a message the journal is asked what that message answers.
 
 mod connection;
 mod doorkeeper;

@@ -5,12 +5,28 @@ use crate::domain::{ChannelId, ReplyTo, Request, RequestId, Source, TeamId, User
 use crate::slack::payload::{Envelope, EnvelopeKind, Event, EventCallback, MessageEvent, SlashCommand};
 use crate::slack::text::normalise;
 use crate::store::NewRequest;
+use secrecy::SecretString;
+
+mod interactive;
+mod shortcut;
+
+pub(super) use interactive::{FieldError, Submission};
+pub(super) use shortcut::Again;
 
 /// An envelope, understood.
 #[derive(Debug)]
 pub(super) enum Translated {
     /// A request.
     Request(Box<NewRequest>),
+    /// A filled-in form that is right.
+    Submission(Box<Submission>),
+    /// A filled-in form in which something is wrong.
+    Wrong(FieldError),
+    /// A request for what is asked by a message, as far as its words tell. Where it is one of the bot's own, the journal
+    /// knows better.
+    Again(Box<Again>),
+    /// This person wants to see the Home.
+    Home(UserId),
     /// Nothing to do, and why: the label in metrics.
     Ignored(&'static str),
 }
@@ -33,7 +49,10 @@ pub(super) fn translate(envelope: &Envelope, identity: &Identity, stamp: Stamp) 
             Ok(callback) => event(envelope, callback, identity, stamp),
             Err(_) => Translated::Ignored("malformed_event"),
         },
-        EnvelopeKind::Interactive => Translated::Ignored("interactive"),
+        EnvelopeKind::Interactive => match envelope.interactive() {
+            Ok(payload) => interactive::interactive(envelope, payload, identity, stamp),
+            Err(_) => Translated::Ignored("malformed_interaction"),
+        },
     }
 }
 
@@ -52,6 +71,7 @@ fn slash_command(envelope: &Envelope, command: SlashCommand, identity: &Identity
         text: normalise(&command.text, Some(identity.bot_user.as_str())),
         reply_to: ReplyTo::Caller { response_url: command.response_url },
         accepted_at: stamp.at,
+        trigger: command.trigger_id.map(SecretString::from),
     };
     Translated::Request(Box::new(NewRequest { request, keys }))
 }
@@ -60,7 +80,13 @@ fn event(envelope: &Envelope, callback: EventCallback, identity: &Identity, stam
     let (event, source) = match callback.event {
         Event::AppMention(event) => (event, Source::Mention),
         Event::Message(event) => (event, Source::DirectMessage),
-        Event::AppHomeOpened(_) | Event::Other { .. } | Event::None => return Translated::Ignored("other_event"),
+        Event::AppHomeOpened(opened) => {
+            return match (opened.user, opened.tab.as_deref()) {
+                (Some(user), Some("home")) => Translated::Home(UserId(user)),
+                _ => Translated::Ignored("other_tab"),
+            };
+        }
+        Event::Other { .. } | Event::None => return Translated::Ignored("other_event"),
     };
     if let Some(reason) = not_for_us(&event, source, identity) {
         return Translated::Ignored(reason);
@@ -85,6 +111,7 @@ fn event(envelope: &Envelope, callback: EventCallback, identity: &Identity, stam
         text: normalise(&event.text, Some(identity.bot_user.as_str())),
         reply_to,
         accepted_at: stamp.at,
+        trigger: None,
     };
     Translated::Request(Box::new(NewRequest { request, keys }))
 }

@@ -2,6 +2,8 @@
 //! plain text elements, which have no markup to break out of, and are escaped in the twin.
 
 mod buttons;
+pub mod home;
+pub mod modal;
 mod table;
 mod twin;
 
@@ -108,6 +110,8 @@ struct Page {
     total_chars: usize,
     /// How many lines found no place.
     cut: usize,
+    /// How many buttons there were so far.
+    buttons: usize,
 }
 
 impl Page {

@@ -58,6 +58,7 @@ pub(crate) fn request(number: u64) -> Request {
         text: "ec2 stop web-1".into(),
         reply_to: ReplyTo::Caller { response_url: Some(url(number)) },
         accepted_at: Timestamp::from_millisecond(id.0.timestamp_ms() as i64).unwrap(),
+        trigger: None,
     }
 }
 
@@ -75,7 +76,7 @@ pub(crate) fn reply(text: &str) -> Reply {
 
 pub(crate) fn letter(number: u64, text: &str, last: bool) -> NewLetter {
     let address = Address::ResponseUrl { url: url(number), channel: "C0OPS".into(), user: "U0MAYA".into() };
-    NewLetter { request: id(number), address, reply: reply(text), last }
+    NewLetter { request: id(number), address, reply: reply(text), last, trigger: None }
 }
 
 pub(crate) fn sent(ts: &str) -> Delivery {
@@ -111,7 +112,7 @@ fn step(index: u32) -> Step {
 /// Everything of a letter, its secret included.
 fn shown(letter: &Letter) -> String {
     let secret = match &letter.letter.address {
-        Address::ResponseUrl { url, .. } => url.expose_secret(),
+        Address::ResponseUrl { url, .. } | Address::ClickUrl { url, .. } => url.expose_secret(),
         _ => "",
     };
     format!("{letter:?} {secret}")
@@ -317,7 +318,9 @@ pub(crate) async fn unfinished_requests_are_taken_up_with_all_they_have(place: &
     };
     let direct = Request { source: Source::DirectMessage, reply_to: ReplyTo::Channel, ..request(3) };
     let bare = Request { reply_to: ReplyTo::Caller { response_url: None }, ..request(4) };
-    let all = [request(1), thread, direct, bare];
+    let pressed =
+        Request { source: Source::FormButton, reply_to: ReplyTo::Presser { response_url: url(6) }, ..request(6) };
+    let all = [request(1), thread, direct, bare, pressed];
     // accepted in the opposite order: they are taken up by age
     for request in all.iter().rev() {
         let keys = vec![format!("event:{}", request.id)];
@@ -336,6 +339,8 @@ pub(crate) async fn unfinished_requests_are_taken_up_with_all_they_have(place: &
         assert!(entries.iter().all(|entry| entry.attempts == attempt));
         let ReplyTo::Caller { response_url: Some(found) } = &entries[0].request.reply_to else { panic!("no url") };
         assert_eq!(found.expose_secret(), url(1).expose_secret());
+        let ReplyTo::Presser { response_url: found } = &entries[4].request.reply_to else { panic!("no url") };
+        assert_eq!(found.expose_secret(), url(6).expose_secret());
         let plans: Vec<_> = entries.iter().map(|entry| (entry.state, entry.plan.clone())).collect();
         assert_eq!(plans[0], (State::Planned, Some(plan())));
         assert_eq!(plans[1], (State::Accepted, None));
@@ -518,6 +523,128 @@ pub(crate) async fn the_depths_are_right_after_a_restart_too(place: &dyn Place) 
     store.close(PATIENCE).await.unwrap();
 }
 
+pub(crate) async fn what_a_person_asked_lately_is_theirs_alone_newest_first(place: &dyn Place) {
+    let store = place.open();
+    let of = |number: u64, user: &str| {
+        let text = format!("ec2 show web-{number}");
+        NewRequest {
+            request: Request { user: user.into(), text, ..request(number) },
+            keys: vec![format!("event:{number}")],
+        }
+    };
+    assert_eq!(store.journal.recent(&"U0MAYA".into(), 10).await.unwrap(), Recent::default());
+    for number in 1..=30 {
+        let user = if number % 3 == 0 { "U0OMAR" } else { "U0MAYA" };
+        store.journal.accept(of(number, user)).await.unwrap();
+    }
+    for number in (1..=30).filter(|number| ![2, 3, 7, 25, 26].contains(number)) {
+        let state = if number == 29 { State::Failed } else { State::Succeeded };
+        store.journal.finish(id(number), state, letter(number, "Done.", true)).await.unwrap();
+    }
+    store.journal.planned(id(7), plan()).await.unwrap();
+    let store = reopen(place, store).await;
+    let numbers = |asked: &[Asked]| asked.iter().map(|asked| asked.text.clone()).collect::<Vec<_>>().join(" ");
+    let maya = store.journal.recent(&"U0MAYA".into(), 3).await.unwrap();
+    assert_eq!(numbers(&maya.open), "ec2 show web-2 ec2 show web-7 ec2 show web-25");
+    assert_eq!(maya.more_open, 1, "web-26");
+    assert_eq!(numbers(&maya.ended), "ec2 show web-29 ec2 show web-28 ec2 show web-23");
+    let states: Vec<_> = maya.open.iter().chain(&maya.ended).map(|asked| asked.state).collect();
+    assert_eq!(
+        states,
+        [State::Accepted, State::Planned, State::Accepted, State::Failed, State::Succeeded, State::Succeeded]
+    );
+    let now = place.clock().now();
+    let expected = Asked {
+        id: id(29),
+        text: "ec2 show web-29".into(),
+        source: Source::SlashCommand,
+        channel: "C0OPS".into(),
+        state: State::Failed,
+        accepted_at: request(29).accepted_at,
+        finished_at: Some(now),
+    };
+    assert_eq!(maya.ended[0], expected);
+    let omar = store.journal.recent(&"U0OMAR".into(), 100).await.unwrap();
+    assert_eq!((numbers(&omar.open).as_str(), omar.more_open, omar.ended.len()), ("ec2 show web-3", 0, 9));
+    assert_eq!(store.journal.recent(&"U0NINA".into(), 10).await.unwrap(), Recent::default());
+    store.close(PATIENCE).await.unwrap();
+}
+
+pub(crate) async fn a_posted_message_leads_back_to_its_request(place: &dyn Place) {
+    let store = place.open();
+    let thread = |number: u64, channel: &str| {
+        let reply_to = ReplyTo::Thread { thread_ts: "1.5".into() };
+        let text = format!("ec2 show web-{number}");
+        let request = Request { reply_to, text, channel: channel.into(), ..request(number) };
+        NewRequest { request, keys: vec![format!("event:{number}")] }
+    };
+    let post = |number: u64, channel: &str, last: bool| {
+        let address = Address::Post { channel: channel.into(), thread_ts: Some("1.5".into()) };
+        NewLetter { address, ..letter(number, "Done.", last) }
+    };
+    for (number, channel) in [(1, "C0OPS"), (2, "C0OPS"), (3, "C0DEV")] {
+        store.journal.accept(thread(number, channel)).await.unwrap();
+    }
+    // an answer at once, one that was shown as progress first, and one of the same ts in another channel
+    let answer = store.journal.finish(id(1), State::Succeeded, post(1, "C0OPS", true)).await.unwrap();
+    store.outbox.delivered(answer.id, sent("7.1")).await.unwrap();
+    let progress = store.outbox.put(post(2, "C0OPS", false)).await.unwrap().unwrap();
+    store.outbox.delivered(progress.id, sent("7.2")).await.unwrap();
+    let other = store.journal.finish(id(3), State::Failed, post(3, "C0DEV", true)).await.unwrap();
+    store.outbox.delivered(other.id, sent("7.1")).await.unwrap();
+    // what only its caller saw is no message of the channel
+    accepted(&store, 4).await;
+    let alone = store.journal.finish(id(4), State::Succeeded, letter(4, "Done.", true)).await.unwrap();
+    store.outbox.delivered(alone.id, sent("response_url")).await.unwrap();
+    let found = async |store: &Store, channel: &str, ts: &str| {
+        let asked = store.journal.answered_by(&channel.into(), ts).await.unwrap();
+        asked.map(|asked| (asked.id, asked.text, asked.state))
+    };
+    let first = Some((id(1), "ec2 show web-1".to_owned(), State::Succeeded));
+    assert_eq!(found(&store, "C0OPS", "7.1").await, first);
+    assert_eq!(found(&store, "C0OPS", "7.2").await, Some((id(2), "ec2 show web-2".to_owned(), State::Accepted)));
+    assert_eq!(found(&store, "C0DEV", "7.1").await.map(|found| found.0), Some(id(3)));
+    for (channel, ts) in [("C0OPS", "7.3"), ("C0NEW", "7.1"), ("C0OPS", "response_url"), ("C0OPS", "")] {
+        assert_eq!(found(&store, channel, ts).await, None, "{channel} {ts}");
+    }
+    let last = store.journal.finish(id(2), State::Unknown, post(2, "C0OPS", true)).await.unwrap();
+    assert_eq!(last.replaces.as_deref(), Some("7.2"));
+    store.outbox.delivered(last.id, sent("7.9")).await.unwrap();
+    let store = reopen(place, store).await;
+    assert_eq!(found(&store, "C0OPS", "7.1").await, first);
+    assert_eq!(found(&store, "C0OPS", "7.9").await.map(|found| found.2), Some(State::Unknown), "it was posted anew");
+    store.close(PATIENCE).await.unwrap();
+}
+
+pub(crate) async fn a_letter_beside_a_message_keeps_its_place_and_its_secret(place: &dyn Place) {
+    let store = place.open();
+    for (number, thread_ts) in [(1, Some("1.5")), (2, None)] {
+        let reply_to = ReplyTo::Beside { thread_ts: thread_ts.map(str::to_owned), response_url: Some(url(number)) };
+        let request = Request { source: Source::Shortcut, reply_to, ..request(number) };
+        store.journal.accept(NewRequest { request, keys: vec![] }).await.unwrap();
+        let (user, url) = ("U0MAYA".into(), Some(url(number)));
+        let address = Address::Beside { channel: "C0OPS".into(), thread_ts: thread_ts.map(str::to_owned), user, url };
+        let letter = NewLetter { address, ..letter(number, "Working.", false) };
+        store.outbox.put(letter).await.unwrap();
+    }
+    let now = place.clock().now();
+    let before: Vec<_> =
+        store.journal.take_up().await.unwrap().iter().map(|entry| format!("{:?}", entry.request)).collect();
+    let letters: Vec<_> = due(&store, now).await.iter().map(|letter| format!("{:?}", letter.letter.address)).collect();
+    let store = reopen(place, store).await;
+    let after = store.journal.take_up().await.unwrap();
+    assert_eq!(after.iter().map(|entry| format!("{:?}", entry.request)).collect::<Vec<_>>(), before);
+    let ReplyTo::Beside { thread_ts, response_url: Some(found) } = &after[0].request.reply_to else {
+        panic!("{after:?}")
+    };
+    assert_eq!((thread_ts.as_deref(), found.expose_secret()), (Some("1.5"), url(1).expose_secret()));
+    let found = due(&store, now).await;
+    assert_eq!(found.iter().map(|letter| format!("{:?}", letter.letter.address)).collect::<Vec<_>>(), letters);
+    let Address::Beside { url: Some(secret), .. } = &found[1].letter.address else { panic!("{found:?}") };
+    assert_eq!(secret.expose_secret(), url(2).expose_secret());
+    store.close(PATIENCE).await.unwrap();
+}
+
 pub(crate) async fn a_closed_store_has_done_what_was_asked_and_says_that_it_is_closed(place: &dyn Place) {
     let store = place.open();
     let asked: Vec<_> = (0..200u64)
@@ -568,6 +695,9 @@ macro_rules! contract {
             a_dead_letter_is_kept_and_not_sent,
             letters_come_oldest_first_and_no_more_than_asked,
             the_depths_are_right_after_a_restart_too,
+            what_a_person_asked_lately_is_theirs_alone_newest_first,
+            a_posted_message_leads_back_to_its_request,
+            a_letter_beside_a_message_keeps_its_place_and_its_secret,
             a_closed_store_has_done_what_was_asked_and_says_that_it_is_closed,
         }
     };

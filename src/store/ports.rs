@@ -1,6 +1,6 @@
 //! The ports. Every method returns only after its write is durable, unless it says otherwise.
 
-use crate::domain::{ChannelId, Plan, Reply, Request, RequestId, Step, UserId};
+use crate::domain::{ChannelId, Plan, Reply, Request, RequestId, Source, Step, UserId};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -106,6 +106,36 @@ pub enum Accepted {
     Duplicate(RequestId),
 }
 
+/// What somebody asked, as it is shown to that person again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The request.
+    pub id: RequestId,
+    /// The command line.
+    pub text: String,
+    /// By which door it came.
+    pub source: Source,
+    /// Where it was asked.
+    pub channel: ChannelId,
+    /// Where it stands.
+    pub state: State,
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
+    /// When it got its final answer, once it has.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// What one person asked lately.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recent {
+    /// Without a final answer, oldest first.
+    pub open: Vec<Asked>,
+    /// How many more have no final answer.
+    pub more_open: u64,
+    /// With a final answer, newest first.
+    pub ended: Vec<Asked>,
+}
+
 /// How far a step has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StepState {
@@ -171,12 +201,34 @@ pub enum Address {
         /// Who typed it.
         user: UserId,
     },
+    /// POST to the response_url of a click in a message that one person sees: nothing that was sent by it can be
+    /// replaced. Falls back as [`Address::ResponseUrl`].
+    ClickUrl {
+        /// The capability.
+        url: SecretString,
+        /// Where the message is.
+        channel: ChannelId,
+        /// Who pressed.
+        user: UserId,
+    },
     /// chat.postMessage.
     Post {
         /// Where.
         channel: ChannelId,
         /// In which thread, if in one.
         thread_ts: Option<String>,
+    },
+    /// chat.postMessage where the bot may post; else as [`Address::ClickUrl`], and without a url as
+    /// [`Address::Ephemeral`]. What belongs to this url is somebody's message, so nothing is ever replaced through it.
+    Beside {
+        /// Where.
+        channel: ChannelId,
+        /// In which thread, if in one.
+        thread_ts: Option<String>,
+        /// Who asked.
+        user: UserId,
+        /// The capability.
+        url: Option<SecretString>,
     },
     /// chat.postEphemeral.
     Ephemeral {
@@ -198,6 +250,8 @@ pub struct NewLetter {
     pub reply: Reply,
     /// Whether it is the request's one final answer; otherwise a progress message.
     pub last: bool,
+    /// The request's trigger, for a reply with a form. Not kept by the store: see [`Request::trigger`].
+    pub trigger: Option<SecretString>,
 }
 
 /// A reply in the outbox.
@@ -271,6 +325,13 @@ pub trait Journal: Send + Sync {
 
     /// Every request without a final answer, oldest first; counts one more attempt for each.
     async fn take_up(&self) -> Result<Vec<Entry>, StoreError>;
+
+    /// What this person asked lately: of the requests without a final answer and of those with one, at most `limit` each.
+    async fn recent(&self, user: &UserId, limit: usize) -> Result<Recent, StoreError>;
+
+    /// The request whose answer, or progress, is this message. Known for messages that were posted, not for those that
+    /// only one person saw.
+    async fn answered_by(&self, channel: &ChannelId, ts: &str) -> Result<Option<Asked>, StoreError>;
 
     /// How many requests have no final answer.
     async fn unfinished(&self) -> Result<QueueDepth, StoreError>;

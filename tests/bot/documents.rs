@@ -339,9 +339,17 @@ fn the_manifest_asks_slack_for_what_the_code_uses_and_no_more() {
     let scopes = manifest.split("bot:\n").nth(1).and_then(|rest| rest.split("\nsettings:").next()).expect("scopes");
     let scopes: BTreeSet<&str> = scopes.lines().map(|line| line.trim().trim_start_matches("- ")).collect();
     assert_eq!(scopes, wanted);
-    for line in
-        ["command: /drone", "should_escape: true", "socket_mode_enabled: true", "- app_mention\n", "- message.im\n"]
-    {
+    for line in [
+        "command: /drone",
+        "should_escape: true",
+        "socket_mode_enabled: true",
+        "- app_mention\n",
+        "- message.im\n",
+        "- app_home_opened\n",
+        "home_tab_enabled: true",
+        "callback_id: run_again",
+        "interactivity:\n    is_enabled: true",
+    ] {
         assert!(manifest.contains(line), "the manifest lacks `{line}`");
     }
 }

@@ -5,7 +5,7 @@ use super::super::args::{self, RegionWord};
 use super::super::{Command, Context, Planned, Row, Scope, words};
 use super::targets;
 use crate::aws::{AwsError, Filter, Instance, State};
-use crate::domain::{CommandError, Line, Part, Reply, Risk, Table, Tone, UsageError};
+use crate::domain::{Button, CommandError, Line, Part, Reply, Risk, Table, Tone, UsageError};
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
@@ -48,6 +48,7 @@ pub(in super::super) const ROW: Row = Row {
     parse: |words| Ok(Box::new(args::parse::<List>(words)?)),
     usage: || args::usage::<List>(ROW.name),
     options: args::options::<List>,
+    definition: args::definition::<List>,
 };
 
 #[async_trait]
@@ -158,12 +159,19 @@ impl List {
             let text = format!("`{}` is missing here: {}", error.region, error.what_is_so());
             reply = reply.sentence(&text);
         }
+        if total == 0 && !self.region.contains(&RegionWord::All) {
+            let everywhere = Self { region: vec![RegionWord::All], page: None, ..self.clone() };
+            let line = words::line(everywhere.words(1).iter().map(String::as_str));
+            reply = reply.buttons(line.map(|line| Button::run("Look in all regions", line)).into_iter().collect());
+        }
         if listing.hidden > 0 {
             reply = reply.note(format!("{} that you may not see.", words::count(listing.hidden, "more instance")));
         }
         if page < pages {
             reply =
                 reply.note(Line::sentence(&format!("Page {page} of {pages}. The next: `{}`", self.typed(page + 1))));
+            let next = words::line(self.words(page + 1).iter().map(String::as_str));
+            reply = reply.buttons(next.map(|line| Button::run("Next page", line)).into_iter().collect());
         } else if pages > 1 {
             reply = reply.note(format!("Page {page} of {pages}, the last."));
         }
@@ -200,10 +208,20 @@ impl List {
         format!("{} in {place}: {}.", words::count(listing.found.len(), "instance"), states.join(", "))
     }
 
-    /// This command as one types it, for another page.
+    /// This command as one types it, for another page, fit for backticks.
     fn typed(&self, page: usize) -> String {
+        let words = self.words(page);
+        let typed = words::line(words.iter().map(String::as_str)).unwrap_or_else(|| words.join(" "));
+        typed.replace(['`', '\n'], " ")
+    }
+
+    /// This command's words, for another page.
+    fn words(&self, page: usize) -> Vec<String> {
         let mut words: Vec<String> = ROW.name.split(' ').map(str::to_owned).collect();
-        let mut option = |name: &str, value: &str| words.extend([format!("--{name}"), value.to_owned()]);
+        let mut option = |name: &str, value: &str| match value.starts_with('-') {
+            true => words.push(format!("--{name}={value}")),
+            false => words.extend([format!("--{name}"), value.to_owned()]),
+        };
         let joined = |values: Vec<&str>| values.join(",");
         if !self.state.is_empty() {
             option("state", &joined(self.state.iter().map(State::as_str).collect()));
@@ -220,9 +238,10 @@ impl List {
         if !self.region.is_empty() {
             option("region", &joined(self.region.iter().map(RegionWord::as_str).collect()));
         }
-        option("page", &page.to_string());
-        let typed = shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "));
-        typed.replace(['`', '\n'], " ")
+        if page > 1 {
+            option("page", &page.to_string());
+        }
+        words
     }
 }
 
@@ -294,14 +313,17 @@ mod tests {
     #[tokio::test]
     async fn nothing_found_says_so_and_where_else_to_look() {
         let cx = cx_on(&[("eu-central-1", &fleet())]);
-        insta::assert_snapshot!(answer("ec2 list --type c7.large", &cx).await, @"[info] There is no instance that fits in `eu-central-1`. `--region all` looks everywhere.");
+        insta::assert_snapshot!(answer("ec2 list --type c7.large", &cx).await, @r#"
+        [info] There is no instance that fits in `eu-central-1`. `--region all` looks everywhere.
+        [Look in all regions]Run("ec2 list --type c7.large --region all")
+        "#);
     }
 
     #[tokio::test]
     async fn a_long_list_has_pages_and_says_how_to_see_the_next() {
         let machines = (0..12).map(|n| Machine::new(&format!("i-{n:02}"), &format!("web {n:02}"), "running")).collect();
         let cx = cx_on(&[("eu-central-1", &FakeRegion::new(machines))]);
-        insta::assert_snapshot!(answer("ec2 list --name 'web *'", &cx).await, @r"
+        insta::assert_snapshot!(answer("ec2 list --name 'web *'", &cx).await, @r#"
         [info] 12 instances in `eu-central-1`: 12 running.
         name | id | state | type
         web 00 | i-00 | running | t3.micro
@@ -310,7 +332,8 @@ mod tests {
         web 03 | i-03 | running | t3.micro
         web 04 | i-04 | running | t3.micro
         (Page 1 of 3. The next: `ec2 list --name 'web *' --page 2`)
-        ");
+        [Next page]Run("ec2 list --name 'web *' --page 2")
+        "#);
         insta::assert_snapshot!(answer("ec2 list --page 3", &cx).await, @r"
         [info] 12 instances in `eu-central-1`: 12 running.
         name | id | state | type

@@ -26,6 +26,7 @@ pub(in super::super) const ROW: Row = Row {
     parse: |words| Ok(Box::new(args::parse::<Reboot>(words)?)),
     usage: || args::usage::<Reboot>(ROW.name),
     options: args::options::<Reboot>,
+    definition: args::definition::<Reboot>,
 };
 
 const CHANGE: Change = Change {

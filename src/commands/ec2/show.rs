@@ -3,8 +3,8 @@
 use super::super::args::{self, RegionWord};
 use super::super::{Command, Context, Planned, Row, Scope, words};
 use super::targets::{self, Search, Selector};
-use crate::aws::{AwsError, Checks, Instance, Protection};
-use crate::domain::{CommandError, Line, Part, Refusal, Reply, Risk, Tone, UsageError};
+use crate::aws::{AwsError, Checks, Instance, Protection, State};
+use crate::domain::{Button, CommandError, Line, Part, Refusal, Reply, Risk, Tone, UsageError};
 use async_trait::async_trait;
 use futures_util::future::join;
 
@@ -29,6 +29,7 @@ pub(in super::super) const ROW: Row = Row {
     parse: |words| Ok(Box::new(args::parse::<Show>(words)?)),
     usage: || args::usage::<Show>(ROW.name),
     options: args::options::<Show>,
+    definition: args::definition::<Show>,
 };
 
 const NOT_DONE: &str = "Nothing could be shown.";
@@ -65,7 +66,10 @@ impl Command for Show {
                     many.len()
                 );
                 let candidates = many.iter().take(10).map(|one| Line::new().code(words::label(&one.target(&account))));
-                Err(UsageError { lines: vec![Line::sentence(&text)], candidates: candidates.collect() }.into())
+                Err(UsageError::sentence(&text)
+                    .candidates(candidates.collect())
+                    .buttons(targets::show_each(many, cx))
+                    .into())
             }
         }
     }
@@ -113,7 +117,28 @@ fn render(
     if !tags.is_empty() {
         reply = reply.text("Tags:").part(Part::List(tags));
     }
-    reply
+    reply.buttons(power(one, protection, cx))
+}
+
+/// What can be done with it as it is now, for whoever may.
+fn power(one: &Instance, protection: &Result<Protection, AwsError>, cx: &Context) -> Vec<Button> {
+    let kept = one.root_is_instance_store || protection.as_ref().is_ok_and(|protection| protection.stop);
+    let fitting: &[&Row] = match one.state {
+        State::Stopped => &[&super::start::ROW],
+        State::Running if kept => &[&super::reboot::ROW],
+        State::Running => &[&super::stop::ROW, &super::reboot::ROW],
+        _ => &[],
+    };
+    let label = one.name().map_or_else(|| one.id.clone(), |name| format!("{} ({})", words::name(name), one.id));
+    let button = |row: &&Row| {
+        let line = words::line(row.name.split(' ').chain([one.id.as_str(), "--region", &one.region]))?;
+        let verb = row.name.split(' ').next_back().unwrap_or_default();
+        let verb: String = verb.chars().take(1).flat_map(char::to_uppercase).chain(verb.chars().skip(1)).collect();
+        let question = format!("{verb} {label} in {}?", one.region);
+        let button = Button::run(verb, line).confirm(question);
+        Some(if one.state == State::Running { button.danger() } else { button })
+    };
+    fitting.iter().filter(|row| (cx.may)(row)).filter_map(button).collect()
 }
 
 fn state(one: &Instance) -> Line {
@@ -188,7 +213,7 @@ mod tests {
     #[tokio::test]
     async fn it_shows_what_one_wants_to_know() {
         let cx = cx_on(&[("eu-central-1", &fleet())]);
-        insta::assert_snapshot!(answer("ec2 show web-1", &cx).await, @r"
+        insta::assert_snapshot!(answer("ec2 show web-1", &cx).await, @r#"
         [info] # web-1
         Id: `i-1`
         State: *running*
@@ -207,7 +232,8 @@ mod tests {
         Tags:
         - `aws:autoscaling:groupName=web`
         - `env=dev`
-        ");
+        [Reboot]Run("ec2 reboot i-1 --region eu-central-1")
+        "#);
     }
 
     #[tokio::test]

@@ -25,6 +25,7 @@ pub(in super::super) const ROW: Row = Row {
     parse: |words| Ok(Box::new(args::parse::<Start>(words)?)),
     usage: || args::usage::<Start>(ROW.name),
     options: args::options::<Start>,
+    definition: args::definition::<Start>,
 };
 
 const CHANGE: Change = Change {

@@ -26,6 +26,7 @@ pub(in super::super) const ROW: Row = Row {
     parse: |words| Ok(Box::new(args::parse::<Stop>(words)?)),
     usage: || args::usage::<Stop>(ROW.name),
     options: args::options::<Stop>,
+    definition: args::definition::<Stop>,
 };
 
 const CHANGE: Change = Change {

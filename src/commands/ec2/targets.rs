@@ -4,11 +4,14 @@
 use super::super::args::{self, RegionWord};
 use super::super::{Context, Scope, words};
 use crate::aws::{AwsError, Filter, Instance};
-use crate::domain::{CommandError, Line, UsageError};
+use crate::domain::{Button, CommandError, Line, UsageError};
 use futures_util::future::{join_all, try_join_all};
 
 /// The most candidates that are listed.
 const CANDIDATES: usize = 10;
+
+/// How many of them get a button.
+const BUTTONS: usize = 5;
 
 /// How one names a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,7 +131,7 @@ impl Search<'_> {
                 found.retain(|instance| !instance.state.is_gone());
             }
             if found.is_empty() {
-                return Err(self.not_found(selector).into());
+                return Err(self.not_found(selector, cx).into());
             }
             if matches!(selector, Selector::Name(_)) && found.len() > 1 {
                 return Err(self.ambiguous(selector, &found, cx, &account).into());
@@ -154,7 +157,7 @@ impl Search<'_> {
         try_join_all(asked).await
     }
 
-    fn not_found(&self, selector: &Selector) -> UsageError {
+    fn not_found(&self, selector: &Selector, cx: &Context) -> UsageError {
         let typed = words::name(&selector.typed());
         let (what, look) = match selector {
             Selector::Id(_) => ("instance", "`ec2 list --region all`".to_owned()),
@@ -167,6 +170,7 @@ impl Search<'_> {
             words::list(self.regions, "and"),
             self.not_done
         ))
+        .buttons(list_all(cx))
     }
 
     fn ambiguous(&self, selector: &Selector, found: &[Instance], cx: &Context, account: &str) -> UsageError {
@@ -183,8 +187,26 @@ impl Search<'_> {
         if more > 0 {
             candidates.push(Line::from(format!("and {more} more")));
         }
-        UsageError { lines: vec![Line::sentence(&text)], candidates }
+        UsageError::sentence(&text).candidates(candidates).buttons(show_each(&seen, cx))
     }
+}
+
+/// A button for each that shows it, for whoever may.
+pub(super) fn show_each(instances: &[&Instance], cx: &Context) -> Vec<Button> {
+    if !(cx.may)(&super::show::ROW) {
+        return Vec::new();
+    }
+    let show = |one: &&Instance| {
+        let line = words::line(["ec2", "show", &one.id, "--region", &one.region])?;
+        Some(Button::run(format!("Show {}", one.id), line))
+    };
+    instances.iter().take(BUTTONS).filter_map(show).collect()
+}
+
+/// The button that lists every instance, for whoever may.
+fn list_all(cx: &Context) -> Vec<Button> {
+    let may = (cx.may)(&super::list::ROW);
+    may.then(|| Button::run("List every instance", "ec2 list --region all")).into_iter().collect()
 }
 
 /// `i-0abc` running, t3.micro, eu-central-1a, launched …

@@ -132,7 +132,7 @@ fn letter(id: i64, address: Address) -> Letter {
     let now = clock::system().now();
     let reply = Reply::new(Tone::Info).text("hello");
     let request = RequestId::new(1, id.unsigned_abs().into());
-    let letter = NewLetter { request, address, reply, last: true };
+    let letter = NewLetter { request, address, reply, last: true, trigger: None };
     Letter { id, letter, attempts: 0, created_at: now, not_before: now, replaces: None }
 }
 
@@ -230,6 +230,55 @@ fn a_courier_killed_while_a_letter_is_on_its_way_sends_it_once() {
         post.idle().await;
         tree.stop().await;
         assert_eq!(post.server.paths(), ["/api/chat.postMessage"]);
+    });
+}
+
+#[test]
+fn an_answer_beside_a_message_is_posted_there_and_else_given_to_the_caller_alone() {
+    run(async {
+        let closed = Rc::new(Cell::new(false));
+        let post = {
+            let closed = Rc::clone(&closed);
+            Post::new(move |request| match request.path() {
+                "/api/chat.postMessage" if closed.get() => refused("not_in_channel"),
+                "/commands/secret" => answer("ok"),
+                _ => posted(),
+            })
+            .await
+        };
+        let beside = |has_url: bool| {
+            let Address::ResponseUrl { url, channel, user } = post.response_url() else { unreachable!() };
+            let url = has_url.then_some(url);
+            letter(1, Address::Beside { channel, thread_ts: Some("1.000001".into()), user, url })
+        };
+        assert_eq!(post.send(&beside(true)).await, "sent 2.000002");
+        assert_eq!(post.bodies()[0]["thread_ts"], "1.000001");
+        closed.set(true);
+        assert_eq!(post.send(&beside(true)).await, "sent response_url");
+        assert_eq!(post.send(&Letter { attempts: 1, ..beside(true) }).await, "sent response_url");
+        assert_eq!(post.send(&beside(false)).await, "sent response_url", "as an ephemeral message");
+        let replacing = post.bodies().iter().any(|body| body["replace_original"] == true);
+        assert!(!replacing, "the original is somebody's message");
+        let calls = post.server.paths();
+        assert_eq!(
+            calls[1..],
+            [
+                "/api/chat.postMessage",
+                "/commands/secret",
+                "/api/chat.postMessage",
+                "/commands/secret",
+                "/api/chat.postMessage",
+                "/api/chat.postEphemeral"
+            ]
+        );
+        // progress is shown once, and the place that was closed is not tried again for the answer
+        let shown = Some("response_url".to_owned());
+        let mut progress = Letter { replaces: shown.clone(), ..beside(true) };
+        progress.letter.last = false;
+        assert_eq!(post.send(&progress).await, "sent response_url");
+        assert_eq!(post.server.paths().len(), calls.len(), "nothing was sent");
+        assert_eq!(post.send(&Letter { replaces: shown, ..beside(true) }).await, "sent response_url");
+        assert_eq!(post.server.paths()[calls.len()..], ["/commands/secret"]);
     });
 }
 
@@ -352,5 +401,117 @@ fn a_letter_too_old_is_dead_and_is_not_sent() {
         post.look().await;
         assert_eq!(*post.shelf.outcomes.lock(), ["1 dead not delivered within 24 hours"]);
         assert!(post.server.paths().is_empty());
+    });
+}
+
+/// An answer with a form, given to somebody whose act was so long ago.
+fn form_letter(id: i64, address: Address, age: SignedDuration) -> Letter {
+    let form = crate::domain::Form {
+        command: "ec2 stop".to_owned(),
+        intro: None,
+        fields: Vec::new(),
+        submit: "Run".to_owned(),
+    };
+    let mut letter = letter(id, address);
+    let acted = clock::system().now() - age;
+    letter.letter.request = RequestId::new(u64::try_from(acted.as_millisecond()).expect("a time"), 7);
+    letter.letter.reply.form = Some(Box::new(form));
+    letter.letter.trigger = Some(SecretString::from("1.2.secret"));
+    letter
+}
+
+#[test]
+fn a_form_takes_the_place_of_its_letter_and_remembers_where_that_would_have_gone() {
+    run(async {
+        let post = Post::new(|_| answer(r#"{"ok":true,"view":{"id":"V1"}}"#)).await;
+        let click = match post.response_url() {
+            Address::ResponseUrl { url, channel, user } => Address::ClickUrl { url, channel, user },
+            other => other,
+        };
+        let whisper = Address::Ephemeral { channel: "C1".into(), user: "U1".into() };
+        for (id, address) in (1..).zip([post.response_url(), click, thread(), whisper]) {
+            assert_eq!(post.send(&form_letter(id, address, SignedDuration::ZERO)).await, "sent -");
+        }
+        assert_eq!(post.server.paths(), ["/api/views.open"; 4]);
+        let memos: Vec<_> = post.bodies().iter().map(|body| body["view"]["private_metadata"].clone()).collect();
+        let read = |memo: &serde_json::Value| {
+            let memo = crate::slack::render::modal::Memo::read(memo.as_str().expect("text")).expect("a memo");
+            assert_eq!(memo.channel, Some("C1".into()));
+            format!("{:?}", memo.reply_to())
+        };
+        let places: Vec<String> = memos.iter().map(read).collect();
+        assert!(places[0].starts_with("Caller { response_url: Some("), "{}", places[0]);
+        assert!(places[1].starts_with("Presser {"), "{}", places[1]);
+        assert_eq!(places[2..], ["Thread { thread_ts: \"1.000001\" }", "Caller { response_url: None }"]);
+        assert!(post.bodies().iter().all(|body| body["trigger_id"] == "1.2.secret"));
+    });
+}
+
+#[test]
+fn where_no_form_is_opened_the_text_says_it() {
+    run(async {
+        for (what, broken) in [
+            ("expired", refused("expired_trigger_id")),
+            ("used", refused("exchanged_trigger_id")),
+            ("limited", status(429, "retry-after: 5\r\n", "")),
+            ("lost", Action::Drop),
+            ("silent", Action::Hang),
+        ] {
+            let post = Post::new(move |request| match request.path() {
+                "/api/views.open" => broken.clone(),
+                _ => answer("ok"),
+            })
+            .await;
+            let letter = form_letter(1, post.response_url(), SignedDuration::ZERO);
+            assert_eq!(post.send(&letter).await, "sent response_url", "{what}");
+            assert_eq!(post.server.paths(), ["/api/views.open", "/commands/secret"], "{what}");
+        }
+    });
+}
+
+#[test]
+fn a_trigger_that_is_old_or_may_have_been_used_is_not_tried() {
+    run(async {
+        let post = Post::new(|_| answer("ok")).await;
+        let old = form_letter(1, post.response_url(), SignedDuration::from_secs(3));
+        assert_eq!(post.send(&old).await, "sent response_url");
+        let again = Letter { attempts: 1, ..form_letter(2, post.response_url(), SignedDuration::ZERO) };
+        assert_eq!(post.send(&again).await, "sent response_url");
+        assert_eq!(post.server.paths(), ["/commands/secret"; 2]);
+        assert!(!format!("{old:?}").contains("1.2.secret"), "it is a capability");
+    });
+}
+
+#[test]
+fn a_form_does_not_wait_behind_the_messages_of_its_channel() {
+    let lanes = Arc::new(Lanes::default());
+    let first = lanes.push(letter(1, thread()));
+    assert!(first.is_some() && lanes.push(letter(2, thread())).is_none(), "one after the other");
+    assert!(lanes.push(form_letter(3, thread(), SignedDuration::ZERO)).is_some(), "at once");
+}
+
+#[test]
+fn what_is_said_by_the_url_of_a_click_leaves_the_message_with_the_button() {
+    run(async {
+        let post = Post::new(|_| answer("ok")).await;
+        let Address::ResponseUrl { url, channel, user } = post.response_url() else { panic!("a url") };
+        let click = letter(1, Address::ClickUrl { url, channel, user });
+        let after_progress = Letter { replaces: Some("response_url".to_owned()), ..click.clone() };
+        let after_a_loss = Letter { attempts: 1, ..click.clone() };
+        for letter in [click, after_progress, after_a_loss] {
+            assert_eq!(post.send(&letter).await, "sent response_url");
+        }
+        assert!(post.bodies().iter().all(|body| body["replace_original"] == false));
+    });
+}
+
+#[test]
+fn in_a_direct_message_known_by_its_person_nothing_is_edited() {
+    run(async {
+        let post = Post::new(|_| posted()).await;
+        let home = Address::Post { channel: "U1".into(), thread_ts: None };
+        let answer = Letter { replaces: Some("1.5".to_owned()), ..letter(1, home) };
+        assert_eq!(post.send(&answer).await, "sent 2.000002");
+        assert_eq!(post.server.paths(), ["/api/chat.postMessage"]);
     });
 }

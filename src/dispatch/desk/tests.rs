@@ -1,8 +1,8 @@
 use super::super::{Dispatcher, GroupConfig, GroupsConfig, Identity, Incoming};
 use super::*;
 use crate::clock;
-use crate::commands::testing::cx;
-use crate::domain::{Plan, UserId};
+use crate::commands::testing::{cx, plain};
+use crate::domain::{Plan, Source, UserId};
 use crate::execution::testing::House;
 use crate::slack::api::{Pacer, WebApi};
 use crate::slack::testing::{Action, Server, answer, run, status, within};
@@ -79,6 +79,28 @@ impl Office {
         self.dispatcher.tell(Incoming { request: request.clone(), how }).expect("it lives");
     }
 
+    /// The one letter to a request of this door.
+    async fn letter(&self, source: Source, user: &str, text: &str) -> Reply {
+        let before = self.letters().await.len();
+        let request =
+            Request { source, user: user.into(), text: text.to_owned(), ..self.house.a_request(before as u128 + 1) };
+        let request = self.house.accept_this(request).await;
+        self.tell(&request, How::Fresh);
+        within("an answer", async {
+            while self.letters().await.len() == before || !self.house.flights.is_empty() {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        })
+        .await;
+        self.letters().await.remove(before)
+    }
+
+    async fn letters(&self) -> Vec<Reply> {
+        let later = clock::system().now() + jiff::SignedDuration::from_hours(2);
+        let letters = self.house.store.outbox.due(later, 100).await.expect("the outbox is read");
+        letters.into_iter().map(|letter| letter.letter.reply).collect()
+    }
+
     /// The one answer to a request that comes like this.
     async fn says(&self, user: &str, text: &str, how: How) -> String {
         let before = self.house.letters().await.len();
@@ -148,6 +170,78 @@ fn guests_and_outsiders_learn_nothing_not_even_from_a_mistake() {
                 assert!(said.starts_with("[refused] ") && !said.contains("Usage"), "{user} {text}: {said}");
             }
         }
+        office.house.ends().await;
+    });
+}
+
+#[test]
+fn a_missing_argument_is_asked_for_by_a_form_if_the_person_could_run_the_command_at_all() {
+    run(async {
+        let office = Office::new(false).await;
+        let reply = office.letter(Source::SlashCommand, "UMAYA", "ec2 stop --region us-east-1").await;
+        insta::assert_snapshot!(plain(&reply), @r#"
+        [usage] `<target>` is missing.
+        Usage: `ec2 stop <target>… [--region <region>]…`
+        [Fill in a form]Form("ec2 stop --region us-east-1")
+        "#);
+        let form = reply.form.expect("a form");
+        let said: Vec<_> = form.fields.iter().map(|field| (field.name.as_str(), field.value.as_deref())).collect();
+        assert_eq!(said, [("target", None), ("region", Some("us-east-1"))]);
+        let reply = office.letter(Source::SlashCommand, "UNINA", "ec2 stop").await;
+        insta::assert_snapshot!(plain(&reply), @r"
+        [refused] `ec2 stop` needs the group *operators*; you are in no group. Nothing was changed.
+        Ask @UMAYA.
+        ");
+        assert_eq!(reply.form, None);
+        for wrong in ["ec2 stop web-1 --region frankfurt", "ec2 stpo", "ec2"] {
+            assert_eq!(office.letter(Source::SlashCommand, "UMAYA", wrong).await.form, None, "{wrong}");
+        }
+        office.house.ends().await;
+    });
+}
+
+#[test]
+fn a_button_that_asks_for_a_form_runs_nothing_even_when_its_line_is_complete() {
+    run(async {
+        let office = Office::new(false).await;
+        let reply = office.letter(Source::FormButton, "UMAYA", "ec2 stop i-1").await;
+        insta::assert_snapshot!(plain(&reply), @r#"
+        [usage] The form of `ec2 stop` could not be opened in time, and nothing was done. Press again, or type the command.
+        [Fill in a form]Form("ec2 stop i-1")
+        "#);
+        assert_eq!(reply.form.expect("a form").fields[0].value.as_deref(), Some("i-1"));
+        let reply = office.letter(Source::FormButton, "UNINA", "ec2 stop i-1").await;
+        assert!(plain(&reply).starts_with("[refused]") && reply.form.is_none(), "{reply:?}");
+        // taken up after a crash it is still no command
+        let request = Request {
+            source: Source::FormButton,
+            user: "UMAYA".into(),
+            text: "ec2 stop i-1".to_owned(),
+            ..office.house.a_request(77)
+        };
+        let request = office.house.accept_this(request).await;
+        office.tell(&request, How::TakenUp { state: State::Accepted, plan: None });
+        within("the answer", async {
+            while office.letters().await.len() < 3 {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        })
+        .await;
+        assert!(office.letters().await[2].form.is_some());
+        office.house.ends().await;
+    });
+}
+
+#[test]
+fn what_was_meant_is_offered_to_whoever_could_run_it() {
+    run(async {
+        let office = Office::new(false).await;
+        let offered = async |user: &str| {
+            let reply = office.letter(Source::SlashCommand, user, "ec2 stpo web-1").await;
+            plain(&reply).lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(offered("UMAYA").await, [r#"[ec2 stop web-1…]Form("ec2 stop web-1")"#]);
+        assert_eq!(offered("UNINA").await, [""; 0]);
         office.house.ends().await;
     });
 }
@@ -241,6 +335,50 @@ fn what_a_crash_left_in_the_journal_is_taken_up_at_the_start_and_answered_once()
         .await;
         within("all to end", office.house.flights.idle()).await;
         assert_eq!(office.house.letters().await.len(), 19);
+        office.house.ends().await;
+    });
+}
+
+#[test]
+fn a_shortcut_runs_what_reads_asks_before_what_changes_and_says_where_there_is_no_command() {
+    run(async {
+        let office = Office::new(false).await;
+        let again = async |user: &str, text: &str| {
+            let number = office.house.letters().await.len() as u128 + 1;
+            let source = crate::domain::Source::Shortcut;
+            let trigger = Some(secrecy::SecretString::from("7.8.9"));
+            let request =
+                Request { user: user.into(), text: text.to_owned(), source, trigger, ..office.house.a_request(number) };
+            let request = office.house.accept_this(request).await;
+            office.tell(&request, How::Fresh);
+            within("an answer", async {
+                while office.house.letters().await.len() < number as usize || !office.house.flights.is_empty() {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+            })
+            .await;
+            office.house.letters().await.pop().expect("an answer")
+        };
+        assert!(again("UNINA", "ping").await.starts_with("[info] Pong"));
+        insta::assert_snapshot!(again("UMAYA", "ec2 stop web-1").await, @r#"
+        [usage] I ask before I run `ec2 stop web-1` again, because it changes something. Nothing was done. Press the button, or type it.
+        [Run again]Run("ec2 stop web-1")
+        "#);
+        insta::assert_snapshot!(again("UMAYA", "EC2  stop").await, @r#"
+        [usage] `<target>` is missing.
+        Usage: `ec2 stop <target>… [--region <region>]…`
+        [Fill in a form]Form("EC2  stop")
+        "#);
+        let nothing = again("UMAYA", "").await;
+        insta::assert_snapshot!(nothing, @"[usage] That message is none of my answers that I still know of, and no command I know, so nothing was run. Use this on an answer of mine, or on a message that says a command, such as `ec2 list`.");
+        for text in ["good morning", "ec2", "\"ping"] {
+            assert_eq!(again("UMAYA", text).await, nothing, "{text}");
+        }
+        assert!(again("UNINA", "ec2 stop web-1").await.starts_with("[refused] `ec2 stop` needs the group"));
+        for text in ["", "ping", "ec2 stop web-1"] {
+            let said = again("UGUS", text).await;
+            assert!(said.starts_with("[refused] ") && !said.contains("ec2 list"), "{text}: {said}");
+        }
         office.house.ends().await;
     });
 }

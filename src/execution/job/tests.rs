@@ -63,6 +63,7 @@ static ROW: Row = Row {
     action: "test:stop",
     parse: |_| Err(UsageError::sentence("not parsed")),
     usage: || "test stop".to_owned(),
+    definition: || clap::Command::new("test"),
     options: Vec::new,
 };
 

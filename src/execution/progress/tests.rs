@@ -12,6 +12,7 @@ fn request(reply_to: ReplyTo) -> Request {
         text: "ec2 stop web-1".to_owned(),
         reply_to,
         accepted_at: jiff::Timestamp::UNIX_EPOCH,
+        trigger: None,
     }
 }
 
@@ -26,6 +27,10 @@ fn a_response_url_keeps_two_of_its_five_uses_for_the_answer() {
     assert_eq!((0..10).filter(|sent| pause(&by_url, *sent).is_some()).count(), 3);
     let alone = request(ReplyTo::Caller { response_url: None });
     assert_eq!((0..10).filter(|sent| pause(&alone, *sent).is_some()).count(), 1);
+    let pressed = request(ReplyTo::Presser { response_url: SecretString::from("https://x") });
+    assert_eq!((0..10).filter(|sent| pause(&pressed, *sent).is_some()).count(), 1);
+    let home = Request { channel: "U1".into(), ..request(ReplyTo::Channel) };
+    assert_eq!((0..10).filter(|sent| pause(&home, *sent).is_some()).count(), 1);
     let thread = request(ReplyTo::Thread { thread_ts: "1.2".to_owned() });
     assert_eq!([pause(&thread, 0), pause(&thread, 100)], [Some(Duration::ZERO), Some(EDIT_EVERY)]);
 }

@@ -15,12 +15,20 @@ fn envelope(kind: EnvelopeKind, payload: &Value) -> Envelope {
 }
 
 fn read(kind: EnvelopeKind, payload: &Value) -> Result<NewRequest, &'static str> {
-    let identity = Identity { bot_user: "UBOT".into(), bot_id: Some("BBOT".to_owned()), team: "T1".into() };
-    let stamp = Stamp { id: RequestId::new(1, 1), at: jiff::Timestamp::UNIX_EPOCH };
-    match translate(&envelope(kind, payload), &identity, stamp) {
+    match translated(kind, payload) {
         Translated::Request(new) => Ok(*new),
+        Translated::Submission(sent) => Ok(sent.new),
+        Translated::Wrong(FieldError { field, sentence }) => panic!("{field}: {sentence}"),
+        Translated::Again(again) => Ok(again.new),
+        Translated::Home(user) => panic!("the home of {user}"),
         Translated::Ignored(reason) => Err(reason),
     }
+}
+
+fn translated(kind: EnvelopeKind, payload: &Value) -> Translated {
+    let identity = Identity { bot_user: "UBOT".into(), bot_id: Some("BBOT".to_owned()), team: "T1".into() };
+    let stamp = Stamp { id: RequestId::new(1, 1), at: jiff::Timestamp::UNIX_EPOCH };
+    translate(&envelope(kind, payload), &identity, stamp)
 }
 
 fn slash(changes: Value) -> Result<NewRequest, &'static str> {
@@ -41,8 +49,13 @@ fn place(new: &NewRequest) -> String {
     match &new.request.reply_to {
         ReplyTo::Caller { response_url: Some(url) } => format!("caller by {}", url.expose_secret()),
         ReplyTo::Caller { response_url: None } => "caller".to_owned(),
+        ReplyTo::Presser { response_url } => format!("presser by {}", response_url.expose_secret()),
         ReplyTo::Thread { thread_ts } => format!("thread {thread_ts}"),
         ReplyTo::Channel => "channel".to_owned(),
+        ReplyTo::Beside { thread_ts, response_url } => {
+            let url = response_url.as_ref().map_or("nobody", |url| url.expose_secret());
+            format!("beside {} or {url}", thread_ts.as_deref().unwrap_or("the message"))
+        }
     }
 }
 
@@ -126,5 +139,205 @@ fn what_asks_nothing_of_the_bot_is_ignored_with_a_reason() {
     assert_eq!(slash(json!({"user_id": null})).expect_err("ignored"), "incomplete_slash_command");
     assert_eq!(read(EnvelopeKind::SlashCommands, &json!([])).expect_err("ignored"), "malformed_slash_command");
     assert_eq!(read(EnvelopeKind::EventsApi, &json!("x")).expect_err("ignored"), "malformed_event");
-    assert_eq!(read(EnvelopeKind::Interactive, &json!({})).expect_err("ignored"), "interactive");
+    assert_eq!(read(EnvelopeKind::Interactive, &json!([])).expect_err("ignored"), "malformed_interaction");
+    for (payload, reason) in [
+        (json!({}), "other_interaction"),
+        (json!({"type": "view_closed"}), "other_interaction"),
+        (json!({"type": "block_actions"}), "other_action"),
+        (json!({"type": "block_actions", "actions": [{"action_id": "run:0"}]}), "other_action"),
+        (json!({"type": "block_actions", "actions": [{"action_id": "vote:0", "value": "x"}]}), "other_action"),
+        (json!({"type": "block_actions", "actions": [{"action_id": "run:0", "value": "x"}]}), "incomplete_action"),
+        (json!({"type": "view_submission"}), "incomplete_form"),
+        (json!({"type": "view_submission", "user": {"id": "U1"}, "view": {"callback_id": "poll"}}), "other_form"),
+    ] {
+        assert_eq!(read(EnvelopeKind::Interactive, &payload).expect_err("ignored"), reason, "{payload}");
+    }
+}
+
+fn click(action: &str, changes: Value) -> NewRequest {
+    let mut payload = json!({"type": "block_actions", "user": {"id": "U2", "team_id": "T1"}, "trigger_id": "7.8.9",
+        "channel": {"id": "C1"}, "container": {"type": "message", "message_ts": "5.6", "channel_id": "C1"},
+        "response_url": "https://hooks.slack.com/actions/secret",
+        "actions": [{"action_id": action, "value": "ec2 show i-1", "action_ts": "1700000000.25"}]});
+    payload.as_object_mut().expect("an object").extend(changes.as_object().expect("an object").clone());
+    read(EnvelopeKind::Interactive, &payload).expect("a request")
+}
+
+#[test]
+fn a_press_is_a_request_of_the_presser_and_is_answered_beside_the_button() {
+    let new = click("run:0", json!({}));
+    let Request { source, user, text, .. } = &new.request;
+    assert_eq!((*source, user.as_str(), text.as_str()), (Source::Button, "U2", "ec2 show i-1"));
+    assert_eq!(place(&new), "thread 5.6");
+    assert_eq!(click("form:3", json!({})).request.source, Source::FormButton);
+    let container = |extra: Value| {
+        let mut container = json!({"type": "message", "message_ts": "5.6", "channel_id": "C1"});
+        container.as_object_mut().expect("an object").extend(extra.as_object().expect("an object").clone());
+        json!({"container": container})
+    };
+    assert_eq!(place(&click("run:0", container(json!({"thread_ts": "1.1"})))), "thread 1.1");
+    let alone = click("run:0", container(json!({"is_ephemeral": true})));
+    assert_eq!(place(&alone), "presser by https://hooks.slack.com/actions/secret");
+    assert!(!format!("{alone:?}").contains("hooks"), "a capability is not shown");
+    let direct = click("run:0", json!({"channel": {"id": "D1"}}));
+    assert_eq!((place(&direct).as_str(), direct.request.channel.as_str()), ("channel", "D1"));
+    let home = json!({"channel": null, "container": {"type": "view", "view_id": "V1"}, "response_url": null,
+        "view": {"id": "V1", "type": "home"}});
+    let home = click("run:0", home);
+    assert_eq!((place(&home).as_str(), home.request.channel.as_str()), ("channel", "U2"));
+}
+
+#[test]
+fn a_double_click_has_a_key_in_common_and_a_later_click_has_none() {
+    let at = |ts: &str, trigger: &str| {
+        let actions = json!([{"action_id": "run:0", "value": "x", "action_ts": ts}]);
+        let keys = click("run:0", json!({"actions": actions, "trigger_id": trigger})).keys;
+        keys.into_iter().filter(|key| !key.starts_with("envelope:")).collect::<Vec<_>>()
+    };
+    let common = |a: &[String], b: &[String]| a.iter().any(|key| b.contains(key));
+    let first = at("1700000000.990000", "1");
+    assert!(common(&first, &at("1700000000.990000", "1")), "the same");
+    assert!(common(&first, &at("1700000001.400000", "2")), "over the turn of a second");
+    assert!(!common(&first, &at("1700000002.000000", "3")), "meant");
+    let other = click("run:0", json!({"user": {"id": "U3"}, "trigger_id": "4"})).keys;
+    assert!(!common(&click("run:0", json!({"trigger_id": "5"})).keys[1..], &other[1..]), "somebody else");
+}
+
+/// A form of `ec2 stop` as it comes back.
+fn sent(command: &str, metadata: Value, values: Value) -> Translated {
+    let mut memo = json!({"v": 1, "command": command, "channel": "C1"});
+    memo.as_object_mut().expect("an object").extend(metadata.as_object().expect("an object").clone());
+    let payload = json!({"type": "view_submission", "user": {"id": "U2", "team_id": "T1"}, "team": {"id": "T1"},
+        "trigger_id": "7.8.9", "view": {"id": "V1", "hash": "h1", "callback_id": "command",
+        "private_metadata": memo.to_string(), "state": {"values": values}}});
+    let identity = Identity { bot_user: "UBOT".into(), bot_id: None, team: "T1".into() };
+    let stamp = Stamp { id: RequestId::new(1, 1), at: jiff::Timestamp::UNIX_EPOCH };
+    translate(&envelope(EnvelopeKind::Interactive, &payload), &identity, stamp)
+}
+
+fn stop(target: &str, region: &str) -> Value {
+    json!({"target": {"value": {"type": "plain_text_input", "value": target}},
+        "region": {"value": {"type": "plain_text_input", "value": region}}})
+}
+
+#[test]
+fn a_filled_in_form_is_the_line_that_one_would_have_typed() {
+    let Translated::Submission(right) = sent("ec2 stop", json!({}), stop(" web-1 “web 2” ", "")) else { panic!() };
+    assert_eq!(right.new.request.text, "ec2 stop web-1 'web 2'");
+    assert_eq!(right.new.keys, ["envelope:E1", "trigger:7.8.9", "view:V1:h1"]);
+    assert_eq!((right.new.request.source, right.field.as_deref()), (Source::Modal, Some("target")));
+    for (metadata, wanted) in [
+        (json!({}), "caller"),
+        (json!({"response_url": "https://x/secret"}), "caller by https://x/secret"),
+        (json!({"click_url": "https://x/secret"}), "presser by https://x/secret"),
+        (json!({"posted": true}), "channel"),
+        (json!({"posted": true, "thread_ts": "1.1"}), "thread 1.1"),
+    ] {
+        let Translated::Submission(sent) = sent("ec2 stop", metadata, stop("web-1", "")) else { panic!() };
+        assert_eq!(place(&sent.new), wanted);
+        assert!(!format!("{sent:?}").contains("secret"));
+    }
+    // a whole line that needed nothing but a yes
+    let Translated::Submission(yes) = sent("ec2 stop web-1", json!({}), json!({})) else { panic!() };
+    assert_eq!((yes.new.request.text.as_str(), yes.field), ("ec2 stop web-1", None));
+}
+
+#[test]
+fn what_is_wrong_in_a_form_is_said_on_the_field_it_belongs_to() {
+    let wrong = |command: &str, metadata: Value, values: Value| match sent(command, metadata, values) {
+        Translated::Wrong(FieldError { field, sentence }) => format!("{field}: {sentence}"),
+        other => panic!("{other:?}"),
+    };
+    let said = [
+        wrong("ec2 stop", json!({}), stop("web-1", "frankfurt")),
+        wrong("ec2 stop", json!({}), stop("web-*", "")),
+        wrong("ec2 stop", json!({}), stop("", "eu-central-1")),
+        wrong("ec2 stop", json!({}), stop("\"web 1", "")),
+        wrong("ec2 stop", json!({}), stop("web\u{0}1", "")),
+        wrong("ec2 stop", json!({"v": 2}), stop("web-1", "")).replace("region: ", "target: "),
+    ];
+    insta::assert_snapshot!(said.join("\n"), @r#"
+    region: --region must be an AWS region such as eu-central-1, not frankfurt.
+    target: <target> must name one instance, and web-* is a pattern. If you mean every instance whose name fits, say name:web-*.
+    target: <target> is missing.
+    target: A quotation mark is not closed. Nothing was done. Write names with spaces like "web 1".
+    target: This holds a character that cannot be typed. Nothing was done.
+    target: Another version of me made this form, and nothing was done. Open it again.
+    "#);
+}
+
+fn home_opened(event: Value) -> Translated {
+    let mut payload = json!({"type": "event_callback", "team_id": "T1", "event_id": "Ev1", "event": event});
+    payload["event"]["type"] = json!("app_home_opened");
+    translated(EnvelopeKind::EventsApi, &payload)
+}
+
+#[test]
+fn an_opened_home_and_a_press_of_refresh_are_no_requests_and_ask_for_the_same_page() {
+    let opened = home_opened(json!({"user": "U1", "tab": "home", "channel": "D1", "view": {"id": "V1"}}));
+    assert!(matches!(opened, Translated::Home(user) if user.as_str() == "U1"));
+    let pressed = json!({"type": "block_actions", "user": {"id": "U1"}, "container": {"type": "view", "view_id": "V1"},
+        "view": {"id": "V1", "type": "home"}, "actions": [{"action_id": "home:refresh", "action_ts": "1.2"}]});
+    let pressed = translated(EnvelopeKind::Interactive, &pressed);
+    assert!(matches!(pressed, Translated::Home(user) if user.as_str() == "U1"));
+    for other in [json!({"user": "U1", "tab": "messages"}), json!({"user": "U1"}), json!({"tab": "home"})] {
+        assert!(matches!(home_opened(other), Translated::Ignored("other_tab")));
+    }
+}
+
+fn shortcut(message: Value, changes: Value) -> Result<Again, &'static str> {
+    let mut payload = json!({"type": "message_action", "callback_id": "run_again", "trigger_id": "7.8.9",
+        "action_ts": "1700000000.25", "user": {"id": "U2", "team_id": "T1"}, "channel": {"id": "C1"}, "message_ts": "5.6",
+        "response_url": "https://hooks.slack.com/app/secret", "message": {"type": "message", "user": "U1", "ts": "5.6"}});
+    payload["message"].as_object_mut().expect("an object").extend(message.as_object().expect("an object").clone());
+    payload.as_object_mut().expect("an object").extend(changes.as_object().expect("an object").clone());
+    match translated(EnvelopeKind::Interactive, &payload) {
+        Translated::Again(again) => {
+            assert!(
+                !format!("{again:?}").contains("hooks") && !format!("{again:?}").contains("7.8.9\"))"),
+                "{again:?}"
+            );
+            Ok(*again)
+        }
+        Translated::Ignored(reason) => Err(reason),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_shortcut_asks_for_what_the_message_says_as_whoever_used_it() {
+    let again = shortcut(json!({"text": "<@UBOT> ec2 list —region `all`"}), json!({})).expect("a request");
+    let Request { source, user, text, channel, .. } = &again.new.request;
+    assert_eq!((*source, user.as_str(), channel.as_str()), (Source::Shortcut, "U2", "C1"));
+    assert_eq!((text.as_str(), again.ts.as_str()), ("ec2 list --region all", "5.6"));
+    assert_eq!(again.new.keys, ["envelope:E1", "trigger:7.8.9", "shortcut:U2:1700000000.25:run_again"]);
+}
+
+#[test]
+fn the_answer_to_a_shortcut_stands_beside_its_message() {
+    let beside = |message: Value, changes: Value| place(&shortcut(message, changes).expect("a request").new);
+    assert_eq!(beside(json!({}), json!({})), "beside 5.6 or https://hooks.slack.com/app/secret");
+    assert_eq!(beside(json!({"thread_ts": "1.1"}), json!({"response_url": null})), "beside 1.1 or nobody");
+    let direct = json!({"channel": {"id": "D1"}});
+    assert_eq!(beside(json!({}), direct.clone()), "beside the message or https://hooks.slack.com/app/secret");
+    assert_eq!(beside(json!({"thread_ts": "1.1"}), direct), "beside 1.1 or https://hooks.slack.com/app/secret");
+}
+
+#[test]
+fn what_the_bot_itself_wrote_is_no_command_whatever_it_begins_with() {
+    for message in [json!({"user": "UBOT", "text": "help"}), json!({"user": null, "bot_id": "BBOT", "text": "ping"})] {
+        assert_eq!(shortcut(message, json!({})).expect("a request").new.request.text, "");
+    }
+    let other = shortcut(json!({"user": "UOTHER", "bot_id": "BOTHER", "text": "ping"}), json!({}));
+    assert_eq!(other.expect("a request").new.request.text, "ping");
+}
+
+#[test]
+fn a_shortcut_that_is_not_ours_or_lacks_its_message_is_ignored() {
+    assert_eq!(shortcut(json!({}), json!({"callback_id": "remind"})).expect_err("ignored"), "other_shortcut");
+    assert_eq!(shortcut(json!({}), json!({"callback_id": null})).expect_err("ignored"), "other_shortcut");
+    for lacking in [json!({"channel": null}), json!({"message": null}), json!({"user": null})] {
+        assert_eq!(shortcut(json!({}), lacking).expect_err("ignored"), "incomplete_shortcut");
+    }
+    assert_eq!(shortcut(json!({"ts": null}), json!({})).expect_err("ignored"), "incomplete_shortcut");
 }

@@ -179,6 +179,7 @@ fn classify(code: String, retry_after: Option<Duration>) -> Failed {
         | "channel_not_found"
         | "is_archived"
         | "messages_tab_disabled"
+        | "not_enabled"
         | "not_allowed_token_type"
         | "ekm_access_denied"
         | "accesslimited"

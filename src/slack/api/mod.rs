@@ -21,6 +21,7 @@ pub(super) use error::safe_code;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -88,6 +89,13 @@ impl WebApi {
         Ok(())
     }
 
+    /// Opens a modal for the person whose act gave the trigger: within 3 seconds of it, and once.
+    pub async fn views_open(&self, trigger: &SecretString, view: &RawValue) -> Result<(), ApiError> {
+        let body = types::OpenView { trigger_id: trigger.expose_secret(), view };
+        let _: types::Nothing = self.json(Method::ViewsOpen, None, &body).await?;
+        Ok(())
+    }
+
     /// Adds an emoji (its name, without colons) to a message. That it is there already is success.
     pub async fn reactions_add(
         &self,
@@ -118,6 +126,13 @@ impl WebApi {
     pub async fn usergroups_list(&self) -> Result<Vec<Usergroup>, ApiError> {
         let answer: types::Usergroups = self.form(Method::UsergroupsList, &[]).await?;
         Ok(answer.usergroups)
+    }
+
+    /// Shows a person this Home: the blocks of [`super::render::home`].
+    pub async fn views_publish(&self, user: &UserId, blocks: &RawValue) -> Result<(), ApiError> {
+        let body = types::PublishHome { user_id: user, view: types::HomeView { kind: "home", blocks } };
+        let _: types::Nothing = self.json(Method::ViewsPublish, None, &body).await?;
+        Ok(())
     }
 
     /// Answers a slash command through its response_url: 5 times within 30 minutes.

@@ -27,12 +27,16 @@ pub enum Method {
     UsergroupsUsersList,
     /// usergroups.list
     UsergroupsList,
+    /// views.publish
+    ViewsPublish,
     /// A POST to a response_url.
     ResponseUrl,
+    /// views.open
+    ViewsOpen,
 }
 
 impl Method {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 11] = [
         Self::AuthTest,
         Self::PostMessage,
         Self::Update,
@@ -41,7 +45,9 @@ impl Method {
         Self::UsersInfo,
         Self::UsergroupsUsersList,
         Self::UsergroupsList,
+        Self::ViewsPublish,
         Self::ResponseUrl,
+        Self::ViewsOpen,
     ];
 
     /// Slack's name for it.
@@ -55,13 +61,15 @@ impl Method {
             Self::UsersInfo => "users.info",
             Self::UsergroupsUsersList => "usergroups.users.list",
             Self::UsergroupsList => "usergroups.list",
+            Self::ViewsPublish => "views.publish",
             Self::ResponseUrl => "response_url",
+            Self::ViewsOpen => "views.open",
         }
     }
 
     /// Whether doing it twice is the same as doing it once.
     pub(super) fn is_repeatable(self) -> bool {
-        !matches!(self, Self::PostMessage | Self::PostEphemeral | Self::ResponseUrl)
+        !matches!(self, Self::PostMessage | Self::PostEphemeral | Self::ResponseUrl | Self::ViewsOpen)
     }
 
     fn per_minute(self, config: &PacingConfig) -> Option<u32> {
@@ -69,7 +77,9 @@ impl Method {
             Self::AuthTest => Some(600),
             Self::PostMessage => Some(config.posts_per_minute),
             Self::Update | Self::ReactionsAdd => Some(config.tier3_per_minute),
-            Self::PostEphemeral | Self::UsersInfo => Some(config.tier4_per_minute),
+            Self::PostEphemeral | Self::UsersInfo | Self::ViewsOpen | Self::ViewsPublish => {
+                Some(config.tier4_per_minute)
+            }
             Self::UsergroupsUsersList | Self::UsergroupsList => Some(config.tier2_per_minute),
             Self::ResponseUrl => None,
         }

@@ -366,3 +366,35 @@ fn https_goes_through_the_environments_proxy_and_offers_http_1_1_only() {
         assert!(greeting.contains("slack.invalid") && greeting.contains("http/1.1") && !greeting.contains("\u{2}h2"));
     });
 }
+
+#[test]
+fn a_home_is_published_to_one_person_and_what_hinders_it_has_its_class() {
+    run(async {
+        let errors = ["", "hash_conflict", "not_enabled", "ratelimited"];
+        let next = Cell::new(0);
+        let (server, api) = serving(move |_| {
+            let error = errors[next.replace(next.get() + 1)];
+            if error.is_empty() {
+                answer(r#"{"ok":true,"view":{"id":"V1","type":"home"}}"#)
+            } else {
+                answer(format!(r#"{{"ok":false,"error":"{error}"}}"#))
+            }
+        })
+        .await;
+        let blocks = RawValue::from_string(r#"[{"type":"divider"}]"#.to_owned()).expect("JSON");
+        let user = UserId::from("U1");
+        let publish = || api.views_publish(&user, &blocks);
+        assert_eq!(publish().await, Ok(()));
+        let request = server.requests.borrow()[0].clone();
+        assert_eq!(request.path(), "/api/views.publish");
+        let view = serde_json::json!({"type": "home", "blocks": [{"type": "divider"}]});
+        assert_eq!(request.json(), serde_json::json!({"user_id": "U1", "view": view}));
+        assert_eq!(publish().await, Err(ApiError::Rejected { code: "hash_conflict".into() }));
+        assert_eq!(publish().await, Err(ApiError::Config { code: "not_enabled".into() }));
+        let slow = publish().await;
+        assert!(matches!(slow, Err(ApiError::Retry { after: Some(_), .. })), "{slow:?}");
+        // Slack asked for silence, and is left alone
+        assert!(matches!(publish().await, Err(ApiError::Retry { code, .. }) if code == "paced"));
+        assert_eq!(server.requests.borrow().len(), 4);
+    });
+}

@@ -150,6 +150,28 @@ pub(super) struct Reaction<'a> {
     pub(super) name: &'a str,
 }
 
+/// views.publish
+#[derive(Serialize)]
+pub(super) struct PublishHome<'a> {
+    pub(super) user_id: &'a UserId,
+    pub(super) view: HomeView<'a>,
+}
+
+/// The Home of one person.
+#[derive(Serialize)]
+pub(super) struct HomeView<'a> {
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    pub(super) blocks: &'a RawValue,
+}
+
+/// views.open
+#[derive(Serialize)]
+pub(super) struct OpenView<'a> {
+    pub(super) trigger_id: &'a str,
+    pub(super) view: &'a RawValue,
+}
+
 /// An answer of which nothing is wanted.
 #[derive(Deserialize)]
 pub(super) struct Nothing {}

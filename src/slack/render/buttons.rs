@@ -20,6 +20,7 @@ pub(super) struct Element {
     kind: &'static str,
     text: PlainText,
     action_id: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
     value: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     style: Option<&'static str>,
@@ -37,7 +38,7 @@ struct Confirm {
     style: Option<&'static str>,
 }
 
-fn element(index: usize, button: &Button) -> Option<Element> {
+pub(super) fn element(index: usize, button: &Button) -> Option<Element> {
     let (kind, line) = match &button.press {
         Press::Run(line) => ("run", line),
         Press::Form(line) => ("form", line),
@@ -59,10 +60,22 @@ fn element(index: usize, button: &Button) -> Option<Element> {
     Some(Element { kind: "button", text, action_id: format!("{kind}:{index}"), value, style, confirm })
 }
 
+impl Element {
+    /// A button that stands for no command line.
+    pub(super) fn of_ours(label: &str, action_id: &str) -> Self {
+        let (text, action_id) = (plain_text(label.to_owned()), action_id.to_owned());
+        Self { kind: "button", text, action_id, value: String::new(), style: None, confirm: None }
+    }
+}
+
 impl Page {
     pub(super) fn buttons(&mut self, buttons: &[Button]) {
         self.close();
-        let mut elements = buttons.iter().enumerate().filter_map(|(index, button)| element(index, button)).peekable();
+        // numbered over the whole message: an id may stand in it only once
+        let first = self.buttons;
+        self.buttons += buttons.len();
+        let elements = (first..).zip(buttons).filter_map(|(index, button)| element(index, button));
+        let mut elements = elements.peekable();
         while elements.peek().is_some() {
             let row: Vec<Element> = elements.by_ref().take(IN_A_ROW).collect();
             if self.has_room(0) {

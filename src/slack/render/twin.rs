@@ -138,7 +138,7 @@ fn unfenced(words: &str) -> String {
 }
 
 /// The three characters by which Slack's text forms begin.
-fn escape(words: &str) -> String {
+pub(super) fn escape(words: &str) -> String {
     if !words.contains(['&', '<', '>']) {
         return words.to_owned();
     }

@@ -67,8 +67,10 @@ impl Book {
             Delivery::Sent { ts } => {
                 self.execute("DELETE FROM letters WHERE id = ?1", [number])?;
                 self.work.settle(number);
-                if let (false, Some(ts)) = (letter.last, ts) {
-                    self.show_progress(letter.request, ts)?;
+                match ts {
+                    Some(ts) if letter.last => self.show_answer(letter.request, ts)?,
+                    Some(ts) => self.show_progress(letter.request, ts)?,
+                    None => {}
                 }
             }
             Delivery::Later { not_before, error } => {
@@ -97,6 +99,17 @@ impl Book {
         if let Some(open) = self.work.requests.get_mut(&request) {
             open.progress_ts = Some(ts.to_owned());
         }
+        Ok(())
+    }
+
+    /// The message that holds the answer, to be found again by [`crate::store::Journal::answered_by`]. What went to its
+    /// caller alone is no message of the channel.
+    fn show_answer(&self, request: RequestId, ts: &str) -> rusqlite::Result<()> {
+        self.execute(
+            "UPDATE requests SET progress_ts = ?2 \
+             WHERE id = ?1 AND place IN ('thread', 'channel', 'beside') AND progress_ts IS NOT ?2",
+            params![key(request), ts],
+        )?;
         Ok(())
     }
 

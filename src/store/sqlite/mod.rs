@@ -8,6 +8,7 @@ mod book;
 mod file;
 mod keys;
 mod letters;
+mod past;
 mod port;
 mod rows;
 mod shared;

@@ -7,10 +7,10 @@ use super::shared::{Call, Shared, WhenFull, closed};
 use super::upkeep::{Caretaker, Upkeep};
 use super::{file, writer};
 use crate::clock::Clock;
-use crate::domain::{Plan, RequestId, Step};
+use crate::domain::{ChannelId, Plan, RequestId, Step, UserId};
 use crate::store::{
-    Accepted, Delivery, Entry, Journal, Letter, NewLetter, NewRequest, Outbox, QueueDepth, State, StepState,
-    StoreConfig, StoreError,
+    Accepted, Asked, Delivery, Entry, Journal, Letter, NewLetter, NewRequest, Outbox, QueueDepth, Recent, State,
+    StepState, StoreConfig, StoreError,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -124,6 +124,17 @@ impl Journal for Sqlite {
 
     async fn take_up(&self) -> Result<Vec<Entry>, StoreError> {
         self.call(WhenFull::Wait, Book::take_up).await
+    }
+
+    async fn recent(&self, user: &UserId, limit: usize) -> Result<Recent, StoreError> {
+        let user = user.clone();
+        self.call(WhenFull::Wait, move |book| book.recent(user.as_str(), limit)).await
+    }
+
+    async fn answered_by(&self, channel: &ChannelId, ts: &str) -> Result<Option<Asked>, StoreError> {
+        let (channel, ts) = (channel.clone(), ts.to_owned());
+        // asked before a request is accepted, so it is refused as that would be
+        self.call(WhenFull::Refuse, move |book| book.answered_by(channel.as_str(), &ts)).await
     }
 
     async fn unfinished(&self) -> Result<QueueDepth, StoreError> {

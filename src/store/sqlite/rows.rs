@@ -1,7 +1,7 @@
 //! Between values and rows.
 
 use crate::domain::{ChannelId, Plan, Reply, ReplyTo, Request, RequestId, Source, Tone, UserId};
-use crate::store::{Address, Entry, Letter, NewLetter, State, StepRecord, StepState, StoreError};
+use crate::store::{Address, Asked, Entry, Letter, NewLetter, State, StepRecord, StepState, StoreError};
 use jiff::Timestamp;
 use rusqlite::Row;
 use rusqlite::types::{FromSqlError, Type};
@@ -48,8 +48,12 @@ pub(super) fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
 pub(super) fn place(reply_to: &ReplyTo) -> (&'static str, Option<&str>, Option<&str>) {
     match reply_to {
         ReplyTo::Caller { response_url } => ("caller", None, response_url.as_ref().map(|url| url.expose_secret())),
+        ReplyTo::Presser { response_url } => ("presser", None, Some(response_url.expose_secret())),
         ReplyTo::Thread { thread_ts } => ("thread", Some(thread_ts), None),
         ReplyTo::Channel => ("channel", None, None),
+        ReplyTo::Beside { thread_ts, response_url } => {
+            ("beside", thread_ts.as_deref(), response_url.as_ref().map(|url| url.expose_secret()))
+        }
     }
 }
 
@@ -60,10 +64,13 @@ pub(super) const ENTRY: &str = "id, source, team, user, channel, text, place, th
 /// An unfinished request, without its steps.
 pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     let id = id(row, 0)?;
-    let reply_to = match row.get_ref(6)?.as_str()? {
-        "thread" => ReplyTo::Thread { thread_ts: row.get(7)? },
-        "channel" => ReplyTo::Channel,
-        _ => ReplyTo::Caller { response_url: row.get::<_, Option<String>>(8)?.map(SecretString::from) },
+    let response_url = row.get::<_, Option<String>>(8)?.map(SecretString::from);
+    let reply_to = match (row.get_ref(6)?.as_str()?, response_url) {
+        ("thread", _) => ReplyTo::Thread { thread_ts: row.get(7)? },
+        ("channel", _) => ReplyTo::Channel,
+        ("beside", response_url) => ReplyTo::Beside { thread_ts: row.get(7)?, response_url },
+        ("presser", Some(response_url)) => ReplyTo::Presser { response_url },
+        (_, response_url) => ReplyTo::Caller { response_url },
     };
     let request = Request {
         id,
@@ -74,6 +81,7 @@ pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         text: row.get(5)?,
         reply_to,
         accepted_at: time(row.get(9)?),
+        trigger: None,
     };
     let plan = row.get_ref(11)?.as_str_or_null()?.and_then(|text| readable::<Plan>(text, id, "plan"));
     Ok(Entry {
@@ -83,6 +91,22 @@ pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         steps: Vec::new(),
         progress_ts: row.get(12)?,
         attempts: row.get(13)?,
+    })
+}
+
+/// The columns that [`asked`] reads, in its order.
+pub(super) const ASKED: &str = "id, text, source, channel, state, accepted_at, finished_at";
+
+/// What somebody asked.
+pub(super) fn asked(row: &Row<'_>) -> rusqlite::Result<Asked> {
+    Ok(Asked {
+        id: id(row, 0)?,
+        text: row.get(1)?,
+        source: word(row, 2, Source::parse)?,
+        channel: ChannelId(row.get(3)?),
+        state: word(row, 4, State::parse)?,
+        accepted_at: time(row.get(5)?),
+        finished_at: row.get::<_, Option<i64>>(6)?.map(time),
     })
 }
 
@@ -116,7 +140,11 @@ impl From<&Address> for AddressRow {
     fn from(address: &Address) -> Self {
         let (kind, channel, user, thread_ts, url) = match address {
             Address::ResponseUrl { url, channel, user } => ("response_url", channel, Some(user), None, Some(url)),
+            Address::ClickUrl { url, channel, user } => ("click_url", channel, Some(user), None, Some(url)),
             Address::Post { channel, thread_ts } => ("post", channel, None, thread_ts.as_ref(), None),
+            Address::Beside { channel, thread_ts, user, url } => {
+                ("beside", channel, Some(user), thread_ts.as_ref(), url.as_ref())
+            }
             Address::Ephemeral { channel, user } => ("ephemeral", channel, Some(user), None, None),
         };
         Self {
@@ -141,7 +169,11 @@ pub(super) fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
     let user = |row: &Row<'_>| Ok::<_, rusqlite::Error>(UserId(row.get::<_, Option<String>>(8)?.unwrap_or_default()));
     let address = match (row.get_ref(6)?.as_str()?, row.get::<_, Option<String>>(10)?) {
         ("response_url", Some(url)) => Address::ResponseUrl { url: url.into(), channel, user: user(row)? },
+        ("click_url", Some(url)) => Address::ClickUrl { url: url.into(), channel, user: user(row)? },
         ("post", _) => Address::Post { channel, thread_ts: row.get(9)? },
+        ("beside", url) => {
+            Address::Beside { channel, thread_ts: row.get(9)?, user: user(row)?, url: url.map(SecretString::from) }
+        }
         _ => Address::Ephemeral { channel, user: user(row)? },
     };
     let reply = readable(row.get_ref(11)?.as_str()?, request, "reply").unwrap_or_else(|| {
@@ -152,7 +184,7 @@ pub(super) fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
     });
     Ok(Letter {
         id: row.get(0)?,
-        letter: NewLetter { request, address, reply, last: row.get(2)? },
+        letter: NewLetter { request, address, reply, last: row.get(2)?, trigger: None },
         attempts: row.get(3)?,
         created_at: time(row.get(4)?),
         not_before: time(row.get(5)?),

@@ -196,7 +196,7 @@ async fn a_newer_schema_is_refused_and_left_as_it_was() {
     Connection::open(folder.path()).unwrap().pragma_update(None, "user_version", 7).unwrap();
     let before = std::fs::read(folder.path()).unwrap();
     let text = message(folder.try_open());
-    assert!(text.contains("bot.db has schema 7, and this program knows only 1 and older"), "{text}");
+    assert!(text.contains("bot.db has schema 7, and this program knows only 2 and older"), "{text}");
     assert!(!text.contains('\n'));
     assert_eq!(std::fs::read(folder.path()).unwrap(), before);
 }
@@ -241,6 +241,48 @@ fn an_older_schema_is_migrated_in_order_and_all_or_nothing() {
     assert_eq!((version(&connection), names(&connection)), (1, vec!["a".to_owned()]));
     file::migrate(&mut connection, 1, &steps[..3]).unwrap();
     assert_eq!((version(&connection), names(&connection)), (3, vec!["b".to_owned(), "a".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_file_of_the_first_schema_is_opened_with_all_it_holds_and_can_be_asked_for_the_past() {
+    let folder = Folder::new();
+    let store = folder.open();
+    store.journal.accept(new(1, &["event:1"])).await.unwrap();
+    store.journal.accept(new(2, &["event:2"])).await.unwrap();
+    store.journal.finish(id(1), State::Succeeded, letter(1, "Done.", true)).await.unwrap();
+    store.close(PATIENCE).await.unwrap();
+    // as a program of before left it
+    let old = Connection::open(folder.path()).unwrap();
+    old.execute_batch("DROP INDEX asked; DROP INDEX shown; PRAGMA user_version = 1").unwrap();
+    drop(old);
+    let store = folder.open();
+    let found = store.journal.recent(&"U0MAYA".into(), 10).await.unwrap();
+    let ids = |asked: &[Asked]| asked.iter().map(|asked| asked.id).collect::<Vec<_>>();
+    assert_eq!((ids(&found.open), ids(&found.ended)), (vec![id(2)], vec![id(1)]));
+    assert_eq!(store.journal.answered_by(&"C0OPS".into(), "1.1").await.unwrap(), None);
+    assert_eq!(store.journal.accept(new(3, &["event:1"])).await.unwrap(), Accepted::Duplicate(id(1)));
+    store.close(PATIENCE).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_a_person_asked_is_found_by_its_index_without_sorting() {
+    let folder = Folder::new();
+    let (store, backend) = folder.restless();
+    let plan = |sql: &'static str| {
+        let backend = Arc::clone(&backend);
+        async move {
+            let read = move |connection: &Connection| {
+                let mut list = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?;
+                let rows = list.query_map([], |row| row.get::<_, String>(3))?;
+                Ok(rows.collect::<Result<Vec<_>, _>>()?.join("; "))
+            };
+            on_connection(&backend, read).await
+        }
+    };
+    let ended =
+        "SELECT id FROM requests INDEXED BY asked WHERE user = 'U' AND finished_at IS NOT NULL ORDER BY id DESC";
+    assert_eq!(plan(ended).await, "SEARCH requests USING INDEX asked (user=?)");
+    store.close(PATIENCE).await.unwrap();
 }
 
 #[tokio::test]

@@ -1,0 +1,214 @@
+use super::page::{self, Seen};
+use crate::commands::{self, testing::cx};
+use crate::dispatch::policy::{Policies, Source as Text};
+use crate::domain::{ChannelId, Failure, Membership, Principal, RequestId, Risk, Source, UserId, Vitals};
+use crate::slack::render::home::render;
+use crate::store::{Asked, Recent, State};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+fn now() -> Timestamp {
+    "2026-03-02T12:00:05Z".parse().expect("a time")
+}
+
+/// What a person of this group may; a guest without one.
+fn permits(group: &str) -> super::Permits {
+    let groups: BTreeSet<String> = ["operators", "viewers"].map(str::to_owned).into();
+    let actions: Vec<(&str, Risk)> = commands::COMMANDS.iter().map(|row| (row.action, row.risk)).collect();
+    let policies = Policies::load(&Text::built_in_policies(), &Text::built_in_schema(), &actions, &groups);
+    let membership = if group.is_empty() { Membership::Guest } else { Membership::Member };
+    let groups = groups.into_iter().filter(|name| name == group).collect();
+    let principal = Principal { user: "U1".into(), team: "T1".into(), name: "maya".into(), membership, groups };
+    let members = BTreeMap::from([("operators".to_owned(), vec![UserId::from("UOMAR")])]);
+    super::Permits::at_home(Arc::new(policies.expect("the shipped policies")), principal, Arc::new(members), now())
+}
+
+fn asked(number: u128, text: &str, source: Source, state: State, minutes_ago: i64) -> Asked {
+    let accepted_at = now() - SignedDuration::from_mins(minutes_ago);
+    let channel = ChannelId::from(if source == Source::DirectMessage { "D1" } else { "COPS" });
+    let finished_at = state.is_final().then_some(accepted_at);
+    Asked { id: RequestId::new(1, number), text: text.into(), source, channel, state, accepted_at, finished_at }
+}
+
+/// Vitals of a bot that works.
+fn well() -> Vitals {
+    let mut vitals = cx().vitals.vitals();
+    vitals.actors.clear();
+    vitals.queues.clear();
+    vitals
+}
+
+fn seen(group: &str, recent: Option<Recent>) -> Seen {
+    Seen { vitals: well(), permits: Ok(permits(group)), recent, now: now() }
+}
+
+fn blocks(seen: &Seen) -> Vec<Value> {
+    serde_json::from_str(render(&page::home(seen)).expect("blocks").get()).expect("JSON")
+}
+
+/// The page as one reads it, a line for each block; what can be pressed in brackets.
+fn read(seen: &Seen) -> String {
+    blocks(seen).iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn line(block: &Value) -> String {
+    let button = |button: &Value| {
+        let asks = if button["confirm"].is_null() { "" } else { "?" };
+        let value = button["value"].as_str().unwrap_or("-");
+        format!(
+            "[{}{asks} {} {value}]",
+            button["text"]["text"].as_str().unwrap(),
+            button["action_id"].as_str().unwrap()
+        )
+    };
+    let words = |elements: &Value| -> String {
+        let each = elements.as_array().unwrap().iter();
+        each.map(|element| element["text"].as_str().or(element["user_id"].as_str()).unwrap().to_owned()).collect()
+    };
+    match block["type"].as_str().unwrap() {
+        "header" => format!("# {}", block["text"]["text"].as_str().unwrap()),
+        "divider" => "---".to_owned(),
+        "section" if block["accessory"].is_null() => block["text"]["text"].as_str().unwrap().to_owned(),
+        "section" => format!("{} {}", block["text"]["text"].as_str().unwrap(), button(&block["accessory"])),
+        "context" => format!("   {}", words(&block["elements"])),
+        "actions" => block["elements"].as_array().unwrap().iter().map(button).collect(),
+        _ => {
+            let lines = block["elements"].as_array().unwrap().iter();
+            lines.map(|line| words(&line["elements"])).collect::<Vec<_>>().join("\n")
+        }
+    }
+}
+
+#[test]
+fn an_operator_sees_how_the_bot_is_what_waits_what_may_be_run_and_what_was_asked() {
+    let open = vec![
+        asked(1, "ec2 stop web-1", Source::SlashCommand, State::Running, 2),
+        asked(2, "ec2 list", Source::DirectMessage, State::Accepted, 0),
+    ];
+    let ended = vec![
+        asked(3, "ec2 stop web-2", Source::Mention, State::Succeeded, 5),
+        asked(4, "ec2 stop", Source::FormButton, State::Refused, 6),
+        asked(5, "ec2 lsit", Source::SlashCommand, State::Refused, 59),
+        asked(6, "", Source::SlashCommand, State::Succeeded, 61),
+        asked(7, "", Source::Shortcut, State::Refused, 62),
+        asked(8, "ec2 list --region all", Source::Button, State::Failed, 60 * 23),
+        asked(9, "ec2 reboot web-1", Source::Modal, State::Unknown, 60 * 30),
+    ];
+    let recent = Recent { open, more_open: 3, ended };
+    insta::assert_snapshot!(read(&seen("operators", Some(recent))), @r"
+    I am ready: version 0.1.0 abc1234.
+    [Refresh home:refresh -]
+    ---
+    # Waiting for you
+    ⏳ ec2 stop web-1
+       under way at AWS, waiting for it to end · asked 2 min ago by /drone · req 0001 · <#COPS>
+    ⏳ ec2 list
+       being worked on · asked just now by a message to me · req 0002
+       3 more of your requests wait.
+    ---
+    # What you may run: about me
+    help – Lists what you may run, or explains one command [Run run:0 help]
+    ping – Says whether I am here, and how long the way took [Run run:1 ping]
+    whoami – Says who you are to me, and what you may run [Run run:2 whoami]
+    ---
+    # What you may run: look
+    version – Says which version and revision I am [Run run:3 version]
+    status – Says how I am: links to Slack, actors and their restarts, queues, store [Run run:4 status]
+    ec2 list – Lists instances, with their state and type [Run run:5 ec2 list]
+    ec2 show – Shows one instance: state, addresses, protection, tags, volumes [Fill in form:6 ec2 show]
+    ---
+    # What you may run: change
+    ec2 start – Starts stopped instances, and waits until they run [Fill in form:7 ec2 start]
+    ec2 stop – Stops running instances, and waits until they are stopped [Fill in form:8 ec2 stop]
+    ec2 reboot – Reboots running instances, and looks at their status checks [Fill in form:9 ec2 reboot]
+    ---
+    # Your last requests
+    ✅ ec2 stop web-2 [Run again? run:10 ec2 stop web-2]
+       done 5 min ago · asked by a mention · req 0003 · <#COPS>
+    ⛔ ec2 lsit
+       not run 59 min ago · asked by /drone · req 0005 · <#COPS>
+    ✅ help [Run again run:11 help]
+       done 1 h ago · asked by /drone · req 0006 · <#COPS>
+    ⛔ (a message without a command)
+       not run 1 h ago · asked by a shortcut · req 0007 · <#COPS>
+    ❌ ec2 list --region all [Run again run:12 ec2 list --region all]
+       failed 23 h ago · asked by a button · req 0008 · <#COPS>
+    ⚠️ ec2 reboot web-1 [Run again? run:13 ec2 reboot web-1]
+       outcome unknown on 2026-03-01 at 06:00 UTC · asked by a form · req 0009 · <#COPS>
+       As of 2026-03-02 12:00:05 UTC. For five minutes after you open it I keep this up to date; later, press Refresh.
+    ");
+}
+
+#[test]
+fn a_viewer_is_offered_nothing_that_changes_anything_not_even_what_was_once_permitted() {
+    let ended = vec![asked(1, "ec2 stop web-2", Source::Mention, State::Succeeded, 5)];
+    let page = read(&seen("viewers", Some(Recent { ended, ..Recent::default() })));
+    assert!(page.contains("ec2 show") && page.contains("[Fill in form:"), "{page}");
+    assert!(page.contains("\u{2705} ec2 stop web-2\n"), "it was asked, and is not offered: {page}");
+    assert!(!page.contains("change") && !page.contains(" ec2 stop]"), "{page}");
+}
+
+#[test]
+fn whoever_may_nothing_reads_why_and_whom_to_ask() {
+    insta::assert_snapshot!(read(&seen("", Some(Recent::default()))), @r"
+    I am ready: version 0.1.0 abc1234.
+    [Refresh home:refresh -]
+    ---
+    # Waiting for you
+    Nothing waits for you.
+    ---
+    # What you may run
+    Nothing.
+    help may not be run: it is only for full members of this workspace, not for guests, people of other workspaces, deactivated accounts or bots. Nothing was done.
+    Ask UOMAR.
+    ---
+    # Your last requests
+    You have not asked me for anything lately.
+       As of 2026-03-02 12:00:05 UTC. For five minutes after you open it I keep this up to date; later, press Refresh.
+    ");
+}
+
+#[test]
+fn what_is_not_known_is_said_and_not_guessed() {
+    let failure =
+        Failure::sentence("I could not ask Slack who you are, so nothing was run. Try again in a minute.", "x");
+    let mut seen = Seen { permits: Err(failure), ..seen("viewers", None) };
+    for link in &mut seen.vitals.links {
+        link.up = false;
+    }
+    seen.vitals.store.ok = false;
+    seen.vitals.store.last_error = Some("disk is full".to_owned());
+    insta::assert_snapshot!(read(&seen), @r"
+    Not all is well with me, version 0.1.0 abc1234.
+    • no link to Slack is up
+    • the store is failing: disk is full
+    [Refresh home:refresh -]
+    ---
+    # Waiting for you
+    My journal does not answer now, so I cannot say what waits.
+    ---
+    # What you may run
+    I could not ask Slack who you are, so nothing was run. Try again in a minute.
+    ---
+    # Your last requests
+    My journal does not answer now. Press Refresh in a minute.
+       As of 2026-03-02 12:00:05 UTC. For five minutes after you open it I keep this up to date; later, press Refresh.
+    ");
+}
+
+#[test]
+fn of_very_many_requests_the_last_are_shown_and_the_rest_is_counted() {
+    let text = format!("ec2 stop {}", "web-1 ".repeat(400));
+    let open: Vec<Asked> = (0..30).map(|n| asked(n, &text, Source::Mention, State::Planned, 1)).collect();
+    let ended: Vec<Asked> = (0..30).map(|n| asked(n, &text, Source::Mention, State::Failed, 1)).collect();
+    let seen = seen("operators", Some(Recent { open, more_open: 70, ended }));
+    let blocks = blocks(&seen);
+    assert!(blocks.len() <= 100, "{}", blocks.len());
+    let page = read(&seen);
+    assert!(page.contains("85 more of your requests wait."), "{page}");
+    assert_eq!(page.matches("\u{274C} ec2 stop").count(), 10);
+    assert!(!page.contains("find no place"), "{page}");
+    assert!(serde_json::to_string(&blocks).expect("JSON").len() < 100_000);
+}

@@ -1,0 +1,39 @@
+//! The operations that look back: what somebody asked, and what a message answers; see [`super::book`].
+
+use super::book::{Book, Done};
+use super::rows;
+use crate::store::{Asked, Recent};
+use rusqlite::{OptionalExtension, Params, params};
+
+impl Book {
+    /// [`crate::store::Journal::recent`].
+    pub(super) fn recent(&self, user: &str, limit: usize) -> Done<Recent> {
+        let most = i64::try_from(limit).unwrap_or(i64::MAX);
+        // few have no answer at any time, so they are found among themselves rather than among all of one person's
+        let open = "FROM requests INDEXED BY unfinished WHERE finished_at IS NULL AND user = ?1";
+        let count = format!("SELECT count(*) {open}");
+        let all: i64 = self.connection.prepare_cached(&count)?.query_row([user], |row| row.get(0))?;
+        let open =
+            self.all_asked(&format!("SELECT {} {open} ORDER BY id LIMIT ?2", rows::ASKED), params![user, most])?;
+        let ended = format!(
+            "SELECT {} FROM requests INDEXED BY asked WHERE user = ?1 AND finished_at IS NOT NULL \
+             ORDER BY id DESC LIMIT ?2",
+            rows::ASKED
+        );
+        let ended = self.all_asked(&ended, params![user, most])?;
+        Ok(Recent { more_open: all.cast_unsigned().saturating_sub(open.len() as u64), open, ended })
+    }
+
+    /// [`crate::store::Journal::answered_by`].
+    pub(super) fn answered_by(&self, channel: &str, ts: &str) -> Done<Option<Asked>> {
+        let sql = format!(
+            "SELECT {} FROM requests INDEXED BY shown WHERE channel = ?1 AND progress_ts = ?2 ORDER BY id DESC LIMIT 1",
+            rows::ASKED
+        );
+        Ok(self.connection.prepare_cached(&sql)?.query_row([channel, ts], rows::asked).optional()?)
+    }
+
+    fn all_asked(&self, sql: &str, values: impl Params) -> rusqlite::Result<Vec<Asked>> {
+        self.connection.prepare_cached(sql)?.query_map(values, rows::asked)?.collect()
+    }
+}
