@@ -283,7 +283,7 @@ impl Storm {
             if self.lanes.is_empty() && self.outbox.depth().await.expect("counted").waiting == 0 {
                 return (self.began.elapsed(), most);
             }
-            sleep(Duration::from_millis(500)).await;
+            sleep(Duration::from_secs(2)).await;
         }
     }
 
@@ -426,7 +426,7 @@ async fn a_slack_that_takes_less_than_documented_refuses_a_handful_and_not_in_a_
         assert!(counts.len() == 2_000 && counts.values().all(|count| *count == 1), "each once");
         let refused = storm.slack.refused();
         println!("2,000 answers at 120 a minute: {took:?}, {refused} refused");
-        assert!((1..40).contains(&refused), "{refused} refused");
+        assert!((1..25).contains(&refused), "{refused} refused");
         let ideal = Duration::from_secs((2_000 - 40) / 2);
         assert!(took < ideal * 2, "{took:?}");
         storm.end().await;

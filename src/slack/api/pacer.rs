@@ -3,7 +3,7 @@
 //!
 //! A call first waits until its channel is free and only then takes a place in the order of its method, so that a
 //! channel that waits keeps nothing from the others. Slack's "too many" is taken to be about the channel; when another
-//! channel is told the same within that time, it is about the method. Whatever was told so goes at half its rate for a
+//! channel is told the same within a minute, it is about the method. Whatever was told so goes at half its rate for a
 //! while, without bursts: a limit that is lower than the documented one costs a refusal now and then, not a loop.
 
 use super::super::config::PacingConfig;
@@ -87,6 +87,9 @@ impl Method {
     }
 }
 
+/// For how long the "too many" of one channel is remembered: Slack counts by the minute.
+const REFUSED: Duration = Duration::from_secs(60);
+
 /// For how long a rate that Slack refused is halved.
 const CALM: Duration = Duration::from_secs(300);
 
@@ -160,7 +163,7 @@ impl Rate {
 #[derive(Debug)]
 struct Turn {
     rate: Rate,
-    /// The channel that was last told "too many", and until when it is silent.
+    /// The channel that was last told "too many", and when.
     refused: Option<(String, Instant)>,
 }
 
@@ -243,10 +246,10 @@ impl Pacer {
         let until = now + after;
         let mut state = self.state.lock();
         let Some(turn) = state.methods.get_mut(&method) else { return };
-        let others = turn.refused.take_if(|(_, until)| *until > now);
+        let before = turn.refused.take().filter(|(_, at)| now < *at + REFUSED);
         match channel {
-            Some(channel) if limited && others.as_ref().is_none_or(|(other, _)| other == channel) => {
-                turn.refused = Some((channel.to_owned(), until));
+            Some(channel) if limited && before.as_ref().is_none_or(|(other, _)| other == channel) => {
+                turn.refused = Some((channel.to_owned(), now));
                 state.channel(channel, self.channel_interval).hold(now, until, limited);
             }
             _ => turn.rate.hold(now, until, limited),
