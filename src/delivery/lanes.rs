@@ -241,8 +241,8 @@ impl Drop for Lane {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Address;
     use crate::domain::{Reply, Tone};
+    use crate::store::Address;
     use crate::store::NewLetter;
 
     fn letter(id: i64, request: u128, channel: &str, last: bool) -> Letter {

@@ -58,6 +58,25 @@ impl StoreHealth {
     }
 }
 
+/// What is found where the store should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// No file yet: the first start makes it.
+    Missing,
+    /// A file that can be used.
+    Usable,
+    /// A file that another process uses.
+    InUse,
+}
+
+/// Looks at the file of the store, and changes nothing: neither the file nor its schema, nor what its log holds.
+pub fn inspect(config: &StoreConfig) -> Result<Condition, StoreError> {
+    match config.fault() {
+        Some(fault) => Err(StoreError::Open(fault)),
+        None => sqlite::inspect(config),
+    }
+}
+
 /// Opens the store, creating or migrating it where needed. [`StoreError::Open`] names the file and says what to do.
 /// Blocks for as long as that takes: milliseconds, and up to a second when another process holds the file.
 pub fn open(config: &StoreConfig, clock: Arc<dyn Clock>) -> Result<Store, StoreError> {

@@ -236,9 +236,8 @@ impl Storm {
             reply_to: ReplyTo::Channel,
             accepted_at: Timestamp::UNIX_EPOCH,
         });
-        let new: Vec<_> = requests
-            .map(|request| NewRequest { keys: vec![format!("envelope:{}", request.id)], request })
-            .collect();
+        let new: Vec<_> =
+            requests.map(|request| NewRequest { keys: vec![format!("envelope:{}", request.id)], request }).collect();
         held(async move {
             for some in new.chunks(512) {
                 join_all(some.iter().map(|new| journal.accept(new.clone()))).await;
@@ -363,7 +362,9 @@ async fn ten_thousand_answers_to_200_channels_go_as_fast_as_the_workspace_takes_
         assert_eq!(storm.slack.refused(), 0);
         // 75 at once, then five a second
         let ideal = Duration::from_secs((10_000 - 75) / 5);
-        println!("10,000 answers over 200 channels: {took:?}; the ideal is {ideal:?}; {most} letters in memory at most");
+        println!(
+            "10,000 answers over 200 channels: {took:?}; the ideal is {ideal:?}; {most} letters in memory at most"
+        );
         assert!(took < ideal.mul_f64(1.02), "{took:?}");
         assert!(most <= 200 * (PER_LANE + 1), "{most} letters in memory");
         let last: BTreeMap<&str, Duration> = taken.iter().map(|seen| (seen.channel.as_str(), seen.at)).collect();

@@ -77,7 +77,9 @@ fn a_slack_that_says_too_many_is_not_asked_again_before_its_time() {
     run(async {
         let limited = Cell::new(true);
         let (server, people) = people(move |request| match request.path().ends_with("users.info") {
-            true if limited.replace(false) => status(429, "retry-after: 2\r\n", r#"{"ok":false,"error":"ratelimited"}"#),
+            true if limited.replace(false) => {
+                status(429, "retry-after: 2\r\n", r#"{"ok":false,"error":"ratelimited"}"#)
+            }
             _ => slack(request),
         })
         .await;

@@ -18,6 +18,7 @@ use super::proxy::Proxy;
 use crate::domain::UserId;
 use error::Failed;
 pub(super) use error::safe_code;
+use pacer::Booking;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -25,9 +26,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
-use pacer::Booking;
-pub(super) use transport::{Transport, bearer, describe};
 pub(crate) use transport::{Answer, CallError, Content, Wire};
+pub(super) use transport::{Transport, bearer, describe};
 
 /// The Web API for one thread: a cheap handle on one pool of connections. Build it where it is used; it cannot be sent.
 #[derive(Clone)]

@@ -67,8 +67,9 @@ impl Work {
             let accepted_at = time(row.get(2)?);
             requests.insert(id(row, 0)?, Open { state, accepted_at, progress_ts: row.get(3)?, waiting: None });
         }
-        let mut waiting = connection
-            .prepare_cached("SELECT id, request, last, created_at, not_before, kind, channel FROM letters WHERE dead_at IS NULL")?;
+        let mut waiting = connection.prepare_cached(
+            "SELECT id, request, last, created_at, not_before, kind, channel FROM letters WHERE dead_at IS NULL",
+        )?;
         let mut rows = waiting.query([])?;
         while let Some(row) = rows.next()? {
             let (letter, request, last) = (row.get(0)?, id(row, 1)?, row.get(2)?);
