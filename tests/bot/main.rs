@@ -3,6 +3,7 @@
 
 mod architecture;
 mod crash;
+mod doctor;
 mod documents;
 mod ec2_list;
 mod ec2_power;
@@ -10,8 +11,10 @@ mod ec2_show;
 mod health;
 mod life;
 mod links;
+mod manifest;
 mod promises;
 mod secrets;
+mod storm;
 mod support;
 mod walk;
 mod words;

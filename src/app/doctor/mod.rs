@@ -69,8 +69,12 @@ impl Diagnosis {
     /// What is wrong with settings that cannot even be read: nothing else is looked at then.
     pub fn of_settings(error: &SettingsError) -> Self {
         let to_do = "change it there; config/default.toml shows every key, and nothing else was checked";
-        let findings = error.problems.iter().map(|problem| Finding::problem("settings", problem, to_do));
-        Self { findings: findings.collect() }
+        let problem = |so: &String| Finding { to_do: None, ..Finding::problem("settings", so, to_do) };
+        let mut findings: Vec<Finding> = error.problems.iter().map(problem).collect();
+        if let Some(last) = findings.last_mut() {
+            last.to_do = Some(to_do.to_owned());
+        }
+        Self { findings }
     }
 
     /// The exit code: 0 when the bot can work.
