@@ -128,8 +128,8 @@ async fn every_problem_is_told_with_what_to_do() {
     insta::assert_snapshot!(told, @r#"
         ✅ settings: They can be used.
         ✅ policies: 6 policies (6c9fa2de382c) can be used.
-        ❌ store: Store cannot be opened: /dev/null/dronebot.db: Not a directory (os error 20); check the rights on the folder, or set store.path to another file.
-           → See store.path in the settings.
+        ❌ store: /dev/null/dronebot.db: Not a directory (os error 20).
+           → Check the rights on the folder, or set store.path to another file.
         ❌ app token: Slack refuses the app token (invalid_auth).
            → Check slack.app_token: Slack does not know it.
         ❌ bot token: Slack does not accept the bot token (`invalid_auth`).

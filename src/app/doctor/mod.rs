@@ -184,9 +184,33 @@ mod tests {
         ];
         let all = Diagnosis { findings };
         assert_eq!(all.code(), EXIT_CONFIG);
-        insta::assert_snapshot!(all.text(), @"");
+        insta::assert_snapshot!(all.text(), @r#"
+        ✅ one: All is well.
+        ⚠️ two: slack.x is odd and long.
+           → Look.
+        ❌ three: Broken!
+           → Mend it.
+        The bot cannot work like this: 1 to mend, 1 to know.
+        "#);
         let fine = Diagnosis { findings: all.findings[..2].to_vec() };
         assert_eq!(fine.code(), 0);
-        insta::assert_snapshot!(fine.json(), @"");
+        insta::assert_snapshot!(fine.json(), @r#"
+        {
+          "ok": true,
+          "findings": [
+            {
+              "check": "one",
+              "verdict": "ok",
+              "so": "all is well"
+            },
+            {
+              "check": "two",
+              "verdict": "warning",
+              "so": "slack.x is odd\n  and long",
+              "to_do": "look"
+            }
+          ]
+        }
+        "#);
     }
 }
