@@ -4,6 +4,7 @@ use crate::domain::{ChannelId, Plan, Reply, Request, RequestId, Source, Step, Us
 use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::SecretString;
+use std::collections::HashSet;
 
 /// Why the store did not do what it was asked.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -254,6 +255,48 @@ pub struct NewLetter {
     pub trigger: Option<SecretString>,
 }
 
+/// Letters that go one after the other. No queue waits for another.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Queue {
+    /// The messages of a channel: Slack takes one a second.
+    Channel(ChannelId),
+    /// What single persons see in a channel: no message of the channel.
+    Whispers(ChannelId),
+    /// The answers by one response_url.
+    Request(RequestId),
+}
+
+impl NewLetter {
+    /// The queue in which it waits.
+    pub fn queue(&self) -> Queue {
+        match &self.address {
+            // a form is no message of its channel, and cannot wait for those before it
+            _ if self.trigger.is_some() => Queue::Request(self.request),
+            Address::ResponseUrl { .. } | Address::ClickUrl { .. } => Queue::Request(self.request),
+            Address::Post { channel, .. } | Address::Beside { channel, .. } => Queue::Channel(channel.clone()),
+            Address::Ephemeral { channel, .. } => Queue::Whispers(channel.clone()),
+        }
+    }
+}
+
+/// Which letters are asked for.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// At most so many in all.
+    pub limit: usize,
+    /// Of each queue at most so many, its oldest; those that are known count.
+    pub per_queue: usize,
+    /// Those that the caller has already.
+    pub known: HashSet<i64>,
+}
+
+impl Wanted {
+    /// At most so many, whatever their queues.
+    pub fn first(limit: usize) -> Self {
+        Self { limit, per_queue: usize::MAX, known: HashSet::new() }
+    }
+}
+
 /// A reply in the outbox.
 #[derive(Clone, Debug)]
 pub struct Letter {
@@ -344,8 +387,8 @@ pub trait Outbox: Send + Sync {
     /// its final answer: a late progress message must not follow it.
     async fn put(&self, letter: NewLetter) -> Result<Option<Letter>, StoreError>;
 
-    /// The letters that are due at `now`, oldest first, at most `limit`; of a request only its oldest waiting letter.
-    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Letter>, StoreError>;
+    /// The letters that are due at `now`, oldest first, as many as are wanted; of a request only its oldest waiting letter.
+    async fn due(&self, now: Timestamp, wanted: Wanted) -> Result<Vec<Letter>, StoreError>;
 
     /// What became of a letter. When `Sent` it is out of the queue, and its `ts` is where later letters of the
     /// same request are edited in.

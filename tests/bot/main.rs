@@ -3,6 +3,7 @@
 
 mod architecture;
 mod crash;
+mod doctor;
 mod documents;
 mod ec2_list;
 mod ec2_power;
@@ -11,9 +12,11 @@ mod health;
 mod home;
 mod life;
 mod links;
+mod manifest;
 mod promises;
 mod secrets;
 mod shortcut;
+mod storm;
 mod support;
 mod walk;
 mod words;

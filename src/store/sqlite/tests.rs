@@ -323,7 +323,7 @@ async fn when_the_disk_is_full_nothing_is_half_done_and_work_goes_on_when_there_
     assert!(matches!(failed, Err(StoreError::Failed(_))), "{failed:?}");
     // what is known in memory is as the file is
     assert_eq!(store.journal.unfinished().await.unwrap().waiting, done);
-    assert_eq!(store.outbox.due(folder.clock().now(), 9).await.unwrap()[0].id, open.id);
+    assert_eq!(store.outbox.due(folder.clock().now(), Wanted::first(9)).await.unwrap()[0].id, open.id);
 
     on_connection(&backend, |connection| file::limit(connection, 100_000)).await;
     for n in done..done + 3 {
@@ -332,7 +332,7 @@ async fn when_the_disk_is_full_nothing_is_half_done_and_work_goes_on_when_there_
     }
     store.journal.finish(id(1), State::Succeeded, letter(1, &"long ".repeat(2000), true)).await.unwrap();
     assert!(store.health.vitals().ok);
-    let waiting = store.outbox.due(folder.clock().now(), 9).await.unwrap();
+    let waiting = store.outbox.due(folder.clock().now(), Wanted::first(9)).await.unwrap();
     assert_eq!(waiting.len(), 1, "the progress letter is overtaken at last");
     assert!(waiting[0].letter.last && waiting[0].id > open.id);
     store.close(PATIENCE).await.unwrap();
@@ -575,7 +575,7 @@ async fn what_was_acknowledged_survives_kill_9() {
         let store = open(&StoreConfig { path, ..StoreConfig::default() }, clock::system()).unwrap();
         let open = store.journal.take_up().await.unwrap();
         let open: BTreeSet<_> = open.iter().map(|entry| entry.request.id).collect();
-        let due = store.outbox.due(Timestamp::MAX, usize::MAX).await.unwrap();
+        let due = store.outbox.due(Timestamp::MAX, Wanted::first(usize::MAX)).await.unwrap();
         let due: BTreeSet<_> = due.iter().map(|letter| letter.letter.request).collect();
         for n in acknowledged {
             let again = store.journal.accept(new(1_000_000 + n, &[&format!("event:{n}")])).await.unwrap();
@@ -619,4 +619,22 @@ async fn a_store_that_is_asked_all_the_time_is_looked_after_too() {
     let asked = async { while count(&backend, "deliveries").await != 0 {} };
     tokio::time::timeout(PATIENCE, asked).await.unwrap();
     store.close(PATIENCE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_look_at_the_file_changes_nothing_and_sees_who_uses_it() {
+    let folder = Folder::new();
+    assert_eq!(inspect(&folder.config()).unwrap(), Condition::Missing);
+    assert!(!folder.path().parent().unwrap().exists(), "not even the folder is made");
+    let store = folder.open();
+    assert_eq!(inspect(&folder.config()).unwrap(), Condition::InUse);
+    store.close(PATIENCE).await.unwrap();
+    let before = std::fs::read(folder.path()).unwrap();
+    assert_eq!(inspect(&folder.config()).unwrap(), Condition::Usable);
+    assert_eq!(std::fs::read(folder.path()).unwrap(), before);
+    std::fs::write(folder.path(), "these are not the bytes of a database, whatever it is called").unwrap();
+    let error = inspect(&folder.config()).unwrap_err().to_string();
+    assert!(error.contains("is not a usable SQLite database"), "{error}");
+    let under_a_file = StoreConfig { path: folder.path().join("bot.db"), ..folder.config() };
+    assert!(inspect(&under_a_file).is_err());
 }
