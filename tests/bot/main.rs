@@ -13,5 +13,6 @@ mod links;
 mod promises;
 mod secrets;
 mod support;
+mod surfaces;
 mod walk;
 mod words;
