@@ -20,6 +20,7 @@
 //! | `dronebot_aws_call_seconds` | `operation` | how long they took |
 //! | `dronebot_aws_paced_total` | `bucket` | calls that waited for the bot's own share of AWS's rates |
 //! | `dronebot_slack_links_up` | `slot` | links of this connection that have said hello |
+//! | `dronebot_forms_total` | `outcome` | forms: `opened`, `wrong` (told on a field), `late`, `too_large`, `timeout`, or why Slack opened none |
 //! | `dronebot_link_up` | `slot` | 1: the connection can be heard |
 //! | `dronebot_link_silence_seconds` | `slot` | since its last frame |
 //! | `dronebot_link_app_connections` | `slot` | how many connections Slack counts for the app |

@@ -18,5 +18,6 @@ mod secrets;
 mod shortcut;
 mod storm;
 mod support;
+mod surfaces;
 mod walk;
 mod words;
