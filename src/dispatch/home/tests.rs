@@ -1,28 +1,42 @@
 use super::page::{self, Seen};
+use crate::clock;
 use crate::commands::{self, testing::cx};
+use crate::dispatch::PeopleParts;
 use crate::dispatch::policy::{Policies, Source as Text};
 use crate::domain::{ChannelId, Failure, Membership, Principal, RequestId, Risk, Source, UserId, Vitals};
+use crate::execution::testing::House;
+use crate::slack::api::{Pacer, WebApi};
 use crate::slack::render::home::render;
+use crate::slack::testing::{Server, answer, run};
+use crate::slack::{PacingConfig, Proxy, SlackConfig};
 use crate::store::{Asked, Recent, State};
+use crate::supervision::ChildSpec;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 fn now() -> Timestamp {
     "2026-03-02T12:00:05Z".parse().expect("a time")
 }
 
-/// What a person of this group may; a guest without one.
-fn permits(group: &str) -> super::Permits {
+fn policies() -> Arc<Policies> {
     let groups: BTreeSet<String> = ["operators", "viewers"].map(str::to_owned).into();
     let actions: Vec<(&str, Risk)> = commands::COMMANDS.iter().map(|row| (row.action, row.risk)).collect();
     let policies = Policies::load(&Text::built_in_policies(), &Text::built_in_schema(), &actions, &groups);
+    Arc::new(policies.expect("the shipped policies"))
+}
+
+/// What a person of this group may; a guest without one.
+fn permits(group: &str) -> super::Permits {
     let membership = if group.is_empty() { Membership::Guest } else { Membership::Member };
-    let groups = groups.into_iter().filter(|name| name == group).collect();
+    let groups = ["operators", "viewers"].into_iter().filter(|name| *name == group).map(str::to_owned).collect();
     let principal = Principal { user: "U1".into(), team: "T1".into(), name: "maya".into(), membership, groups };
     let members = BTreeMap::from([("operators".to_owned(), vec![UserId::from("UOMAR")])]);
-    super::Permits::at_home(Arc::new(policies.expect("the shipped policies")), principal, Arc::new(members), now())
+    super::Permits::at_home(policies(), principal, Arc::new(members), now())
 }
 
 fn asked(number: u128, text: &str, source: Source, state: State, minutes_ago: i64) -> Asked {
@@ -211,4 +225,64 @@ fn of_very_many_requests_the_last_are_shown_and_the_rest_is_counted() {
     assert_eq!(page.matches("\u{274C} ec2 stop").count(), 10);
     assert!(!page.contains("find no place"), "{page}");
     assert!(serde_json::to_string(&blocks).expect("JSON").len() < 100_000);
+}
+
+#[test]
+fn a_crowd_is_shown_its_homes_in_pace_though_their_keeper_dies() {
+    run(async {
+        const PEOPLE: usize = 400;
+        let shown = Rc::new(RefCell::new(BTreeMap::<String, usize>::new()));
+        let server = {
+            let shown = Rc::clone(&shown);
+            Server::start(move |request| match request.path() {
+                "/api/auth.test" => answer(r#"{"ok":true,"user_id":"UBOT","bot_id":"BBOT","team_id":"T1"}"#),
+                "/api/views.publish" => {
+                    let user = request.json()["user_id"].as_str().expect("a person").to_owned();
+                    *shown.borrow_mut().entry(user).or_default() += 1;
+                    answer(r#"{"ok":true,"view":{"id":"V1"}}"#)
+                }
+                _ => answer(r#"{"ok":true,"user":{"id":"U1","team_id":"T1","name":"x","profile":{}}}"#),
+            })
+            .await
+        };
+        // 20 a second, of which 300 may come at once
+        let pacing =
+            PacingConfig { tier4_per_minute: 1_200, max_wait: Duration::from_secs(10), ..PacingConfig::default() };
+        let config = SlackConfig {
+            api_url: server.url(),
+            bot_token: secrecy::SecretString::from("xoxb-secret"),
+            pacing: pacing.clone(),
+            ..SlackConfig::default()
+        };
+        let proxy = Arc::new(Proxy::for_config(&config, None, None).expect("a valid proxy"));
+        let pacer = Arc::new(Pacer::new(&pacing));
+        let house = House::new().await;
+        let parts = super::HomeParts {
+            people: PeopleParts {
+                groups: Arc::default(),
+                web_api: Arc::new(move || WebApi::new(&config, Arc::clone(&proxy), Arc::clone(&pacer))),
+                identity: Arc::default(),
+            },
+            policies: policies(),
+            journal: Arc::clone(&house.store.journal),
+            onlookers: Arc::default(),
+            vitals: cx().vitals,
+            clock: clock::system(),
+        };
+        let keeper = house.tree.add(ChildSpec::new("home"), move |_| super::HomeKeeper::new(parts.clone())).await;
+        let began = tokio::time::Instant::now();
+        for number in 0..PEOPLE {
+            keeper.tell(super::HomeOpened(UserId(format!("U{number}")))).expect("it lives");
+        }
+        house.tree.kill_child("home", "a test").expect("it is there");
+        while shown.borrow().len() < PEOPLE {
+            let most = 301 + (began.elapsed().as_millis() / 50) as usize;
+            let calls: usize = shown.borrow().values().sum();
+            assert!(calls <= most, "{calls} in {:?}", began.elapsed());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert!(shown.borrow().values().all(|times| *times == 1), "nobody's is shown twice for one opening");
+        assert!(began.elapsed() >= Duration::from_secs(4), "{:?}", began.elapsed());
+        house.ends().await;
+    });
 }

@@ -65,7 +65,7 @@ enum Own {
     Section {
         text: PlainText,
         #[serde(skip_serializing_if = "Option::is_none")]
-        accessory: Option<Element>,
+        accessory: Option<Box<Element>>,
     },
     #[serde(rename = "context")]
     Small {
@@ -144,7 +144,7 @@ impl Page {
     }
 
     fn row(&mut self, row: &Row) {
-        let accessory = row.button.as_ref().and_then(|button| buttons::element(self.buttons, button));
+        let accessory = row.button.as_ref().and_then(|button| buttons::element(self.buttons, button)).map(Box::new);
         self.buttons += usize::from(accessory.is_some());
         let line = clean(&row.line, LINE_CHARS).replace('\n', " ");
         // Slack refuses empty text
