@@ -6,13 +6,17 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Value, json};
 
+use crate::api::SCOPES;
 use crate::chat::Chat;
 use crate::clock;
 use crate::faults::Faults;
+use crate::files::Files;
 use crate::hub::Hub;
 use crate::limits::RateLimits;
 use crate::people::Directory;
+use crate::triggers::Triggers;
 use crate::urls::ResponseUrls;
+use crate::views::Views;
 
 /// What the command line says.
 #[derive(Debug, Clone)]
@@ -113,6 +117,12 @@ pub struct State {
     pub chat: Chat,
     /// Socket Mode.
     pub hub: Hub,
+    /// Uploaded files.
+    pub files: Files,
+    /// Modals and Homes.
+    pub views: Views,
+    /// What may open a modal.
+    pub triggers: Triggers,
     /// Response URLs.
     pub urls: ResponseUrls,
     /// Calls.
@@ -123,6 +133,12 @@ pub struct State {
     pub limits: RateLimits,
     /// Whether the app subscribes to message.channels too.
     pub channel_messages: bool,
+    /// What the bot token is granted.
+    pub scopes: String,
+    /// What the app-level token is granted.
+    pub app_scopes: String,
+    /// How far the clock of Slack's answers is ahead, in seconds.
+    pub clock_skew_s: i64,
 }
 
 impl State {
@@ -131,11 +147,17 @@ impl State {
             directory: Directory::seeded(),
             chat: Chat::new(options.history),
             hub: Hub::new(options.ack_timeout),
+            files: Files::default(),
+            views: Views::default(),
+            triggers: Triggers::default(),
             urls: ResponseUrls::default(),
             log: Log::new(options.history),
             faults: Faults::default(),
             limits: RateLimits::default(),
             channel_messages: false,
+            scopes: SCOPES.to_owned(),
+            app_scopes: "connections:write".to_owned(),
+            clock_skew_s: 0,
             options,
         }
     }
@@ -145,11 +167,17 @@ impl State {
         self.directory = Directory::seeded();
         self.chat.clear();
         self.hub.clear();
+        self.files.clear();
+        self.views.clear();
+        self.triggers.clear();
         self.urls.clear();
         self.log.clear();
         self.faults.clear();
         self.limits.clear();
         self.channel_messages = false;
+        self.scopes = SCOPES.to_owned();
+        self.app_scopes = "connections:write".to_owned();
+        self.clock_skew_s = 0;
     }
 }
 

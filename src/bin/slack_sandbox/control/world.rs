@@ -20,7 +20,8 @@ pub async fn health(sandbox: web::Data<Sandbox>) -> HttpResponse {
 fn shown_settings(state: &State) -> Value {
     json!({
         "rate_limits": state.options.rate_limits, "channel_messages": state.channel_messages,
-        "ack_timeout_ms": state.hub.ack_timeout.as_millis() as u64,
+        "ack_timeout_ms": state.hub.ack_timeout.as_millis() as u64, "clock_skew_s": state.clock_skew_s,
+        "scopes": state.scopes.split(',').collect::<Vec<_>>(), "app_scopes": state.app_scopes.split(',').collect::<Vec<_>>(),
     })
 }
 
@@ -28,6 +29,10 @@ fn shown_settings(state: &State) -> Value {
 pub async fn state(sandbox: web::Data<Sandbox>) -> HttpResponse {
     let state = sandbox.lock();
     let directory = &state.directory;
+    let shortcuts: Vec<Value> = crate::interact::SHORTCUTS
+        .iter()
+        .map(|(callback_id, name, kind)| json!({"callback_id": callback_id, "name": name, "type": kind}))
+        .collect();
     reply(Ok(json!({
         "cursor": state.chat.cursor(), "connections": state.hub.links.iter().map(Link::json).collect::<Vec<_>>(),
         "pending": state.hub.pending().count(), "ghosts": state.hub.ghosts, "settings": shown_settings(&state),
@@ -35,6 +40,7 @@ pub async fn state(sandbox: web::Data<Sandbox>) -> HttpResponse {
         "groups": directory.groups.iter().map(|g| json!({"id": g.id, "handle": g.handle, "users": g.users})).collect::<Vec<_>>(),
         "channels": directory.channels.iter().map(Channel::brief).collect::<Vec<_>>(),
         "team_id": TEAM, "bot_user_id": BOT_USER, "bot_id": BOT_ID, "app_id": APP, "calls": state.log.counts,
+        "shortcuts": shortcuts,
     })))
 }
 
@@ -45,6 +51,9 @@ pub struct Settings {
     rate_limits: Option<bool>,
     channel_messages: Option<bool>,
     ack_timeout_ms: Option<u64>,
+    scopes: Option<Vec<String>>,
+    app_scopes: Option<Vec<String>>,
+    clock_skew_s: Option<i64>,
 }
 
 /// `POST /control/settings`
@@ -59,6 +68,15 @@ pub async fn settings(asked: web::Json<Settings>, sandbox: web::Data<Sandbox>) -
     }
     if let Some(ms) = asked.ack_timeout_ms {
         state.hub.ack_timeout = Duration::from_millis(ms);
+    }
+    if let Some(scopes) = &asked.scopes {
+        state.scopes = scopes.join(",");
+    }
+    if let Some(scopes) = &asked.app_scopes {
+        state.app_scopes = scopes.join(",");
+    }
+    if let Some(seconds) = asked.clock_skew_s {
+        state.clock_skew_s = seconds;
     }
     reply(Ok(json!({"settings": shown_settings(&state)})))
 }
