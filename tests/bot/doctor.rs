@@ -1,6 +1,7 @@
 //! `dronebot doctor`: whether the bot could work, and what to do where it could not.
 
 use crate::support::{HOME, MAYA, Options, Seed, Trouble, World, command, run, tidy};
+use dronebot::slack::scopes;
 use serde_json::{Value, json};
 
 /// The exit code, and what is told, without what differs from run to run.
@@ -30,6 +31,8 @@ fn accounts(text: &str) -> String {
 async fn asleep() -> World {
     let world = World::with(Options { asleep: true, ..Options::default() }).await;
     world.fleet(&[Seed { region: HOME, name: "web-1", kind: "t3.micro", stopped: false, tags: &[] }]).await;
+    let needed: Vec<&str> = scopes::of_bot_token().into_keys().collect();
+    world.slack.post("settings", json!({"scopes": needed})).await;
     world
 }
 
@@ -45,8 +48,6 @@ async fn all_is_well_and_nothing_was_changed() {
         ✅ Socket Mode: Slack offers a connection; it was not opened (--link opens one for a moment).
         ✅ bot token: Slack knows it as `drone` (UDRONE) in `Sandbox`.
         ✅ scopes: The bot token has all that is needed: app_mentions:read, chat:write, commands, im:history, usergroups:read, users:read.
-        ⚠️ scopes: The bot token also has what is not needed: channels:history, channels:read, files:write, groups:history, groups:read, im:read, im:write, reactions:write.
-           → Take it out under OAuth & Permissions, and install the app again.
         ✅ clock: This machine and Slack agree.
         ✅ user groups: `SOPERATORS` has members: 2.
         ✅ user groups: `SVIEWERS` has members: 1.
@@ -54,7 +55,7 @@ async fn all_is_well_and_nothing_was_changed() {
         ✅ AWS clock: This machine and AWS agree.
         ✅ AWS region: `eu-central-1` answers.
         ✅ AWS permissions: DescribeInstances, DescribeInstanceStatus, DescribeInstanceAttribute, DescribeInstanceTypes, DescribeRegions, StartInstances, StopInstances, RebootInstances are allowed, tried on `i-00000000000000001` by DryRun.
-        The bot can work like this: 0 to mend, 1 to know.
+        The bot can work like this: 0 to mend, 0 to know.
         "#);
     assert_eq!(code, 0);
     let left = std::fs::read_dir(world.folder.path()).expect("the folder").count();
@@ -150,6 +151,30 @@ async fn every_problem_is_told_with_what_to_do() {
 }
 
 #[actix_web::test]
+async fn a_missing_scope_and_one_too_many_and_a_wrong_clock_are_told() {
+    let world = asleep().await;
+    let granted = ["app_mentions:read", "chat:write", "commands", "im:history", "users:read", "channels:history"];
+    world.slack.post("settings", json!({"scopes": granted, "app_scopes": [], "clock_skew_s": 240})).await;
+    let (code, told) = doctor(&world, &[], &[]);
+    let told: Vec<&str> = told.lines().skip(3).take_while(|line| !line.contains("AWS identity")).collect();
+    let told = told.join("\n").replace("239 seconds", "240 seconds").replace("241 seconds", "240 seconds");
+    insta::assert_snapshot!(told, @r#"
+        ❌ app token: Slack refuses the app token (missing_scope).
+           → The app-level token needs the scope connections:write; make a new one under Basic Information.
+        ✅ bot token: Slack knows it as `drone` (UDRONE) in `Sandbox`.
+        ❌ scopes: The bot token lacks `usergroups:read` (for usergroups.users.list, usergroups.list).
+           → Add usergroups:read under OAuth & Permissions, and install the app again.
+        ⚠️ scopes: The bot token also has what is not needed: channels:history.
+           → Take it out under OAuth & Permissions, and install the app again.
+        ⚠️ clock: The clock of this machine is 240 seconds behind that of Slack.
+           → Set this machine's clock, and let NTP keep it (timedatectl set-ntp true).
+        ❌ user groups: The bot token lacks a scope for this (`missing_scope`).
+           → Add what is missing under OAuth & Permissions, and install the app again.
+        "#);
+    assert_eq!(code, 78);
+}
+
+#[actix_web::test]
 async fn user_groups_that_slack_does_not_have_are_named() {
     let world = asleep().await;
     let env = [
@@ -220,7 +245,7 @@ async fn missing_credentials_and_a_missing_region_are_told() {
     insta::assert_snapshot!(aws.join("\n"), @r#"
         ❌ AWS identity: No AWS credentials are found.
            → Give the bot a role (instance profile, task role, IRSA), or set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.
-        The bot cannot work like this: 1 to mend, 1 to know.
+        The bot cannot work like this: 1 to mend, 0 to know.
         "#);
     assert_eq!(code, 78);
     let (code, told) = doctor(&world, &[], &[("AWS_REGION", ""), ("AWS_EC2_METADATA_DISABLED", "true")]);
