@@ -2,6 +2,7 @@
 //! Moto over HTTP, a real SQLite file. A test says what a person does and shows what that person reads.
 
 mod architecture;
+mod browser;
 mod crash;
 mod documents;
 mod ec2_list;

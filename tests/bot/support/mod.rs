@@ -6,6 +6,7 @@ mod bot;
 pub mod fleet;
 #[path = "../../../src/bin/demo/moto.rs"]
 mod moto;
+pub mod node;
 #[path = "../../../src/bin/demo/proxy.rs"]
 pub mod proxy;
 mod sandbox;
