@@ -3,6 +3,7 @@
 
 mod architecture;
 mod browser;
+mod clients;
 mod crash;
 mod documents;
 mod ec2_list;

@@ -11,6 +11,8 @@ pub mod node;
 pub mod proxy;
 mod sandbox;
 mod tidy;
+#[path = "../../../src/bin/demo/venv.rs"]
+pub mod venv;
 
 pub use bot::{Bot, Exit, run};
 pub use fleet::Seed;
@@ -57,7 +59,8 @@ fn moto() -> Arc<moto::Moto> {
     running
 }
 
-fn target() -> PathBuf {
+/// The folder `target/`.
+pub fn target() -> PathBuf {
     // CARGO_TARGET_TMPDIR is target/tmp
     Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("target has tmp").to_path_buf()
 }
