@@ -2,7 +2,7 @@
 // A test waits for what it needs to see; nothing sleeps.
 
 import assert from "node:assert/strict";
-import { after, before, beforeEach } from "node:test";
+import { after, afterEach, before, beforeEach } from "node:test";
 import { chromium } from "playwright-core";
 import WebSocket from "ws";
 
@@ -19,18 +19,14 @@ before(async () => {
   });
 });
 beforeEach(async () => {
-  await leave();
-  await control("reset", {});
   await control("faults/clear", {});
+  await control("reset", { connections: true });
 });
-after(async () => {
-  await leave();
-  await browser?.close();
+// pages first, links last: who waits for an answer is told, not cut off
+afterEach(async () => {
+  for (const thing of open.splice(0).reverse()) await thing.close();
 });
-
-async function leave() {
-  for (const thing of open.splice(0)) await thing.close();
-}
+after(() => browser?.close());
 
 /** A page as this person sees it. What the browser complains of fails the test that caused it. */
 export async function person(user, { channel = "COPS", width = 1280, height = 800, dark = false } = {}) {
@@ -52,7 +48,7 @@ export async function person(user, { channel = "COPS", width = 1280, height = 80
     },
   });
   await page.goto(SANDBOX + "/");
-  await page.locator("#status-text").filter({ hasText: /bot/ }).waitFor();
+  await page.locator("#status-text").filter({ hasText: /^bot/ }).waitFor({ state: "attached" });
   page.complaints = complaints;
   return page;
 }
@@ -104,7 +100,7 @@ export async function app(answers = () => undefined) {
     waiting.push({ wanted, done: (frame) => { clearTimeout(timer); done(frame); } });
     hand();
   });
-  open.push({ close: () => new Promise((done) => { if (socket.readyState === WebSocket.CLOSED) done(); else { socket.once("close", done); socket.close(); setTimeout(() => socket.terminate(), 500).unref(); } }) });
+  open.push({ close: () => socket.terminate() });
   await next((frame) => frame.type === "hello");
   return { next, came, closed: new Promise((done) => socket.once("close", done)) };
 }
