@@ -44,8 +44,8 @@ function dialPart() {
   const ghosts = number("Ghosts", 3);
   return [
     h("h2", null, "The next connections"), h("datalist", { id: "reasons" }, options(REASONS)),
-    row(what, value, times, button("Arm the dial", () => fault({ dial: DIALS[what.value](value.value), times: Number(times.value) }), "primary")),
-    row(labelled("dead connections that Slack still counts", ghosts), button("Set", () => fault({ ghosts: Number(ghosts.value) }))),
+    row(what, value), row(labelled("connections", times), button("Arm the dial", () => fault({ dial: DIALS[what.value](value.value), times: Number(times.value) }), "primary")),
+    row(labelled("ghosts, which Slack still counts", ghosts), button("Set ghosts", () => fault({ ghosts: Number(ghosts.value) }))),
   ];
 }
 

@@ -125,6 +125,7 @@ function drawStatus(links) {
   const words = !links ? "the sandbox does not answer" : open.length ? `bot online: ${open.length} link${open.length > 1 ? "s" : ""}` : "bot offline";
   const text = words + (broken ? `, ${broken} broken` : "");
   if ($("#status-text").textContent !== text) $("#status-text").textContent = text;
+  $("#break-status").textContent = text;
   $("#status-short span:last-child").textContent = !links ? "no sandbox" : open.length ? "online" : "offline";
   for (const place of ["#status", "#status-short"]) $(place).classList.toggle("online", open.length > 0);
   drawLinks();
