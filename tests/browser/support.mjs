@@ -2,7 +2,7 @@
 // A test waits for what it needs to see; nothing sleeps.
 
 import assert from "node:assert/strict";
-import { after, before, beforeEach } from "node:test";
+import { after, afterEach, before, beforeEach } from "node:test";
 import { chromium } from "playwright-core";
 import WebSocket from "ws";
 
@@ -19,18 +19,14 @@ before(async () => {
   });
 });
 beforeEach(async () => {
-  await leave();
-  await control("reset", {});
   await control("faults/clear", {});
+  await control("reset", { connections: true });
 });
-after(async () => {
-  await leave();
-  await browser?.close();
+// pages first, links last: who waits for an answer is told, not cut off
+afterEach(async () => {
+  for (const thing of open.splice(0).reverse()) await thing.close();
 });
-
-async function leave() {
-  for (const thing of open.splice(0)) await thing.close();
-}
+after(() => browser?.close());
 
 /** A page as this person sees it. What the browser complains of fails the test that caused it. */
 export async function person(user, { channel = "COPS", width = 1280, height = 800, dark = false } = {}) {
@@ -52,7 +48,7 @@ export async function person(user, { channel = "COPS", width = 1280, height = 80
     },
   });
   await page.goto(SANDBOX + "/");
-  await page.locator("#status-text").filter({ hasText: /bot/ }).waitFor();
+  await page.locator("#status-text").filter({ hasText: /^bot/ }).waitFor({ state: "attached" });
   page.complaints = complaints;
   return page;
 }
@@ -74,10 +70,10 @@ export async function api(method, body = {}, token = "xoxb-sandbox") {
 }
 
 /**
- * A bot that says nothing by itself: it opens a link, acks each envelope with what `answers(envelope)` returns, and keeps
- * what came for `next(type)`.
+ * A link of a bot that says nothing by itself: it acks each envelope with what `answers(envelope)` returns (nothing: a bare
+ * ack; `null`: no ack at all), and keeps what came for `next(wanted)`. What is no JSON comes as `{raw}`.
  */
-export async function app(answers = () => undefined) {
+export async function link(answers = () => undefined) {
   const { url } = await api("apps.connections.open", {}, "xapp-sandbox");
   const socket = new WebSocket(url);
   const came = [], waiting = [];
@@ -89,28 +85,42 @@ export async function app(answers = () => undefined) {
       wait.done(came.splice(index, 1)[0]);
     }
   };
-  socket.on("message", async (text) => {
-    const frame = JSON.parse(text);
-    if (frame.envelope_id) {
-      const payload = await answers(frame);
-      socket.send(JSON.stringify({ envelope_id: frame.envelope_id, ...(payload ? { payload } : {}) }));
-    }
+  const parsed = (text) => { try { return JSON.parse(text); } catch { return { raw: String(text) }; } };
+  socket.on("message", async (text, isBinary) => {
+    const frame = isBinary ? { raw: String(text), binary: true } : parsed(text);
+    const payload = frame.envelope_id ? await answers(frame) : null;
+    if (payload !== null) socket.send(JSON.stringify({ envelope_id: frame.envelope_id, ...(payload ? { payload } : {}) }));
     came.push(frame);
     hand();
   });
+  socket.on("ping", (words) => { came.push({ ping: String(words) }); hand(); });
   socket.on("error", () => {});
+  const closed = new Promise((done) => socket.once("close", done));
   const next = (wanted) => new Promise((done, fail) => {
     const timer = setTimeout(() => fail(new Error(`never came: ${wanted}; came: ${JSON.stringify(came)}`)), NEVER);
     waiting.push({ wanted, done: (frame) => { clearTimeout(timer); done(frame); } });
     hand();
   });
-  open.push({ close: () => new Promise((done) => { if (socket.readyState === WebSocket.CLOSED) done(); else { socket.once("close", done); socket.close(); setTimeout(() => socket.terminate(), 500).unref(); } }) });
-  await next((frame) => frame.type === "hello");
-  return { next, came, closed: new Promise((done) => socket.once("close", done)) };
+  open.push({ close: () => socket.terminate() });
+  return { next, came, closed, socket };
+}
+
+/** A link that was told hello. */
+export async function app(answers) {
+  const made = await link(answers);
+  await made.next((frame) => frame.type === "hello");
+  return made;
 }
 
 /** The message list entry with these words. */
 export const message = (page, words, list = "#messages") => page.locator(`${list} > li[data-ts]`).filter({ hasText: words });
+
+/** Does something and waits until the page says so. */
+export async function told(page, words, act) {
+  await page.evaluate(() => { const toast = document.querySelector("#toast"); toast.textContent = ""; toast.hidden = true; });
+  await act();
+  await page.getByRole("alert").filter({ hasText: words }).waitFor();
+}
 
 /** Saves a picture where PICTURES names a folder. */
 export async function picture(page, name) {
