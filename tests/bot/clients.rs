@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::support::venv::Venv;
-use crate::support::{Sandbox, target};
+use crate::support::{Sandbox, node, target};
 
 const PYTHON: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/python");
 const SDKS: Venv<'_> = Venv {
@@ -41,24 +41,34 @@ fn python(client: &str, group: &str, rates: Rates) {
     assert!(said.trim_end().ends_with("behaviours hold"), "{client} {group} did not come to its end:\n{said}");
 }
 
+/// Runs one file of the JavaScript suite, where Node is there.
+fn javascript(file: &str, rates: Rates) {
+    let Some(directory) = node::npm("clients/javascript") else { return };
+    let slack = Sandbox::start(rates == Rates::Limited);
+    node::passes(&directory, file, &[("SANDBOX", &slack.url)]);
+}
+
 /// A test per client and group of behaviours.
-macro_rules! python {
-    ($($name:ident: $client:literal $group:literal $rates:ident;)*) => {
-        $(#[test] fn $name() { python($client, $group, Rates::$rates); })*
+macro_rules! tests {
+    ($($name:ident: $run:ident($($what:literal),+; $rates:ident);)*) => {
+        $(#[test] fn $name() { $run($($what),+, Rates::$rates); })*
     };
 }
 
-python! {
-    bolt_for_python_hears_and_answers: "bolt-builtin" "messages" Free;
-    bolt_for_python_looks_things_up: "bolt-builtin" "lookups" Free;
-    async_bolt_for_python_hears_and_answers: "bolt-aiohttp" "messages" Free;
-    async_bolt_for_python_looks_things_up: "bolt-aiohttp" "lookups" Free;
-    the_builtin_python_client_gets_hello_and_redeliveries: "builtin" "links" Free;
-    the_builtin_python_client_outlives_its_links: "builtin" "endings" Free;
-    the_builtin_python_client_notices_silence: "builtin" "silence" Free;
-    the_builtin_python_client_waits_when_limited: "builtin" "limits" Limited;
-    the_aiohttp_python_client_gets_hello_and_redeliveries: "aiohttp" "links" Free;
-    the_aiohttp_python_client_outlives_its_links: "aiohttp" "endings" Free;
-    the_aiohttp_python_client_notices_silence: "aiohttp" "silence" Free;
-    the_aiohttp_python_client_waits_when_limited: "aiohttp" "limits" Limited;
+tests! {
+    bolt_for_python_hears_and_answers: python("bolt-builtin", "messages"; Free);
+    bolt_for_python_looks_things_up: python("bolt-builtin", "lookups"; Free);
+    async_bolt_for_python_hears_and_answers: python("bolt-aiohttp", "messages"; Free);
+    async_bolt_for_python_looks_things_up: python("bolt-aiohttp", "lookups"; Free);
+    the_builtin_python_client_gets_hello_and_redeliveries: python("builtin", "links"; Free);
+    the_builtin_python_client_outlives_its_links: python("builtin", "endings"; Free);
+    the_builtin_python_client_waits_when_limited: python("builtin", "limits"; Limited);
+    the_aiohttp_python_client_gets_hello_and_redeliveries: python("aiohttp", "links"; Free);
+    the_aiohttp_python_client_outlives_its_links: python("aiohttp", "endings"; Free);
+    the_aiohttp_python_client_waits_when_limited: python("aiohttp", "limits"; Limited);
+    bolt_for_javascript_hears_and_answers: javascript("messages.test.mjs"; Free);
+    the_javascript_web_client_looks_things_up: javascript("lookups.test.mjs"; Free);
+    the_javascript_web_client_waits_when_limited: javascript("limits.test.mjs"; Limited);
+    the_javascript_socket_client_gets_hello_and_redeliveries: javascript("links.test.mjs"; Free);
+    the_javascript_socket_client_outlives_its_links: javascript("endings.test.mjs"; Free);
 }

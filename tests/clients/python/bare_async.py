@@ -69,12 +69,12 @@ class Bot:
 
         return self.loop.run(dial())
 
-    def close(self, number):
-        self.loop.run(self.clients[number].close())
+    def close(self, *numbers):
+        for number in numbers:
+            self.loop.run(self.clients[number].close())
 
     def stop(self):
-        for client in self.clients:
-            self.loop.run(client.close())
+        self.close(*range(len(self.clients)))
         self.loop.stop()
 
     def connecting_fails(self, app_token):

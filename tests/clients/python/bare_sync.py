@@ -1,5 +1,7 @@
 """slack_sdk's built-in Socket Mode client without Bolt: what comes over the link, and when it is acked."""
 
+import threading
+
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_handlers import RateLimitErrorRetryHandler
@@ -52,12 +54,16 @@ class Bot:
         connection.close()
         return opened
 
-    def close(self, number):
-        self.clients[number].close()
+    def close(self, *numbers):
+        # each waits up to three seconds for its reader
+        threads = [threading.Thread(target=self.clients[number].close) for number in numbers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
 
     def stop(self):
-        for client in self.clients:
-            client.close()
+        self.close(*range(len(self.clients)))
 
     def connecting_fails(self, app_token):
         """The error with which this token is refused."""

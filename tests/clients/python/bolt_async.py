@@ -120,16 +120,15 @@ def register(app, heard):
     async def approve(ack, body, respond):
         await ack()
         heard.put("action", body)
-        await respond(text=f"approved by <@{body['user']['id']}>", replace_original=True)
+        if "response_url" in body:
+            await respond(text=f"approved by <@{body['user']['id']}>", replace_original=True)
 
     @app.action("more")
     async def more(ack, body, client):
         await ack()
         heard.put("action", body)
-        if body["container"]["type"] == "view":
-            heard.put("pushed", (await client.views_push(trigger_id=body["trigger_id"], view=views.MORE)).data)
-        else:
-            heard.put("opened", (await client.views_open(trigger_id=body["trigger_id"], view=views.FORM)).data)
+        pushed = await client.views_push(trigger_id=body["trigger_id"], view=views.MORE)
+        heard.put("pushed", pushed.data)
 
     @app.view("command")
     async def submitted(ack, body, view, client):

@@ -91,16 +91,15 @@ def register(app, heard):
     def approve(ack, body, respond):
         ack()
         heard.put("action", body)
-        respond(text=f"approved by <@{body['user']['id']}>", replace_original=True)
+        if "response_url" in body:
+            respond(text=f"approved by <@{body['user']['id']}>", replace_original=True)
 
     @app.action("more")
     def more(ack, body, client):
         ack()
         heard.put("action", body)
-        if body["container"]["type"] == "view":
-            heard.put("pushed", client.views_push(trigger_id=body["trigger_id"], view=views.MORE).data)
-        else:
-            heard.put("opened", client.views_open(trigger_id=body["trigger_id"], view=views.FORM).data)
+        pushed = client.views_push(trigger_id=body["trigger_id"], view=views.MORE)
+        heard.put("pushed", pushed.data)
 
     @app.view("command")
     def submitted(ack, body, view, client):

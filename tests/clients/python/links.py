@@ -108,9 +108,7 @@ def the_eleventh_connection_is_refused(bot, people):
     until("the eleventh gets its first frame", lambda: frames)
     frame = json.loads(frames[0])
     check("it is no hello", (frame["type"], frame["reason"]), ("disconnect", "too_many_websockets"))
-    bot.close(number)
-    for number in numbers:
-        bot.close(number)
+    bot.close(number, *numbers)
     until("one is left", lambda: len(people.links()) == 1)
 
 
