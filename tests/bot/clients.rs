@@ -58,8 +58,12 @@ macro_rules! tests {
 tests! {
     bolt_for_python_hears_and_answers: python("bolt-builtin", "messages"; Free);
     bolt_for_python_looks_things_up: python("bolt-builtin", "lookups"; Free);
+    bolt_for_python_has_modals_home_and_shortcuts: python("bolt-builtin", "modals"; Free);
+    bolt_for_python_uploads_files: python("bolt-builtin", "files"; Free);
     async_bolt_for_python_hears_and_answers: python("bolt-aiohttp", "messages"; Free);
     async_bolt_for_python_looks_things_up: python("bolt-aiohttp", "lookups"; Free);
+    async_bolt_for_python_has_modals_home_and_shortcuts: python("bolt-aiohttp", "modals"; Free);
+    async_bolt_for_python_uploads_files: python("bolt-aiohttp", "files"; Free);
     the_builtin_python_client_gets_hello_and_redeliveries: python("builtin", "links"; Free);
     the_builtin_python_client_outlives_its_links: python("builtin", "endings"; Free);
     the_builtin_python_client_waits_when_limited: python("builtin", "limits"; Limited);
@@ -67,7 +71,9 @@ tests! {
     the_aiohttp_python_client_outlives_its_links: python("aiohttp", "endings"; Free);
     the_aiohttp_python_client_waits_when_limited: python("aiohttp", "limits"; Limited);
     bolt_for_javascript_hears_and_answers: javascript("messages.test.mjs"; Free);
+    bolt_for_javascript_has_modals_home_and_shortcuts: javascript("modals.test.mjs"; Free);
     the_javascript_web_client_looks_things_up: javascript("lookups.test.mjs"; Free);
+    the_javascript_web_client_uploads_files: javascript("files.test.mjs"; Free);
     the_javascript_web_client_waits_when_limited: javascript("limits.test.mjs"; Limited);
     the_javascript_socket_client_gets_hello_and_redeliveries: javascript("links.test.mjs"; Free);
     the_javascript_socket_client_outlives_its_links: javascript("endings.test.mjs"; Free);

@@ -17,7 +17,7 @@ test("a file is uploaded into a thread", async () => {
   const seen = await sees("maya", "ops", "all of it", start);
   assert.deepEqual([seen.thread_ts, seen.via, seen.files.map((f) => f.title)], [thread_ts, "files.completeUploadExternal", ["The list"]]);
   const whole = await kept(seen.files[0].id);
-  assert.deepEqual([whole.size, Buffer.from(whole.content_base64, "base64").toString()], [file.length, CONTENT]);
+  assert.deepEqual([whole.size, whole.content], [file.length, CONTENT]);
 });
 
 test("several files are uploaded at once", async () => {
