@@ -18,13 +18,16 @@ mod events;
 mod faults;
 mod hub;
 mod ids;
+mod interact;
 mod limits;
 mod page;
 mod people;
 mod socket;
 mod state;
 mod text;
+mod triggers;
 mod urls;
+mod views;
 
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,9 @@ use crate::faults::Faults;
 use crate::hub::Hub;
 use crate::limits::RateLimits;
 use crate::people::Directory;
+use crate::triggers::Triggers;
 use crate::urls::ResponseUrls;
+use crate::views::Views;
 
 /// What the command line says.
 #[derive(Debug, Clone)]
@@ -113,6 +115,10 @@ pub struct State {
     pub chat: Chat,
     /// Socket Mode.
     pub hub: Hub,
+    /// Modals and Homes.
+    pub views: Views,
+    /// What may open a modal.
+    pub triggers: Triggers,
     /// Response URLs.
     pub urls: ResponseUrls,
     /// Calls.
@@ -131,6 +137,8 @@ impl State {
             directory: Directory::seeded(),
             chat: Chat::new(options.history),
             hub: Hub::new(options.ack_timeout),
+            views: Views::default(),
+            triggers: Triggers::default(),
             urls: ResponseUrls::default(),
             log: Log::new(options.history),
             faults: Faults::default(),
@@ -145,6 +153,8 @@ impl State {
         self.directory = Directory::seeded();
         self.chat.clear();
         self.hub.clear();
+        self.views.clear();
+        self.triggers.clear();
         self.urls.clear();
         self.log.clear();
         self.faults.clear();

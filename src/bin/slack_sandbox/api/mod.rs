@@ -3,6 +3,7 @@
 mod chat;
 mod directory;
 mod request;
+mod views;
 
 use std::time::Duration;
 
@@ -149,7 +150,10 @@ fn run(state: &mut State, method: &str, args: &Args, host: &str) -> Answer {
         "apps.connections.open" => Ok(open_connection(state, host)),
         "auth.test" => Ok(auth_test(state)),
         "api.test" => Ok(json!({"args": args.shown()})),
-        _ => match chat::run(state, method, args).or_else(|| directory::run(state, method, args)) {
+        _ => match chat::run(state, method, args)
+            .or_else(|| directory::run(state, method, args))
+            .or_else(|| views::run(state, method, args))
+        {
             Some(result) => result,
             None => Err("unknown_method".into()),
         },

@@ -1,6 +1,7 @@
 //! The sandbox seen from outside: real HTTP and WebSocket, with awc as the bot.
 
 mod link;
+mod views;
 mod web_api;
 
 use std::net::TcpListener;
