@@ -147,6 +147,7 @@ function go(channel) {
   closeThread();
   drawAll();
   focusComposer();
+  if (currentChannel().is_im) call("open_home", { user: here.me, tab: "messages" });
 }
 
 function drawAll() {
