@@ -49,3 +49,8 @@ pub fn block() -> String {
 pub fn view() -> String {
     format!("V{}", pick(UPPER, 10))
 }
+
+/// `F0A1B2C3D4E`.
+pub fn file() -> String {
+    format!("F{}", pick(UPPER, 10))
+}

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::chat::Chat;
 use crate::clock;
 use crate::faults::Faults;
+use crate::files::Files;
 use crate::hub::Hub;
 use crate::limits::RateLimits;
 use crate::people::Directory;
@@ -115,6 +116,8 @@ pub struct State {
     pub chat: Chat,
     /// Socket Mode.
     pub hub: Hub,
+    /// Uploaded files.
+    pub files: Files,
     /// Modals and Homes.
     pub views: Views,
     /// What may open a modal.
@@ -137,6 +140,7 @@ impl State {
             directory: Directory::seeded(),
             chat: Chat::new(options.history),
             hub: Hub::new(options.ack_timeout),
+            files: Files::default(),
             views: Views::default(),
             triggers: Triggers::default(),
             urls: ResponseUrls::default(),
@@ -153,6 +157,7 @@ impl State {
         self.directory = Directory::seeded();
         self.chat.clear();
         self.hub.clear();
+        self.files.clear();
         self.views.clear();
         self.triggers.clear();
         self.urls.clear();

@@ -14,6 +14,7 @@
 //! | `POST /control/slash` | `{user, channel, command?, text}` | `{envelope_id, trigger_id, response_url, connection, channel}` |
 //! | `POST /control/click` | `{user, channel, ts, action_id}`, in a modal or Home `{user, view_id, action_id}` | the same |
 //! | `GET /control/views` | `user` | `{views: [{id, title, blocks, state, errors, failed, stack_depth, …}], home}`: the modal on top last |
+//! | `GET /control/files` | | `{files: [{id, name, title, size, mimetype, channel, thread_ts, content, …}]}`: `content` as text |
 //! | `POST /control/submit` | `{user, view_id?, values: {block_id: text \| [texts] \| true}}` | the same as click: the modal on top, or `view_id` |
 //! | `POST /control/close_view` | `{user, view_id?}` | `{envelope_id?}` where the modal has `notify_on_close` |
 //! | `POST /control/open_home` | `{user, tab?: "home" \| "messages"}` | `{envelope_id, event_id}` of app_home_opened |
@@ -36,7 +37,7 @@
 //! | `POST /control/reset` | `{connections?: true}` | `{cursor}`: the seeded workspace again; with `connections` every link is cut |
 //!
 //! In `messages`, a message is `{channel, ts, user, bot_id, text, blocks, attachments, thread_ts, ephemeral, only_for, edits,
-//! history: [{text, blocks, until}], deleted, reply_count, broadcast, reactions, metadata, via, cursor}`. `user` asks for what this
+//! history: [{text, blocks, until}], deleted, reply_count, broadcast, reactions, metadata, files, via, cursor}`. `user` asks for what this
 //! person sees; without it everything is shown. `via` is how it came: `say`, `slash`, `ack`, `response_url`,
 //! `chat.postMessage`, `chat.postEphemeral`, `slackbot`.
 
@@ -104,6 +105,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("/control/slash", web::post().to(act::slash))
         .route("/control/click", web::post().to(act::click))
         .route("/control/views", web::get().to(views::views))
+        .route("/control/files", web::get().to(views::files))
         .route("/control/submit", web::post().to(views::submit))
         .route("/control/close_view", web::post().to(views::close))
         .route("/control/open_home", web::post().to(views::open_home))

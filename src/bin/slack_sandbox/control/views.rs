@@ -77,6 +77,22 @@ pub async fn open_home(asked: web::Json<Open>, sandbox: web::Data<Sandbox>) -> H
     reply(sandbox.lock().open_home(&asked.user, tab).map(|envelope| sent(Some(&envelope))))
 }
 
+/// `GET /control/files`
+pub async fn files(sandbox: web::Data<Sandbox>) -> HttpResponse {
+    let state = sandbox.lock();
+    let shown = state.files.complete().map(|file| {
+        let mut out = file.json(&state.options.base_url);
+        out["content"] = json!(file.content.as_deref().map(String::from_utf8_lossy));
+        let share = file.shares.first();
+        out["channel"] = json!(share.map(|(channel, ..)| channel));
+        out["thread_ts"] = json!(share.and_then(|(.., thread_ts)| thread_ts.as_ref()));
+        out["announced_length"] = json!(file.length);
+        out
+    });
+    let files: Vec<Value> = shown.collect();
+    reply(Ok(json!({"files": files})))
+}
+
 /// A shortcut to use.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
