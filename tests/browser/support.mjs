@@ -10,6 +10,7 @@ export const SANDBOX = process.env.SANDBOX;
 const NEVER = 15_000;
 
 let browser;
+let linked = false;
 const open = [];
 
 before(async () => {
@@ -20,7 +21,7 @@ before(async () => {
 });
 beforeEach(async () => {
   await control("faults/clear", {});
-  await control("reset", { connections: true });
+  await control("reset", { connections: linked });
 });
 // pages first, links last: who waits for an answer is told, not cut off
 afterEach(async () => {
@@ -75,6 +76,7 @@ export async function api(method, body = {}, token = "xoxb-sandbox") {
  */
 export async function link(answers = () => undefined) {
   const { url } = await api("apps.connections.open", {}, "xapp-sandbox");
+  linked = true;
   const socket = new WebSocket(url);
   const came = [], waiting = [];
   const hand = () => {

@@ -1,5 +1,5 @@
 "use strict";
-// Block Kit as DOM nodes. `act(element, chosen)` is called where somebody presses or chooses something.
+// Block Kit as DOM nodes. `act(element)` is called where somebody presses a button.
 
 function confirmed(ask) {
   if (!ask) return Promise.resolve(true);
@@ -25,18 +25,10 @@ function buttonNode(element, act) {
   return h("button", { type: "button", class: style, "data-action": element.action_id, "aria-label": element.accessibility_label, onclick: press }, textObject(element.text, names)?.textContent);
 }
 
-/** Anything in a section's corner or an actions block. */
+/** Anything in a section's corner or an actions block: the sandbox delivers presses of buttons, nothing else. */
 function control(element, act) {
-  if (element.type === "button" || element.type === "workflow_button") return buttonNode(element, act);
-  if (element.type === "image") return h("span", { class: "note" }, `[image: ${element.alt_text}]`);
-  if (element.type === "overflow") {
-    const items = (element.options || []).map((option) => ({ label: option.text.text, act: () => act(element, option.value) }));
-    return h("button", { type: "button", class: "quiet", "aria-haspopup": "menu", "aria-label": "More choices", onclick: (event) => openMenu(event.currentTarget, items) }, "⋯");
-  }
-  const field = inputNode(element, {});
-  if (!field) return h("span", { class: "note" }, `[${element.type}]`);
-  field.node.addEventListener("change", async () => { if (await confirmed(element.confirm)) act(element, field.read()); });
-  return field.node;
+  if (element.type === "button") return buttonNode(element, act);
+  return h("span", { class: "note" }, element.type === "image" ? `[image: ${element.alt_text}]` : `[${element.type}]`);
 }
 
 function tableBlock(block, names) {

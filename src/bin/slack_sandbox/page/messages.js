@@ -76,7 +76,7 @@ function messageNode(message, inChannel) {
   const name = message.user === "USLACKBOT" ? "Slackbot" : names.user(message.user) || message.user;
   const time = new Date(Number(message.ts) * 1000);
   const replies = inChannel ? threadCount(message) : 0;
-  const act = (element, chosen) => call("click", { user: here.me, channel: message.channel, ts: message.ts, action_id: element.action_id, ...(chosen === undefined ? {} : { value: chosen }) });
+  const act = (element) => call("click", { user: here.me, channel: message.channel, ts: message.ts, action_id: element.action_id });
   const edited = message.edits ? h("span", { class: "small", title: message.history.map((v) => v.text).join("\n→ ") }, " (edited)") : null;
   let shown;
   try { shown = bodyOf(message, names, act); } catch (error) { shown = h("p", { class: "note" }, `[the page cannot show this message: ${error.message}]`); }

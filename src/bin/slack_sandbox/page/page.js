@@ -12,7 +12,8 @@ const names = {
 
 async function call(route, body) {
   const options = body === undefined ? {} : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
-  const answer = await (await fetch("/control/" + route, options)).json();
+  const response = await fetch("/control/" + route, options);
+  const answer = await response.json().catch(() => ({ ok: false, error: `the sandbox answered HTTP ${response.status}` }));
   if (!answer.ok) toast(answer.error);
   return answer;
 }

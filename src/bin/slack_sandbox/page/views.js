@@ -2,15 +2,18 @@
 // Modals (a stack of which the last is seen) and the App Home.
 
 const drafts = new Map();
-const modal = { drawn: null, fields: [], busy: false, timer: null };
+const modal = { drawn: null, fields: [], sent: null };
 const keyOf = (block) => `${block.block_id} ${block.element && block.element.action_id}`;
 
 /** What this person's modals are now. */
 function takeViews(views) {
   here.views = views || [];
   for (const id of [...drafts.keys()]) if (!here.views.some((view) => view.id === id)) drafts.delete(id);
-  busy(false);
+  const top = here.views[here.views.length - 1];
+  const answered = !top || !modal.sent || top.id !== modal.sent.id || top.hash !== modal.sent.hash || top.failed || Object.keys(top.errors || {}).length > 0;
+  if (answered) modal.sent = null;
   drawModal();
+  drawBusy();
 }
 
 function drawModal() {
@@ -39,7 +42,7 @@ function drawModal() {
 function modalForm(view) {
   const draft = drafts.get(view.id);
   const body = (view.blocks || []).map((block) => {
-    if (block.type !== "input") return blockNode(block, names, (element, chosen) => pressedInView(view, element, chosen));
+    if (block.type !== "input") return blockNode(block, names, (element) => pressedInView(view, element));
     const field = fieldNode(block, draft.get(keyOf(block)), (view.errors || {})[block.block_id]);
     const changed = () => { draft.set(keyOf(block), field.read()); if (field.show) field.show(null); };
     field.node.addEventListener("input", changed);
@@ -55,7 +58,7 @@ function modalForm(view) {
       h("h3", { id: "modal-title" }, words(view.title)), h("span", { class: "note" }, "drone"),
       h("button", { type: "button", class: "quiet close", "aria-label": "Close", onclick: () => closeView(here.views[0]) }, "✕")),
     h("div", { class: "body" }, body),
-    h("p", { class: "error trouble", role: "alert", hidden: true }),
+    h("p", { class: "error trouble", role: "alert", hidden: !view.failed }, view.failed),
     h("div", { class: "row foot" },
       h("button", { type: "button", onclick: () => closeView(view) }, words(view.close) || "Close"),
       submit ? h("button", { class: "primary" }, words(submit)) : null));
@@ -65,15 +68,13 @@ function modalForm(view) {
   return form;
 }
 
-function pressedInView(view, element, chosen) {
-  return call("click", { user: here.me, view_id: view.id, action_id: element.action_id, ...(chosen === undefined ? {} : { value: chosen }) });
-}
+const pressedInView = (view, element) => call("click", { user: here.me, view_id: view.id, action_id: element.action_id });
 
-function busy(on) {
-  modal.busy = on;
-  clearTimeout(modal.timer);
+/** While the app has not answered, nothing can be sent a second time. */
+function drawBusy() {
   const send = $("#modal .foot .primary");
-  if (send) { send.disabled = on; $("#modal").setAttribute("aria-busy", String(on)); }
+  if (send) send.disabled = modal.sent !== null;
+  $("#modal").setAttribute("aria-busy", String(modal.sent !== null));
 }
 
 function trouble(text) {
@@ -82,17 +83,19 @@ function trouble(text) {
 }
 
 async function submitModal(view) {
-  if (modal.busy) return;
+  if (modal.sent) return;
   const found = modal.fields.map((field) => ({ field, value: field.read() })).map(({ field, value }) => ({ field, value, error: value === undefined ? null : wrong(field.block, value) }));
   for (const { field, error } of found) if (field.show) field.show(error);
   const first = found.find(({ error }) => error);
   if (first) { first.field.focus(); return; }
-  busy(true);
-  // an answer of the app comes as a change of the views; Slack waits three seconds for it
-  modal.timer = setTimeout(() => { busy(false); trouble("drone did not answer in time. Nothing was taken in; try again."); }, here.world.settings.ack_timeout_ms + 500);
+  modal.sent = view;
+  drawBusy();
   const values = Object.fromEntries(found.filter(({ value }) => value !== undefined).map(({ field, value }) => [field.block.block_id, value]));
   const answer = await call("submit", { user: here.me, view_id: view.id, values });
-  if (!answer.ok) { busy(false); trouble(answer.error); }
+  if (answer.ok) return;
+  modal.sent = null;
+  drawBusy();
+  trouble(answer.error);
 }
 
 const closeView = (view) => call("close_view", { user: here.me, view_id: view.id });
@@ -129,8 +132,8 @@ function drawHome() {
   if (home.drawn === stamp) return;
   const focused = home.contains(document.activeElement) ? document.activeElement.dataset.action : null;
   home.drawn = stamp;
-  const act = (element, chosen) => pressedInView(here.home, element, chosen);
-  const body = here.home ? h("div", { class: "body" }, (here.home.blocks || []).map((block) => (block.type === "input" ? fieldNode(block).node : blockNode(block, names, act))))
+  const act = (element) => pressedInView(here.home, element);
+  const body = here.home ? h("div", { class: "body" }, (here.home.blocks || []).map((block) => blockNode(block, names, act)))
     : h("p", { class: "note" }, "drone has published nothing here yet.");
   home.replaceChildren(body);
   if (focused) $(`[data-action="${CSS.escape(focused)}"]`, home)?.focus();
