@@ -8,6 +8,7 @@ from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bolt_async import Loop
+from people import Failed
 
 
 class Bot:
@@ -102,7 +103,7 @@ class Bot:
             self.api(method, **arguments)
         except SlackApiError as error:
             return error.response
-        return None
+        raise Failed(f"{method} was not refused: {arguments}")
 
     def waits_when_limited(self):
         """From now on calls wait as long as Slack says and are tried again."""

@@ -9,6 +9,8 @@ from slack_sdk.socket_mode import SocketModeClient
 from slack_sdk.socket_mode.builtin.connection import Connection
 from slack_sdk.socket_mode.response import SocketModeResponse
 
+from people import Failed
+
 
 class Bot:
     """Its clients, and whether they ack."""
@@ -81,7 +83,7 @@ class Bot:
             self.api(method, **arguments)
         except SlackApiError as error:
             return error.response
-        return None
+        raise Failed(f"{method} was not refused: {arguments}")
 
     def waits_when_limited(self):
         """From now on calls wait as long as Slack says and are tried again."""

@@ -9,7 +9,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 import views
-from people import NEVER
+from people import NEVER, Failed
 
 
 class Loop:
@@ -65,7 +65,7 @@ class Bot:
             self.api(method, **arguments)
         except SlackApiError as error:
             return error.response
-        return None
+        raise Failed(f"{method} was not refused: {arguments}")
 
 
 def register(app, heard):

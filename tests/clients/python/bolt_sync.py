@@ -6,6 +6,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 import views
+from people import Failed
 
 
 class Bot:
@@ -36,7 +37,7 @@ class Bot:
             self.api(method, **arguments)
         except SlackApiError as error:
             return error.response
-        return None
+        raise Failed(f"{method} was not refused: {arguments}")
 
 
 def register(app, heard):

@@ -47,7 +47,9 @@ def silence_and_refused_dials_are_survived(bot, people):
     people.fault(connection=half_open, socket="half_open")
     people.fault(dial={"refuse": 503})
     people.fault(connection=refused, socket="disconnect", reason="refresh_requested")
-    until("a refused upgrade is dialled again", lambda: refused not in people.links() and len(people.links()) == len(old))
+    until(
+        "a refused upgrade is dialled again", lambda: refused not in people.links() and len(people.links()) == len(old)
+    )
     people.fault(dial={"disconnect": "refresh_requested"})
     people.fault(connection=greeted_with_disconnect, socket="disconnect", reason="refresh_requested")
     gone = lambda: greeted_with_disconnect not in people.links() and len(people.links()) == len(old)

@@ -17,8 +17,14 @@ def a_file_is_uploaded_into_a_thread(bot, people):
     file = answer["files"][0]
     check("the answer names the file", bool(file["id"]) and file["title"], "The list")
     seen = people.sees("maya", "ops", "all of it", after=before)
-    check("people see a message in the thread", (seen["thread_ts"], seen["via"]), (parent, "files.completeUploadExternal"))
-    check("with the file", [(f["id"], f["name"], f["title"]) for f in seen["files"]], [(file["id"], "list.csv", "The list")])
+    check(
+        "people see a message in the thread", (seen["thread_ts"], seen["via"]), (parent, "files.completeUploadExternal")
+    )
+    check(
+        "with the file",
+        [(f["id"], f["name"], f["title"]) for f in seen["files"]],
+        [(file["id"], "list.csv", "The list")],
+    )
     kept = shown(people, file["id"])
     check("whole", (kept["size"], kept["content"]), (len(CONTENT.encode()), CONTENT))
 
@@ -41,7 +47,9 @@ def a_file_without_a_channel_is_shown_to_nobody(bot, people):
 def what_cannot_be_uploaded_is_refused(bot, people):
     error = bot.refused("files_upload_v2", channel="CNONE", filename="a.txt", content="x")["error"]
     check("no such channel", error, "channel_not_found")
-    error = bot.refused("files_completeUploadExternal", files=[{"id": "FNONE", "title": "x"}], channel_id="COPS")["error"]
+    error = bot.refused("files_completeUploadExternal", files=[{"id": "FNONE", "title": "x"}], channel_id="COPS")[
+        "error"
+    ]
     check("no such file", error, "file_not_found")
 
 

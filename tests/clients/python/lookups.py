@@ -12,7 +12,9 @@ def who_the_bot_is(bot, people):
 
 def people_are_looked_up(bot, people):
     maya = bot.api("users_info", user="UMAYA")["user"]
-    check("a member", (maya["id"], maya["name"], maya["is_bot"], maya["is_restricted"]), ("UMAYA", "maya", False, False))
+    check(
+        "a member", (maya["id"], maya["name"], maya["is_bot"], maya["is_restricted"]), ("UMAYA", "maya", False, False)
+    )
     check("has a profile", maya["profile"]["display_name"], "maya")
     check("a guest is one", bot.api("users_info", user="UGUS")["user"]["is_restricted"])
     stranger = bot.api("users_info", user="UOLGA")["user"]
@@ -40,7 +42,11 @@ def groups_are_looked_up(bot, people):
     error = bot.refused("usergroups_users_list", usergroup="SNONE")["error"]
     check("no group is no such subteam", error, "no_such_subteam")
     people.post("group", handle="operators", disabled=True)
-    check("a disabled group is not listed", "operators" in [g["handle"] for g in bot.api("usergroups_list")["usergroups"]], False)
+    check(
+        "a disabled group is not listed",
+        "operators" in [g["handle"] for g in bot.api("usergroups_list")["usergroups"]],
+        False,
+    )
     people.post("group", handle="operators", disabled=False)
 
 
@@ -97,10 +103,12 @@ def what_slack_refuses_has_its_name(bot, people):
     ]
     for method, arguments, error in refusals:
         response = bot.refused(method, **arguments)
-        check(f"{method} says {error}", response and (response.status_code, response["error"]), (200, error))
+        check(f"{method} says {error}", (response.status_code, response["error"]), (200, error))
     response = bot.refused("chat_postMessage", **post, blocks=[section("x" * 3001)])
     told = response["response_metadata"]["messages"]
-    check("and where the fault is", told, ["[ERROR] must be less than 3001 characters [json-pointer:/blocks/0/text/text]"])
+    check(
+        "and where the fault is", told, ["[ERROR] must be less than 3001 characters [json-pointer:/blocks/0/text/text]"]
+    )
     own = bot.api("chat_postMessage", **post)["ts"]
     error = bot.refused("chat_update", channel="COPS", ts=own, text="x" * 4001)["error"]
     check("an update takes 4000 characters", error, "msg_too_long")

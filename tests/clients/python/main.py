@@ -8,6 +8,7 @@ import importlib
 import logging
 import os
 import sys
+import traceback
 
 from people import Failed, Inbox, People
 
@@ -24,27 +25,26 @@ def main():
     bot = make(url, heard)
     print(bot.name, flush=True)
     bot.start()
-    failed = False
     for behaviour in behaviours:
         print(behaviour.__name__.replace("_", " "), flush=True)
         heard.clear()
-        try:
-            behaviour(bot, people)
-        except Failed as failure:
-            print(f"  FAILED {failure}", flush=True)
-            failed = True
-        if "error" in [kind for kind, _ in heard._items]:
-            print(f"  FAILED a handler failed: {heard.take('error')}", flush=True)
-            failed = True
-        if failed:
-            break
-    if failed:
-        # a broken client may not be able to stop
-        sys.stderr.flush()
-        os._exit(1)
+        behaviour(bot, people)
+        errors = heard.all("error")
+        if errors:
+            raise Failed(f"a handler failed: {errors}")
     bot.stop()
     print(f"{len(behaviours)} behaviours hold", flush=True)
 
 
 if __name__ == "__main__":
-    main()
+    status = 1
+    try:
+        main()
+        status = 0
+    except Failed as failure:
+        print(f"  FAILED {failure}", flush=True)
+    except Exception:
+        print(f"  FAILED {traceback.format_exc()}", flush=True)
+    sys.stderr.flush()
+    # threads of a broken client may never end
+    os._exit(status)

@@ -79,7 +79,9 @@ def a_mention_is_answered_in_its_thread(bot, people):
     said = people.says("maya", "ops", "@drone are you there?")
     body = bot.heard.take("mention")
     event = body["event"]
-    check("the event names who and where", (event["user"], event["channel"], event["ts"]), ("UMAYA", "COPS", said["ts"]))
+    check(
+        "the event names who and where", (event["user"], event["channel"], event["ts"]), ("UMAYA", "COPS", said["ts"])
+    )
     check("its text names the bot", event["text"], "<@UDRONE> are you there?")
     check("its blocks are rich text", event["blocks"][0]["type"], "rich_text")
     check("it has no channel_type", "channel_type" in event, False)
@@ -125,7 +127,9 @@ def messages_are_posted_changed_and_deleted_in_threads(bot, people):
     check("a reply names its thread", reply["message"]["thread_ts"], parent["ts"])
     check("blocks get ids", all(block["block_id"] for block in reply["message"]["blocks"]))
     bot.api("chat_postMessage", **thread, text="loud", reply_broadcast=True)
-    check("a broadcast is marked", [m["broadcast"] for m in people.visible("omar", "ops") if m["text"] == "loud"], [True])
+    check(
+        "a broadcast is marked", [m["broadcast"] for m in people.visible("omar", "ops") if m["text"] == "loud"], [True]
+    )
     changed = bot.api("chat_update", channel="COPS", ts=reply["ts"], text="better", blocks=[])
     check("an update tells the new text", (changed["text"], changed["ts"]), ("better", reply["ts"]))
     seen = people.message("ops", reply["ts"])
@@ -155,7 +159,9 @@ def reactions_are_added_once(bot, people):
 
 
 def a_button_tells_who_pressed_it_and_where(bot, people):
-    post = bot.api("chat_postMessage", channel="COPS", text="Stop i-0abc?", blocks=[section("Stop?"), buttons("approve")])
+    post = bot.api(
+        "chat_postMessage", channel="COPS", text="Stop i-0abc?", blocks=[section("Stop?"), buttons("approve")]
+    )
     sent = people.clicks("omar", "approve", channel="ops", ts=post["ts"])
     body = bot.heard.take("action")
     check("the press names who", (body["user"]["id"], body["user"]["username"]), ("UOMAR", "omar"))
@@ -165,7 +171,9 @@ def a_button_tells_who_pressed_it_and_where(bot, people):
     container = {"type": "message", "message_ts": post["ts"], "channel_id": "COPS", "is_ephemeral": False}
     check("and where", body["container"], container)
     check("with the message", body["message"]["ts"], post["ts"])
-    check("and what comes of it", (body["trigger_id"], body["response_url"]), (sent["trigger_id"], sent["response_url"]))
+    check(
+        "and what comes of it", (body["trigger_id"], body["response_url"]), (sent["trigger_id"], sent["response_url"])
+    )
     seen = people.sees("maya", "ops", "approved by <@UOMAR>")
     check("its response_url replaces the message", (seen["ts"], seen["edits"]), (post["ts"], 1))
     check("the ack counts", people.acked(sent["envelope_id"])["ignored"], None)
@@ -182,7 +190,11 @@ def a_command_that_is_not_acked_fails_and_is_not_sent_again(bot, people):
     people.types("maya", "ops", "silence")
     bot.heard.take("command", lambda command: command["text"] == "silence")
     seen = people.sees("maya", "ops", "operation_timeout", after=before)
-    check("Slack tells it", (seen["user"], seen["text"]), ("USLACKBOT", '/drone failed with the error "operation_timeout"'))
+    check(
+        "Slack tells it",
+        (seen["user"], seen["text"]),
+        ("USLACKBOT", '/drone failed with the error "operation_timeout"'),
+    )
     check("it is not delivered again", bot.heard.count("command", lambda c: c["text"] == "silence"), 0)
 
 

@@ -16,12 +16,22 @@ def opened(bot, people, user="maya"):
 
 def a_command_opens_a_form(bot, people):
     view = opened(bot, people)
-    named = (view["type"], view["callback_id"], view["private_metadata"], view["root_view_id"], view["previous_view_id"])
+    named = (
+        view["type"],
+        view["callback_id"],
+        view["private_metadata"],
+        view["root_view_id"],
+        view["previous_view_id"],
+    )
     check("the SDK gets the view", named, ("modal", "command", "COPS", view["id"], None))
     check("with a hash and an empty state", (bool(view["hash"]), view["state"]), (True, {"values": {}}))
     check("nobody else sees it", people.views("omar"), [])
     seen = people.views("maya")[-1]
-    check("it is the same view", (seen["id"], seen["submit"]["text"], seen["close"]["text"]), (view["id"], "Stop", "Cancel"))
+    check(
+        "it is the same view",
+        (seen["id"], seen["submit"]["text"], seen["close"]["text"]),
+        (view["id"], "Stop", "Cancel"),
+    )
 
 
 def a_wrong_value_is_an_error_on_its_field(bot, people):
@@ -93,7 +103,9 @@ def a_closed_form_is_told(bot, people):
     view = people.views("maya")[-1]
     people.post("close_view", user="maya")
     body = bot.heard.take("closed")
-    check("as view_closed", (body["type"], body["view"]["id"], body["user"]["id"]), ("view_closed", view["id"], "UMAYA"))
+    check(
+        "as view_closed", (body["type"], body["view"]["id"], body["user"]["id"]), ("view_closed", view["id"], "UMAYA")
+    )
     check("of this view alone", body["is_cleared"], False)
     people.sees_no_modal("maya")
 
@@ -121,8 +133,14 @@ def a_trigger_opens_one_view_within_three_seconds(bot, people):
     trigger = bot.heard.take("command")["trigger_id"]
     # the only way to grow older than three seconds
     time.sleep(3.2)
-    check("an old one has expired", bot.refused("views_open", trigger_id=trigger, view=FORM)["error"], "expired_trigger_id")
-    check("any other is invalid", bot.refused("views_open", trigger_id="1.2.3", view=FORM)["error"], "invalid_trigger_id")
+    check(
+        "an old one has expired",
+        bot.refused("views_open", trigger_id=trigger, view=FORM)["error"],
+        "expired_trigger_id",
+    )
+    check(
+        "any other is invalid", bot.refused("views_open", trigger_id="1.2.3", view=FORM)["error"], "invalid_trigger_id"
+    )
     bot.heard.take("closed")
 
 

@@ -66,6 +66,10 @@ class Inbox:
         with self._changed:
             return sum(1 for known, value in self._items if known == kind and where(value))
 
+    def all(self, kind):
+        with self._changed:
+            return [value for known, value in self._items if known == kind]
+
     def clear(self):
         with self._changed:
             self._items.clear()

@@ -10,7 +10,12 @@ def section(words):
 
 
 def buttons(*ids):
-    element = lambda name: {"type": "button", "action_id": name, "text": text(name.capitalize()), "value": f"{name}-value"}
+    element = lambda name: {
+        "type": "button",
+        "action_id": name,
+        "text": text(name.capitalize()),
+        "value": f"{name}-value",
+    }
     return {"type": "actions", "block_id": "buttons", "elements": [element(name) for name in ids]}
 
 
@@ -56,6 +61,11 @@ MORE = {
     "blocks": [field("note", "Note", optional=True)],
 }
 
-DONE = {"type": "modal", "callback_id": "done", "title": text("Stopping"), "blocks": [section("It will take a minute.")]}
+DONE = {
+    "type": "modal",
+    "callback_id": "done",
+    "title": text("Stopping"),
+    "blocks": [section("It will take a minute.")],
+}
 
 HOME = {"type": "home", "blocks": [section("What you may run"), buttons("approve")]}
