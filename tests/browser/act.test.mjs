@@ -271,3 +271,26 @@ test("a shortcut of a message is chosen from its menu by keyboard", async () => 
   const { payload } = await bot.next((frame) => frame.payload?.type === "message_action");
   assert.deepEqual([payload.callback_id, payload.message.ts, payload.channel.id, payload.user.id], ["run_again", ts, "COPS", "UMAYA"]);
 });
+
+test("an uploaded file shows its first lines, opens whole and can be saved", async () => {
+  const maya = await person("UMAYA");
+  const text = ["id,state", ...Array.from({ length: 40 }, (_, n) => `i-${n},<b>running</b>`)].join("\n");
+  const { upload_url, file_id } = await api(`files.getUploadURLExternal?filename=instances.csv&length=${text.length}`, undefined);
+  assert.equal((await fetch(upload_url, { method: "POST", body: text })).status, 200);
+  await api("files.completeUploadExternal", { files: [{ id: file_id, title: "All instances" }], channel_id: "COPS", initial_comment: "the whole list" });
+  const shown = message(maya, "the whole list");
+  await shown.getByText("instances.csv, 7").waitFor();
+  await shown.getByText("i-3,<b>running</b>").waitFor();
+  assert.equal(await shown.getByText("i-20,").count(), 0);
+  await shown.getByRole("button", { name: "Open All instances" }).press("Enter");
+  const opened = maya.getByRole("dialog", { name: "All instances" });
+  await opened.getByText("i-39,<b>running</b>").waitFor();
+  await picture(maya, "file");
+  const [download] = await Promise.all([maya.waitForEvent("download"), opened.getByRole("link", { name: "Save" }).click()]);
+  assert.equal(download.suggestedFilename(), "instances.csv");
+  const saved = [];
+  for await (const part of await download.createReadStream()) saved.push(part);
+  assert.equal(String(Buffer.concat(saved)), text);
+  await maya.keyboard.press("Escape");
+  await opened.waitFor({ state: "hidden" });
+});

@@ -63,9 +63,9 @@ export async function control(route, body) {
 }
 
 /** A method of the Web API, as the bot. */
-export async function api(method, body = {}, token = "xoxb-sandbox") {
-  const headers = { authorization: `Bearer ${token}`, "content-type": "application/json; charset=utf-8" };
-  const answer = await (await fetch(`${SANDBOX}/api/${method}`, { method: "POST", headers, body: JSON.stringify(body) })).json();
+export async function api(method, body, token = "xoxb-sandbox") {
+  const headers = { authorization: `Bearer ${token}`, ...(body ? { "content-type": "application/json; charset=utf-8" } : {}) };
+  const answer = await (await fetch(`${SANDBOX}/api/${method}`, { method: "POST", headers, body: body && JSON.stringify(body) })).json();
   assert.ok(answer.ok, `${method}: ${JSON.stringify(answer)}`);
   return answer;
 }
@@ -75,7 +75,7 @@ export async function api(method, body = {}, token = "xoxb-sandbox") {
  * ack; `null`: no ack at all), and keeps what came for `next(wanted)`. What is no JSON comes as `{raw}`.
  */
 export async function link(answers = () => undefined) {
-  const { url } = await api("apps.connections.open", {}, "xapp-sandbox");
+  const { url } = await api("apps.connections.open", undefined, "xapp-sandbox");
   linked = true;
   const socket = new WebSocket(url);
   const came = [], waiting = [];

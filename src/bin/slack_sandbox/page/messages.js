@@ -171,12 +171,12 @@ const sized = (bytes) => (bytes < 1000 ? `${bytes} bytes` : bytes < 1e6 ? `${(by
 const isText = (file) => /^(text\/|application\/(json|yaml|x-yaml|xml))/.test(file.mimetype || "") || /\.(txt|log|csv|json|ya?ml|md|toml)$/i.test(file.name || "");
 const contents = new Map();
 
-/** The bytes of a file, fetched once. */
+/** The bytes of a file, fetched once; by its id alone, for its name may be anything. */
 function contentOf(file) {
   if (!contents.has(file.id)) {
-    contents.set(file.id, call("files").then(({ files }) => {
-      const found = (files || []).find((f) => f.id === file.id);
-      return Uint8Array.from(atob((found && found.content_base64) || ""), (letter) => letter.charCodeAt(0));
+    contents.set(file.id, fetch(`/files-pri/-${encodeURIComponent(file.id)}/file`).then(async (response) => {
+      if (!response.ok) throw new Error(`${file.name}: the sandbox answered HTTP ${response.status}`);
+      return new Uint8Array(await response.arrayBuffer());
     }));
   }
   return contents.get(file.id);
@@ -191,7 +191,7 @@ function fileNode(file) {
       const lines = new TextDecoder().decode(bytes).split("\n");
       preview.textContent = lines.slice(0, 5).join("\n") + (lines.length > 5 ? "\n…" : "");
       preview.hidden = !preview.textContent;
-    });
+    }).catch(() => { preview.hidden = false; preview.textContent = "its content is gone"; });
   }
   return h("div", { class: "file" },
     h("div", { class: "row" }, h("span", { class: "icon", "aria-hidden": "true" }, "📄"),
@@ -202,7 +202,8 @@ function fileNode(file) {
 
 /** Shows a file whole. A text is shown as text whatever it claims to be; anything else can only be saved. */
 async function openFile(file) {
-  const bytes = await contentOf(file);
+  const bytes = await contentOf(file).catch((error) => toast(error.message));
+  if (!bytes) return;
   const dialog = $("#file");
   const url = URL.createObjectURL(new Blob([bytes], { type: "application/octet-stream" }));
   dialog.replaceChildren(
