@@ -73,3 +73,14 @@ test("what Slack refuses has its name", async () => {
   const long = await client.chat.postMessage({ channel: "COPS", text: "x".repeat(40_001) });
   assert.deepEqual([long.message.text.length, long.warning, long.response_metadata.warnings], [40_000, "message_truncated", ["message_truncated"]]);
 });
+
+test("a missing scope is named", async () => {
+  const { scopes } = (await get("state")).settings;
+  await post("settings", { scopes: scopes.filter((scope) => scope !== "users:read") });
+  await assert.rejects(client.users.info({ user: "UMAYA" }), ({ data }) => {
+    assert.deepEqual([data.error, data.needed], ["missing_scope", "users:read"]);
+    return true;
+  });
+  await post("settings", { scopes });
+  assert.equal((await client.users.info({ user: "UMAYA" })).user.id, "UMAYA");
+});

@@ -116,6 +116,16 @@ def what_slack_refuses_has_its_name(bot, people):
     check("a text is cut at 40000", (len(long["message"]["text"]), long["warning"]), (40000, "message_truncated"))
 
 
+def a_missing_scope_is_named(bot, people):
+    granted = people.get("state")["settings"]["scopes"]
+    people.post("settings", scopes=[scope for scope in granted if scope != "users:read"])
+    response = bot.refused("users_info", user="UMAYA")
+    check("what is needed", (response["error"], response["needed"]), ("missing_scope", "users:read"))
+    check("beside what there is", "chat:write" in response["provided"] and "users:read" not in response["provided"])
+    people.post("settings", scopes=granted)
+    check("a granted scope is enough", bot.api("users_info", user="UMAYA")["user"]["id"], "UMAYA")
+
+
 ALL = [
     who_the_bot_is,
     people_are_looked_up,
@@ -123,4 +133,5 @@ ALL = [
     channels_are_looked_up_and_opened,
     what_was_said_is_read_again,
     what_slack_refuses_has_its_name,
+    a_missing_scope_is_named,
 ]
