@@ -146,6 +146,23 @@ test("how strict Slack is can be turned, and shows", async () => {
   await settled(maya, false, 3000);
 });
 
+test("a token loses a scope, and a method says which one is missing", async () => {
+  const maya = await person("UMAYA");
+  const { settings } = await control("state");
+  const breaks = await panel(maya);
+  const scopes = breaks.getByLabel("Scopes of the bot token");
+  const without = settings.scopes.filter((scope) => scope !== "chat:write").join(" ");
+  const has = (wanted) => maya.waitForFunction(async (words) => (await (await fetch("/control/state")).json()).settings.scopes.join(" ") === words, wanted);
+  await scopes.fill(without);
+  await scopes.press("Enter");
+  await has(without);
+  const refused = await posts("x");
+  await scopes.fill(settings.scopes.join(" "));
+  await scopes.press("Enter");
+  await has(settings.scopes.join(" "));
+  assert.deepEqual([refused.error, refused.needed, (await posts("y")).ok], ["missing_scope", "chat:write", true]);
+});
+
 test("what was acked can be delivered again, in a new envelope or the same", async () => {
   const bot = await app();
   const maya = await person("UMAYA");

@@ -6,7 +6,7 @@ const REASONS = ["warning", "refresh_requested", "link_disabled", "too_many_webs
 const FRAMES = { "Malformed JSON": { text: "{\"type\":" }, "Unknown type": { json: { type: "news", envelope_id: "00000000-0000-4000-8000-000000000000", payload: {} } },
   Binary: { binary: "\u0000\u0001" }, Fragments: { fragments: ["{\"type\":", "\"fragmented\"", "}"] }, "No event": { json: { type: "events_api", envelope_id: "00000000-0000-4000-8000-000000000001", payload: { type: "app_rate_limited" } } }, Ping: { ping: "sandbox" } };
 const METHODS = ["*", "apps.connections.open", "auth.test", "chat.postMessage", "chat.update", "chat.delete", "chat.postEphemeral", "reactions.add", "users.info", "usergroups.list", "usergroups.users.list", "conversations.info", "conversations.open",
-  "views.open", "views.update", "views.push", "views.publish", "files.getUploadURLExternal", "files.completeUploadExternal", "response_url"];
+  "views.open", "views.update", "views.push", "views.publish", "files.getUploadURLExternal", "upload", "files.completeUploadExternal", "response_url"];
 const ERRORS = ["invalid_auth", "not_authed", "account_inactive", "user_removed_from_team", "team_disabled", "token_revoked", "token_expired", "not_allowed_token_type", "no_permission", "missing_scope", "missing_args", "internal_error", "fatal_error", "service_unavailable",
   "ratelimited", "channel_not_found", "not_in_channel", "is_archived", "msg_too_long", "message_not_found", "cant_update_message", "user_not_found", "expired_trigger_id", "exchanged_trigger_id", "hash_conflict"];
 const CALLS = { "Slack error": (v) => ({ error: v || "internal_error" }), "HTTP status": (v) => ({ status: Number(v) || 503 }), "Retry-After (s)": (v) => ({ retry_after: Number(v) || 5 }),
@@ -64,14 +64,22 @@ function callPart() {
 function settingsPart() {
   const set = (body) => call("settings", body).then((answer) => { if (answer.ok) { here.world.settings = answer.settings; drawSettings(); } });
   const box = (key, label) => h("label", { class: "choice" }, h("input", { type: "checkbox", id: `set-${key}`, onchange: (event) => set({ [key]: event.target.checked }) }), h("span", null, label));
-  const timeout = number("Milliseconds an envelope may stay unacked", 3000, { id: "set-ack_timeout_ms", onchange: (event) => set({ ack_timeout_ms: Number(event.target.value) }) });
-  return [h("h2", null, "How strict Slack is"), box("rate_limits", "Limits of rate (tiers, one message a second)"), box("channel_messages", "Channel messages reach the bot without a mention"), row(labelled("ack within (ms)", timeout))];
+  const entry = (key, label, type, read) => h("input", { type, "aria-label": label, title: label, id: `set-${key}`, class: type === "text" ? "long" : null, spellcheck: "false", onchange: (event) => set({ [key]: read(event.target.value) }) });
+  const list = (text) => text.split(/[\s,]+/).filter(Boolean);
+  return [
+    h("h2", null, "How strict Slack is"), box("rate_limits", "Limits of rate (tiers, one message a second)"), box("channel_messages", "Channel messages reach the bot without a mention"),
+    row(labelled("ack within (ms)", entry("ack_timeout_ms", "Milliseconds an envelope may stay unacked", "number", Number)), labelled("clock ahead (s)", entry("clock_skew_s", "Seconds that Slack's clock is ahead", "number", Number))),
+    row(labelled("bot's scopes", entry("scopes", "Scopes of the bot token", "text", list))), row(labelled("app's scopes", entry("app_scopes", "Scopes of the app-level token", "text", list))),
+  ];
 }
 
 function drawSettings() {
   const { settings } = here.world;
   for (const key of ["rate_limits", "channel_messages"]) $(`#set-${key}`).checked = settings[key];
-  if (document.activeElement !== $("#set-ack_timeout_ms")) $("#set-ack_timeout_ms").value = settings.ack_timeout_ms;
+  for (const key of ["ack_timeout_ms", "clock_skew_s", "scopes", "app_scopes"]) {
+    const node = $(`#set-${key}`);
+    if (document.activeElement !== node) node.value = Array.isArray(settings[key]) ? settings[key].join(" ") : settings[key];
+  }
 }
 
 function drawBreak() {
