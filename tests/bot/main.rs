@@ -2,6 +2,8 @@
 //! Moto over HTTP, a real SQLite file. A test says what a person does and shows what that person reads.
 
 mod architecture;
+mod browser;
+mod clients;
 mod crash;
 mod doctor;
 mod documents;

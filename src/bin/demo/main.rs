@@ -5,6 +5,7 @@
 mod fleet;
 mod moto;
 mod proxy;
+mod venv;
 
 use clap::{Parser, Subcommand};
 use parking_lot::Mutex;

@@ -1,13 +1,14 @@
 //! Moto, the simulated AWS: installed into a virtual environment under `target/` once, then started on a free port.
 //! The tests include this file too.
 
-use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
+
+use super::venv::Venv;
 
 const REQUIREMENTS: &str = include_str!("requirements.txt");
 
@@ -30,44 +31,7 @@ impl Drop for Moto {
 
 /// Makes sure that Moto is installed; says what it does while it does it. Returns the environment's `python`.
 pub fn install(target: &Path, say: impl Fn(&str)) -> Result<PathBuf, String> {
-    let venv = target.join("moto-venv");
-    let python = venv.join("bin/python");
-    let stamp = venv.join("dronebot-requirements.txt");
-    fs::create_dir_all(target).map_err(|error| format!("cannot create {}: {error}", target.display()))?;
-    // two test runs at once must not install into the same place
-    let lock = File::create(target.join("moto-venv.lock")).map_err(|error| format!("cannot lock: {error}"))?;
-    lock.lock().map_err(|error| format!("cannot lock {}: {error}", target.display()))?;
-    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == REQUIREMENTS) {
-        return Ok(python);
-    }
-    say("installing Moto, the simulated AWS, into target/moto-venv (once, about half a minute)");
-    let _ = fs::remove_dir_all(&venv);
-    run(
-        Command::new("python3").args(["-m", "venv"]).arg(&venv),
-        "python3 could not make a virtual environment: install Python 3 with its venv module \
-         (Debian: apt-get install python3 python3-venv)",
-    )?;
-    let requirements = venv.join("requirements.txt");
-    fs::write(&requirements, REQUIREMENTS)
-        .map_err(|error| format!("cannot write {}: {error}", requirements.display()))?;
-    run(
-        Command::new(&python)
-            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
-            .arg(&requirements),
-        "pip could not install Moto: this step needs the network (PyPI, or a mirror by PIP_INDEX_URL) once",
-    )?;
-    fs::write(&stamp, REQUIREMENTS).map_err(|error| format!("cannot write {}: {error}", stamp.display()))?;
-    Ok(python)
-}
-
-fn run(command: &mut Command, advice: &str) -> Result<(), String> {
-    let output = command.stdin(Stdio::null()).output().map_err(|error| format!("{advice} ({error})"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no message");
-    Err(format!("{advice} ({last})"))
+    Venv { folder: "moto-venv", what: "Moto, the simulated AWS,", requirements: REQUIREMENTS }.install(target, say)
 }
 
 /// Starts Moto on this port (0: a free one) and waits until it answers.

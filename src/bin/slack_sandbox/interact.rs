@@ -55,6 +55,7 @@ impl State {
         }
         view.fill(values)?;
         view.failed = None;
+        view.errors = json!({});
         let shown = view.json();
         let trigger = self.triggers.make(&user.id);
         let mut payload = interaction("view_submission", &user, Some(&trigger));

@@ -6,10 +6,13 @@ mod bot;
 pub mod fleet;
 #[path = "../../../src/bin/demo/moto.rs"]
 mod moto;
+pub mod node;
 #[path = "../../../src/bin/demo/proxy.rs"]
 pub mod proxy;
 mod sandbox;
 mod tidy;
+#[path = "../../../src/bin/demo/venv.rs"]
+pub mod venv;
 
 pub use bot::{Bot, Exit, command, run};
 pub use fleet::Seed;
@@ -56,7 +59,8 @@ fn moto() -> Arc<moto::Moto> {
     running
 }
 
-fn target() -> PathBuf {
+/// The folder `target/`.
+pub fn target() -> PathBuf {
     // CARGO_TARGET_TMPDIR is target/tmp
     Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("target has tmp").to_path_buf()
 }

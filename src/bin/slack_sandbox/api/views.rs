@@ -19,7 +19,12 @@ pub fn run(state: &mut State, method: &str, args: &Args) -> Option<Outcome> {
         _ => return None,
     };
     state.chat.ring();
-    Some(outcome.map(|view| json!({"view": view})))
+    // what was filled in is told by payloads alone
+    let untold = |mut view: Value| {
+        view["state"] = json!({"values": {}});
+        json!({"view": view})
+    };
+    Some(outcome.map(untold))
 }
 
 fn view(args: &Args, kind: &str) -> Outcome {

@@ -1,9 +1,8 @@
 "use strict";
-// The chat: who I am, where I am, what I see. The server's cursor tells what is new.
+// The chat: who I am, where I am, what is new. The server's cursor tells.
 
-const $ = (selector, root = document) => root.querySelector(selector);
 const kept = (key, value) => { try { if (value === undefined) return localStorage.getItem(key); localStorage.setItem(key, value); } catch { /* private window */ } return null; };
-const here = { me: kept("me") || "UMAYA", channel: kept("channel") || "COPS", thread: null, cursor: 0, messages: new Map(), unread: new Map(), world: null, turn: 0, links: [] };
+const here = { me: kept("me") || "UMAYA", channel: kept("channel") || "COPS", tab: "messages", thread: null, cursor: 0, messages: new Map(), unread: new Map(), views: [], home: null, world: null, turn: 0, links: [] };
 
 const names = {
   user: (id) => { const user = here.world && here.world.users.find((u) => u.id === id); return user ? user.real_name || user.name : null; },
@@ -13,39 +12,42 @@ const names = {
 
 async function call(route, body) {
   const options = body === undefined ? {} : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) };
-  const answer = await (await fetch("/control/" + route, options)).json();
+  const response = await fetch("/control/" + route, options);
+  const answer = await response.json().catch(() => ({ ok: false, error: `the sandbox answered HTTP ${response.status}` }));
   if (!answer.ok) toast(answer.error);
   return answer;
 }
 
 let toastTimer;
 function toast(text) {
-  $("#toast").textContent = text;
-  $("#toast").hidden = false;
+  const node = $("#toast");
+  // a modal dialog covers everything outside itself
+  (document.querySelector("dialog[open]") || document.body).append(node);
+  node.textContent = text;
+  node.hidden = false;
   clearTimeout(toastTimer);
-  toastTimer = setTimeout(() => { $("#toast").hidden = true; }, 4000);
+  toastTimer = setTimeout(() => { node.hidden = true; }, 4000);
 }
 
 // ---- what is new
 
+const visibleChannels = () => here.world.channels.filter((c) => (c.is_im ? c.user === here.me : c.members.includes(here.me)));
+const currentChannel = () => here.world.channels.find((c) => c.id === here.channel);
+
 async function loadWorld() {
   here.world = await call("state");
   if (!here.world.users.some((u) => u.id === here.me)) here.me = "UMAYA";
-  if (!visibleChannels().some((c) => c.id === here.channel)) here.channel = "COPS";
-  drawSide();
+  if (!visibleChannels().some((c) => c.id === here.channel)) here.channel = visibleChannels()[0].id;
 }
-
-const visibleChannels = () => here.world.channels.filter((c) => c.is_im ? c.user === here.me : c.members.includes(here.me));
 
 /** Starts over as someone: everything they see, then whatever comes. */
 async function become(user) {
   here.me = user;
   kept("me", user);
   const turn = ++here.turn;
-  here.messages.clear();
-  here.unread.clear();
-  here.cursor = 0;
+  Object.assign(here, { cursor: 0, tab: "messages", messages: new Map(), unread: new Map(), views: [], home: null });
   closeThread();
+  drawModal();
   await loadWorld();
   drawAll();
   for (let first = true; turn === here.turn; first = false) {
@@ -76,9 +78,7 @@ async function take(answer, first) {
       const everything = await call(`messages?user=${here.me}&limit=2000`);
       here.messages = new Map(everything.messages.map((m) => [m.channel + m.ts, m]));
       drawAll();
-      return;
-    }
-    drawSide();
+    } else drawSide();
   }
   for (const message of answer.messages) {
     const key = message.channel + message.ts;
@@ -89,152 +89,107 @@ async function take(answer, first) {
   }
   if (first) drawAll();
   else if (answer.messages.length) { drawSide(); drawMessages(); drawThread(); }
+  if (answer.home !== undefined) { here.home = answer.home; drawTabs(); }
+  if (answer.views !== undefined) takeViews(answer.views);
 }
 
 // ---- the side
 
 function drawSide() {
   const people = here.world.users.filter((u) => !u.is_bot);
-  $("#me").replaceChildren(...people.map((u) => h("option", { value: u.id, selected: u.id === here.me }, `${u.real_name} – ${u.note || "member"}`)));
-  $("#me").value = here.me;
-  $("#me-note").textContent = groupsOf(here.me);
-  const entry = (channel) => {
-    const count = here.unread.get(channel.id);
-    const label = channel.is_im ? "drone" : channel.name;
-    return h("li", null, h("button", { "aria-current": String(channel.id === here.channel), class: count ? "unread" : null, onclick: () => go(channel.id) },
-      h("span", { "aria-hidden": "true" }, channel.is_im ? "@" : channel.is_private ? "*" : "#"), h("span", null, label),
-      count ? h("span", { class: "count" }, String(count)) : null));
-  };
+  const shown = JSON.stringify([people, here.me]);
+  if ($("#me").drawn !== shown) {
+    $("#me").drawn = shown;
+    $("#me").replaceChildren(...people.map((u) => h("option", { value: u.id, selected: u.id === here.me }, `${u.real_name} – ${u.note || "member"}`)));
+    $("#me").value = here.me;
+  }
+  const groups = here.world.groups.filter((g) => g.users.includes(here.me)).map((g) => "@" + g.handle);
+  $("#me-note").textContent = groups.length ? "in " + groups.join(", ") : "in no group";
   const all = visibleChannels();
-  $("#channels").replaceChildren(...all.filter((c) => !c.is_im).map(entry));
-  $("#dms").replaceChildren(...all.filter((c) => c.is_im).map(entry));
+  fill($("#channels"), all.filter((c) => !c.is_im).map(channelEntry));
+  fill($("#dms"), all.filter((c) => c.is_im).map(channelEntry));
 }
 
-function groupsOf(user) {
-  const groups = here.world.groups.filter((g) => g.users.includes(user)).map((g) => "@" + g.handle);
-  return groups.length ? "in " + groups.join(", ") : "in no group";
+function channelEntry(channel) {
+  const count = here.unread.get(channel.id) || 0, current = channel.id === here.channel;
+  const label = channel.is_im ? "drone" : channel.name;
+  const make = () => h("li", null, h("button", { "data-action": channel.id, "aria-current": String(current), class: count ? "unread" : null, onclick: () => go(channel.id) },
+    h("span", { "aria-hidden": "true" }, channel.is_im ? "@" : channel.is_private ? "*" : "#"), h("span", null, label),
+    count ? h("span", { class: "count", "aria-label": `${count} unread` }, String(count)) : null));
+  return { key: channel.id, stamp: JSON.stringify([label, count, current, channel.is_private]), make };
 }
 
 function drawStatus(links) {
-  const open = links && links.filter((l) => l.ready && !l.closing && !l.half_open);
+  const open = (links || []).filter((l) => l.ready && !l.closing && !l.half_open);
   here.links = links || [];
-  const text = !links ? "the sandbox does not answer" : open.length ? `bot online: ${open.length} link${open.length > 1 ? "s" : ""}` : "bot offline";
-  $("#status-text").textContent = text + (links && links.length > open.length ? `, ${links.length - open.length} broken` : "");
-  for (const place of ["#status", "#status-short"]) $(place).classList.toggle("online", Boolean(open && open.length));
+  const broken = here.links.length - open.length;
+  const words = !links ? "the sandbox does not answer" : open.length ? `bot online: ${open.length} link${open.length > 1 ? "s" : ""}` : "bot offline";
+  const text = words + (broken ? `, ${broken} broken` : "");
+  if ($("#status-text").textContent !== text) $("#status-text").textContent = text;
+  $("#break-status").textContent = text;
+  $("#status-short span:last-child").textContent = !links ? "no sandbox" : open.length ? "online" : "offline";
+  for (const place of ["#status", "#status-short"]) $(place).classList.toggle("online", open.length > 0);
   drawLinks();
+}
+
+function showSide(open) {
+  $("#side").classList.toggle("open", open);
+  $("#side-open").setAttribute("aria-expanded", String(open));
+  if (open) $("#me").focus();
 }
 
 function go(channel) {
   here.channel = channel;
+  here.tab = "messages";
   kept("channel", channel);
   here.unread.delete(channel);
-  $("#side").classList.remove("open");
+  showSide(false);
   closeThread();
   drawAll();
-  $(".composer[data-place=main] textarea").focus();
+  focusComposer();
+  if (currentChannel().is_im) call("open_home", { user: here.me, tab: "messages" });
 }
 
-// ---- messages
-
-const inOrder = (wanted) => [...here.messages.values()].filter((m) => m.channel === here.channel && !m.deleted && wanted(m)).sort((a, b) => Number(a.ts) - Number(b.ts));
-
 function drawAll() {
-  const channel = here.world.channels.find((c) => c.id === here.channel);
+  const channel = currentChannel();
   $("#title").textContent = channel.is_im ? "drone" : "#" + channel.name;
   $("#subtitle").textContent = channel.is_im ? "app" : channel.has_bot ? `${channel.members.length} members` : "drone is not in this channel";
+  composers[0].place($("#title").textContent);
   drawSide();
+  drawTabs();
   drawMessages(true);
   drawThread();
 }
 
-function fill(list, nodes, jump) {
-  const atEnd = jump || list.scrollHeight - list.scrollTop - list.clientHeight < 80;
-  list.replaceChildren(...nodes);
-  if (atEnd) list.scrollTop = list.scrollHeight;
+// ---- start
+
+const composers = [...document.querySelectorAll(".composer")].map((form) => new Composer(form));
+const edit = (message, inChannel) => composers.find((c) => c.thread !== inChannel).edit(message);
+const focusComposer = () => { if (!$("#room").hidden) composers[0].area.focus(); };
+
+function listen() {
+  $("#me").addEventListener("change", (event) => become(event.target.value));
+  $("#side-open").addEventListener("click", () => showSide(true));
+  $("#side-close").addEventListener("click", () => { showSide(false); $("#side-open").focus(); });
+  $("main").addEventListener("click", (event) => { if (!event.target.closest("#side-open")) showSide(false); });
+  $("#break-open").addEventListener("click", () => { closeThread(); showSide(false); showBreak($("#break").hidden); });
+  $("#break .close").addEventListener("click", () => showBreak(false));
+  $("#thread .close").addEventListener("click", closeThread);
+  for (const list of ["#messages", "#replies"]) $(list).addEventListener("keydown", listKey);
+  $("#tabs").addEventListener("click", (event) => { const tab = event.target.closest("[role=tab]"); if (tab) openTab(tab.dataset.tab); });
+  $("#tabs").addEventListener("keydown", tabKey);
+  $("#menu").addEventListener("keydown", menuKey);
+  $("#modal").addEventListener("keydown", modalKey);
+  $("#modal").addEventListener("cancel", (event) => { event.preventDefault(); closeView(here.views[here.views.length - 1]); });
+  document.addEventListener("pointerdown", (event) => { if (!event.target.closest("#menu, [aria-haspopup=menu]")) closeMenu(false); });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
+    if ($("#side").classList.contains("open")) { showSide(false); $("#side-open").focus(); }
+    else if ($("#break").contains(document.activeElement)) showBreak(false);
+  });
+  setInterval(drawCalls, 1500);
 }
 
-function drawMessages(jump) {
-  const shown = inOrder((m) => !m.thread_ts || m.broadcast);
-  const empty = h("li", { class: "empty" }, "Nothing here yet. Try ", h("code", null, "/drone help"), " or ", h("code", null, "@drone ping"), ".");
-  fill($("#messages"), shown.length ? shown.map((m) => messageNode(m, true)) : [empty], jump);
-}
-
-function drawThread() {
-  if (!here.thread) return;
-  const shown = inOrder((m) => m.ts === here.thread || m.thread_ts === here.thread);
-  fill($("#replies"), shown.map((m) => messageNode(m, false)));
-  $("#thread-place").textContent = $("#title").textContent;
-}
-
-function openThread(ts) {
-  here.thread = ts;
-  $("#break").hidden = true;
-  $("#thread").hidden = false;
-  drawThread();
-  $("#replies").scrollTop = $("#replies").scrollHeight;
-  $(".composer[data-place=thread] textarea").focus();
-}
-
-function closeThread() { here.thread = null; $("#thread").hidden = true; }
-
-const COLOURS = ["#b3446c", "#2d7d46", "#1f6feb", "#8a5a00", "#6f42c1", "#a33b20", "#22757a"];
-function face(id, name) {
-  let sum = 0;
-  for (const letter of id) sum += letter.codePointAt(0);
-  const colour = id === "UDRONE" ? "#444b57" : COLOURS[sum % COLOURS.length];
-  const node = h("div", { class: "face", "aria-hidden": "true" }, [...(name || "?")][0].toUpperCase());
-  node.style.background = colour;
-  return node;
-}
-
-function messageNode(message, inChannel) {
-  const name = message.user === "USLACKBOT" ? "Slackbot" : names.user(message.user) || message.user;
-  const time = new Date(Number(message.ts) * 1000);
-  const replies = inChannel ? threadCount(message) : 0;
-  const press = (element) => pressed(message, element);
-  const edited = message.edits ? h("span", { class: "small", title: message.history.map((v) => v.text).join("\n→ ") }, " (edited)") : null;
-  const body = h("div", { class: "body" }, bodyOf(message, names, press));
-  if (edited) ($(":scope > p:last-child, :scope > .block:last-child > p:last-child", body) || body).append(edited);
-  return h("li", { class: message.ephemeral ? "ephemeral" : null, "data-ts": message.ts },
-    face(message.user, name),
-    h("div", null,
-      message.ephemeral ? h("div", { class: "only" }, "Only visible to you") : null,
-      h("div", { class: "by" }, h("b", null, name), message.bot_id ? h("span", { class: "tag" }, "APP") : null,
-        h("time", { datetime: time.toISOString(), title: message.ts }, time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })),
-        message.thread_ts && inChannel && message.broadcast ? h("span", { class: "small" }, "also in a thread") : null),
-      body,
-      message.reactions.length ? h("div", { class: "reactions" }, message.reactions.map((r) => h("span", { title: r.users.map(names.user).join(", ") }, `${emoji(r.name)} ${r.users.length}`))) : null,
-      replies ? h("button", { class: "more", onclick: () => openThread(message.ts) }, `${replies} ${replies > 1 ? "replies" : "reply"}`) : null),
-    tools(message, inChannel));
-}
-
-const threadCount = (message) => [...here.messages.values()].filter((m) => m.channel === message.channel && m.thread_ts === message.ts && !m.deleted).length;
-
-function tools(message, inChannel) {
-  const mine = message.user === here.me && message.via === "say";
-  const list = [
-    inChannel && !message.ephemeral ? h("button", { onclick: () => openThread(message.thread_ts || message.ts) }, "Reply in thread") : null,
-    mine ? h("button", { onclick: () => edit(message, inChannel) }, "Edit") : null,
-    mine ? h("button", { onclick: () => call("delete", { user: here.me, channel: message.channel, ts: message.ts }) }, "Delete") : null,
-  ].filter(Boolean);
-  return list.length ? h("div", { class: "tools" }, list) : null;
-}
-
-async function pressed(message, element) {
-  if (element.url) window.open(element.url, "_blank", "noreferrer");
-  if (element.confirm && !(await confirmed(element.confirm))) return;
-  await call("click", { user: here.me, channel: message.channel, ts: message.ts, action_id: element.action_id });
-}
-
-function confirmed(ask) {
-  const dialog = $("#confirm");
-  const text = (object, other) => (object && object.text) || other;
-  $("h3", dialog).textContent = text(ask.title, "Are you sure?");
-  $("p", dialog).replaceChildren(...[textObject(ask.text, names)].flat(Infinity).filter(Boolean));
-  $("[value=yes]", dialog).textContent = text(ask.confirm, "Yes");
-  $("[value=yes]", dialog).className = ask.style === "danger" ? "danger" : "primary";
-  $("[value=no]", dialog).textContent = text(ask.deny, "Cancel");
-  dialog.returnValue = "no";
-  dialog.showModal();
-  return new Promise((done) => dialog.addEventListener("close", () => done(dialog.returnValue === "yes"), { once: true }));
-}
+listen();
+drawBreak();
+become(here.me);

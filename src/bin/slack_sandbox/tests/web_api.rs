@@ -193,15 +193,30 @@ async fn waiting_ends_with_a_match_or_with_what_was_there_instead() {
 }
 
 #[actix_web::test]
-async fn the_page_is_one_file_that_fetches_nothing_from_elsewhere() {
+async fn the_page_loads_nothing_from_elsewhere_and_parses_nothing_as_html() {
     let slack = Slack::start(3000);
-    let mut response = slack.client.get(format!("{}/", slack.base)).send().await.expect("an answer");
-    let policy =
-        response.headers().get("content-security-policy").and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
-    assert!(policy.starts_with("default-src 'none'"), "{policy}");
-    let page = response.body().limit(1_000_000).await.expect("a page");
-    let page = String::from_utf8_lossy(&page);
-    assert!(!page.contains("/*STYLE*/") && !page.contains("/*SCRIPTS*/"), "its style and script are inside");
-    assert!(!page.contains("src=") && !page.contains("innerHTML"), "nothing from elsewhere, nothing parsed as HTML");
+    let read = async |path: &str| {
+        let mut response = slack.client.get(format!("{}{path}", slack.base)).send().await.expect("an answer");
+        let policy = response.headers().get("content-security-policy").and_then(|v| v.to_str().ok());
+        let policy = policy.unwrap_or_default().to_owned();
+        let text = response.body().limit(1_000_000).await.expect("a text");
+        (policy, String::from_utf8_lossy(&text).into_owned())
+    };
+    let (policy, page) = read("/").await;
+    assert!(
+        policy.starts_with("default-src 'none'") && !policy.contains("unsafe") && !policy.contains("http"),
+        "{policy}"
+    );
+    assert!(policy.contains("require-trusted-types-for 'script'"), "{policy}");
+    let loads: Vec<&str> =
+        page.split(['"', '\'']).filter(|word| word.contains("/page.") || word.contains("//")).collect();
+    assert_eq!(loads, ["/page.css", "/page.js"]);
+    let (_, style) = read("/page.css").await;
+    assert!(style.contains("#app") && !style.contains("url(") && !style.contains("@import"), "its style loads nothing");
+    let (_, script) = read("/page.js").await;
+    assert!(script.contains("become(here.me)"), "the whole script");
+    for way in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"] {
+        assert!(!script.contains(way), "{way}");
+    }
     slack.stop().await;
 }

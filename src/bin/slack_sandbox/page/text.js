@@ -1,9 +1,14 @@
 "use strict";
-// Slack's text and blocks as DOM nodes. Nothing here ever parses HTML: every word becomes a text node.
+// Slack's text as DOM nodes. Nothing here ever parses HTML: every word becomes a text node.
+
+const $ = (selector, root = document) => root.querySelector(selector);
 
 const EMOJI = { tada: "🎉", eyes: "👀", white_check_mark: "✅", x: "❌", warning: "⚠️", hourglass: "⌛", hourglass_flowing_sand: "⏳",
   thumbsup: "👍", "+1": "👍", "-1": "👎", rocket: "🚀", robot_face: "🤖", lock: "🔒", no_entry: "⛔", red_circle: "🔴",
-  large_green_circle: "🟢", white_circle: "⚪", information_source: "ℹ️", wave: "👋", bulb: "💡", fire: "🔥", question: "❓" };
+  large_green_circle: "🟢", white_circle: "⚪", information_source: "ℹ️", wave: "👋", bulb: "💡", fire: "🔥", question: "❓",
+  heavy_check_mark: "✔️", zap: "⚡", rotating_light: "🚨", bell: "🔔", no_entry_sign: "🚫", octagonal_sign: "🛑", large_yellow_circle: "🟡",
+  large_blue_circle: "🔵", double_vertical_bar: "⏸️", arrow_forward: "▶️", stopwatch: "⏱️", memo: "📝", mag: "🔍", key: "🔑", bug: "🐛",
+  ok_hand: "👌", pray: "🙏", clap: "👏", thinking_face: "🤔", smile: "😄", joy: "😂", heart: "❤️", "100": "💯", boom: "💥", thumbsdown: "👎" };
 
 /** An element with attributes (`on…` are listeners) and children; null children are left out. */
 function h(tag, attributes, ...children) {
@@ -18,11 +23,18 @@ function h(tag, attributes, ...children) {
 }
 
 const unescape = (text) => text.replace(/&lt;/g, "<").replace(/&gt;/g, ">").replace(/&amp;/g, "&");
-const emoji = (name) => EMOJI[name] || `:${name}:`;
 
+/** By its code points where Slack gives them, else by its name. */
+function emoji(name, unicode) {
+  const points = (unicode || "").split("-").map((hex) => parseInt(hex, 16));
+  if (unicode && points.every((point) => point > 0 && point <= 0x10ffff)) return String.fromCodePoint(...points);
+  return Object.hasOwn(EMOJI, name) ? EMOJI[name] : `:${name}:`;
+}
+
+/** A link, where it leads outside by http(s) or mail; anything else is only words. */
 function anchor(url, label) {
-  const safe = /^(https?:|mailto:)/i.test(url) ? url : null;
-  return h("a", { href: safe, target: "_blank", rel: "noreferrer noopener", title: url }, label || url);
+  if (!/^(https?:\/\/|mailto:)/i.test(url)) return h("span", { class: "no-link", title: "not a link Slack would open" }, label || url);
+  return h("a", { href: url, target: "_blank", rel: "noreferrer noopener", title: url }, label || url);
 }
 
 /** `<…>` of mrkdwn: mentions, dates, links. */
@@ -33,17 +45,21 @@ function angle(inner, names) {
   if (target.startsWith("#")) return h("span", { class: "at" }, "#" + (names.channel(target.slice(1)) || shown || target.slice(1)));
   if (target.startsWith("!subteam^")) return h("span", { class: "at" }, names.group(target.slice(9)) || shown || target);
   if (target.startsWith("!date^")) {
-    const [, seconds, format] = target.split("^");
-    return h("time", { title: new Date(seconds * 1000).toISOString() }, format ? dated(seconds, format) : shown || target);
+    const [, seconds, format, link] = target.split("^");
+    const when = dated(seconds, format && unescape(format), shown || target);
+    return link ? anchor(unescape(link), when) : when;
   }
   if (target.startsWith("!")) return h("span", { class: "at" }, "@" + target.slice(1));
   return anchor(unescape(target), shown);
 }
 
-function dated(seconds, format) {
-  const date = new Date(seconds * 1000);
+/** A moment in the words of the format; the fallback where it is none. */
+function dated(seconds, format, fallback) {
+  const date = new Date(Number(seconds) * 1000);
+  if (!format || Number.isNaN(date.getTime())) return fallback || String(seconds);
   const day = date.toLocaleDateString(), time = date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-  return format.replace(/\{date[a-z_]*\}/g, day).replace(/\{time_secs\}/g, date.toLocaleTimeString()).replace(/\{time\}/g, time);
+  const words = format.replace(/\{date[a-z_]*\}/g, day).replace(/\{time_secs\}/g, date.toLocaleTimeString()).replace(/\{time\}/g, time);
+  return h("time", { datetime: date.toISOString(), title: date.toISOString() }, words);
 }
 
 const STYLES = [["*", "b"], ["_", "i"], ["~", "s"]];
@@ -60,7 +76,7 @@ function inline(text, names) {
     if (token !== undefined) out.push(angle(token, names));
     else if (code !== undefined) out.push(h("code", null, unescape(code)));
     else if (mark) out.push(unescape(before), h(STYLES.find(([sign]) => sign === mark)[1], null, inline(inside, names)));
-    else out.push(EMOJI[name] ? emoji(name) : all);
+    else out.push(emoji(name));
     rest = rest.slice(match.index + all.length);
   }
   out.push(unescape(rest));
@@ -91,8 +107,8 @@ function mrkdwn(text, names) {
 function textObject(object, names) {
   if (!object) return null;
   if (object.type === "mrkdwn") return mrkdwn(object.text || "", names);
-  const plain = (object.text || "").replace(/:([a-z0-9_+-]+):/g, (all, name) => (object.emoji !== false && EMOJI[name]) || all);
-  return h("p", null, plain);
+  const text = object.text || "";
+  return h("p", null, object.emoji === false ? text : text.replace(/:([a-z0-9_+-]+):/g, (all, name) => emoji(name)));
 }
 
 function styled(node, style) {
@@ -110,12 +126,14 @@ function richElement(element, names) {
     case "channel": return h("span", { class: "at" }, "#" + (names.channel(element.channel_id) || element.channel_id));
     case "usergroup": return h("span", { class: "at" }, names.group(element.usergroup_id) || element.usergroup_id);
     case "broadcast": return h("span", { class: "at" }, "@" + element.range);
-    case "emoji": return emoji(element.name);
-    case "date": return dated(element.timestamp, element.format || "{date_short} {time}");
+    case "emoji": return styled(emoji(element.name, element.unicode), element.style);
+    case "date": return dated(element.timestamp, element.format || "{date_short} {time}", element.fallback);
+    case "color": return element.value;
     default: return `[${element.type}]`;
   }
 }
 
+/** A rich_text block: sections, lists (indented, counted on from `offset`), preformatted text, quotes. */
 function rich(block, names) {
   return (block.elements || []).map((part) => {
     const inside = () => (part.elements || []).map((element) => richElement(element, names));
@@ -124,46 +142,12 @@ function rich(block, names) {
       case "rich_text_quote": return h("blockquote", null, h("p", null, inside()));
       case "rich_text_list": {
         const items = (part.elements || []).map((item) => h("li", null, (item.elements || []).map((e) => richElement(e, names))));
-        return h(part.style === "ordered" ? "ol" : "ul", null, items);
+        const ordered = part.style === "ordered";
+        const list = h(ordered ? "ol" : "ul", ordered ? { start: (part.offset || 0) + 1 } : null, items);
+        list.style.marginInlineStart = `${Math.min(Number(part.indent) || 0, 8) * 24}px`;
+        return list;
       }
       default: return h("p", null, inside());
     }
   });
-}
-
-function control(element, press) {
-  if (element.type !== "button") return h("span", { class: "note" }, `[${element.type}]`);
-  const style = { primary: "primary", danger: "danger" }[element.style];
-  return h("button", { type: "button", class: style, onclick: () => press(element) }, element.text && element.text.text);
-}
-
-function tableBlock(block, names) {
-  const cell = (c) => h("td", null, c.type === "rich_text" ? rich(c, names) : c.text);
-  return h("table", null, (block.rows || []).map((row) => h("tr", null, row.map(cell))));
-}
-
-/** One Block Kit block. */
-function blockNode(block, names, press) {
-  switch (block.type) {
-    case "section": {
-      const fields = block.fields && h("div", { class: "fields" }, block.fields.map((f) => h("div", null, textObject(f, names))));
-      const accessory = block.accessory && control(block.accessory, press);
-      return h("div", { class: "block section" }, h("div", null, textObject(block.text, names), fields), accessory);
-    }
-    case "header": return h("h3", null, block.text && block.text.text);
-    case "divider": return h("hr");
-    case "context": return h("div", { class: "block context" }, (block.elements || []).map((e) => h("span", null, e.type === "image" ? `[${e.alt_text}]` : textObject(e, names))));
-    case "actions": return h("div", { class: "block actions" }, (block.elements || []).map((e) => control(e, press)));
-    case "rich_text": return h("div", { class: "block" }, rich(block, names));
-    case "markdown": return h("div", { class: "block" }, h("p", null, block.text));
-    case "image": return h("p", { class: "note" }, `[image: ${block.alt_text || block.image_url}]`);
-    case "table": return tableBlock(block, names);
-    default: return h("p", { class: "note" }, `[a block of type ${block.type}]`);
-  }
-}
-
-/** The body of a message: its blocks, or else its text. */
-function bodyOf(message, names, press) {
-  if (message.blocks && message.blocks.length) return message.blocks.map((block) => blockNode(block, names, press));
-  return mrkdwn(message.text || "", names);
 }
