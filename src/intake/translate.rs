@@ -3,8 +3,9 @@
 use crate::dispatch::Identity;
 use crate::domain::{ChannelId, ReplyTo, Request, RequestId, Source, TeamId, UserId};
 use crate::slack::payload::{Envelope, EnvelopeKind, Event, EventCallback, MessageEvent, SlashCommand};
-use crate::slack::text::normalise;
+use crate::slack::text::{command_line, normalise};
 use crate::store::NewRequest;
+use serde_json::value::RawValue;
 
 /// An envelope, understood.
 #[derive(Debug)]
@@ -82,7 +83,7 @@ fn event(envelope: &Envelope, callback: EventCallback, identity: &Identity, stam
         team: TeamId(team),
         user: UserId(user),
         channel: ChannelId(channel),
-        text: normalise(&event.text, Some(identity.bot_user.as_str())),
+        text: command_line(&event.text, event.blocks.as_deref().map(RawValue::get), Some(identity.bot_user.as_str())),
         reply_to,
         accepted_at: stamp.at,
     };

@@ -13,5 +13,6 @@ mod links;
 mod promises;
 mod secrets;
 mod support;
+mod typed;
 mod walk;
 mod words;

@@ -128,3 +128,18 @@ fn what_asks_nothing_of_the_bot_is_ignored_with_a_reason() {
     assert_eq!(read(EnvelopeKind::EventsApi, &json!("x")).expect_err("ignored"), "malformed_event");
     assert_eq!(read(EnvelopeKind::Interactive, &json!({})).expect_err("ignored"), "interactive");
 }
+
+#[test]
+fn a_mention_is_read_from_its_blocks_and_from_its_text_where_they_are_not_understood() {
+    let blocks = |kind: &str| {
+        json!([{"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [
+            {"type": "user", "user_id": "UBOT"}, {"type": "text", "text": " ec2 list "},
+            {"type": kind, "text": "web-*", "url": 5, "style": {"bold": true}}]}]}])
+    };
+    let text = "<@UBOT> ec2 list *web-**";
+    let read = |blocks: Value| event(json!({"text": text, "blocks": blocks})).expect("a request").request.text;
+    assert_eq!(read(blocks("text")), "ec2 list web-*");
+    assert_eq!(read(blocks("link")), "ec2 list *web-**");
+    assert_eq!(read(json!("x")), "ec2 list *web-**");
+    assert_eq!(read(Value::Null), "ec2 list *web-**");
+}
