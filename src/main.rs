@@ -3,7 +3,7 @@
 
 use clap::{Parser, Subcommand};
 use dronebot::app::{self, End};
-use dronebot::settings::{Environment, Settings};
+use dronebot::settings::{Environment, Settings, SettingsError};
 use dronebot::{health, supervision, telemetry};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,6 +25,17 @@ enum Task {
     Run,
     /// Prints the effective settings, secrets masked, or what is wrong with them.
     CheckConfig,
+    /// Says whether the bot could work here, and what to do where it could not: tokens, scopes, Socket Mode, clocks,
+    /// AWS identity and permissions, store, policies. It changes nothing.
+    Doctor {
+        /// Prints JSON.
+        #[arg(long)]
+        json: bool,
+        /// Also opens a Socket Mode connection and closes it at Slack's hello. What Slack delivers by it in that moment
+        /// is not acknowledged: an event comes again, whoever typed a command is told that it failed.
+        #[arg(long)]
+        link: bool,
+    },
     /// Asks a running bot on this machine whether it is alive; for container health checks.
     Healthcheck {
         /// The probe to ask.
@@ -38,6 +49,9 @@ fn main() -> ExitCode {
     let settings = Settings::load(arguments.config.as_deref(), &Environment::of_process());
     if let Some(Task::Healthcheck { url }) = arguments.task {
         return healthcheck(url, settings.ok().as_ref());
+    }
+    if let Some(Task::Doctor { json, link }) = arguments.task {
+        return doctor(settings, json, link);
     }
     let settings = match settings {
         Ok(settings) => settings,
@@ -78,6 +92,17 @@ fn check_config(settings: &Settings) -> ExitCode {
             ExitCode::from(app::EXIT_CONFIG)
         }
     }
+}
+
+fn doctor(settings: Result<Settings, SettingsError>, json: bool, link: bool) -> ExitCode {
+    // a second provider cannot be there yet
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let diagnosis = match settings {
+        Ok(settings) => actix::System::new().block_on(app::doctor::examine(&settings, link)),
+        Err(error) => app::doctor::Diagnosis::of_settings(&error),
+    };
+    print!("{}", if json { diagnosis.json() } else { diagnosis.text() });
+    ExitCode::from(diagnosis.code())
 }
 
 fn run(settings: Settings) -> ExitCode {

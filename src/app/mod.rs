@@ -2,6 +2,7 @@
 //! which is the reverse of the walk: the courier first, the connections last.
 
 mod adapters;
+pub mod doctor;
 mod drain;
 mod reporter;
 

@@ -118,6 +118,18 @@ impl Aws {
         }
     }
 
+    /// Some instance of a region that is not terminated, if there is one: to try out what is permitted.
+    pub async fn some_instance(&self, region: &str) -> Result<Option<String>, AwsError> {
+        const OPERATION: &str = "DescribeInstances";
+        let client = self.ec2(OPERATION, region).await?.read;
+        let states = ["pending", "running", "stopping", "stopped"].map(str::to_owned).to_vec();
+        let lasting = types::Filter::builder().name("instance-state-name").set_values(Some(states)).build();
+        let call = client.describe_instances().filters(lasting).max_results(PAGE);
+        let page = self.observed(OPERATION, region, Some(Bucket::Describe), Box::pin(call.send())).await?;
+        let ids = page.reservations().iter().flat_map(|reservation| reservation.instances());
+        Ok(ids.filter_map(|instance| instance.instance_id()).min().map(str::to_owned))
+    }
+
     /// The status checks of these instances, by id; an instance of which AWS says nothing is missing.
     pub async fn checks(&self, region: &str, ids: &[String]) -> Result<BTreeMap<String, Checks>, AwsError> {
         const OPERATION: &str = "DescribeInstanceStatus";
@@ -223,7 +235,8 @@ impl Aws {
         }
     }
 
-    pub(super) async fn describe_regions(&self) -> Result<Vec<String>, AwsError> {
+    /// The regions that are enabled for the account.
+    pub async fn describe_regions(&self) -> Result<Vec<String>, AwsError> {
         const OPERATION: &str = "DescribeRegions";
         let region = self.default_region().await?;
         let client = self.ec2(OPERATION, &region).await?.read;

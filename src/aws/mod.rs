@@ -8,12 +8,14 @@ mod budget;
 mod config;
 mod ec2;
 mod error;
+mod identity;
 mod instance;
 mod region;
 
 pub use config::AwsConfig;
 pub use ec2::{Filter, Power};
 pub use error::{AwsError, Class};
+pub use identity::Identity;
 pub use instance::{Checks, Instance, Protection, State, Volume};
 pub use region::{is_region, region_of_place};
 
@@ -79,20 +81,6 @@ impl Aws {
     /// The account in which the bot acts, 12 digits, by GetCallerIdentity; asked once.
     pub async fn account(&self) -> Result<String, AwsError> {
         self.account.get_or_try_init(|| self.ask_account()).await.cloned()
-    }
-
-    async fn ask_account(&self) -> Result<String, AwsError> {
-        let region = self.default_region().await?;
-        let Some(sdk) = self.sdk().await else { return Err(self.unknown_region("GetCallerIdentity", &region)) };
-        let conf = aws_sdk_sts::config::Builder::from(sdk)
-            .region(aws_sdk_sts::config::Region::new(region.clone()))
-            .retry_config(self.retries())
-            .timeout_config(self.timeouts(self.config.read_attempts))
-            .build();
-        let client = aws_sdk_sts::Client::from_conf(conf);
-        let call = client.get_caller_identity().send();
-        let identity = self.observed("GetCallerIdentity", &region, None, Box::pin(call)).await?;
-        Ok(identity.account().unwrap_or_default().to_owned())
     }
 
     /// The region of commands that name none.

@@ -1,10 +1,10 @@
 //! The actor that drains the outbox.
 
-use super::lanes::{Lane, Lanes, Search, Unrecorded};
+use super::lanes::{Lane, Lanes, PER_LANE, Search, Unrecorded};
 use super::{DeliveryConfig, send};
 use crate::clock::Clock;
 use crate::slack::api::WebApi;
-use crate::store::{Delivery, Letter, Outbox};
+use crate::store::{Delivery, Letter, Outbox, Wanted};
 use crate::supervision::{self, supervised};
 use actix::{Actor, AsyncContext, Context, Handler, Message};
 use std::rc::Rc;
@@ -13,6 +13,10 @@ use std::time::Duration;
 
 /// New letters taken from the store by one poll.
 const POLL_LIMIT: usize = 512;
+
+/// How long a final answer waits in memory for its turn. Progress waits no longer than any call does: what it says is
+/// old by then, and a newer state takes its place in the store.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(600);
 
 /// How long one poll may wait for the store.
 const POLL_PATIENCE: Duration = Duration::from_secs(30);
@@ -116,9 +120,9 @@ impl Handler<Poll> for Courier {
 
 async fn poll(search: Search, round: Round) {
     let CourierParts { outbox, lanes, clock, .. } = &round.parts;
-    // those in memory are the oldest and are found again: a slow lane must not hide what waits behind it
-    let limit = lanes.len() + POLL_LIMIT;
-    match tokio::time::timeout(POLL_PATIENCE, outbox.due(clock.now(), limit)).await {
+    // of each lane a few: a slow one must not hide what waits behind it
+    let wanted = Wanted { limit: POLL_LIMIT, per_queue: PER_LANE, known: lanes.known() };
+    match tokio::time::timeout(POLL_PATIENCE, outbox.due(clock.now(), wanted)).await {
         Ok(Ok(letters)) => {
             for letter in letters {
                 // a former life of the process may have sent it and died before it could say so
@@ -134,6 +138,9 @@ async fn poll(search: Search, round: Round) {
 /// Sends the letters of one lane until it is empty.
 async fn drive(mut lane: Lane, round: Round) {
     while let Some(letter) = lane.next() {
+        if let Some(search) = lane.running_dry() {
+            supervision::spawn_local_detached("outbox poll", poll(search, round.clone())).detach();
+        }
         let delivery = match expired(&letter, &round.parts) {
             Some(dead) => dead,
             None => attempt(&letter, &round).await,
@@ -151,7 +158,9 @@ async fn drive(mut lane: Lane, round: Round) {
 
 /// One attempt. A letter that breaks the sender is put off like one that Slack does not take: those behind it go on.
 async fn attempt(letter: &Letter, round: &Round) -> Delivery {
-    match supervision::caught("delivery", send::send(&round.api, letter, &round.parts)).await {
+    let patient = letter.letter.last.then(|| round.api.patient(ANSWER_PATIENCE));
+    let api = patient.as_ref().unwrap_or(&round.api);
+    match supervision::caught("delivery", send::send(api, letter, &round.parts)).await {
         Ok(delivery) => delivery,
         Err(_) => send::postponed(letter, &round.parts, "the sender broke".to_owned()),
     }
@@ -189,6 +198,8 @@ fn expired(letter: &Letter, parts: &CourierParts) -> Option<Delivery> {
 fn report(letter: &Letter, delivery: &Delivery) {
     let (outcome, req) = match delivery {
         Delivery::Sent { .. } => ("sent", letter.letter.request),
+        // its turn is too far off, and a newer state will take its place
+        Delivery::Later { .. } if !letter.letter.last => ("later", letter.letter.request),
         Delivery::Later { error, not_before } => {
             tracing::warn!(req = %letter.letter.request, attempts = letter.attempts + 1, %not_before, error, "delivery postponed");
             ("later", letter.letter.request)
@@ -202,5 +213,7 @@ fn report(letter: &Letter, delivery: &Delivery) {
     tracing::debug!(%req, outcome, last = letter.letter.last, "delivery");
 }
 
+#[cfg(test)]
+mod storm;
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,10 @@
-//! The letters in memory. A lane is one channel, or one response_url: within it letters go one after the other, and
-//! no lane waits for another. It outlives the courier's lives, so that a restarted courier never sends beside its
-//! former self.
+//! The letters in memory. A lane is the head of one of the outbox's queues (a channel, what single persons see in one,
+//! or one response_url): within it letters go one after the other, and no lane waits for another. A lane holds a few
+//! letters; the rest waits in the store, so that a storm in one channel neither fills the memory nor keeps the others
+//! out. Lanes outlive the courier's lives, so that a restarted courier never sends beside its former self.
 
-use crate::domain::{ChannelId, RequestId};
-use crate::store::{Address, Delivery, Letter};
+use crate::domain::RequestId;
+use crate::store::{Delivery, Letter, Queue};
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -11,22 +12,18 @@ use std::sync::Arc;
 /// At most this many letters are held in memory; the others wait in the store.
 const IN_MEMORY: usize = 4_096;
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum LaneKey {
-    Channel(ChannelId),
-    Request(RequestId),
-}
+/// The part of them that wait for the pace of a channel: the others are answers that could go at once, and a storm in
+/// the channels is not to keep those out.
+const PACED: usize = IN_MEMORY / 4 * 3;
 
-fn lane_of(letter: &Letter) -> LaneKey {
-    match &letter.letter.address {
-        Address::ResponseUrl { .. } => LaneKey::Request(letter.letter.request),
-        Address::Post { channel, .. } | Address::Ephemeral { channel, .. } => LaneKey::Channel(channel.clone()),
-    }
-}
+/// At most this many letters of a lane wait in memory: more than it sends until its next letters have been fetched.
+pub(super) const PER_LANE: usize = 8;
 
 #[derive(Debug, Default)]
 struct State {
-    queues: HashMap<LaneKey, VecDeque<Letter>>,
+    queues: HashMap<Queue, VecDeque<Letter>>,
+    /// The lanes that were full: the store may have more for them.
+    more: HashSet<Queue>,
     known: HashSet<i64>,
     /// The message of a request that its next letter edits.
     latest: HashMap<RequestId, String>,
@@ -60,7 +57,7 @@ pub struct Lanes {
 /// to the store, where the next search finds them.
 pub(super) struct Lane {
     lanes: Arc<Lanes>,
-    key: LaneKey,
+    key: Queue,
     current: Option<(RequestId, i64)>,
     ended: bool,
 }
@@ -80,9 +77,9 @@ pub(super) struct Unrecorded {
 impl Lanes {
     /// Takes a letter in. Returns a lane when nobody is sending on the letter's lane yet: the caller must then drive it.
     pub(super) fn push(self: &Arc<Self>, letter: Letter) -> Option<Lane> {
-        let key = lane_of(&letter);
+        let key = letter.letter.queue();
         let mut state = self.state.lock();
-        if state.known.contains(&letter.id) || state.known.len() >= IN_MEMORY {
+        if state.known.contains(&letter.id) {
             return None;
         }
         let (request, id) = (letter.letter.request, letter.id);
@@ -101,6 +98,14 @@ impl Lanes {
             });
         }
         pointless.into_iter().for_each(|id| state.settle(request, id));
+        let waiting = state.queues.get(&key).map_or(0, VecDeque::len);
+        let most = if matches!(key, Queue::Request(_)) { IN_MEMORY } else { PACED };
+        if waiting + 1 >= PER_LANE {
+            state.more.insert(key.clone());
+        }
+        if waiting >= PER_LANE || state.known.len() >= most {
+            return None;
+        }
         state.known.insert(id);
         state.note(request, id);
         let idle = !state.queues.contains_key(&key);
@@ -117,6 +122,11 @@ impl Lanes {
         state.overtaken = Some(HashMap::new());
         drop(state);
         Some(Search { lanes: Arc::clone(self) })
+    }
+
+    /// The letters in memory, by number.
+    pub(super) fn known(&self) -> HashSet<i64> {
+        self.state.lock().known.clone()
     }
 
     /// Letters in memory: waiting, on their way, or sent and not yet recorded.
@@ -174,10 +184,22 @@ impl Lane {
             }
             None => {
                 state.queues.remove(&self.key);
+                state.more.remove(&self.key);
                 self.ended = true;
                 None
             }
         }
+    }
+
+    /// A search for more, when the lane was full and is running dry; `None` too while another search goes on.
+    pub(super) fn running_dry(&self) -> Option<Search> {
+        let mut state = self.lanes.state.lock();
+        let waiting = state.queues.get(&self.key).map_or(0, VecDeque::len);
+        if waiting > PER_LANE / 2 || state.overtaken.is_some() || !state.more.remove(&self.key) {
+            return None;
+        }
+        state.overtaken = Some(HashMap::new());
+        Some(Search { lanes: Arc::clone(&self.lanes) })
     }
 
     /// Remembers where a letter went, so that the next one of its request is edited in.
@@ -220,6 +242,7 @@ impl Drop for Lane {
 mod tests {
     use super::*;
     use crate::domain::{Reply, Tone};
+    use crate::store::Address;
     use crate::store::NewLetter;
 
     fn letter(id: i64, request: u128, channel: &str, last: bool) -> Letter {

@@ -10,6 +10,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::OnceCell;
 
 /// The bot's own account, from auth.test.
@@ -46,6 +47,9 @@ pub struct PeopleParts {
     pub identity: Arc<OnceCell<Identity>>,
 }
 
+/// How long a question waits for its turn: of many people who come at once, the last are answered a little later.
+const TURN: Duration = Duration::from_secs(20);
+
 type Usergroups = BTreeMap<String, Rc<BTreeSet<UserId>>>;
 
 #[derive(Clone)]
@@ -67,7 +71,7 @@ pub(super) struct People {
 
 impl People {
     pub(super) fn new(parts: PeopleParts) -> Self {
-        let api = (parts.web_api)();
+        let api = (parts.web_api)().patient(TURN);
         Self { parts, api, profiles: Cache::new(), usergroups: Cache::new(), members: RefCell::default() }
     }
 
@@ -146,3 +150,6 @@ fn unreachable(error: ApiError) -> Failure {
     let text = "I could not ask Slack who you are, so nothing was run. Try again in a minute.";
     Failure::sentence(text, error.to_string())
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ use crate::delivery::{Courier, CourierParts, DeliveryConfig};
 use crate::domain::{ReplyTo, Request, RequestId, Source};
 use crate::slack::api::{Pacer, WebApi};
 use crate::slack::{Proxy, SlackConfig};
-use crate::store::{self, Accepted, NewRequest, Store, StoreConfig};
+use crate::store::{self, Accepted, NewRequest, Store, StoreConfig, Wanted};
 use crate::supervision::{ChildSpec, Tree, TreeSpec, WorkerRuntime};
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,7 +78,7 @@ impl House {
 
     pub(crate) async fn letters(&self) -> Vec<String> {
         let later = clock::system().now() + jiff::SignedDuration::from_hours(2);
-        let letters = self.store.outbox.due(later, 100).await.expect("the outbox is read");
+        let letters = self.store.outbox.due(later, Wanted::first(100)).await.expect("the outbox is read");
         letters.iter().map(|letter| crate::commands::testing::plain(&letter.letter.reply)).collect()
     }
 

@@ -80,7 +80,7 @@ pub struct SlackConfig {
 pub struct PacingConfig {
     /// Calls a minute of a tier 2 method (usergroups.users.list).
     pub tier2_per_minute: u32,
-    /// Calls a minute of a tier 3 method (chat.update, reactions.add).
+    /// Calls a minute of a tier 3 method (chat.update).
     pub tier3_per_minute: u32,
     /// Calls a minute of a tier 4 method (chat.postEphemeral, users.info).
     pub tier4_per_minute: u32,

@@ -6,6 +6,7 @@ mod connector;
 pub mod payload;
 pub mod proxy;
 pub mod render;
+pub mod scopes;
 pub mod socket;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use secrecy::{ExposeSecret, SecretString};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -118,7 +118,7 @@ fn shown(letter: &Letter) -> String {
 }
 
 async fn due(store: &Store, now: Timestamp) -> Vec<Letter> {
-    store.outbox.due(now, 100).await.unwrap()
+    store.outbox.due(now, Wanted::first(100)).await.unwrap()
 }
 
 async fn accepted(store: &Store, number: u64) {
@@ -488,11 +488,44 @@ pub(crate) async fn letters_come_oldest_first_and_no_more_than_asked(place: &dyn
     store.outbox.put(letter(6, "1 of 2.", false)).await.unwrap();
     store.outbox.put(letter(6, "2 of 2.", false)).await.unwrap();
     let now = place.clock().now();
-    let few = store.outbox.due(now, 2).await.unwrap();
+    let few = store.outbox.due(now, Wanted::first(2)).await.unwrap();
     assert_eq!(few.iter().map(|letter| letter.letter.request).collect::<Vec<_>>(), [id(1), id(2)]);
     let all = due(&store, now).await;
     assert_eq!(all.iter().map(|letter| letter.letter.request).collect::<Vec<_>>(), (1..=6).map(id).collect::<Vec<_>>());
     assert!(all.is_sorted_by_key(|letter| letter.id));
+    store.close(PATIENCE).await.unwrap();
+}
+
+pub(crate) async fn of_each_queue_come_no_more_letters_than_asked(place: &dyn Place) {
+    let store = place.open();
+    let to = |number: u64, address: Address| NewLetter { address, ..letter(number, "Done.", true) };
+    let post = |channel: &str| Address::Post { channel: channel.into(), thread_ts: None };
+    let whisper = || Address::Ephemeral { channel: "C1".into(), user: "U0MAYA".into() };
+    let mut letters: Vec<NewLetter> = (1..=5).map(|number| to(number, post("C1"))).collect();
+    letters.extend((6..=8).map(|number| to(number, whisper())));
+    letters.push(to(9, post("C2")));
+    letters.extend((10..=11).map(|number| letter(number, "Done.", true)));
+    let queues: HashSet<Queue> = letters.iter().map(NewLetter::queue).collect();
+    assert_eq!(queues.len(), 5, "a channel, its whispers, another channel, two response_urls");
+    for new in letters {
+        accepted(&store, u64::try_from(new.request.0.random() / 7919).unwrap()).await;
+        store.journal.finish(new.request, State::Succeeded, new).await.unwrap();
+    }
+    let now = place.clock().now();
+    let all = due(&store, now).await;
+    let numbers = |letters: &[Letter]| -> Vec<u128> {
+        letters.iter().map(|letter| letter.letter.request.0.random() / 7919).collect()
+    };
+    let wanted = Wanted { per_queue: 2, ..Wanted::first(100) };
+    let few = store.outbox.due(now, wanted.clone()).await.unwrap();
+    assert_eq!(numbers(&few), [1, 2, 6, 7, 9, 10, 11]);
+    let store = reopen(place, store).await;
+    let known = [&all[0], &all[5], &all[9]].map(|letter| letter.id).into();
+    let others = store.outbox.due(now, Wanted { known, ..wanted.clone() }).await.unwrap();
+    assert_eq!(numbers(&others), [2, 7, 9, 11], "those that are known count for their queue");
+    store.outbox.delivered(all[1].id, sent("1.1")).await.unwrap();
+    let next = store.outbox.due(now, wanted).await.unwrap();
+    assert_eq!(numbers(&next), [1, 3, 6, 7, 9, 10, 11]);
     store.close(PATIENCE).await.unwrap();
 }
 
@@ -567,6 +600,7 @@ macro_rules! contract {
             a_letter_put_off_waits_and_counts,
             a_dead_letter_is_kept_and_not_sent,
             letters_come_oldest_first_and_no_more_than_asked,
+            of_each_queue_come_no_more_letters_than_asked,
             the_depths_are_right_after_a_restart_too,
             a_closed_store_has_done_what_was_asked_and_says_that_it_is_closed,
         }

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 pub use config::StoreConfig;
 pub use ports::{
-    Accepted, Address, Delivery, Entry, Journal, Letter, NewLetter, NewRequest, Outbox, QueueDepth, State, StepRecord,
-    StepState, StoreError,
+    Accepted, Address, Delivery, Entry, Journal, Letter, NewLetter, NewRequest, Outbox, Queue, QueueDepth, State,
+    StepRecord, StepState, StoreError, Wanted,
 };
 
 /// An open store: its ports, and how it is. Clones share it; it is closed by [`Store::close`], or soon after the last
@@ -55,6 +55,25 @@ impl StoreHealth {
     /// How many operations wait for the writer.
     pub fn queued(&self) -> usize {
         self.shared.queued()
+    }
+}
+
+/// What is found where the store should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// No file yet: the first start makes it.
+    Missing,
+    /// A file that can be used.
+    Usable,
+    /// A file that another process uses.
+    InUse,
+}
+
+/// Looks at the file of the store, and changes nothing: neither the file nor its schema, nor what its log holds.
+pub fn inspect(config: &StoreConfig) -> Result<Condition, StoreError> {
+    match config.fault() {
+        Some(fault) => Err(StoreError::Open(fault)),
+        None => sqlite::inspect(config),
     }
 }
 

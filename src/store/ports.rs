@@ -4,6 +4,7 @@ use crate::domain::{ChannelId, Plan, Reply, Request, RequestId, Step, UserId};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::SecretString;
+use std::collections::HashSet;
 
 /// Why the store did not do what it was asked.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -200,6 +201,46 @@ pub struct NewLetter {
     pub last: bool,
 }
 
+/// Letters that go one after the other. No queue waits for another.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Queue {
+    /// The messages of a channel: Slack takes one a second.
+    Channel(ChannelId),
+    /// What single persons see in a channel: no message of the channel.
+    Whispers(ChannelId),
+    /// The answers by one response_url.
+    Request(RequestId),
+}
+
+impl NewLetter {
+    /// The queue in which it waits.
+    pub fn queue(&self) -> Queue {
+        match &self.address {
+            Address::ResponseUrl { .. } => Queue::Request(self.request),
+            Address::Post { channel, .. } => Queue::Channel(channel.clone()),
+            Address::Ephemeral { channel, .. } => Queue::Whispers(channel.clone()),
+        }
+    }
+}
+
+/// Which letters are asked for.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// At most so many in all.
+    pub limit: usize,
+    /// Of each queue at most so many, its oldest; those that are known count.
+    pub per_queue: usize,
+    /// Those that the caller has already.
+    pub known: HashSet<i64>,
+}
+
+impl Wanted {
+    /// At most so many, whatever their queues.
+    pub fn first(limit: usize) -> Self {
+        Self { limit, per_queue: usize::MAX, known: HashSet::new() }
+    }
+}
+
 /// A reply in the outbox.
 #[derive(Clone, Debug)]
 pub struct Letter {
@@ -283,8 +324,8 @@ pub trait Outbox: Send + Sync {
     /// its final answer: a late progress message must not follow it.
     async fn put(&self, letter: NewLetter) -> Result<Option<Letter>, StoreError>;
 
-    /// The letters that are due at `now`, oldest first, at most `limit`; of a request only its oldest waiting letter.
-    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Letter>, StoreError>;
+    /// The letters that are due at `now`, oldest first, as many as are wanted; of a request only its oldest waiting letter.
+    async fn due(&self, now: Timestamp, wanted: Wanted) -> Result<Vec<Letter>, StoreError>;
 
     /// What became of a letter. When `Sent` it is out of the queue, and its `ts` is where later letters of the
     /// same request are edited in.

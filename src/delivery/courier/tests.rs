@@ -23,8 +23,16 @@ impl Outbox for Shelf {
     async fn put(&self, _: NewLetter) -> Result<Option<Letter>, StoreError> {
         Ok(None)
     }
-    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Letter>, StoreError> {
-        Ok(self.letters.lock().iter().filter(|letter| letter.not_before <= now).take(limit).cloned().collect())
+    async fn due(&self, now: Timestamp, wanted: Wanted) -> Result<Vec<Letter>, StoreError> {
+        let letters = self.letters.lock();
+        let mut queues = std::collections::HashMap::<_, usize>::new();
+        let due = letters.iter().filter(|letter| letter.not_before <= now);
+        let due = due.filter(|letter| {
+            let count = queues.entry(letter.letter.queue()).or_default();
+            *count += 1;
+            *count <= wanted.per_queue && !wanted.known.contains(&letter.id)
+        });
+        Ok(due.take(wanted.limit).cloned().collect())
     }
     async fn delivered(&self, id: i64, delivery: Delivery) -> Result<(), StoreError> {
         let mut refusals = self.refusals.lock();

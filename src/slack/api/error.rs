@@ -186,7 +186,7 @@ fn classify(code: String, retry_after: Option<Duration>) -> Failed {
         | "team_access_not_granted"
         | "forbidden_team" => ApiError::Config { code },
         _ if code.starts_with("restricted_action") => ApiError::Config { code },
-        "ratelimited" | "rate_limited" | "message_limit_exceeded" => {
+        code_of_limit if is_limit(code_of_limit) => {
             ApiError::Retry { after: Some(retry_after.unwrap_or(Duration::from_secs(30))), code }
         }
         "service_unavailable" | "internal_error" | "request_timeout" | "team_added_to_org" => {
@@ -195,6 +195,11 @@ fn classify(code: String, retry_after: Option<Duration>) -> Failed {
         "fatal_error" => return Failed::Lost(code),
         _ => ApiError::Rejected { code },
     })
+}
+
+/// Whether a code says that there were too many calls.
+pub(super) fn is_limit(code: &str) -> bool {
+    matches!(code, "ratelimited" | "rate_limited" | "message_limit_exceeded")
 }
 
 /// An error code as it may be logged: what does not look like a code is not repeated.

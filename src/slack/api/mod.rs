@@ -18,6 +18,7 @@ use super::proxy::Proxy;
 use crate::domain::UserId;
 use error::Failed;
 pub(super) use error::safe_code;
+use pacer::Booking;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -25,51 +26,52 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
-pub(super) use transport::{Answer, CallError, Content, Transport, bearer, describe};
+pub(crate) use transport::{Answer, CallError, Content, Wire};
+pub(super) use transport::{Transport, bearer, describe};
 
 /// The Web API for one thread: a cheap handle on one pool of connections. Build it where it is used; it cannot be sent.
 #[derive(Clone)]
 pub struct WebApi {
     inner: Rc<Inner>,
+    /// How long a call waits for its turn.
+    patience: Duration,
 }
 
 struct Inner {
-    transport: Transport,
+    wire: Box<dyn Wire>,
     base: String,
     authorization: awc::http::header::HeaderValue,
     pacer: Arc<Pacer>,
     timeout: Duration,
-    max_wait: Duration,
 }
 
 impl WebApi {
     /// A client with its own connections, which shares the pace with all others. The token must be fit for a header,
     /// as [`SlackConfig::check`] makes sure; one that is not is answered by `ApiError::Auth` on every call.
     pub fn new(config: &SlackConfig, proxy: Arc<Proxy>, pacer: Arc<Pacer>) -> Self {
-        Self {
-            inner: Rc::new(Inner {
-                transport: Transport::new(proxy, config.api_connections, config.dial_timeout, true),
-                base: config.method_url(""),
-                authorization: bearer(&config.bot_token),
-                pacer,
-                timeout: config.api_timeout,
-                max_wait: config.pacing.max_wait,
-            }),
-        }
+        let wire = Transport::new(proxy, config.api_connections, config.dial_timeout, true);
+        Self::over(Box::new(wire), config, pacer)
     }
 
-    /// The shared pace: when a channel is free again.
-    pub fn pacer(&self) -> &Arc<Pacer> {
-        &self.inner.pacer
+    /// A client whose calls go this way.
+    pub(crate) fn over(wire: Box<dyn Wire>, config: &SlackConfig, pacer: Arc<Pacer>) -> Self {
+        let (base, authorization) = (config.method_url(""), bearer(&config.bot_token));
+        let inner = Rc::new(Inner { wire, base, authorization, pacer, timeout: config.api_timeout });
+        Self { inner, patience: config.pacing.max_wait }
+    }
+
+    /// The same client, whose calls wait this long for their turn.
+    #[must_use]
+    pub fn patient(&self, patience: Duration) -> Self {
+        Self { patience, ..self.clone() }
     }
 
     /// Who the bot is, and which scopes its token has.
     pub async fn auth_test(&self) -> Result<AuthTest, ApiError> {
         let answer = self.send(Method::AuthTest, None, Content::Form(String::new())).await?;
-        let scopes = answer.scopes.as_deref().unwrap_or_default();
-        let scopes = scopes.split(',').map(str::trim).filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
+        let words = |list: &String| list.split([',', ' ']).filter(|word| !word.is_empty()).map(str::to_owned).collect();
         let who: AuthTest = parse(Method::AuthTest, &answer)?;
-        Ok(AuthTest { scopes, ..who })
+        Ok(AuthTest { scopes: answer.scopes.as_ref().map(words), date: answer.date, ..who })
     }
 
     /// Posts a message.
@@ -86,20 +88,6 @@ impl WebApi {
     pub async fn post_ephemeral(&self, message: &PostEphemeral<'_>) -> Result<(), ApiError> {
         let _: types::Nothing = self.json(Method::PostEphemeral, None, message).await?;
         Ok(())
-    }
-
-    /// Adds an emoji (its name, without colons) to a message. That it is there already is success.
-    pub async fn reactions_add(
-        &self,
-        channel: &crate::domain::ChannelId,
-        timestamp: &str,
-        name: &str,
-    ) -> Result<(), ApiError> {
-        let body = types::Reaction { channel, timestamp, name };
-        match self.json::<types::Nothing>(Method::ReactionsAdd, None, &body).await {
-            Err(ApiError::Rejected { code }) if code == "already_reacted" => Ok(()),
-            other => other.map(|_| ()),
-        }
     }
 
     /// What Slack knows of a person.
@@ -127,7 +115,7 @@ impl WebApi {
         let body = encode(message)?;
         let result = self.paced(method, None, response_url.expose_secret(), None, Content::Json(body)).await;
         let result = result.and_then(|answer| error::response_url(&answer));
-        self.record(method, started, result)
+        self.record(method, None, started, result)
     }
 
     async fn json<T: DeserializeOwned>(
@@ -153,7 +141,7 @@ impl WebApi {
         let authorization = Some(&self.inner.authorization);
         let result = self.paced(method, channel, &url, authorization, content).await;
         let result = result.and_then(|answer| error::web_api(&answer).map(|()| answer));
-        self.record(method, started, result)
+        self.record(method, channel, started, result)
     }
 
     async fn paced(
@@ -164,17 +152,32 @@ impl WebApi {
         authorization: Option<&awc::http::header::HeaderValue>,
         content: Content,
     ) -> Result<Answer, Failed> {
-        match self.inner.pacer.take(method, channel, self.inner.max_wait) {
-            Ok(wait) if wait.is_zero() => {}
-            Ok(wait) => tokio::time::sleep(wait).await,
-            Err(wait) => return Err(Failed::paced(wait)),
-        }
-        let call = self.inner.transport.post(url, authorization, content, self.inner.timeout);
+        self.turn(method, channel).await?;
+        let call = self.inner.wire.post(url, authorization, content, self.inner.timeout);
         call.await.map_err(Failed::from)
     }
 
+    /// Waits for the turn of a call.
+    async fn turn(&self, method: Method, channel: Option<&str>) -> Result<(), Failed> {
+        let asked = Instant::now();
+        let mut booking = Booking::new(method, channel);
+        loop {
+            let patience = self.patience.saturating_sub(asked.elapsed());
+            match self.inner.pacer.ask(&mut booking, patience).map_err(Failed::paced)? {
+                Some(wait) => tokio::time::sleep(wait).await,
+                None => return Ok(()),
+            }
+        }
+    }
+
     /// Counts the call and gives its failure the class that fits the method.
-    fn record<T>(&self, method: Method, started: Instant, result: Result<T, Failed>) -> Result<T, ApiError> {
+    fn record<T>(
+        &self,
+        method: Method,
+        channel: Option<&str>,
+        started: Instant,
+        result: Result<T, Failed>,
+    ) -> Result<T, ApiError> {
         let result = result.map_err(|failed| failed.class(method));
         let outcome = match &result {
             Ok(_) => "ok",
@@ -183,7 +186,7 @@ impl WebApi {
         if let Err(ApiError::Retry { after: Some(after), code }) = &result
             && code != "paced"
         {
-            self.inner.pacer.hold(method, *after);
+            self.inner.pacer.refused(method, channel, *after, error::is_limit(code));
         }
         let name = method.as_str();
         metrics::counter!("dronebot_slack_api_calls_total", "method" => name, "outcome" => outcome).increment(1);

@@ -6,6 +6,7 @@ use awc::error::{ConnectError, SendRequestError};
 use awc::http::Uri;
 use awc::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use bytes::Bytes;
+use futures_util::future::LocalBoxFuture;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +29,33 @@ pub(crate) struct Answer {
     pub(crate) retry_after: Option<Duration>,
     /// The scopes of the token, from the header.
     pub(crate) scopes: Option<String>,
+    /// The sender's clock, from the header.
+    pub(crate) date: Option<jiff::Timestamp>,
     pub(crate) body: Bytes,
+}
+
+/// What carries a call to Slack.
+pub(crate) trait Wire {
+    /// Posts, and reads the whole answer, within `timeout`.
+    fn post<'a>(
+        &'a self,
+        url: &'a str,
+        authorization: Option<&'a HeaderValue>,
+        content: Content,
+        timeout: Duration,
+    ) -> LocalBoxFuture<'a, Result<Answer, CallError>>;
+}
+
+impl Wire for Transport {
+    fn post<'a>(
+        &'a self,
+        url: &'a str,
+        authorization: Option<&'a HeaderValue>,
+        content: Content,
+        timeout: Duration,
+    ) -> LocalBoxFuture<'a, Result<Answer, CallError>> {
+        Box::pin(Transport::post(self, url, authorization, content, timeout))
+    }
 }
 
 /// Why nothing came back. `code` is a word; `detail` may name a host, never a path or a token.
@@ -99,12 +126,14 @@ impl Transport {
         let mut response = response.timeout(Duration::from_secs(3600));
         let status = response.status().as_u16();
         let retry_after = response.headers().get(RETRY_AFTER).and_then(seconds);
-        let scopes = response.headers().get("x-oauth-scopes").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let scopes = header("x-oauth-scopes").map(str::to_owned);
+        let date = header("date").and_then(|date| jiff::fmt::rfc2822::parse(date).ok()).map(|date| date.timestamp());
         let body = response.body().limit(BODY_LIMIT).await;
         match body {
-            Ok(body) => Ok(Answer { status, retry_after, scopes, body }),
+            Ok(body) => Ok(Answer { status, retry_after, scopes, date, body }),
             // the head alone says enough of a refusal
-            Err(_) if status >= 300 => Ok(Answer { status, retry_after, scopes, body: Bytes::new() }),
+            Err(_) if status >= 300 => Ok(Answer { status, retry_after, scopes, date, body: Bytes::new() }),
             Err(_) => Err(CallError::Lost { code: "connection_lost" }),
         }
     }

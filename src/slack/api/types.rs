@@ -142,14 +142,6 @@ fn optional<M: SerializeMap>(map: &mut M, key: &str, value: Option<impl Serializ
     value.map_or(Ok(()), |value| map.serialize_entry(key, &value))
 }
 
-/// reactions.add
-#[derive(Serialize)]
-pub(super) struct Reaction<'a> {
-    pub(super) channel: &'a ChannelId,
-    pub(super) timestamp: &'a str,
-    pub(super) name: &'a str,
-}
-
 /// An answer of which nothing is wanted.
 #[derive(Deserialize)]
 pub(super) struct Nothing {}
@@ -171,9 +163,15 @@ pub struct AuthTest {
     pub bot_id: Option<String>,
     /// The organisation, on an Enterprise Grid.
     pub enterprise_id: Option<String>,
+    /// Whether it is installed for a whole organisation.
+    #[serde(default)]
+    pub is_enterprise_install: bool,
     /// The scopes of the token, where Slack tells.
     #[serde(skip)]
-    pub scopes: Vec<String>,
+    pub scopes: Option<Vec<String>>,
+    /// The time of day by Slack's clock (the `Date` header).
+    #[serde(skip)]
+    pub date: Option<jiff::Timestamp>,
 }
 
 /// A message that was posted or edited.

@@ -76,7 +76,8 @@ impl Dialler {
         }
     }
 
-    async fn open(&self) -> Result<SecretString, DialError> {
+    /// A new ticket: the address of a WebSocket, good for one connection.
+    pub(super) async fn open(&self) -> Result<SecretString, DialError> {
         let url = self.config.method_url("apps.connections.open");
         let content = Content::Form(String::new());
         let call = self.transport.post(&url, Some(&self.authorization), content, self.config.open_timeout);

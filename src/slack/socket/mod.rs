@@ -10,6 +10,7 @@ mod dial;
 mod frame;
 mod link;
 mod meters;
+pub mod probe;
 mod slot;
 
 pub use board::LinkBoard;

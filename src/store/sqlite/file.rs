@@ -1,8 +1,10 @@
 //! The file: who may read it, how it is locked, which schema it has.
 
-use crate::store::{StoreConfig, StoreError};
+use crate::store::{Condition, StoreConfig, StoreError};
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
@@ -40,6 +42,44 @@ pub(super) fn open(config: &StoreConfig) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Looks at the file without changing it.
+pub(in crate::store) fn inspect(config: &StoreConfig) -> Result<Condition, StoreError> {
+    let path = &config.path;
+    if !path.try_exists().map_err(|error| refused(path, &error))? {
+        return room_for(path);
+    }
+    let look = || -> Result<(), Reason> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        // the log of a bot that died is left for its next start
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        connection.busy_timeout(Duration::ZERO)?;
+        check(&connection, MIGRATIONS.len()).map(drop)
+    };
+    match look() {
+        Ok(()) => Ok(Condition::Usable),
+        Err(reason) if reason.is_busy() => Ok(Condition::InUse),
+        Err(reason) => Err(StoreError::Open(reason.explain(path))),
+    }
+}
+
+/// Whether a file could be made there: some folder above it is one, and may be written.
+fn room_for(path: &Path) -> Result<Condition, StoreError> {
+    let above = path.ancestors().skip(1).map(|above| if above == Path::new("") { Path::new(".") } else { above });
+    for folder in above {
+        match std::fs::metadata(folder) {
+            Ok(found) if !found.is_dir() => return Err(refused(folder, &ErrorKind::NotADirectory.into())),
+            Ok(found) if found.permissions().readonly() => {
+                return Err(refused(folder, &ErrorKind::PermissionDenied.into()));
+            }
+            Ok(_) => return Ok(Condition::Missing),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(refused(folder, &error)),
+        }
+    }
+    Ok(Condition::Missing)
+}
+
 /// Why a file was not opened.
 enum Reason {
     Sqlite(rusqlite::Error),
@@ -54,6 +94,11 @@ impl From<rusqlite::Error> for Reason {
 }
 
 impl Reason {
+    fn is_busy(&self) -> bool {
+        let Self::Sqlite(error) = self else { return false };
+        matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+    }
+
     fn explain(&self, path: &Path) -> String {
         let file = path.display();
         let error = match self {

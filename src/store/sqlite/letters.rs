@@ -4,7 +4,7 @@ use super::book::{Book, Done};
 use super::rows::{self, AddressRow, key, nanos};
 use super::work::Waiting;
 use crate::domain::RequestId;
-use crate::store::{Delivery, Letter, QueueDepth};
+use crate::store::{Delivery, Letter, QueueDepth, Wanted};
 use jiff::Timestamp;
 use rusqlite::params;
 use secrecy::ExposeSecret;
@@ -48,10 +48,10 @@ impl Book {
     }
 
     /// [`crate::store::Outbox::due`].
-    pub(super) fn due(&self, now: Timestamp, limit: usize) -> Done<Vec<Letter>> {
-        let due = self.work.letters.iter().filter(|(_, letter)| letter.not_before <= now).take(limit);
+    pub(super) fn due(&self, now: Timestamp, wanted: &Wanted) -> Done<Vec<Letter>> {
+        let due = self.work.due(now, wanted);
         let mut read = self.connection.prepare_cached(rows::LETTER)?;
-        let letters = due.map(|(number, _)| read.query_row([number], rows::letter));
+        let letters = due.into_iter().map(|number| read.query_row([number], rows::letter));
         Ok(letters.collect::<rusqlite::Result<Vec<_>>>()?)
     }
 
@@ -138,7 +138,8 @@ impl Book {
                 reply,
             ],
         )?;
-        self.work.put(id, Waiting { request: *request, last: *last, created_at, not_before });
+        let queue = rows::queue(address.kind, &address.channel, *request);
+        self.work.put(id, Waiting { request: *request, last: *last, queue, created_at, not_before });
         Ok(Posted { id, created_at, not_before, replaces })
     }
 }

@@ -20,6 +20,7 @@ mod speed;
 #[cfg(test)]
 mod tests;
 
+pub(super) use file::inspect;
 pub(super) use port::Sqlite;
 pub(super) use shared::Shared;
 pub(super) use upkeep::Upkeep;

@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::domain::{Plan, RequestId, Step};
 use crate::store::{
     Accepted, Delivery, Entry, Journal, Letter, NewLetter, NewRequest, Outbox, QueueDepth, State, StepState,
-    StoreConfig, StoreError,
+    StoreConfig, StoreError, Wanted,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -142,8 +142,8 @@ impl Outbox for Sqlite {
         Ok(added.map(|added| posted(letter, added)))
     }
 
-    async fn due(&self, now: Timestamp, limit: usize) -> Result<Vec<Letter>, StoreError> {
-        self.call(WhenFull::Wait, move |book| book.due(now, limit)).await
+    async fn due(&self, now: Timestamp, wanted: Wanted) -> Result<Vec<Letter>, StoreError> {
+        self.call(WhenFull::Wait, move |book| book.due(now, &wanted)).await
     }
 
     async fn delivered(&self, id: i64, delivery: Delivery) -> Result<(), StoreError> {

@@ -7,6 +7,7 @@ use rusqlite::Row;
 use rusqlite::types::{FromSqlError, Type};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
+use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// A time as the store keeps it; beyond the year 2262 it is that year.
 pub(super) fn nanos(time: Timestamp) -> i64 {
@@ -101,6 +102,17 @@ fn readable<T: serde::de::DeserializeOwned>(text: &str, request: RequestId, what
     serde_json::from_str(text)
         .inspect_err(|error| tracing::error!(%request, what, %error, "stored value cannot be read"))
         .ok()
+}
+
+/// The number of the queue in which a letter with this address waits ([`crate::store::NewLetter::queue`]). Two queues
+/// that happened to have one number would share their bound, and nothing else.
+pub(super) fn queue(kind: &str, channel: &str, request: RequestId) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    match kind {
+        "response_url" => request.hash(&mut hasher),
+        _ => (kind, channel).hash(&mut hasher),
+    }
+    hasher.finish()
 }
 
 /// The columns of an address.

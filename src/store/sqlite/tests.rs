@@ -281,7 +281,7 @@ async fn when_the_disk_is_full_nothing_is_half_done_and_work_goes_on_when_there_
     assert!(matches!(failed, Err(StoreError::Failed(_))), "{failed:?}");
     // what is known in memory is as the file is
     assert_eq!(store.journal.unfinished().await.unwrap().waiting, done);
-    assert_eq!(store.outbox.due(folder.clock().now(), 9).await.unwrap()[0].id, open.id);
+    assert_eq!(store.outbox.due(folder.clock().now(), Wanted::first(9)).await.unwrap()[0].id, open.id);
 
     on_connection(&backend, |connection| file::limit(connection, 100_000)).await;
     for n in done..done + 3 {
@@ -290,7 +290,7 @@ async fn when_the_disk_is_full_nothing_is_half_done_and_work_goes_on_when_there_
     }
     store.journal.finish(id(1), State::Succeeded, letter(1, &"long ".repeat(2000), true)).await.unwrap();
     assert!(store.health.vitals().ok);
-    let waiting = store.outbox.due(folder.clock().now(), 9).await.unwrap();
+    let waiting = store.outbox.due(folder.clock().now(), Wanted::first(9)).await.unwrap();
     assert_eq!(waiting.len(), 1, "the progress letter is overtaken at last");
     assert!(waiting[0].letter.last && waiting[0].id > open.id);
     store.close(PATIENCE).await.unwrap();
@@ -533,7 +533,7 @@ async fn what_was_acknowledged_survives_kill_9() {
         let store = open(&StoreConfig { path, ..StoreConfig::default() }, clock::system()).unwrap();
         let open = store.journal.take_up().await.unwrap();
         let open: BTreeSet<_> = open.iter().map(|entry| entry.request.id).collect();
-        let due = store.outbox.due(Timestamp::MAX, usize::MAX).await.unwrap();
+        let due = store.outbox.due(Timestamp::MAX, Wanted::first(usize::MAX)).await.unwrap();
         let due: BTreeSet<_> = due.iter().map(|letter| letter.letter.request).collect();
         for n in acknowledged {
             let again = store.journal.accept(new(1_000_000 + n, &[&format!("event:{n}")])).await.unwrap();

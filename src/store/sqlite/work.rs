@@ -2,12 +2,13 @@
 //! what it has just written. It holds nothing that the file does not, but for letters that were overtaken while
 //! somebody had them in hand.
 
-use super::rows::{id, time, word};
+use super::rows::{self, id, time, word};
 use crate::domain::RequestId;
-use crate::store::{QueueDepth, State};
+use crate::store::{QueueDepth, State, Wanted};
 use jiff::Timestamp;
 use rusqlite::Connection;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A request without a final answer.
 pub(super) struct Open {
@@ -28,6 +29,8 @@ pub(super) struct Waiting {
     pub(super) request: RequestId,
     /// Whether it is the final answer.
     pub(super) last: bool,
+    /// The queue in which it waits, by [`super::rows::queue`].
+    pub(super) queue: u64,
     /// When it was put in.
     pub(super) created_at: Timestamp,
     /// Not to be tried before.
@@ -41,6 +44,8 @@ pub(super) struct Work {
     pub(super) requests: BTreeMap<RequestId, Open>,
     /// By number, and so by age. Of a request there is never more than one.
     pub(super) letters: BTreeMap<i64, Waiting>,
+    /// The numbers of the letters, by queue.
+    queues: HashMap<u64, BTreeSet<i64>>,
     /// Letters that were taken back, perhaps while they were being sent: their `ts` is still worth knowing.
     overtaken: HashMap<i64, RequestId>,
     /// How many letters are dead.
@@ -53,6 +58,7 @@ impl Work {
     pub(super) fn load(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         let mut requests = BTreeMap::new();
         let mut letters = BTreeMap::new();
+        let mut queues = HashMap::<u64, BTreeSet<i64>>::new();
         let mut open = connection
             .prepare_cached("SELECT id, state, accepted_at, progress_ts FROM requests WHERE finished_at IS NULL")?;
         let mut rows = open.query([])?;
@@ -61,8 +67,9 @@ impl Work {
             let accepted_at = time(row.get(2)?);
             requests.insert(id(row, 0)?, Open { state, accepted_at, progress_ts: row.get(3)?, waiting: None });
         }
-        let mut waiting = connection
-            .prepare_cached("SELECT id, request, last, created_at, not_before FROM letters WHERE dead_at IS NULL")?;
+        let mut waiting = connection.prepare_cached(
+            "SELECT id, request, last, created_at, not_before, kind, channel FROM letters WHERE dead_at IS NULL",
+        )?;
         let mut rows = waiting.query([])?;
         while let Some(row) = rows.next()? {
             let (letter, request, last) = (row.get(0)?, id(row, 1)?, row.get(2)?);
@@ -70,13 +77,16 @@ impl Work {
                 open.waiting = Some(letter);
             }
             let (created_at, not_before) = (time(row.get(3)?), time(row.get(4)?));
-            letters.insert(letter, Waiting { request, last, created_at, not_before });
+            let queue = rows::queue(row.get_ref(5)?.as_str()?, row.get_ref(6)?.as_str()?, request);
+            queues.entry(queue).or_default().insert(letter);
+            letters.insert(letter, Waiting { request, last, queue, created_at, not_before });
         }
         let (dead, highest): (i64, Option<i64>) = connection
             .prepare_cached("SELECT count(*) FILTER (WHERE dead_at IS NOT NULL), max(id) FROM letters")?
             .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         self.requests = requests;
         self.letters = letters;
+        self.queues = queues;
         self.dead = dead.cast_unsigned();
         self.next_letter = self.next_letter.max(highest.unwrap_or(0) + 1);
         Ok(())
@@ -92,6 +102,7 @@ impl Work {
     /// A letter waits.
     pub(super) fn put(&mut self, number: i64, letter: Waiting) {
         self.letters.insert(number, letter);
+        self.queues.entry(letter.queue).or_default().insert(number);
         if let (false, Some(open)) = (letter.last, self.requests.get_mut(&letter.request)) {
             open.waiting = Some(number);
         }
@@ -99,7 +110,7 @@ impl Work {
 
     /// A letter is taken back because a later one says more.
     pub(super) fn overtake(&mut self, number: i64, request: RequestId) {
-        self.letters.remove(&number);
+        self.remove(number);
         self.overtaken.insert(number, request);
     }
 
@@ -110,13 +121,34 @@ impl Work {
 
     /// A letter waits no more.
     pub(super) fn settle(&mut self, number: i64) {
-        let Some(letter) = self.letters.remove(&number) else { return };
+        let Some(letter) = self.remove(number) else { return };
         if letter.last && !self.overtaken.is_empty() {
             self.overtaken.retain(|_, request| *request != letter.request);
         }
         if let (false, Some(open)) = (letter.last, self.requests.get_mut(&letter.request)) {
             open.waiting = None;
         }
+    }
+
+    fn remove(&mut self, number: i64) -> Option<Waiting> {
+        let letter = self.letters.remove(&number)?;
+        if let Entry::Occupied(mut queue) = self.queues.entry(letter.queue) {
+            queue.get_mut().remove(&number);
+            if queue.get().is_empty() {
+                queue.remove();
+            }
+        }
+        Some(letter)
+    }
+
+    /// The letters that are due and wanted, oldest first.
+    pub(super) fn due(&self, now: Timestamp, wanted: &Wanted) -> Vec<i64> {
+        let is_due = |number: &&i64| self.letters.get(number).is_some_and(|letter| letter.not_before <= now);
+        let oldest = self.queues.values().flat_map(|queue| queue.iter().filter(is_due).take(wanted.per_queue));
+        let mut found: Vec<i64> = oldest.copied().filter(|number| !wanted.known.contains(number)).collect();
+        found.sort_unstable();
+        found.truncate(wanted.limit);
+        found
     }
 
     /// How many requests have no answer.

@@ -1,0 +1,146 @@
+//! What AWS says: as whom the bot acts, its clock, the region, and what the role may do, found out without doing it.
+
+use super::{Finding, bounded, clock};
+use crate::aws::{Aws, AwsConfig, AwsError, Class, Power};
+use crate::clock;
+use crate::settings::Settings;
+use std::collections::BTreeSet;
+
+const IDENTITY: &str = "AWS identity";
+const CLOCK: &str = "AWS clock";
+const REGION: &str = "AWS region";
+const PERMISSIONS: &str = "AWS permissions";
+
+/// What to do about missing credentials.
+const CREDENTIALS: &str = "give the bot a role (instance profile, task role, IRSA), or set AWS_PROFILE or AWS_ACCESS_KEY_ID \
+                           and AWS_SECRET_ACCESS_KEY";
+
+/// What to do about an AWS that cannot be reached.
+const REACH: &str =
+    "check the network, the region's name and AWS_ENDPOINT_URL; the proxy of the settings is for Slack alone";
+
+pub(super) async fn examine(settings: &Settings) -> Vec<Finding> {
+    // one attempt that ends before the check does
+    let config = AwsConfig {
+        read_attempts: 1,
+        call_timeout_seconds: settings.aws.call_timeout_seconds.min(8),
+        ..settings.aws.clone()
+    };
+    let aws = Aws::new(config);
+    let region = match aws.default_region().await {
+        Ok(region) => region,
+        Err(_) => {
+            let to_do = "set aws.region, or AWS_REGION";
+            return vec![Finding::problem(REGION, "no region is set", to_do)];
+        }
+    };
+    let (identity, rights) =
+        futures_util::join!(bounded(IDENTITY, identity(&aws)), bounded(REGION, rights(&aws, &region)));
+    if identity.iter().any(|finding| finding.to_do.as_deref() == Some(CREDENTIALS)) {
+        return identity;
+    }
+    identity.into_iter().chain(rights).collect()
+}
+
+async fn identity(aws: &Aws) -> Vec<Finding> {
+    let (identity, date) = aws.identity().await;
+    let mut found = vec![match identity {
+        Ok(who) => Finding::ok(IDENTITY, format!("account {}, as `{}`", who.account, who.arn)),
+        Err(error) if error.code.is_none() && error.class == Class::Credentials => {
+            Finding::problem(IDENTITY, "no AWS credentials are found", CREDENTIALS)
+        }
+        Err(error) if error.class == Class::Credentials => Finding::problem(
+            IDENTITY,
+            format!("AWS does not accept the credentials{}", code(&error)),
+            "renew them; if they are new, look at this machine's clock",
+        ),
+        Err(error) => unclear(IDENTITY, &error),
+    }];
+    if date.is_some() {
+        found.push(clock(CLOCK, "AWS", date, clock::system().now()));
+    }
+    found
+}
+
+async fn rights(aws: &Aws, region: &str) -> Vec<Finding> {
+    let instance = match aws.some_instance(region).await {
+        Ok(instance) => instance,
+        Err(error) => return vec![unclear(REGION, &error)],
+    };
+    let mut found = vec![Finding::ok(REGION, format!("`{region}` answers"))];
+    found.extend(permissions(aws, region, instance).await);
+    found
+}
+
+/// Whether a call would be allowed, by what AWS says to it; `None`: it cannot be told.
+fn allowed<T>(answer: &Result<T, AwsError>) -> Option<bool> {
+    match answer.as_ref().map_err(|error| error.class) {
+        Ok(_) | Err(Class::DryRun | Class::State | Class::Protected) => Some(true),
+        Err(Class::Denied) => Some(false),
+        Err(_) => None,
+    }
+}
+
+/// Tries reading calls, and rehearses changing ones. Without an instance only a refusal is known for sure.
+async fn permissions(aws: &Aws, region: &str, instance: Option<String>) -> Vec<Finding> {
+    let id = instance.clone().unwrap_or_else(|| "i-0123456789abcdef0".to_owned());
+    let ids = [id.clone()];
+    let kinds = BTreeSet::from(["t3.micro".to_owned()]);
+    let power = async |power: Power| (power.operation(), allowed(&aws.may_power(region, power, &ids).await));
+    let (start, stop, reboot, checks, attribute, types, regions) = futures_util::join!(
+        power(Power::Start),
+        power(Power::Stop),
+        power(Power::Reboot),
+        async { ("DescribeInstanceStatus", allowed(&aws.checks(region, &ids).await)) },
+        async { ("DescribeInstanceAttribute", allowed(&aws.stop_protection(region, &id).await)) },
+        async { ("DescribeInstanceTypes", allowed(&aws.instance_store_kinds(region, &kinds).await)) },
+        async { ("DescribeRegions", allowed(&aws.describe_regions().await)) },
+    );
+    let tried = [checks, attribute, types, regions, start, stop, reboot];
+    let of = |wanted: Option<bool>| -> Vec<&str> {
+        let these = tried.iter().filter(|(_, answer)| *answer == wanted);
+        these.map(|(operation, _)| *operation).collect()
+    };
+    let mut found: Vec<Finding> = of(Some(false))
+        .into_iter()
+        .map(|operation| {
+            let to_do = format!("allow ec2:{operation} to the bot's role (the README has the whole policy)");
+            Finding::problem(PERMISSIONS, format!("AWS does not allow `ec2:{operation}`"), to_do)
+        })
+        .collect();
+    let on = instance.map_or_else(String::new, |id| format!(", tried on `{id}` by DryRun"));
+    let fine = of(Some(true));
+    if !fine.is_empty() {
+        found.push(Finding::ok(PERMISSIONS, format!("DescribeInstances, {} are allowed{on}", fine.join(", "))));
+    }
+    let open = of(None);
+    if !open.is_empty() {
+        let (so, to_do) = match on.is_empty() {
+            true => {
+                (format!("`{region}` has no instance to try {} on", open.join(", ")), "try again when there is one")
+            }
+            false => (format!("it could not be found out whether {} are allowed", open.join(", ")), "try again"),
+        };
+        found.push(Finding::warning(PERMISSIONS, so, to_do));
+    }
+    found
+}
+
+fn unclear(check: &'static str, error: &AwsError) -> Finding {
+    match error.class {
+        Class::NotSent | Class::Lost => Finding::problem(check, error.what_is_so(), REACH),
+        Class::Denied => {
+            let to_do = format!("allow ec2:{} to the bot's role (the README has the whole policy)", error.operation);
+            Finding::problem(check, error.what_is_so(), to_do)
+        }
+        Class::Credentials => Finding::problem(check, error.what_is_so(), "see the AWS identity above"),
+        Class::Throttled | Class::Server => Finding::problem(check, error.what_is_so(), "try again in a minute"),
+        _ => {
+            Finding::problem(check, format!("AWS refuses the call{}", code(error)), "check aws.region and the account")
+        }
+    }
+}
+
+fn code(error: &AwsError) -> String {
+    error.code.as_ref().map_or_else(String::new, |code| format!(" (`{}`)", code.replace('`', "'")))
+}
