@@ -4,6 +4,7 @@
 mod courier;
 mod lanes;
 mod send;
+mod whole;
 
 pub use courier::{Courier, CourierParts, Deliver};
 pub use lanes::Lanes;

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 pub use config::StoreConfig;
 pub use ports::{
-    Accepted, Address, Delivery, Entry, Journal, Letter, NewLetter, NewRequest, Outbox, Queue, QueueDepth, State,
-    StepRecord, StepState, StoreError, Wanted,
+    Accepted, Address, Delivery, Entry, FileWay, Journal, Letter, NewLetter, NewRequest, Outbox, Queue, QueueDepth,
+    State, StepRecord, StepState, StoreError, Wanted, Way,
 };
 
 /// An open store: its ports, and how it is. Clones share it; it is closed by [`Store::close`], or soon after the last

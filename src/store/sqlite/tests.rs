@@ -196,7 +196,7 @@ async fn a_newer_schema_is_refused_and_left_as_it_was() {
     Connection::open(folder.path()).unwrap().pragma_update(None, "user_version", 7).unwrap();
     let before = std::fs::read(folder.path()).unwrap();
     let text = message(folder.try_open());
-    assert!(text.contains("bot.db has schema 7, and this program knows only 1 and older"), "{text}");
+    assert!(text.contains("bot.db has schema 7, and this program knows only 2 and older"), "{text}");
     assert!(!text.contains('\n'));
     assert_eq!(std::fs::read(folder.path()).unwrap(), before);
 }
