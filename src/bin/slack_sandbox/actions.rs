@@ -124,7 +124,7 @@ impl State {
     pub fn slash(&mut self, user: &str, channel: &str, command: &str, typed: &str) -> Result<Sent, &'static str> {
         let (user, channel, name) = self.who_where(user, channel)?;
         let secret = ids::secret();
-        let trigger = ids::trigger();
+        let trigger = self.triggers.make(&user.id);
         let url = self.response_url(false, &secret);
         let text = text::slash_text(typed, &self.directory);
         let payload = slash_payload(&user, (&channel, &name), (command, &text), &trigger, &url);
@@ -140,7 +140,14 @@ impl State {
         Ok(Sent { envelope, trigger_id: trigger, response_url: url })
     }
 
-    fn hand_over(&mut self, cargo: Cargo, payload: &Value, user: &str, channel: &str, command: &str) -> Envelope {
+    pub(crate) fn hand_over(
+        &mut self,
+        cargo: Cargo,
+        payload: &Value,
+        user: &str,
+        channel: &str,
+        command: &str,
+    ) -> Envelope {
         let connected = self.hub.has_links();
         let envelope = self.hub.send(cargo, Arc::from(payload.to_string()));
         if !connected {
@@ -169,7 +176,7 @@ impl State {
             self.chat.find(&channel, ts).filter(|m| m.visible_to(Some(&user.id))).ok_or("message_not_found")?.clone();
         let action = button(message.blocks.as_ref(), action_id).ok_or("action_not_found")?;
         let secret = ids::secret();
-        let trigger = ids::trigger();
+        let trigger = self.triggers.make(&user.id);
         let url = self.response_url(true, &secret);
         let payload = click_payload(&user, (&channel, &name), &message, &action, &trigger, &url);
         let mut target = ResponseUrl::new(&user.id, &channel);
@@ -177,7 +184,8 @@ impl State {
         target.of_click = true;
         target.thread_ts = message.thread_ts;
         self.urls.insert(secret, target);
-        let cargo = Cargo::Click { user: user.id.clone(), channel: channel.clone() };
+        let cargo =
+            Cargo::Click { user: user.id.clone(), channel: Some(channel.clone()), view: None, answerable: true };
         let envelope = self.hand_over(cargo, &payload, &user.id, &channel, "The button");
         Ok(Sent { envelope, trigger_id: trigger, response_url: url })
     }
@@ -199,15 +207,21 @@ impl State {
                 Cargo::Slash { user, channel, command, .. } => {
                     self.tell_failure(&user, &channel, &command, "operation_timeout")
                 }
-                Cargo::Click { user, channel } => self.tell_failure(&user, &channel, "The button", "operation_timeout"),
-                Cargo::Event { .. } => {}
+                Cargo::Click { user, channel: Some(channel), .. } => {
+                    self.tell_failure(&user, &channel, "The button", "operation_timeout");
+                }
+                Cargo::Click { view: Some(view), .. } | Cargo::Submission { view, .. } => {
+                    self.views.trouble(&view);
+                    self.chat.ring();
+                }
+                Cargo::Click { .. } | Cargo::Note | Cargo::Event { .. } => {}
             }
         }
     }
 }
 
 /// The `actions` entry of the button with this `action_id`.
-fn button(blocks: Option<&Value>, action_id: &str) -> Option<Value> {
+pub(crate) fn button(blocks: Option<&Value>, action_id: &str) -> Option<Value> {
     let elements = |block: &'_ Value| -> Vec<Value> {
         block["elements"]
             .as_array()

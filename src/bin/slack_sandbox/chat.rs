@@ -47,6 +47,8 @@ pub struct Message {
     pub client_msg_id: Option<String>,
     /// Message metadata.
     pub metadata: Option<Value>,
+    /// Uploaded files.
+    pub files: Vec<Value>,
     /// Emoji names with the ids of who added them.
     pub reactions: Vec<(String, Vec<String>)>,
     /// Earlier forms, oldest first.
@@ -94,6 +96,9 @@ impl Message {
         set("parent_user_id", self.parent_user.as_ref().map(|id| json!(id)));
         set("client_msg_id", self.client_msg_id.as_ref().map(|id| json!(id)));
         set("metadata", self.metadata.clone());
+        set("files", (!self.files.is_empty()).then(|| json!(self.files)));
+        set("upload", (!self.files.is_empty()).then_some(json!(false)));
+        set("subtype", (!self.files.is_empty()).then(|| json!("file_share")));
         set("edited", self.versions.last().map(|v| json!({"user": self.user, "ts": v.until})));
         set("reply_count", (self.replies > 0).then(|| json!(self.replies)));
         if self.replies > 0 && self.thread_ts.is_none() {
@@ -121,7 +126,7 @@ impl Message {
             "channel": channel, "ts": self.ts(), "user": self.user, "bot_id": self.bot_id, "text": self.text, "blocks": self.blocks,
             "attachments": self.attachments, "thread_ts": self.thread_ts, "ephemeral": self.only_for.is_some(),
             "only_for": self.only_for, "edits": self.versions.len(), "history": versions, "deleted": self.deleted,
-            "reply_count": self.replies, "broadcast": self.broadcast, "reactions": reactions, "metadata": self.metadata,
+            "reply_count": self.replies, "broadcast": self.broadcast, "reactions": reactions, "metadata": self.metadata, "files": self.files,
             "via": self.via, "cursor": self.cursor,
         })
     }

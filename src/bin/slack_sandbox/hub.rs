@@ -100,13 +100,26 @@ pub enum Cargo {
         /// The secret of its response URL.
         secret: String,
     },
-    /// A click; lost when unacked, and the user is told.
+    /// A click or a shortcut; lost when unacked, and the user is told.
     Click {
         /// Who clicked.
         user: String,
-        /// Where.
-        channel: String,
+        /// Where; `None` in a view.
+        channel: Option<String>,
+        /// The view.
+        view: Option<String>,
+        /// Whether the ack may carry an answer: not of shortcuts, nor of what happens within views.
+        answerable: bool,
     },
+    /// A filled-in modal; lost when unacked, and the user is told.
+    Submission {
+        /// Who filled it in.
+        user: String,
+        /// The modal.
+        view: String,
+    },
+    /// Something of which nobody waits for an answer: a closed modal.
+    Note,
 }
 
 impl Cargo {
@@ -114,7 +127,7 @@ impl Cargo {
         match self {
             Cargo::Event { .. } => "events_api",
             Cargo::Slash { .. } => "slash_commands",
-            Cargo::Click { .. } => "interactive",
+            Cargo::Click { .. } | Cargo::Submission { .. } | Cargo::Note => "interactive",
         }
     }
 }
@@ -144,9 +157,14 @@ impl Envelope {
                     r#"{{"envelope_id":"{id}","payload":{payload},"type":"{kind}","accepts_response_payload":false,"retry_attempt":{attempt},"retry_reason":"{reason}"}}"#
                 )
             }
-            Cargo::Slash { .. } | Cargo::Click { .. } => {
+            cargo => {
+                let accepts = match cargo {
+                    Cargo::Click { answerable, .. } => *answerable,
+                    Cargo::Note => false,
+                    _ => true,
+                };
                 format!(
-                    r#"{{"envelope_id":"{id}","payload":{payload},"type":"{kind}","accepts_response_payload":true}}"#
+                    r#"{{"envelope_id":"{id}","payload":{payload},"type":"{kind}","accepts_response_payload":{accepts}}}"#
                 )
             }
         }

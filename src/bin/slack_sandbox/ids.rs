@@ -44,3 +44,13 @@ pub fn number() -> u64 {
 pub fn block() -> String {
     pick(MIXED, 5)
 }
+
+/// `V0A1B2C3D4E`.
+pub fn view() -> String {
+    format!("V{}", pick(UPPER, 10))
+}
+
+/// `F0A1B2C3D4E`.
+pub fn file() -> String {
+    format!("F{}", pick(UPPER, 10))
+}

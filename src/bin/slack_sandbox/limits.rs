@@ -1,5 +1,9 @@
 //! What Slack refuses: texts and blocks beyond their limits, and too many calls in a minute.
 
+mod view;
+
+pub use view::view;
+
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
@@ -35,22 +39,30 @@ pub const MARKDOWN: usize = 12_000;
 
 /// Checks a message's blocks and gives ids to those without.
 pub fn blocks(mut blocks: Value) -> Result<Value, ApiError> {
-    let Some(list) = blocks.as_array_mut() else { return Err("invalid_blocks_format".into()) };
+    if !blocks.is_array() {
+        return Err("invalid_blocks_format".into());
+    }
     let mut errors = Vec::new();
-    if list.len() > BLOCKS {
-        errors.push(format!("[ERROR] no more than {BLOCKS} items allowed [json-pointer:/blocks]"));
+    all_blocks(&mut blocks, BLOCKS, "/blocks", &mut errors);
+    if errors.is_empty() { Ok(blocks) } else { Err(ApiError { code: "invalid_blocks", messages: errors }) }
+}
+
+/// Checks each block of a message or a view.
+fn all_blocks(blocks: &mut Value, most: usize, at: &str, errors: &mut Vec<String>) {
+    let Some(list) = blocks.as_array_mut() else { return };
+    if list.len() > most {
+        errors.push(format!("[ERROR] no more than {most} items allowed [json-pointer:{at}]"));
     }
     let mut seen: Vec<String> = Vec::new();
     for (index, block) in list.iter_mut().enumerate() {
-        let mut check = Check { at: format!("/blocks/{index}"), errors: &mut errors };
+        let mut check = Check { at: format!("{at}/{index}"), errors };
         check.block(block);
         let id = block["block_id"].as_str().unwrap_or_default().to_owned();
         if !id.is_empty() && seen.contains(&id) {
-            errors.push(format!("[ERROR] `block_id` must be unique [json-pointer:/blocks/{index}/block_id]"));
+            errors.push(format!("[ERROR] `block_id` must be unique [json-pointer:{at}/{index}/block_id]"));
         }
         seen.push(id);
     }
-    if errors.is_empty() { Ok(blocks) } else { Err(ApiError { code: "invalid_blocks", messages: errors }) }
 }
 
 struct Check<'a> {
@@ -110,7 +122,8 @@ impl Check<'_> {
             }
             "actions" => self.actions(block),
             "markdown" => self.length(block["text"].as_str().unwrap_or_default(), MARKDOWN, "/text"),
-            "divider" | "image" | "input" | "rich_text" | "file" | "video" | "table" | "context_actions" => {}
+            "input" => self.input(block),
+            "divider" | "image" | "rich_text" | "file" | "video" | "table" | "context_actions" => {}
             other => self.error(&format!("unsupported type: {other}"), "/type"),
         }
     }
@@ -169,7 +182,7 @@ impl Check<'_> {
             self.text(&confirm["confirm"], true, 30, &format!("{path}/confirm/confirm"));
             self.text(&confirm["deny"], true, 30, &format!("{path}/confirm/deny"));
         }
-        self.count(&element["options"], 100, &format!("{path}/options"));
+        self.options(element, path);
     }
 }
 

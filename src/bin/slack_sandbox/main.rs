@@ -16,15 +16,19 @@ mod clock;
 mod control;
 mod events;
 mod faults;
+mod files;
 mod hub;
 mod ids;
+mod interact;
 mod limits;
 mod page;
 mod people;
 mod socket;
 mod state;
 mod text;
+mod triggers;
 mod urls;
+mod views;
 
 #[cfg(test)]
 mod tests;
@@ -181,6 +185,8 @@ fn serve(listener: TcpListener, options: Options, workers: usize) -> std::io::Re
             )
             .app_data(web::QueryConfig::default().error_handler(control::bad_query))
             .route("/api/{method}", web::to(api::call))
+            .route("/upload/v1/{secret}", web::post().to(api::files::upload))
+            .route("/files-pri/{id}/{name}", web::get().to(api::files::content))
             .route("/link/", web::get().to(socket::link))
             .route("/commands/{team}/{number}/{secret}", web::post().to(api::response_url))
             .route("/actions/{team}/{number}/{secret}", web::post().to(api::response_url))

@@ -345,10 +345,14 @@ impl Driver {
         };
         let mut state = self.sandbox.lock();
         let settled = state.hub.ack(ack);
-        if let (Some(Cargo::Slash { secret, user, channel, command, text, .. }), Some(payload)) =
-            (settled.map(|e| e.cargo), frame.payload)
-        {
-            state.answer_ack(&secret, &payload, (&user, &channel), (&command, &text));
+        match (settled.map(|e| e.cargo), frame.payload) {
+            (Some(Cargo::Slash { secret, user, channel, command, text, .. }), Some(payload)) => {
+                state.answer_ack(&secret, &payload, (&user, &channel), (&command, &text));
+            }
+            (Some(Cargo::Submission { user, view }), payload) => {
+                state.answer_submission(&user, &view, payload.as_ref())
+            }
+            _ => {}
         }
     }
 }

@@ -9,10 +9,13 @@ use serde_json::{Value, json};
 use crate::chat::Chat;
 use crate::clock;
 use crate::faults::Faults;
+use crate::files::Files;
 use crate::hub::Hub;
 use crate::limits::RateLimits;
 use crate::people::Directory;
+use crate::triggers::Triggers;
 use crate::urls::ResponseUrls;
+use crate::views::Views;
 
 /// What the command line says.
 #[derive(Debug, Clone)]
@@ -113,6 +116,12 @@ pub struct State {
     pub chat: Chat,
     /// Socket Mode.
     pub hub: Hub,
+    /// Uploaded files.
+    pub files: Files,
+    /// Modals and Homes.
+    pub views: Views,
+    /// What may open a modal.
+    pub triggers: Triggers,
     /// Response URLs.
     pub urls: ResponseUrls,
     /// Calls.
@@ -131,6 +140,9 @@ impl State {
             directory: Directory::seeded(),
             chat: Chat::new(options.history),
             hub: Hub::new(options.ack_timeout),
+            files: Files::default(),
+            views: Views::default(),
+            triggers: Triggers::default(),
             urls: ResponseUrls::default(),
             log: Log::new(options.history),
             faults: Faults::default(),
@@ -145,6 +157,9 @@ impl State {
         self.directory = Directory::seeded();
         self.chat.clear();
         self.hub.clear();
+        self.files.clear();
+        self.views.clear();
+        self.triggers.clear();
         self.urls.clear();
         self.log.clear();
         self.faults.clear();

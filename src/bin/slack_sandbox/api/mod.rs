@@ -2,7 +2,9 @@
 
 mod chat;
 mod directory;
+pub mod files;
 mod request;
+mod views;
 
 use std::time::Duration;
 
@@ -44,6 +46,10 @@ impl Answer {
         Answer { status: 200, retry_after: None, body }
     }
 
+    fn text(status: u16, words: String) -> Self {
+        Answer { status, retry_after: None, body: json!(words) }
+    }
+
     fn limited(seconds: u64) -> Self {
         Answer { status: 429, retry_after: Some(seconds), body: json!({"ok": false, "error": "ratelimited"}) }
     }
@@ -77,7 +83,7 @@ pub async fn call(
     sandbox: web::Data<Sandbox>,
 ) -> HttpResponse {
     let method = method.into_inner();
-    let args = Args::read(&request, &body);
+    let args = Args::of_method(&method, &request, &body);
     let fault = sandbox.lock().faults.take_api(&method);
     serve(&request, &sandbox, fault, &method, &args, |state| {
         let host = request.connection_info().host().to_owned();
@@ -117,6 +123,11 @@ pub async fn serve(
     respond(answer.status, answer.retry_after, text)
 }
 
+/// A short answer of something that is no method.
+fn respond_to(status: u16, words: &str) -> HttpResponse {
+    respond(status, None, words.to_owned())
+}
+
 fn respond(status: u16, retry_after: Option<u64>, text: String) -> HttpResponse {
     let mut response = HttpResponse::build(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
     if let Some(seconds) = retry_after {
@@ -149,7 +160,11 @@ fn run(state: &mut State, method: &str, args: &Args, host: &str) -> Answer {
         "apps.connections.open" => Ok(open_connection(state, host)),
         "auth.test" => Ok(auth_test(state)),
         "api.test" => Ok(json!({"args": args.shown()})),
-        _ => match chat::run(state, method, args).or_else(|| directory::run(state, method, args)) {
+        _ => match chat::run(state, method, args)
+            .or_else(|| directory::run(state, method, args))
+            .or_else(|| views::run(state, method, args))
+            .or_else(|| files::run(state, method, args))
+        {
             Some(result) => result,
             None => Err("unknown_method".into()),
         },

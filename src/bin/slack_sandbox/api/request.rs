@@ -13,7 +13,22 @@ pub struct Args {
     header_token: Option<String>,
 }
 
+/// Methods that take forms and queries alone.
+const FORM_ONLY: &[&str] =
+    &["users.info", "conversations.info", "usergroups.users.list", "files.getUploadURLExternal", "files.info"];
+
 impl Args {
+    /// The arguments of a method: of a JSON body only where the method takes one.
+    pub fn of_method(method: &str, request: &HttpRequest, body: &[u8]) -> Self {
+        let json = body.first() == Some(&b'{') && FORM_ONLY.contains(&method);
+        Self::read(request, if json { b"" } else { body })
+    }
+
+    /// These arguments, and no token.
+    pub fn of(values: Value) -> Self {
+        Args { values, header_token: None }
+    }
+
     /// Reads whatever the caller sent; what is no argument counts as none.
     pub fn read(request: &HttpRequest, body: &[u8]) -> Self {
         let header = |name| request.headers().get(name).and_then(|v: &header::HeaderValue| v.to_str().ok());

@@ -74,8 +74,8 @@ pub struct Slash {
     text: String,
 }
 
-fn handed(result: Result<Sent, &'static str>) -> HttpResponse {
-    reply(result.map_err(str::to_owned).map(|done| {
+pub(super) fn handed<E: Into<String>>(result: Result<Sent, E>) -> HttpResponse {
+    reply(result.map_err(Into::into).map(|done| {
         let mut answer = sent(Some(&done.envelope));
         answer["trigger_id"] = json!(done.trigger_id);
         answer["response_url"] = json!(done.response_url);
@@ -93,12 +93,18 @@ pub async fn slash(asked: web::Json<Slash>, sandbox: web::Data<Sandbox>) -> Http
 #[derive(Debug, Deserialize)]
 pub struct Click {
     user: String,
-    channel: String,
-    ts: String,
+    channel: Option<String>,
+    ts: Option<String>,
+    view_id: Option<String>,
     action_id: String,
 }
 
 /// `POST /control/click`
 pub async fn click(asked: web::Json<Click>, sandbox: web::Data<Sandbox>) -> HttpResponse {
-    handed(sandbox.lock().click(&asked.user, &asked.channel, &asked.ts, &asked.action_id))
+    let mut state = sandbox.lock();
+    match (&asked.view_id, &asked.channel, &asked.ts) {
+        (Some(view), ..) => handed(state.click_view(&asked.user, view, &asked.action_id)),
+        (None, Some(channel), Some(ts)) => handed(state.click(&asked.user, channel, ts, &asked.action_id)),
+        _ => reply(Err("channel and ts, or view_id".to_owned())),
+    }
 }

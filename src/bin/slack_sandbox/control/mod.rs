@@ -12,10 +12,16 @@
 //! | `POST /control/edit` | `{user, channel, ts, text, raw?, smart?}` | `{envelope_id?, event_id?}` |
 //! | `POST /control/delete` | `{user, channel, ts}` | `{envelope_id?, event_id?}` |
 //! | `POST /control/slash` | `{user, channel, command?, text}` | `{envelope_id, trigger_id, response_url, connection, channel}` |
-//! | `POST /control/click` | `{user, channel, ts, action_id}` | the same |
+//! | `POST /control/click` | `{user, channel, ts, action_id}`, in a modal or Home `{user, view_id, action_id}` | the same |
+//! | `GET /control/views` | `user` | `{views: [{id, title, blocks, state, errors, failed, stack_depth, …}], home}`: the modal on top last |
+//! | `GET /control/files` | | `{files: [{id, name, title, size, mimetype, channel, thread_ts, content, …}]}`: `content` as text |
+//! | `POST /control/submit` | `{user, view_id?, values: {block_id: text \| [texts] \| true}}` | the same as click: the modal on top, or `view_id` |
+//! | `POST /control/close_view` | `{user, view_id?}` | `{envelope_id?}` where the modal has `notify_on_close` |
+//! | `POST /control/open_home` | `{user, tab?: "home" \| "messages"}` | `{envelope_id, event_id}` of app_home_opened |
+//! | `POST /control/shortcut` | `{user, callback_id, channel?, ts?}` | the same as click: on a message, or global |
 //! | `GET /control/messages` | `channel? user? since? thread_ts? limit?` | `{messages, cursor}`, oldest first |
 //! | `GET /control/wait` | `channel? user? from? contains? thread_ts? ephemeral? ts? after? timeout_ms?` | `{message, cursor}`, or after `timeout_ms` (5000) HTTP 408 `{error: "timeout", latest}` |
-//! | `GET /control/changes` | `user? since timeout_ms?` | `{messages, cursor, connections}` as soon as anything is newer than `since` |
+//! | `GET /control/changes` | `user? since timeout_ms?` | `{messages, cursor, connections, views, home}` as soon as anything is newer than `since` |
 //! | `GET /control/log` | `method? since? contains? limit? count_only?` | `{calls: [{n, method, args, time, status, response}], counts, total}` |
 //! | `GET /control/acks` | `envelope_id? limit?` | `{acks: [{envelope_id, type, latency_ms, payload, connection, time, ignored, size}], pending, count}` |
 //! | `GET /control/connections` | | `{connections: [{id, ready, delivered, acked, pings, pongs, …}], ghosts}` |
@@ -31,12 +37,13 @@
 //! | `POST /control/reset` | `{connections?: true}` | `{cursor}`: the seeded workspace again; with `connections` every link is cut |
 //!
 //! In `messages`, a message is `{channel, ts, user, bot_id, text, blocks, attachments, thread_ts, ephemeral, only_for, edits,
-//! history: [{text, blocks, until}], deleted, reply_count, broadcast, reactions, metadata, via, cursor}`. `user` asks for what this
+//! history: [{text, blocks, until}], deleted, reply_count, broadcast, reactions, metadata, files, via, cursor}`. `user` asks for what this
 //! person sees; without it everything is shown. `via` is how it came: `say`, `slash`, `ack`, `response_url`,
 //! `chat.postMessage`, `chat.postEphemeral`, `slackbot`.
 
 mod act;
 mod faults;
+mod views;
 mod watch;
 mod world;
 
@@ -97,6 +104,12 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("/control/delete", web::post().to(act::delete))
         .route("/control/slash", web::post().to(act::slash))
         .route("/control/click", web::post().to(act::click))
+        .route("/control/views", web::get().to(views::views))
+        .route("/control/files", web::get().to(views::files))
+        .route("/control/submit", web::post().to(views::submit))
+        .route("/control/close_view", web::post().to(views::close))
+        .route("/control/open_home", web::post().to(views::open_home))
+        .route("/control/shortcut", web::post().to(views::shortcut))
         .route("/control/messages", web::get().to(watch::messages))
         .route("/control/wait", web::get().to(watch::wait))
         .route("/control/changes", web::get().to(watch::changes))

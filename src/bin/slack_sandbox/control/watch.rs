@@ -168,11 +168,11 @@ pub async fn changes(wanted: web::Query<Wanted>, sandbox: web::Data<Sandbox>) ->
     let timeout = Duration::from_millis(wanted.timeout_ms.unwrap_or(25_000));
     until(&sandbox, timeout, |state| (state.chat.cursor() > wanted.after).then_some(())).await;
     let state = sandbox.lock();
-    let answer = collect(&state, &wanted);
-    reply(
-        answer
-            .map(|messages| json!({"messages": messages, "cursor": state.chat.cursor(), "connections": links(&state)})),
-    )
+    let user = wanted.user.as_deref().and_then(|user| state.directory.find_user(user)).map(|user| user.id.clone());
+    let (views, home) = user.map_or((Vec::new(), Value::Null), |user| super::views::shown(&state, &user));
+    reply(collect(&state, &wanted).map(|messages| {
+        json!({"messages": messages, "cursor": state.chat.cursor(), "connections": links(&state), "views": views, "home": home})
+    }))
 }
 
 /// Which calls are asked for.

@@ -28,6 +28,10 @@ fn shown_settings(state: &State) -> Value {
 pub async fn state(sandbox: web::Data<Sandbox>) -> HttpResponse {
     let state = sandbox.lock();
     let directory = &state.directory;
+    let shortcuts: Vec<Value> = crate::interact::SHORTCUTS
+        .iter()
+        .map(|(callback_id, name, kind)| json!({"callback_id": callback_id, "name": name, "type": kind}))
+        .collect();
     reply(Ok(json!({
         "cursor": state.chat.cursor(), "connections": state.hub.links.iter().map(Link::json).collect::<Vec<_>>(),
         "pending": state.hub.pending().count(), "ghosts": state.hub.ghosts, "settings": shown_settings(&state),
@@ -35,6 +39,7 @@ pub async fn state(sandbox: web::Data<Sandbox>) -> HttpResponse {
         "groups": directory.groups.iter().map(|g| json!({"id": g.id, "handle": g.handle, "users": g.users})).collect::<Vec<_>>(),
         "channels": directory.channels.iter().map(Channel::brief).collect::<Vec<_>>(),
         "team_id": TEAM, "bot_user_id": BOT_USER, "bot_id": BOT_ID, "app_id": APP, "calls": state.log.counts,
+        "shortcuts": shortcuts,
     })))
 }
 

@@ -1,6 +1,8 @@
 //! The sandbox seen from outside: real HTTP and WebSocket, with awc as the bot.
 
+mod files;
 mod link;
+mod views;
 mod web_api;
 
 use std::net::TcpListener;
@@ -70,6 +72,13 @@ impl Slack {
     async fn api(&self, method: &str, args: Value) -> Value {
         let (_, body) = self.post(&format!("/api/{method}"), Some("xoxb-sandbox"), &args).await;
         serde_json::from_str(&body).expect("JSON")
+    }
+
+    /// A method that takes forms alone.
+    async fn form(&self, method: &str, fields: &[(&str, &str)]) -> Value {
+        let request = self.client.post(format!("{}/api/{method}", self.base)).bearer_auth("xoxb-sandbox");
+        let mut response = request.send_form(&fields).await.expect("an answer");
+        response.json().await.expect("JSON")
     }
 
     async fn control(&self, route: &str, body: Value) -> Value {

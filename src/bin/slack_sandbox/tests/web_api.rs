@@ -92,16 +92,16 @@ async fn one_message_a_second_after_a_short_burst() {
 #[actix_web::test]
 async fn people_and_groups_are_as_seeded() {
     let slack = Slack::start(3000);
-    let gus = slack.api("users.info", json!({"user": "UGUS"})).await;
+    let gus = slack.form("users.info", &[("user", "UGUS")]).await;
     assert_eq!(gus["user"]["is_restricted"], true);
-    let olga = slack.api("users.info", json!({"user": "UOLGA"})).await;
+    let olga = slack.form("users.info", &[("user", "UOLGA")]).await;
     assert_eq!((&olga["user"]["is_stranger"], &olga["user"]["team_id"]), (&json!(true), &json!("TOUTSIDE")));
-    let operators = slack.api("usergroups.users.list", json!({"usergroup": "SOPERATORS"})).await;
+    let operators = slack.form("usergroups.users.list", &[("usergroup", "SOPERATORS")]).await;
     assert_eq!(operators["users"], json!(["UMAYA", "UOMAR"]));
     assert_eq!(slack.api("conversations.open", json!({"users": "UMAYA"})).await["channel"]["id"], "DMAYA");
     let added = slack.control("user", json!({"name": "<!channel>", "id": "UEVIL", "groups": ["viewers"]})).await;
     assert_eq!(added["user"]["id"], "UEVIL");
-    assert_eq!(slack.api("users.info", json!({"user": "UEVIL"})).await["user"]["name"], "<!channel>");
+    assert_eq!(slack.form("users.info", &[("user", "UEVIL")]).await["user"]["name"], "<!channel>");
     slack.stop().await;
 }
 
