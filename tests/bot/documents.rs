@@ -328,6 +328,10 @@ fn the_manifest_asks_slack_for_what_the_code_uses_and_no_more() {
         (".users_info(", "users:read"),
         (".usergroups_users_list(", "usergroups:read"),
         (".usergroups_list(", "usergroups:read"),
+        (".open_direct(", "im:write"),
+        (".upload_file(", "files:write"),
+        (".share_file(", "files:write"),
+        (".is_file_shared(", "files:read"),
     ]);
     let outside =
         |file: &Path| ["delivery", "dispatch", "intake"].iter().any(|room| file.starts_with(path("src").join(room)));

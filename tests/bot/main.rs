@@ -10,6 +10,8 @@ mod ec2_show;
 mod health;
 mod life;
 mod links;
+mod nasty;
+mod output;
 mod promises;
 mod secrets;
 mod support;

@@ -99,9 +99,12 @@ impl WebApi {
         self.send(Method::CompleteUpload, Some(channel.as_str()), body).await.map(|_| ())
     }
 
-    /// Whether a file is shown in a channel.
+    /// Whether a file is shown in a channel. One that was never completed is no file yet.
     pub async fn is_file_shared(&self, id: &str, channel: &ChannelId) -> Result<bool, ApiError> {
-        let info: Info = self.form(Method::FilesInfo, &[("file", id)]).await?;
+        let info: Info = match self.form(Method::FilesInfo, &[("file", id)]).await {
+            Err(ApiError::Rejected { code }) if code == "file_not_found" => return Ok(false),
+            info => info?,
+        };
         let listed = |list: &str| {
             let channels = info.file[list].as_array();
             channels.is_some_and(|channels| channels.iter().any(|one| one.as_str() == Some(channel.as_str())))
