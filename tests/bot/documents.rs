@@ -9,7 +9,7 @@ use dronebot::dispatch::policy::{Action, Situation};
 use dronebot::domain::{ChannelId, Membership, Principal, Risk, Source, TeamId, UserId};
 use dronebot::settings::{Environment, Settings};
 use dronebot::supervision::{EXIT_ESCALATED, EXIT_STUCK};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -316,6 +316,7 @@ fn the_iam_policy_of_the_readme_allows_the_calls_that_the_code_makes_and_no_othe
     let made: BTreeSet<String> = reads.chain(changes).map(|operation| format!("ec2:{operation}")).collect();
     assert_eq!(allowed, made.iter().map(String::as_str).collect());
 }
+<<<<<<< HEAD
 
 #[test]
 fn the_manifest_asks_slack_for_what_the_code_uses_and_no_more() {
@@ -349,3 +350,5 @@ fn the_manifest_asks_slack_for_what_the_code_uses_and_no_more() {
         assert!(manifest.contains(line), "the manifest lacks `{line}`");
     }
 }
+=======
+>>>>>>> pace

@@ -3,6 +3,7 @@
 
 mod architecture;
 mod crash;
+mod doctor;
 mod documents;
 mod ec2_list;
 mod ec2_power;
@@ -12,8 +13,10 @@ mod life;
 mod links;
 mod nasty;
 mod output;
+mod manifest;
 mod promises;
 mod secrets;
+mod storm;
 mod support;
 mod typed;
 mod walk;
