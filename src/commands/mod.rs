@@ -134,7 +134,7 @@ fn alike(words: &[String], name: &'static str) -> Vec<(f64, usize, &'static str)
 }
 
 /// Splits a line as a shell does. A `#` is a letter like any other: nothing of a command may vanish as a comment.
-fn split(text: &str) -> Result<Vec<String>, UsageError> {
+pub fn split(text: &str) -> Result<Vec<String>, UsageError> {
     let unclosed = || {
         let text = if text.contains(['"', '\'']) {
             "A quotation mark is not closed. Nothing was done. Write names with spaces like `\"web 1\"`."

@@ -243,7 +243,7 @@ mod tests {
     use super::*;
     use crate::domain::{Reply, Tone};
     use crate::store::Address;
-    use crate::store::NewLetter;
+    use crate::store::{NewLetter, Way};
 
     fn letter(id: i64, request: u128, channel: &str, last: bool) -> Letter {
         Letter {
@@ -259,6 +259,7 @@ mod tests {
             created_at: jiff::Timestamp::UNIX_EPOCH,
             not_before: jiff::Timestamp::UNIX_EPOCH,
             replaces: None,
+            way: Way::default(),
         }
     }
 

@@ -5,6 +5,7 @@ mod courier;
 mod lanes;
 mod open;
 mod send;
+mod whole;
 
 pub use courier::{Courier, CourierParts, Deliver};
 pub use lanes::Lanes;

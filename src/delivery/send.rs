@@ -1,6 +1,6 @@
 //! One letter, one attempt: which method, what to fall back to, and what the answer means for the letter.
 
-use super::{CourierParts, open};
+use super::{CourierParts, open, whole};
 use crate::domain::{ChannelId, Tone, UserId};
 use crate::slack::api::{ApiError, Message, PostEphemeral, PostMessage, Respond, UpdateMessage, WebApi};
 use crate::slack::render::render;
@@ -20,48 +20,84 @@ pub(super) async fn send(api: &WebApi, letter: &Letter, parts: &CourierParts) ->
     if open::opened(api, letter, parts).await {
         return Delivery::Sent { ts: None };
     }
+    if letter.letter.last {
+        return whole::send(api, letter, parts).await;
+    }
+    // progress is one message, whatever it says
     let message = render(&letter.letter.reply, footer(letter).as_deref());
-    let sent = match attempt(api, letter, &message, parts).await {
-        Err(error) if is_about_form(&error) => {
-            tracing::error!(req = %letter.letter.request, %error, "slack refused the blocks; sending plain text");
-            attempt(api, letter, &message.without_blocks(), parts).await
-        }
-        sent => sent,
-    };
-    match sent {
+    match Sending::first(letter).send(api, &message, parts).await {
         Ok(ts) => Delivery::Sent { ts },
         Err(error) => judge(error, letter, parts),
     }
 }
 
+/// One message of a letter.
+pub(super) struct Sending<'a> {
+    letter: &'a Letter,
+    /// The message that it edits.
+    replaces: Option<&'a str>,
+    /// Whether it may have been sent before.
+    again: bool,
+}
+
+impl<'a> Sending<'a> {
+    /// The first message of a letter: it takes the place of the progress message.
+    pub(super) fn first(letter: &'a Letter) -> Self {
+        Self { letter, replaces: letter.replaces.as_deref(), again: letter.attempts > 0 }
+    }
+
+    /// A message after the first: nothing is its to replace.
+    pub(super) fn next(letter: &'a Letter) -> Self {
+        Self { letter, replaces: None, again: false }
+    }
+
+    /// Sends it, as plain text where Slack does not like the blocks.
+    pub(super) async fn send(
+        &self,
+        api: &WebApi,
+        message: &Message,
+        parts: &CourierParts,
+    ) -> Result<Option<String>, ApiError> {
+        match attempt(api, self, message, parts).await {
+            Err(error) if is_about_form(&error) => {
+                let req = self.letter.letter.request;
+                tracing::error!(%req, %error, "slack refused the blocks; sending plain text");
+                attempt(api, self, &message.without_blocks(), parts).await
+            }
+            sent => sent,
+        }
+    }
+}
+
 /// The request id, where somebody may have to ask about it.
-fn footer(letter: &Letter) -> Option<String> {
+pub(super) fn footer(letter: &Letter) -> Option<String> {
     let wanted = !matches!(letter.letter.reply.tone, Tone::Info | Tone::Usage);
     wanted.then(|| format!("req {}", letter.letter.request.short()))
 }
 
 async fn attempt(
     api: &WebApi,
-    letter: &Letter,
+    sending: &Sending<'_>,
     message: &Message,
     parts: &CourierParts,
 ) -> Result<Option<String>, ApiError> {
+    let letter = sending.letter;
     match &letter.letter.address {
         Address::ResponseUrl { url, channel, user } => {
             // after an attempt whose fate is unknown, replacing is the form that shows the answer once
-            let replace = letter.replaces.as_deref() == Some(BY_RESPONSE_URL) || letter.attempts > 0;
+            let replace = sending.replaces == Some(BY_RESPONSE_URL) || sending.again;
             respond(api, letter, url, (channel, user), message, replace, parts).await
         }
         // what this url replaces is the message with the button, which stays
         Address::ClickUrl { url, channel, user } => {
             respond(api, letter, url, (channel, user), message, false, parts).await
         }
-        Address::Post { channel, thread_ts } => publish(api, letter, channel, thread_ts.as_deref(), message).await,
+        Address::Post { channel, thread_ts } => publish(api, sending, channel, thread_ts.as_deref(), message).await,
         Address::Beside { channel, thread_ts, user, url } => {
             // a place that was closed for the progress is not knocked at again for the answer
-            let closed = letter.replaces.as_deref() == Some(BY_RESPONSE_URL);
+            let closed = sending.replaces == Some(BY_RESPONSE_URL);
             if !closed {
-                match publish(api, letter, channel, thread_ts.as_deref(), message).await {
+                match publish(api, sending, channel, thread_ts.as_deref(), message).await {
                     Err(error) if is_final(&error) && !is_about_form(&error) => {
                         tracing::info!(req = %letter.letter.request, %error, "not posted there; answering the caller alone");
                     }
@@ -107,18 +143,18 @@ async fn respond(
 /// As a message of the channel, in the place of the one that it replaces.
 async fn publish(
     api: &WebApi,
-    letter: &Letter,
+    sending: &Sending<'_>,
     channel: &ChannelId,
     thread_ts: Option<&str>,
     message: &Message,
 ) -> Result<Option<String>, ApiError> {
     // by a person's id Slack posts, but finds nothing to edit
-    if let Some(ts) = letter.replaces.as_ref().filter(|_| !channel.is_person()) {
+    if let Some(ts) = sending.replaces.filter(|_| !channel.is_person()) {
         let edit = UpdateMessage { channel, ts, message, metadata: None };
         match api.update(&edit).await {
-            Ok(_) => return Ok(Some(ts.clone())),
+            Ok(_) => return Ok(Some(ts.to_owned())),
             Err(error) if is_final(&error) && !is_about_form(&error) => {
-                tracing::info!(req = %letter.letter.request, %error, "message cannot be edited; posting anew");
+                tracing::info!(req = %sending.letter.letter.request, %error, "message cannot be edited; posting anew");
             }
             Err(error) => return Err(error),
         }
@@ -155,7 +191,7 @@ async fn post(
 }
 
 /// Whether Slack will never take this call.
-fn is_final(error: &ApiError) -> bool {
+pub(super) fn is_final(error: &ApiError) -> bool {
     matches!(error, ApiError::Config { .. } | ApiError::Rejected { .. })
 }
 
@@ -170,7 +206,7 @@ fn is_about_form(error: &ApiError) -> bool {
 /// A lost answer is tried again. Where Slack has a way to say the same thing twice (an edit, a response_url with
 /// `replace_original`) it is used and the person reads one answer. A first message by chat.postMessage or
 /// chat.postEphemeral has none, and an answer that comes twice does less harm than one that never comes.
-fn judge(error: ApiError, letter: &Letter, parts: &CourierParts) -> Delivery {
+pub(super) fn judge(error: ApiError, letter: &Letter, parts: &CourierParts) -> Delivery {
     match &error {
         ApiError::Config { .. } | ApiError::Rejected { .. } => Delivery::Dead { error: error.to_string() },
         ApiError::Auth { .. } => later(Duration::from_secs(parts.config.retry_max_seconds), parts, error.to_string()),

@@ -14,6 +14,6 @@ pub use form::{Button, Field, FieldKind, Form, Press};
 pub use ids::{ChannelId, RequestId, TeamId, UserId};
 pub use plan::{Plan, Step, Target};
 pub use principal::{Membership, Principal};
-pub use reply::{Line, Part, Reply, Span, Table, Tone};
+pub use reply::{Attachment, Line, Part, Reply, Span, Table, Tone};
 pub use request::{ReplyTo, Request, Risk, Source};
 pub use vitals::{ActorVitals, Build, LinkVitals, QueueVitals, StoreVitals, Vitals, VitalsSource};

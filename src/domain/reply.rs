@@ -135,6 +135,17 @@ pub enum Part {
     Buttons(Vec<Button>),
 }
 
+/// The whole of a list of which the reply shows the beginning: it goes with the reply, as a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// The file's name without its ending: `instances`.
+    pub name: String,
+    /// What is in it, in a few words.
+    pub title: String,
+    /// All rows.
+    pub table: Table,
+}
+
 /// A whole reply.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reply {
@@ -146,12 +157,15 @@ pub struct Reply {
     /// still good. Otherwise the parts are shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub form: Option<Box<Form>>,
+    /// What goes with it as a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attachment: Option<Box<Attachment>>,
 }
 
 impl Reply {
     /// A reply with nothing in it yet.
     pub fn new(tone: Tone) -> Self {
-        Self { tone, parts: Vec::new(), form: None }
+        Self { tone, parts: Vec::new(), form: None, attachment: None }
     }
     /// Adds any part.
     #[must_use]
@@ -178,6 +192,12 @@ impl Reply {
     #[must_use]
     pub fn buttons(self, buttons: Vec<Button>) -> Self {
         if buttons.is_empty() { self } else { self.part(Part::Buttons(buttons)) }
+    }
+    /// Adds a file.
+    #[must_use]
+    pub fn attach(mut self, attachment: Attachment) -> Self {
+        self.attachment = Some(Box::new(attachment));
+        self
     }
     /// Adds small print.
     #[must_use]

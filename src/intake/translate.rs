@@ -3,9 +3,10 @@
 use crate::dispatch::Identity;
 use crate::domain::{ChannelId, ReplyTo, Request, RequestId, Source, TeamId, UserId};
 use crate::slack::payload::{Envelope, EnvelopeKind, Event, EventCallback, MessageEvent, SlashCommand};
-use crate::slack::text::normalise;
+use crate::slack::text::{command_line, normalise};
 use crate::store::NewRequest;
 use secrecy::SecretString;
+use serde_json::value::RawValue;
 
 mod interactive;
 mod shortcut;
@@ -108,7 +109,7 @@ fn event(envelope: &Envelope, callback: EventCallback, identity: &Identity, stam
         team: TeamId(team),
         user: UserId(user),
         channel: ChannelId(channel),
-        text: normalise(&event.text, Some(identity.bot_user.as_str())),
+        text: command_line(&event.text, event.blocks.as_deref().map(RawValue::get), Some(identity.bot_user.as_str())),
         reply_to,
         accepted_at: stamp.at,
         trigger: None,

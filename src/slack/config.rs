@@ -192,7 +192,7 @@ fn check_token(key: &str, prefix: &str, token: &SecretString) -> Result<(), Stri
     Ok(())
 }
 
-fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
+pub(super) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
     String::deserialize(deserializer).map(|token| SecretString::from(token.trim().to_owned()))
 }
 

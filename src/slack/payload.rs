@@ -190,9 +190,12 @@ impl<'de> Deserialize<'de> for Event {
 pub struct MessageEvent {
     /// Who wrote it.
     pub user: Option<String>,
-    /// What was written, in Slack's text form: give it to [`super::text::normalise`].
+    /// What was written, in Slack's text form.
     #[serde(default, deserialize_with = "text_or_nothing")]
     pub text: String,
+    /// The same as blocks, `rich_text` from people's clients, unread: the better source for
+    /// [`super::text::command_line`].
+    pub blocks: Option<Box<RawValue>>,
     /// The message's name in its channel.
     pub ts: Option<String>,
     /// When the event happened, in the same form.

@@ -1,15 +1,25 @@
 //! A reply as Block Kit with its plain-text twin. Everything in a reply is untrusted: words go into rich text and
 //! plain text elements, which have no markup to break out of, and are escaped in the twin.
+//!
+//! [`render`] makes one message, and cuts what does not fit. [`answer`] makes as many as it takes, and a file of what
+//! is longer than that.
 
+mod answer;
 mod buttons;
+mod file;
 pub mod home;
 pub mod modal;
+mod split;
 mod table;
 mod twin;
+
+pub use answer::{Answer, FilePlace, answer};
+pub use file::File;
 
 use super::api::Message;
 use crate::domain::{Line, Part, Reply, Span, Table, Tone};
 use serde::Serialize;
+use table::Shape;
 
 /// Slack's limit is 50; the rest is for the note of what was cut and for the footer.
 const MAX_BLOCKS: usize = 46;
@@ -201,7 +211,10 @@ impl Page {
     }
 
     fn table(&mut self, table: &Table) {
-        let lines = table::lines(table);
+        let lines = match table::shape(table) {
+            Shape::Columns(lines) => lines,
+            Shape::Records(records) => return self.part(&Part::List(records), None),
+        };
         let Some((head, rows)) = lines.split_first() else { return };
         let mut chunk = head.clone();
         let mut count = 0;
@@ -304,19 +317,21 @@ fn plain_text(text: String) -> PlainText {
     PlainText { kind: "plain_text", text, emoji: false }
 }
 
-/// Without control characters and text direction marks, by which words could look like others, and not longer than
-/// `limit` bytes; a cut is shown.
+/// Without control characters, text direction marks and characters that nobody sees, by which words could look like
+/// others, on one line, and not longer than `limit` bytes; a cut is shown.
 fn clean(words: &str, limit: usize) -> String {
+    let space = |character: char| matches!(character, '\t' | '\r' | '\n' | '\u{2028}' | '\u{2029}');
     let hidden = |character: char| {
-        (character.is_control() && character != '\n')
-            || matches!(character, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{200E}' | '\u{200F}' | '\u{061C}')
+        character.is_control()
+            || matches!(character, '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{FEFF}')
+            || matches!(character, '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206F}')
     };
-    if words.len() <= limit && !words.contains(hidden) {
+    if words.len() <= limit && !words.contains(|character| space(character) || hidden(character)) {
         return words.to_owned();
     }
     let mut out = String::with_capacity(words.len().min(limit));
     for character in words.chars() {
-        let character = if matches!(character, '\t' | '\r') { ' ' } else { character };
+        let character = if space(character) { ' ' } else { character };
         if hidden(character) {
             continue;
         }

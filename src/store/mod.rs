@@ -14,8 +14,8 @@ use std::time::Duration;
 
 pub use config::StoreConfig;
 pub use ports::{
-    Accepted, Address, Asked, Delivery, Entry, Journal, Letter, NewLetter, NewRequest, Outbox, Queue, QueueDepth,
-    Recent, State, StepRecord, StepState, StoreError, Wanted,
+    Accepted, Address, Asked, Delivery, Entry, FileWay, Journal, Letter, NewLetter, NewRequest, Outbox, Queue,
+    QueueDepth, Recent, State, StepRecord, StepState, StoreError, Wanted, Way,
 };
 
 /// An open store: its ports, and how it is. Clones share it; it is closed by [`Store::close`], or soon after the last

@@ -4,6 +4,7 @@ use crate::domain::{ChannelId, Plan, Reply, Request, RequestId, Source, Step, Us
 use async_trait::async_trait;
 use jiff::Timestamp;
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
 /// Why the store did not do what it was asked.
@@ -297,6 +298,36 @@ impl Wanted {
     }
 }
 
+/// How far a letter has come that takes more than one call.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Way {
+    /// How many of its messages Slack has.
+    pub sent: usize,
+    /// What became of its file.
+    #[serde(default)]
+    pub file: FileWay,
+}
+
+/// How far the file of a letter has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FileWay {
+    /// There is none, or nothing has been done that lasts.
+    #[default]
+    Unsent,
+    /// Slack has its bytes, and shows them when it is told so.
+    Uploaded {
+        /// `F…`
+        id: String,
+        /// Where it shall be shown.
+        room: ChannelId,
+    },
+    /// Slack did not take it, and the letter says so.
+    Missing {
+        /// Slack's code.
+        code: String,
+    },
+}
+
 /// A reply in the outbox.
 #[derive(Clone, Debug)]
 pub struct Letter {
@@ -312,6 +343,8 @@ pub struct Letter {
     pub not_before: Timestamp,
     /// The message that an earlier letter of the same request created: this letter edits it.
     pub replaces: Option<String>,
+    /// How far it has come.
+    pub way: Way,
 }
 
 /// What became of a delivery.
@@ -393,6 +426,9 @@ pub trait Outbox: Send + Sync {
     /// What became of a letter. When `Sent` it is out of the queue, and its `ts` is where later letters of the
     /// same request are edited in.
     async fn delivered(&self, id: i64, delivery: Delivery) -> Result<(), StoreError>;
+
+    /// How far a letter has come that is not delivered yet: what is noted is not done again.
+    async fn note(&self, id: i64, way: &Way) -> Result<(), StoreError>;
 
     /// How much waits.
     async fn depth(&self) -> Result<QueueDepth, StoreError>;

@@ -88,20 +88,18 @@ async fn each_filter_narrows_the_list() {
 }
 
 #[actix_web::test]
-async fn several_regions_are_one_table_with_zones() {
+async fn several_regions_are_one_list_with_zones() {
     let world = World::new().await;
     world.fleet(DEMO).await;
     insta::assert_snapshot!(world.reads(VERA, "ec2 list --region us-east-1,eu-central-1 --tag env=prod").await, @r"
     6 instances in `eu-central-1` and `us-east-1`: 5 running, 1 stopped.
-    ```
-    name     id                   state    type      zone
-    asg-web  i-00000000000000001  running  t3.small  eu-central-1a
-    db-1     i-00000000000000002  running  r5.large  eu-central-1a
-    web-1    i-00000000000000003  running  t3.micro  eu-central-1a
-    web-2    i-00000000000000004  running  t3.micro  eu-central-1a
-    edge-1   i-00000000000000005  running  t3.nano   us-east-1a
-    edge-2   i-00000000000000006  stopped  t3.nano   us-east-1a
-    ```
+    • name: id, state, type, zone
+    • asg-web: `i-00000000000000001`, `running`, `t3.small`, `eu-central-1a`
+    • db-1: `i-00000000000000002`, `running`, `r5.large`, `eu-central-1a`
+    • web-1: `i-00000000000000003`, `running`, `t3.micro`, `eu-central-1a`
+    • web-2: `i-00000000000000004`, `running`, `t3.micro`, `eu-central-1a`
+    • edge-1: `i-00000000000000005`, `running`, `t3.nano`, `us-east-1a`
+    • edge-2: `i-00000000000000006`, `stopped`, `t3.nano`, `us-east-1a`
     ");
     insta::assert_snapshot!(world.reads(VERA, "ec2 list --region us-east-1").await, @r"
     2 instances in `us-east-1`: 1 running, 1 stopped.
@@ -113,12 +111,10 @@ async fn several_regions_are_one_table_with_zones() {
     ");
     insta::assert_snapshot!(world.reads(VERA, "ec2 list --region all --state stopped").await, @r"
     3 instances in 38 regions: 3 stopped.
-    ```
-    name      id                   state    type       zone
-    build     i-00000000000000001  stopped  c5.xlarge  eu-central-1a
-    worker-2  i-00000000000000002  stopped  m5.large   eu-central-1a
-    edge-2    i-00000000000000003  stopped  t3.nano    us-east-1a
-    ```
+    • name: id, state, type, zone
+    • build: `i-00000000000000001`, `stopped`, `c5.xlarge`, `eu-central-1a`
+    • worker-2: `i-00000000000000002`, `stopped`, `m5.large`, `eu-central-1a`
+    • edge-2: `i-00000000000000003`, `stopped`, `t3.nano`, `us-east-1a`
     ");
     let asked = world.aws.calls().iter().filter(|(action, _)| action == "DescribeInstances").count();
     assert!(asked > 12, "every region was asked: {asked}");
@@ -138,8 +134,9 @@ async fn a_long_list_is_paged_and_says_what_to_type_for_the_next_page() {
     web-2     i-00000000000000002  running  t3.micro
     worker-1  i-00000000000000003  running  m5.large
     ```
-    Page 1 of 2. The next: `ec2 list --tag team=shop --name w* --page 2`
-    ▸ Next page: ec2 list --tag team=shop --name w* --page 2
+    Page 1 of 2. The next: `ec2 list --tag 'team=shop' --name 'w*' --page 2`
+    ▸ Next page: ec2 list --tag 'team=shop' --name 'w*' --page 2
+    All 4 rows are in the file instances.csv in our direct messages.
     ");
     insta::assert_snapshot!(world.reads(VERA, "ec2 list --tag team=shop --name \"w*\" --page 2").await, @r"
     4 instances in `eu-central-1`: 3 running, 1 stopped.
@@ -182,11 +179,9 @@ async fn a_region_that_fails_is_named_and_does_not_take_the_others_with_it() {
     world.aws.break_next("us-east-1/DescribeInstances", Trouble::Error("UnauthorizedOperation", 403), 1);
     insta::assert_snapshot!(world.reads(VERA, "ec2 list --region us-east-1,eu-central-1 --state stopped").await, @r"
     2 instances in `eu-central-1`: 2 stopped.
-    ```
-    name      id                   state    type       zone
-    build     i-00000000000000001  stopped  c5.xlarge  eu-central-1a
-    worker-2  i-00000000000000002  stopped  m5.large   eu-central-1a
-    ```
+    • name: id, state, type, zone
+    • build: `i-00000000000000001`, `stopped`, `c5.xlarge`, `eu-central-1a`
+    • worker-2: `i-00000000000000002`, `stopped`, `m5.large`, `eu-central-1a`
     `us-east-1` is missing here: AWS does not allow me `ec2:DescribeInstances` (`UnauthorizedOperation`).
     ");
     world.aws.break_next("us-east-1/DescribeInstances", Trouble::Error("UnauthorizedOperation", 403), 1);

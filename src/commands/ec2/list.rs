@@ -5,7 +5,7 @@ use super::super::args::{self, RegionWord};
 use super::super::{Command, Context, Planned, Row, Scope, words};
 use super::targets;
 use crate::aws::{AwsError, Filter, Instance, State};
-use crate::domain::{Button, CommandError, Line, Part, Reply, Risk, Table, Tone, UsageError};
+use crate::domain::{Attachment, Button, CommandError, Line, Part, Reply, Risk, Table, Tone, UsageError};
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
@@ -167,6 +167,9 @@ impl List {
         if listing.hidden > 0 {
             reply = reply.note(format!("{} that you may not see.", words::count(listing.hidden, "more instance")));
         }
+        if self.page.is_none() && pages > 1 {
+            reply = reply.attach(self.whole(listing));
+        }
         if page < pages {
             reply =
                 reply.note(Line::sentence(&format!("Page {page} of {pages}. The next: `{}`", self.typed(page + 1))));
@@ -176,6 +179,12 @@ impl List {
             reply = reply.note(format!("Page {page} of {pages}, the last."));
         }
         Ok(reply)
+    }
+
+    /// The whole list, for whoever did not ask for a page of it.
+    fn whole(&self, listing: &Listing) -> Attachment {
+        let title = Line::sentence(&self.head(listing)).plain();
+        Attachment { name: "instances".into(), title, table: inventory(&listing.found) }
     }
 
     /// `12 instances in eu-central-1: 10 running, 2 stopped.`
@@ -266,6 +275,28 @@ fn table(instances: &[&Instance], zones: bool) -> Table {
     Table { head: head.into_iter().map(str::to_owned).collect(), rows: instances.iter().map(row).collect() }
 }
 
+/// Every column, for a spreadsheet: nothing is cut, and what is missing is empty.
+fn inventory(instances: &[Instance]) -> Table {
+    let head = ["name", "id", "state", "type", "region", "zone", "private_ip", "public_ip", "launched", "tags"];
+    let row = |instance: &Instance| {
+        let tags = instance.tags.iter().filter(|(key, _)| *key != "Name").map(|(key, value)| format!("{key}={value}"));
+        let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        vec![
+            text(instance.name()),
+            instance.id.clone(),
+            instance.state.to_string(),
+            instance.kind.clone(),
+            instance.region.clone(),
+            text(instance.zone.as_deref()),
+            text(instance.private_ip.as_deref()),
+            text(instance.public_ip.as_deref()),
+            instance.launched.map(|at| at.to_string()).unwrap_or_default(),
+            tags.collect::<Vec<_>>().join("; "),
+        ]
+    };
+    Table { head: head.map(str::to_owned).to_vec(), rows: instances.iter().map(row).collect() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::super::testing::{answer, cx_on};
@@ -334,6 +365,19 @@ mod tests {
         (Page 1 of 3. The next: `ec2 list --name 'web *' --page 2`)
         [Next page]Run("ec2 list --name 'web *' --page 2")
         "#);
+        let attached = async |line: &str| {
+            let (_, command) = crate::commands::parse(line).expect("a command");
+            match command.plan(&cx).await {
+                Ok(crate::commands::Planned::Answer(reply)) => {
+                    reply.attachment.map(|file| (file.title, file.table.rows.len()))
+                }
+                other => panic!("{other:?}"),
+            }
+        };
+        let whole = Some(("12 instances in eu-central-1: 12 running.".to_owned(), 12));
+        assert_eq!(attached("ec2 list").await, whole, "all of it goes with it");
+        assert_eq!(attached("ec2 list --page 1").await, None, "a page is all that was asked for");
+        assert_eq!(attached("ec2 list --name 'web 0*' --type t3.micro --page 2").await, None);
         insta::assert_snapshot!(answer("ec2 list --page 3", &cx).await, @r"
         [info] 12 instances in `eu-central-1`: 12 running.
         name | id | state | type

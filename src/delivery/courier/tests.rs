@@ -5,12 +5,14 @@ use crate::clock;
 use crate::domain::{Reply, RequestId, Tone};
 use crate::slack::testing::{Action, Request, Server, answer, run, status, within};
 use crate::slack::{PacingConfig, Proxy, SlackConfig, api::Pacer};
-use crate::store::{Address, NewLetter, QueueDepth, StoreError};
+use crate::store::{Address, NewLetter, QueueDepth, StoreError, Way};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use secrecy::SecretString;
 use std::cell::Cell;
+
+mod whole;
 
 /// An outbox in memory that can refuse to record.
 #[derive(Default)]
@@ -18,6 +20,9 @@ struct Shelf {
     letters: Mutex<Vec<Letter>>,
     refusals: Mutex<u32>,
     outcomes: Mutex<Vec<String>>,
+    /// How many notes fail.
+    deaf: Mutex<u32>,
+    notes: Mutex<Vec<Way>>,
 }
 
 #[async_trait]
@@ -56,6 +61,18 @@ impl Outbox for Shelf {
             }
         } else {
             letters.retain(|letter| letter.id != id);
+        }
+        Ok(())
+    }
+    async fn note(&self, id: i64, way: &Way) -> Result<(), StoreError> {
+        let mut deaf = self.deaf.lock();
+        if *deaf > 0 {
+            *deaf -= 1;
+            return Err(StoreError::Failed("disk is full".to_owned()));
+        }
+        self.notes.lock().push(way.clone());
+        for letter in self.letters.lock().iter_mut().filter(|letter| letter.id == id) {
+            letter.way = way.clone();
         }
         Ok(())
     }
@@ -143,7 +160,7 @@ fn letter(id: i64, address: Address) -> Letter {
     let reply = Reply::new(Tone::Info).text("hello");
     let request = RequestId::new(1, id.unsigned_abs().into());
     let letter = NewLetter { request, address, reply, last: true, trigger: None };
-    Letter { id, letter, attempts: 0, created_at: now, not_before: now, replaces: None }
+    Letter { id, letter, attempts: 0, created_at: now, not_before: now, replaces: None, way: Way::default() }
 }
 
 fn posted() -> Action {

@@ -97,7 +97,8 @@ impl Office {
 
     async fn letters(&self) -> Vec<Reply> {
         let later = clock::system().now() + jiff::SignedDuration::from_hours(2);
-        let letters = self.house.store.outbox.due(later, crate::store::Wanted::first(100)).await.expect("the outbox is read");
+        let letters =
+            self.house.store.outbox.due(later, crate::store::Wanted::first(100)).await.expect("the outbox is read");
         letters.into_iter().map(|letter| letter.letter.reply).collect()
     }
 

@@ -341,3 +341,18 @@ fn a_shortcut_that_is_not_ours_or_lacks_its_message_is_ignored() {
     }
     assert_eq!(shortcut(json!({"ts": null}), json!({})).expect_err("ignored"), "incomplete_shortcut");
 }
+
+#[test]
+fn a_mention_is_read_from_its_blocks_and_from_its_text_where_they_are_not_understood() {
+    let blocks = |kind: &str| {
+        json!([{"type": "rich_text", "elements": [{"type": "rich_text_section", "elements": [
+            {"type": "user", "user_id": "UBOT"}, {"type": "text", "text": " ec2 list "},
+            {"type": kind, "text": "web-*", "url": 5, "style": {"bold": true}}]}]}])
+    };
+    let text = "<@UBOT> ec2 list *web-**";
+    let read = |blocks: Value| event(json!({"text": text, "blocks": blocks})).expect("a request").request.text;
+    assert_eq!(read(blocks("text")), "ec2 list web-*");
+    assert_eq!(read(blocks("link")), "ec2 list *web-**");
+    assert_eq!(read(json!("x")), "ec2 list *web-**");
+    assert_eq!(read(Value::Null), "ec2 list *web-**");
+}

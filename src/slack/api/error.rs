@@ -149,7 +149,7 @@ pub(super) fn response_url(answer: &Answer) -> Result<(), Failed> {
     status(answer)
 }
 
-fn status(answer: &Answer) -> Result<(), Failed> {
+pub(super) fn status(answer: &Answer) -> Result<(), Failed> {
     let code = || format!("http_{}", answer.status);
     let known = |error| Err(Failed::Known(error));
     match answer.status {

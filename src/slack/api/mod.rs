@@ -2,11 +2,13 @@
 //! Slack's pace, and fails with one of five classes that say what to do next.
 
 mod error;
+mod files;
 mod pacer;
 mod transport;
 mod types;
 
 pub use error::ApiError;
+pub use files::{ShareFile, Uploaded};
 pub use pacer::{Method, Pacer};
 pub use types::{
     AuthTest, EnterpriseUser, Message, Metadata, PostEphemeral, PostMessage, Posted, Respond, UpdateMessage, UserInfo,

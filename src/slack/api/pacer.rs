@@ -33,6 +33,16 @@ pub enum Method {
     ViewsPublish,
     /// views.open
     ViewsOpen,
+    /// conversations.open
+    ConversationsOpen,
+    /// files.getUploadURLExternal
+    GetUploadUrl,
+    /// The bytes of a file, to the address that Slack gave for them.
+    Upload,
+    /// files.completeUploadExternal
+    CompleteUpload,
+    /// files.info
+    FilesInfo,
     /// A POST to a response_url. Stays the last: the length of [`Method::ALL`] is counted by it.
     ResponseUrl,
 }
@@ -49,6 +59,11 @@ impl Method {
         Self::UsergroupsList,
         Self::ViewsPublish,
         Self::ViewsOpen,
+        Self::ConversationsOpen,
+        Self::GetUploadUrl,
+        Self::Upload,
+        Self::CompleteUpload,
+        Self::FilesInfo,
         Self::ResponseUrl,
     ];
 
@@ -63,6 +78,11 @@ impl Method {
             Self::UsergroupsUsersList => "usergroups.users.list",
             Self::UsergroupsList => "usergroups.list",
             Self::ViewsPublish => "views.publish",
+            Self::ConversationsOpen => "conversations.open",
+            Self::GetUploadUrl => "files.getUploadURLExternal",
+            Self::Upload => "upload_url",
+            Self::CompleteUpload => "files.completeUploadExternal",
+            Self::FilesInfo => "files.info",
             Self::ResponseUrl => "response_url",
             Self::ViewsOpen => "views.open",
         }
@@ -71,28 +91,39 @@ impl Method {
     /// The scope of the bot token that it needs, if it needs any. The manifest and `dronebot doctor` follow from this.
     pub fn scope(self) -> Option<&'static str> {
         match self {
-            Self::AuthTest | Self::ViewsPublish | Self::ViewsOpen | Self::ResponseUrl => None,
+            Self::AuthTest | Self::Upload | Self::ViewsPublish | Self::ViewsOpen | Self::ResponseUrl => None,
             Self::PostMessage | Self::Update | Self::PostEphemeral => Some("chat:write"),
             Self::UsersInfo => Some("users:read"),
             Self::UsergroupsUsersList | Self::UsergroupsList => Some("usergroups:read"),
+            Self::ConversationsOpen => Some("im:write"),
+            Self::GetUploadUrl | Self::CompleteUpload => Some("files:write"),
+            // whether a file whose answer was lost is there
+            Self::FilesInfo => Some("files:read"),
         }
     }
 
     /// Whether doing it twice is the same as doing it once.
     pub(super) fn is_repeatable(self) -> bool {
-        !matches!(self, Self::PostMessage | Self::PostEphemeral | Self::ResponseUrl | Self::ViewsOpen)
+        !matches!(
+            self,
+            Self::PostMessage | Self::PostEphemeral | Self::CompleteUpload | Self::ResponseUrl | Self::ViewsOpen
+        )
     }
 
     fn per_minute(self, config: &PacingConfig) -> Option<u32> {
         match self {
             Self::AuthTest => Some(600),
             Self::PostMessage => Some(config.posts_per_minute),
-            Self::Update => Some(config.tier3_per_minute),
-            Self::PostEphemeral | Self::UsersInfo | Self::ViewsOpen | Self::ViewsPublish => {
-                Some(config.tier4_per_minute)
-            }
+            Self::Update | Self::ConversationsOpen => Some(config.tier3_per_minute),
+            Self::PostEphemeral
+            | Self::UsersInfo
+            | Self::ViewsOpen
+            | Self::ViewsPublish
+            | Self::GetUploadUrl
+            | Self::CompleteUpload
+            | Self::FilesInfo => Some(config.tier4_per_minute),
             Self::UsergroupsUsersList | Self::UsergroupsList => Some(config.tier2_per_minute),
-            Self::ResponseUrl => None,
+            Self::Upload | Self::ResponseUrl => None,
         }
     }
 }

@@ -20,6 +20,7 @@ const BODY_LIMIT: usize = 8 * 1024 * 1024;
 pub(crate) enum Content {
     Json(Vec<u8>),
     Form(String),
+    Bytes(Vec<u8>),
 }
 
 /// What came back.
@@ -118,6 +119,7 @@ impl Transport {
         let (kind, body) = match content {
             Content::Json(body) => ("application/json; charset=utf-8", Bytes::from(body)),
             Content::Form(body) => ("application/x-www-form-urlencoded", Bytes::from(body)),
+            Content::Bytes(body) => ("application/octet-stream", Bytes::from(body)),
         };
         let request = request.insert_header((CONTENT_TYPE, HeaderValue::from_static(kind)));
         let request = if self.keep_alive { request } else { request.force_close() };

@@ -1,10 +1,11 @@
 //! The plain-text twin: the whole reply for notifications, screen readers, and for when Slack refuses the blocks.
 
+use super::table::Shape;
 use super::{clean, sign, table};
-use crate::domain::{Line, Part, Press, Reply, Span};
+use crate::domain::{Button, Line, Part, Press, Reply, Span};
 
 /// chat.update refuses a text of more than 4,000 characters.
-const TEXT_LIMIT: usize = 3_900;
+pub(super) const TEXT_LIMIT: usize = 3_900;
 const CUT: &str = "\n… (shortened)";
 
 /// The reply as text.
@@ -22,19 +23,15 @@ pub(super) fn twin(reply: &Reply, footer: Option<&str>) -> String {
     }
     for part in &reply.parts {
         match part {
-            Part::Title(title) => out.line(&escape(&clean(title, 300))),
+            Part::Title(title) => out.line(&heading(title)),
             Part::Text(line) | Part::Note(line) => out.line(&words(line)),
-            Part::List(lines) => lines.iter().for_each(|line| out.line(&format!("• {}", words(line)))),
-            Part::Fields(fields) => {
-                fields.iter().for_each(|(name, value)| out.line(&format!("• {}: {}", escape(name), words(value))));
-            }
-            Part::Buttons(buttons) => {
-                for button in buttons {
-                    let (Press::Run(line) | Press::Form(line)) = &button.press;
-                    out.line(&format!("▸ {}: {}", escape(&clean(&button.label, 75)), escape(&clean(line, 300))));
-                }
-            }
-            Part::Table(table) => out.fenced(table::lines(table).into_iter().map(|line| escape(&unfenced(&line)))),
+            Part::List(lines) => lines.iter().for_each(|line| out.line(&item(line))),
+            Part::Fields(fields) => fields.iter().for_each(|(name, value)| out.line(&field(name, value))),
+            Part::Buttons(buttons) => buttons.iter().for_each(|one| out.line(&button(one))),
+            Part::Table(table) => match table::shape(table) {
+                Shape::Columns(lines) => out.fenced(lines.iter().map(|line| row(line))),
+                Shape::Records(records) => records.iter().for_each(|record| out.line(&item(record))),
+            },
         }
     }
     if out.full {
@@ -111,21 +108,48 @@ impl Text {
     }
 }
 
-fn words(line: &Line) -> String {
+/// A title as a line of the twin.
+pub(super) fn heading(title: &str) -> String {
+    escape(&unfenced(&clean(title, 300)))
+}
+
+/// An item of a list as a line of the twin.
+pub(super) fn item(line: &Line) -> String {
+    format!("• {}", words(line))
+}
+
+/// A name with its value as a line of the twin.
+pub(super) fn field(name: &str, value: &Line) -> String {
+    format!("• {}: {}", escape(&unfenced(&clean(name, 200))), words(value))
+}
+
+/// A button as a line of the twin: what it would run.
+pub(super) fn button(button: &Button) -> String {
+    let (Press::Run(line) | Press::Form(line)) = &button.press;
+    let plain = |text: &str, limit: usize| escape(&unfenced(&clean(text, limit)));
+    format!("▸ {}: {}", plain(&button.label, 75), plain(line, 300))
+}
+
+/// A row of a table as a line of the twin.
+pub(super) fn row(line: &str) -> String {
+    escape(&unfenced(line))
+}
+
+/// A line in the twin. Backticks of others would pair with ours.
+pub(super) fn words(line: &Line) -> String {
     let mut out = String::new();
     for span in &line.0 {
         match span {
-            Span::Plain(words) => out.push_str(&escape(&clean(words, 8_000))),
-            Span::Bold(words) => out.push_str(&escape(&clean(words, 8_000))),
+            Span::Plain(words) | Span::Bold(words) => out.push_str(&escape(&unfenced(&clean(words, 8_000)))),
             Span::Code(words) => {
                 out.push('`');
-                out.push_str(&escape(&unfenced(&clean(words, 8_000)).replace('\n', " ")));
+                out.push_str(&escape(&unfenced(&clean(words, 8_000))));
                 out.push('`');
             }
             // no control form: a name in a notification must not ring anybody
             Span::User(user) => {
                 out.push('@');
-                out.push_str(&escape(user.as_str()));
+                out.push_str(&escape(&unfenced(&clean(user.as_str(), 200))));
             }
         }
     }
@@ -155,6 +179,6 @@ pub(super) fn escape(words: &str) -> String {
 }
 
 /// Slack does not say which units it counts; UTF-16 is the larger of the two likely ones.
-fn length(words: &str) -> usize {
+pub(super) fn length(words: &str) -> usize {
     if words.is_ascii() { words.len() } else { words.encode_utf16().count() }
 }

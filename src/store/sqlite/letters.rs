@@ -93,6 +93,12 @@ impl Book {
         Ok(())
     }
 
+    /// [`crate::store::Outbox::note`].
+    pub(super) fn note(&mut self, number: i64, way: &str) -> Done<()> {
+        self.execute("UPDATE letters SET way = ?2 WHERE id = ?1 AND dead_at IS NULL", params![number, way])?;
+        Ok(())
+    }
+
     /// The message in which later letters of the request are edited in.
     fn show_progress(&mut self, request: RequestId, ts: &str) -> rusqlite::Result<()> {
         self.execute("UPDATE requests SET progress_ts = ?2 WHERE id = ?1", params![key(request), ts])?;

@@ -10,7 +10,7 @@ use crate::clock::Clock;
 use crate::domain::{ChannelId, Plan, RequestId, Step, UserId};
 use crate::store::{
     Accepted, Asked, Delivery, Entry, Journal, Letter, NewLetter, NewRequest, Outbox, QueueDepth, Recent, State,
-    StepState, StoreConfig, StoreError, Wanted,
+    StepState, StoreConfig, StoreError, Wanted, Way,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -87,7 +87,7 @@ fn row(letter: &NewLetter) -> Result<LetterRow, StoreError> {
 
 fn posted(letter: NewLetter, posted: Posted) -> Letter {
     let Posted { id, created_at, not_before, replaces } = posted;
-    Letter { id, letter, attempts: 0, created_at, not_before, replaces }
+    Letter { id, letter, attempts: 0, created_at, not_before, replaces, way: Way::default() }
 }
 
 #[async_trait]
@@ -159,6 +159,11 @@ impl Outbox for Sqlite {
 
     async fn delivered(&self, id: i64, delivery: Delivery) -> Result<(), StoreError> {
         self.call(WhenFull::WaitForCompany, move |book| book.delivered(id, &delivery)).await
+    }
+
+    async fn note(&self, id: i64, way: &Way) -> Result<(), StoreError> {
+        let way = json(way)?;
+        self.call(WhenFull::WaitForCompany, move |book| book.note(id, &way)).await
     }
 
     async fn depth(&self) -> Result<QueueDepth, StoreError> {

@@ -1,0 +1,143 @@
+//! A final answer as a whole: its messages one after the other, and its file. What Slack has taken is noted before the
+//! next call, so that an answer that is interrupted goes on where it stopped.
+//!
+//! The bytes go first, as nobody sees them yet: when Slack does not take them, the message says so from the start. Then
+//! the messages. Then the file is shown; where the answer to that is lost, it is looked for before it is shown again.
+
+use super::CourierParts;
+use super::send::{Sending, footer, is_final, judge};
+use crate::domain::{ChannelId, UserId};
+use crate::slack::api::{ApiError, ShareFile, WebApi};
+use crate::slack::render::{Answer, File, FilePlace, answer};
+use crate::store::{Address, Delivery, FileWay, Letter, Way};
+use std::time::Duration;
+
+/// After so many attempts an answer goes without its file: what it says is worth more than the rest of it.
+const FILE_ATTEMPTS: u32 = 3;
+
+/// A final answer on its way.
+struct Whole<'a> {
+    api: &'a WebApi,
+    letter: &'a Letter,
+    parts: &'a CourierParts,
+    way: Way,
+}
+
+/// Tries to deliver a final answer.
+pub(super) async fn send(api: &WebApi, letter: &Letter, parts: &CourierParts) -> Delivery {
+    let mut whole = Whole { api, letter, parts, way: letter.way.clone() };
+    match whole.go().await {
+        Ok(ts) => Delivery::Sent { ts },
+        Err(error) => judge(error, letter, parts),
+    }
+}
+
+impl Whole<'_> {
+    async fn go(&mut self) -> Result<Option<String>, ApiError> {
+        let reply = &self.letter.letter.reply;
+        let footer = footer(self.letter);
+        let Answer { file, .. } = answer(reply, footer.as_deref(), &FilePlace::Below);
+        if let Some(file) = &file {
+            self.upload(file).await?;
+        }
+        // what is said depends on what became of the file
+        let Answer { messages, .. } = answer(reply, footer.as_deref(), &self.place());
+        let mut ts = None;
+        for (index, message) in messages.iter().enumerate().skip(self.way.sent) {
+            let sending = if index == 0 { Sending::first(self.letter) } else { Sending::next(self.letter) };
+            let sent = sending.send(self.api, message, self.parts).await?;
+            ts = ts.or(sent);
+            self.way.sent = index + 1;
+            if self.way.sent < messages.len() || matches!(self.way.file, FileWay::Uploaded { .. }) {
+                self.note().await;
+            }
+        }
+        if let (Some(file), FileWay::Uploaded { id, room }) = (&file, self.way.file.clone()) {
+            self.show(file, &id, &room).await?;
+        }
+        Ok(ts)
+    }
+
+    fn place(&self) -> FilePlace {
+        match (&self.way.file, &self.letter.letter.address) {
+            (FileWay::Missing { code }, _) => FilePlace::Missing(code.clone()),
+            (_, Address::Post { .. }) => FilePlace::Below,
+            // a file in the channel would be seen by all
+            _ => FilePlace::Direct,
+        }
+    }
+
+    /// Gives Slack the bytes. Not after the first message: that has said what there is.
+    async fn upload(&mut self, file: &File) -> Result<(), ApiError> {
+        if self.way.sent > 0 || self.way.file != FileWay::Unsent {
+            return Ok(());
+        }
+        match self.uploaded(file).await {
+            Ok(way) => self.way.file = way,
+            Err(error) if is_final(&error) || self.letter.attempts >= FILE_ATTEMPTS => {
+                tracing::warn!(req = %self.letter.letter.request, %error, "file could not be uploaded; answering without it");
+                self.way.file = FileWay::Missing { code: error.code().to_owned() };
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    async fn uploaded(&self, file: &File) -> Result<FileWay, ApiError> {
+        let room = match &self.letter.letter.address {
+            // by a person's id Slack posts, but shows no file
+            Address::Post { channel, .. } if channel.is_person() => {
+                self.api.open_direct(&UserId::from(channel.as_str())).await?
+            }
+            Address::Post { channel, .. } => channel.clone(),
+            // a file in the channel would be seen by all
+            Address::ResponseUrl { user, .. }
+            | Address::ClickUrl { user, .. }
+            | Address::Beside { user, .. }
+            | Address::Ephemeral { user, .. } => self.api.open_direct(user).await?,
+        };
+        let id = self.api.upload_file(&file.name, &file.content).await?.id;
+        Ok(FileWay::Uploaded { id, room })
+    }
+
+    /// Shows the file. When Slack does not after all, there is a last word about it.
+    async fn show(&mut self, file: &File, id: &str, room: &ChannelId) -> Result<(), ApiError> {
+        let thread_ts = match &self.letter.letter.address {
+            Address::Post { thread_ts, .. } => thread_ts.as_deref(),
+            _ => None,
+        };
+        // an earlier attempt may have shown it
+        if matches!(self.letter.way.file, FileWay::Uploaded { .. }) {
+            match self.api.is_file_shared(id, room).await {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                // it cannot be looked at: shown twice does less harm than never
+                Err(error) if is_final(&error) => {
+                    tracing::warn!(req = %self.letter.letter.request, %error, "cannot tell whether a file is shown already");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        match self.api.share_file(&ShareFile { id, title: &file.title, channel: room, thread_ts }).await {
+            Ok(()) => Ok(()),
+            Err(error) if is_final(&error) => {
+                tracing::warn!(req = %self.letter.letter.request, %error, "file is uploaded but cannot be shown");
+                let last = Answer::without_file(&file.name, error.code());
+                Sending::next(self.letter).send(self.api, &last, self.parts).await?;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes it durable how far the letter is. Nothing more is said before that.
+    async fn note(&self) {
+        let mut pause = Duration::from_millis(100);
+        while let Err(error) = self.parts.outbox.note(self.letter.id, &self.way).await {
+            let req = self.letter.letter.request;
+            tracing::error!(%req, %error, "progress of a delivery could not be noted; trying again");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(10));
+        }
+    }
+}
