@@ -11,7 +11,7 @@
 //! |---|---|---|
 //! | `dronebot_requests_total` | `source`, `result` | requests at the door: `accepted`, `duplicate`, `not_journalled` |
 //! | `dronebot_envelopes_ignored_total` | `reason` | envelopes that ask nothing of the bot |
-//! | `dronebot_commands_total` | `command`, `outcome` | final answers: `ok`, `usage`, `refused`, `failed`, `unknown`, `bug` |
+//! | `dronebot_commands_total` | `command`, `outcome` | final answers: `ok`, `usage`, `form`, `refused`, `failed`, `unknown`, `bug` |
 //! | `dronebot_command_seconds` | `command` | from the request's acceptance to its stored answer |
 //! | `dronebot_deliveries_total` | `outcome` | attempts to send an answer: `sent`, `later`, `dead` |
 //! | `dronebot_queue_depth` | `queue` | what waits: unfinished requests, outbox, dead letters, … |
