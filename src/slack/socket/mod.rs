@@ -43,6 +43,12 @@ pub trait EnvelopeSink {
     fn envelope(&self, envelope: Envelope) -> LocalBoxFuture<'static, Disposition>;
 }
 
+impl<T: EnvelopeSink + ?Sized> EnvelopeSink for std::sync::Arc<T> {
+    fn envelope(&self, envelope: Envelope) -> LocalBoxFuture<'static, Disposition> {
+        (**self).envelope(envelope)
+    }
+}
+
 /// What a slot is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkPhase {

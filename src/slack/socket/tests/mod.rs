@@ -5,6 +5,7 @@ mod acks;
 mod dialling;
 mod frames;
 mod liveness;
+mod orders;
 mod refresh;
 mod stopping;
 mod timing;
