@@ -110,6 +110,7 @@ impl Server {
         let (accepted, incoming) = mpsc::unbounded_channel();
         tokio::task::spawn_local(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                let _ = stream.set_nodelay(true);
                 let _ = accepted.send(stream);
             }
         });
@@ -352,6 +353,12 @@ impl Socket {
     /// The id that the next acknowledgement names.
     pub(crate) async fn ack(&mut self) -> String {
         self.json().await["envelope_id"].as_str().expect("an acknowledgement").to_owned()
+    }
+
+    /// Waits until the client reads this connection as a WebSocket.
+    pub(crate) async fn answers(&mut self) {
+        self.frame(true, PING, b"hear me").await;
+        while self.next().await.expect("a frame") != (PONG, b"hear me".to_vec()) {}
     }
 
     /// Reads on to the close frame and gives its code.

@@ -1,5 +1,6 @@
 use super::*;
 
+// row 19, row 37
 #[test]
 fn what_an_ack_may_carry() {
     run(async {
@@ -34,6 +35,7 @@ fn what_an_ack_may_carry() {
     });
 }
 
+// row 17, row 20
 #[test]
 fn envelopes_above_the_limit_in_work_are_left() {
     run(async {
@@ -56,6 +58,7 @@ fn envelopes_above_the_limit_in_work_are_left() {
     });
 }
 
+// row 20
 #[test]
 fn many_envelopes_are_all_acknowledged_though_they_finish_in_any_order() {
     run(async {
@@ -84,6 +87,39 @@ fn many_envelopes_are_all_acknowledged_though_they_finish_in_any_order() {
         acks.sort_unstable();
         expected.sort_unstable();
         assert_eq!(acks, expected);
+        drop(socket);
+        bench.stopped().await;
+    });
+}
+
+// row 17, row 20
+#[test]
+fn a_store_that_takes_its_time_neither_stops_the_reader_nor_the_acks_of_others() {
+    run(async {
+        let mut bench = Bench::with(
+            |config| config.idle_timeout = Duration::from_millis(300),
+            |envelope| {
+                Box::pin(async move {
+                    if envelope.envelope_id.starts_with("slow") {
+                        std::future::pending::<()>().await;
+                    }
+                    Disposition::Ack
+                })
+            },
+        )
+        .await;
+        let mut socket = bench.up().await;
+        for number in 0..500 {
+            socket.envelope(&format!("slow-{number}")).await;
+        }
+        // three times as long as a link may be silent: it is read, and answers pings, all the while
+        for number in 0..18 {
+            socket.frame(true, PING, b"alive").await;
+            socket.envelope(&number.to_string()).await;
+            assert_eq!(socket.ack().await, number.to_string());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!((bench.dials(), *bench.recorder.delivered.lock()), (1, 518));
         drop(socket);
         bench.stopped().await;
     });

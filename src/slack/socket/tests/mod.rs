@@ -18,6 +18,7 @@ use parking_lot::Mutex;
 use secrecy::SecretString;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::future::Future;
 use std::rc::Rc;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -259,6 +260,21 @@ impl Bench {
 /// Collects everything that is logged on this thread.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// Runs a test whose log is collected from this level on.
+    fn of(self, level: tracing::Level, test: impl Future<Output = ()>) {
+        let subscriber = tracing_subscriber::fmt().with_max_level(level).with_writer(move || self.clone()).finish();
+        // with a single subscriber alive, tracing asks whichever thread meets a log line first whether anybody wants it,
+        // and remembers the answer: a test beside this one would silence the line for good
+        let _second = tracing::Dispatch::new(tracing_subscriber::registry());
+        tracing::subscriber::with_default(subscriber, || run(test));
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().clone()).expect("text")
+    }
+}
 
 impl std::io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {

@@ -2,7 +2,6 @@
 
 use super::*;
 use proptest::prelude::*;
-use std::future::Future;
 
 /// What Slack, or the network, does next.
 #[derive(Clone, Debug)]

@@ -1,5 +1,6 @@
 use super::*;
 
+// row 1
 #[test]
 fn a_refresh_dials_first_and_the_old_link_is_still_heard() {
     run(async {
@@ -26,6 +27,7 @@ fn a_refresh_dials_first_and_the_old_link_is_still_heard() {
     });
 }
 
+// row 5, row 6
 #[test]
 fn an_old_link_that_slack_closes_during_the_overlap_causes_no_second_dial() {
     run(async {
@@ -79,6 +81,7 @@ fn an_ack_whose_connection_has_gone_goes_out_on_the_next_one() {
     });
 }
 
+// row 8
 #[test]
 fn a_disconnect_before_hello_leads_to_another_dial() {
     run(async {
@@ -95,6 +98,7 @@ fn a_disconnect_before_hello_leads_to_another_dial() {
     });
 }
 
+// row 26
 #[test]
 fn too_many_websockets_closes_first_and_waits_long() {
     run(async {
@@ -111,6 +115,7 @@ fn too_many_websockets_closes_first_and_waits_long() {
     });
 }
 
+// row 26
 #[test]
 fn a_switched_off_socket_mode_is_looked_at_again_slowly() {
     run(async {
@@ -124,6 +129,57 @@ fn a_switched_off_socket_mode_is_looked_at_again_slowly() {
         let next = bench.up().await;
         assert!(closed.elapsed() >= Duration::from_millis(250), "{:?}", closed.elapsed());
         drop((socket, next));
+        bench.stopped().await;
+    });
+}
+
+// row 8
+#[test]
+fn a_disconnect_is_borne_in_every_state_and_for_every_reason() {
+    for reason in ["warning", "refresh_requested", "link_disabled", "too_many_websockets", "brand_new"] {
+        run(async move {
+            let mut bench = Bench::new().await;
+            // before hello
+            let mut early = bench.server.socket().await;
+            early.disconnect(reason).await;
+            assert_eq!(early.closed().await, Some(1000));
+            // while it is being closed
+            early.disconnect(reason).await;
+            early.ended().await;
+            // on a link that is up, again while its successor is on its way, and once more while that is up
+            let mut old = bench.up().await;
+            old.disconnect("warning").await;
+            old.disconnect(reason).await;
+            let mut new = bench.up().await;
+            old.disconnect(reason).await;
+            new.envelope("e").await;
+            assert_eq!(new.ack().await, "e");
+            assert!(*bench.recorder.most_sockets.lock() <= 2);
+            drop((early, old, new));
+            bench.stopped().await;
+        });
+    }
+}
+
+// row 25
+#[test]
+fn a_link_that_breaks_in_several_ways_at_once_is_dialled_once() {
+    run(async {
+        let mut bench = Bench::new().await;
+        let mut socket = bench.up().await;
+        socket.disconnect("refresh_requested").await;
+        socket.disconnect("warning").await;
+        socket.frame(true, CLOSE, &1000_u16.to_be_bytes()).await;
+        socket.frame(true, 0x0b, b"?").await;
+        drop(socket);
+        let mut next = bench.up().await;
+        for number in 0..20 {
+            next.envelope(&number.to_string()).await;
+            assert_eq!(next.ack().await, number.to_string());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(bench.dials(), 2);
+        drop(next);
         bench.stopped().await;
     });
 }

@@ -1,27 +1,67 @@
 use super::*;
 
+/// Where in a dial the stop comes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum At {
+    Fetch,
+    Handshake,
+    Hello,
+    BackOff,
+    Overlap,
+}
+
+// row 7
 #[test]
-fn a_stop_in_any_phase_leaves_nothing_behind() {
-    run(async {
-        // while asking for a ticket, opening the WebSocket, waiting for hello, backing off
-        let hang = || Box::pin(async { Disposition::Ack }) as LocalBoxFuture<'static, Disposition>;
-        for (opens, upgrades) in [
-            (vec![Action::Hang], vec![]),
-            (vec![], vec![Action::Hang]),
-            (vec![], vec![]),
-            (vec![status(500, "", "")], vec![]),
-        ] {
-            let bench = Bench::scripted(opens, upgrades, |_| {}, move |_| hang()).await;
-            within("a request", async {
-                while bench.server.paths().is_empty() {
-                    tokio::time::sleep(Duration::from_millis(5)).await;
+fn a_stop_in_any_phase_ends_cleanly_and_leaves_no_late_socket() {
+    for at in [At::Fetch, At::Handshake, At::Hello, At::BackOff, At::Overlap] {
+        run(async move {
+            let (opens, upgrades) = match at {
+                At::Fetch => (vec![Action::Hang], vec![]),
+                At::Handshake => (vec![], vec![Action::Hang]),
+                At::BackOff => (vec![status(500, "", "")], vec![]),
+                At::Hello | At::Overlap => (vec![], vec![]),
+            };
+            let tune = |config: &mut SlackConfig| {
+                let never = Duration::from_secs(30);
+                (config.open_timeout, config.dial_timeout, config.hello_timeout) = (never, never, never);
+                (config.backoff_min, config.backoff_max) = (never, never);
+            };
+            let mut bench = Bench::scripted(opens, upgrades, tune, acks_all).await;
+            let wanted = if at == At::Handshake { 2 } else { 1 };
+            within("the requests", async {
+                while bench.server.paths().len() < wanted {
+                    tokio::time::sleep(Duration::from_millis(1)).await;
                 }
             })
             .await;
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            assert_eq!(bench.stopped().await, SlotEnd::Stopped);
-        }
-    });
+            let mut held = Vec::new();
+            match at {
+                At::Hello => held.push(bench.server.socket().await),
+                At::BackOff => bench.phase(LinkPhase::BackingOff).await,
+                At::Overlap => {
+                    let mut old = bench.up().await;
+                    old.disconnect("warning").await;
+                    held.extend([old, bench.server.socket().await]);
+                }
+                At::Fetch | At::Handshake => {}
+            }
+            if let Some(newest) = held.last_mut() {
+                newest.answers().await;
+            }
+            let begun = Instant::now();
+            let _ = bench.stop.send(true);
+            for mut socket in held {
+                assert_eq!(socket.closed().await, Some(1000), "{at:?}");
+                socket.ended().await;
+            }
+            let requests = bench.server.paths().len();
+            let end = within("the slot to stop", &mut bench.end).await.expect("no panic");
+            assert_eq!(end, SlotEnd::Stopped);
+            assert!(begun.elapsed() < Duration::from_secs(1), "{at:?}: {:?}", begun.elapsed());
+            bench.server.deserted().await;
+            assert_eq!(bench.server.paths().len(), requests, "{at:?}: nothing is dialled after the stop");
+        });
+    }
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! The link's timing with the settings of production, over a simulated network in virtual time.
 
 use super::*;
-use std::future::Future;
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)

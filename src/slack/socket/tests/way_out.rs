@@ -1,5 +1,6 @@
 use super::*;
 
+// row 27
 #[test]
 fn socket_mode_goes_through_the_proxy_as_well() {
     run(async {
@@ -33,35 +34,33 @@ fn socket_mode_goes_through_the_proxy_as_well() {
     });
 }
 
+// row 28
 #[test]
 fn no_token_and_no_ticket_is_ever_logged_or_shown() {
     let log = Log::default();
-    let writer = log.clone();
-    let subscriber =
-        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
-    // with a single subscriber alive, tracing asks whichever thread meets a log line first whether anybody wants it, and
-    // remembers the answer: a test beside this one would silence the line for good
-    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
-    tracing::subscriber::with_default(subscriber, || {
-        run(async {
-            let opens =
-                [answer(r#"{"ok":true,"url":"ws://[bad/?ticket=9"}"#), answer(r#"{"ok":false,"error":"xapp-test"}"#)];
-            let upgrades = [status(404, "", "ticket=1"), Action::Drop, Action::Hang];
-            let mut bench = Bench::scripted(opens, upgrades, |_| {}, acks_all).await;
-            let mut socket = bench.up().await;
-            socket.text(r#"{"type":"slash_commands","envelope_id":"e","payload":{"token":"verification","response_url":"https://hooks.slack.com/x"}}"#).await;
-            assert_eq!(socket.ack().await, "e");
-            socket.text("{broken ticket=5").await;
-            socket.disconnect("link_disabled").await;
-            socket.closed().await;
-            assert!(!bench.errors().contains("ticket") && !bench.errors().contains("xapp-test"), "{}", bench.errors());
-            drop(socket);
-            bench.stopped().await;
-        });
+    log.clone().of(tracing::Level::TRACE, async {
+        let opens =
+            [answer(r#"{"ok":true,"url":"ws://[bad/?ticket=9"}"#), answer(r#"{"ok":false,"error":"xapp-test"}"#)];
+        let upgrades = [status(404, "", "ticket=1"), Action::Drop, Action::Hang];
+        let mut bench = Bench::scripted(opens, upgrades, |_| {}, acks_all).await;
+        let mut socket = bench.up().await;
+        // what Slack puts into frames: the old verification token, a capability, a workflow's token
+        socket.text(r#"{"type":"slash_commands","envelope_id":"e","payload":{"token":"verification","response_url":"https://hooks.slack.com/x"}}"#).await;
+        assert_eq!(socket.ack().await, "e");
+        socket.text(r#"{"type":"events_api","envelope_id":"f","payload":{"event":{"type":"function_executed","bot_access_token":"xwfp-1"}}}"#).await;
+        assert_eq!(socket.ack().await, "f");
+        socket.text(r#"{"type":"brand_new","envelope_id":"g","payload":{"bot_access_token":"xwfp-1"}}"#).await;
+        assert_eq!(socket.ack().await, "g");
+        socket.text("{broken ticket=5 xoxb-1").await;
+        socket.disconnect("link_disabled").await;
+        socket.closed().await;
+        assert!(!bench.errors().contains("ticket") && !bench.errors().contains("xapp-test"), "{}", bench.errors());
+        drop(socket);
+        bench.stopped().await;
     });
-    let log = String::from_utf8(log.0.lock().clone()).expect("text");
+    let log = log.text();
     assert!(log.contains("slack connection is up"), "the log was collected");
-    for secret in ["xapp-test", "ticket=", "hooks.slack.com", "verification"] {
+    for secret in ["xapp-test", "ticket=", "hooks.slack.com", "verification", "xwfp-1", "xoxb-1"] {
         assert!(!log.contains(secret), "{secret} in the log");
     }
 }
