@@ -193,8 +193,13 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
     let (fatal, fatals) = mpsc::unbounded_channel();
     let open = OpenLinks::default();
     let journal = Arc::clone(&house.store.journal);
-    let door =
-        Doorkeeper { journal, dispatcher: dispatcher.clone(), identity: Arc::clone(&identity), clock: clock::system() };
+    let door = Doorkeeper {
+        journal,
+        dispatcher: dispatcher.clone(),
+        identity: Arc::clone(&identity),
+        clock: clock::system(),
+        threads: Arc::default(),
+    };
     let door = Arc::new(door);
     for slot in 0..house.settings.slack.connections {
         let parts = ConnectionParts {

@@ -1,9 +1,10 @@
 //! Journal first, then the acknowledgement, then the dispatcher.
 
+use super::threads::Threads;
 use super::translate::{Stamp, Translated, translate};
 use crate::clock::Clock;
 use crate::dispatch::{Dispatcher, How, Identity, Incoming};
-use crate::domain::{RequestId, Source};
+use crate::domain::{ReplyTo, Request, RequestId, Source};
 use crate::slack::payload::Envelope;
 use crate::slack::socket::{Disposition, EnvelopeSink};
 use crate::store::{Accepted, Journal, NewRequest};
@@ -29,6 +30,16 @@ pub struct Doorkeeper {
     pub identity: Arc<OnceCell<Identity>>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
+    /// How much each thread has asked of late, over all connections.
+    pub threads: Arc<Threads>,
+}
+
+/// Which attempt of Slack's at an event this is, for the log. An attempt is never a reason to drop it: it may be the only
+/// one that arrived.
+#[derive(Clone, Debug)]
+struct Attempt {
+    number: u32,
+    reason: String,
 }
 
 impl EnvelopeSink for Doorkeeper {
@@ -45,8 +56,20 @@ impl EnvelopeSink for Doorkeeper {
             return future::ready(Disposition::Leave).boxed_local();
         };
         match translated {
-            Translated::Request(new) => Box::pin(self.clone().accept(*new)),
+            Translated::Request(new) if self.is_crowded(&new.request) => {
+                tracing::warn!(channel = %new.request.channel, "a thread asks without end; left unanswered");
+                metrics::counter!("dronebot_envelopes_ignored_total", "reason" => "crowded_thread").increment(1);
+                future::ready(Disposition::Ack).boxed_local()
+            }
+            Translated::Request(new) => {
+                let reason = envelope.retry_reason.clone().unwrap_or_default();
+                let attempt = Attempt { number: envelope.retry_attempt.unwrap_or_default(), reason };
+                Box::pin(self.clone().accept(*new, attempt))
+            }
             Translated::Ignored(reason) => {
+                if reason == "app_rate_limited" {
+                    tracing::error!("slack drops events of this app: more than 30,000 in an hour");
+                }
                 tracing::debug!(reason, kind = envelope.kind.as_str(), "envelope asks nothing of us");
                 metrics::counter!("dronebot_envelopes_ignored_total", "reason" => reason).increment(1);
                 future::ready(Disposition::Ack).boxed_local()
@@ -56,7 +79,11 @@ impl EnvelopeSink for Doorkeeper {
 }
 
 impl Doorkeeper {
-    async fn accept(self, new: NewRequest) -> Disposition {
+    fn is_crowded(&self, request: &Request) -> bool {
+        thread(request).is_some_and(|thread| self.threads.is_full(&thread))
+    }
+
+    async fn accept(self, new: NewRequest, attempt: Attempt) -> Disposition {
         let request = new.request.clone();
         let received = Instant::now();
         let accepted = match self.journal.accept(new).await {
@@ -71,21 +98,34 @@ impl Doorkeeper {
         };
         match accepted {
             Accepted::Duplicate(first) => {
-                tracing::info!(req = %first, "delivered again by slack; already accepted");
+                tracing::info!(req = %first, retry_attempt = attempt.number, retry_reason = attempt.reason, "delivered again by slack; already accepted");
                 metrics::counter!("dronebot_requests_total", "source" => request.source.as_str(), "result" => "duplicate")
                     .increment(1);
             }
             Accepted::New => {
                 metrics::counter!("dronebot_requests_total", "source" => request.source.as_str(), "result" => "accepted")
                     .increment(1);
-                tracing::debug!(req = %request.id, source = request.source.as_str(), user = %request.user, channel = %request.channel, "request accepted");
+                tracing::debug!(req = %request.id, source = request.source.as_str(), user = %request.user, channel = %request.channel, retry_attempt = attempt.number, retry_reason = attempt.reason, "request accepted");
                 let late = request.source == Source::SlashCommand && received.elapsed() > SLACK_WAITS;
-                let how = if late { How::Late } else { How::Fresh };
+                let fills = thread(&request).is_some_and(|thread| self.threads.note(&thread));
+                let how = match (late, fills) {
+                    (true, _) => How::Late,
+                    (false, true) => How::Crowded,
+                    (false, false) => How::Fresh,
+                };
                 if let Err(error) = self.dispatcher.tell(Incoming { request, how }) {
                     tracing::warn!(%error, "dispatcher is not there; the request waits in the journal");
                 }
             }
         }
         Disposition::Ack
+    }
+}
+
+/// The thread in which a request is answered.
+fn thread(request: &Request) -> Option<String> {
+    match &request.reply_to {
+        ReplyTo::Thread { thread_ts } => Some(format!("{} {} {thread_ts}", request.team, request.channel)),
+        _ => None,
     }
 }

@@ -7,6 +7,7 @@ mod documents;
 mod ec2_list;
 mod ec2_power;
 mod ec2_show;
+mod failures;
 mod health;
 mod life;
 mod links;

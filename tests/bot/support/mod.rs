@@ -10,12 +10,14 @@ mod moto;
 pub mod proxy;
 mod sandbox;
 mod tidy;
+mod tls;
 
 pub use bot::{Bot, Exit, run};
 pub use fleet::Seed;
 pub use proxy::{Control, Trouble};
 pub use sandbox::{Message, Sandbox};
 pub use tidy::tidy;
+pub use tls::Company;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
