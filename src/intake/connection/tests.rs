@@ -1,4 +1,5 @@
 //! The supervised actor over a simulated network: what it costs when the network is gone.
+#![expect(clippy::disallowed_methods, reason = "the Slack of the simulation is tasks of the test")]
 
 use super::*;
 use crate::slack::SlackConfig;

@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "the slot under test is a task of the test")]
 
 mod acks;
+mod dial_timing;
 mod dialling;
 mod frames;
 mod liveness;
