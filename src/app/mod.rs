@@ -196,14 +196,23 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
     let (fatal, fatals) = mpsc::unbounded_channel();
     let open = OpenLinks::default();
     let journal = Arc::clone(&house.store.journal);
-    let door = Doorkeeper { journal, dispatcher: dispatcher.clone(), home, identity, clock: clock::system() };
+    let door = Doorkeeper {
+        journal,
+        dispatcher: dispatcher.clone(),
+        home,
+        identity: Arc::clone(&identity),
+        clock: clock::system(),
+        threads: Arc::default(),
+    };
+    let door = Arc::new(door);
     for slot in 0..house.settings.slack.connections {
         let parts = ConnectionParts {
             slot,
             config: Arc::new(house.settings.slack.clone()),
             proxy: Arc::clone(&proxy),
             web_api: Arc::clone(&house.web_api),
-            door: door.clone(),
+            door: Arc::clone(&door) as _,
+            identity: Arc::clone(&identity),
             observer: Arc::clone(&house.links) as Arc<dyn LinkObserver>,
             closing: closes.clone(),
             fatal: fatal.clone(),

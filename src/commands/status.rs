@@ -62,6 +62,15 @@ pub fn troubles(vitals: &Vitals) -> Vec<Line> {
     if !vitals.links.iter().any(|link| link.up) {
         found.push(Line::from("no link to Slack is up"));
     }
+    let strange = vitals.links.iter().map(|link| link.strange_connections).max().unwrap_or_default();
+    if strange > 0 {
+        found.push(Line::from(format!(
+            "Slack counts {} of this app that {} not mine: another process uses its token, or old ones are not gone yet; \
+             what Slack gives to them does not reach me",
+            words::count(strange as usize, "connection"),
+            if strange == 1 { "is" } else { "are" },
+        )));
+    }
     if !vitals.store.ok {
         let error = vitals.store.last_error.as_deref().unwrap_or("no reason known");
         found.push(Line::from(format!("the store is failing: {}", words::name(error))));
@@ -89,6 +98,9 @@ fn link(link: &LinkVitals) -> Line {
     let mut line = Line::from(format!("link {}: {}", link.slot, link.phase));
     if let Some(ago) = link.last_frame {
         line = line.text(format!(", last frame {} ago", words::span(ago)));
+    }
+    if let Some(ago) = link.last_event {
+        line = line.text(format!(", last event {} ago", words::span(ago)));
     }
     if let Some(number) = link.num_connections {
         line = line.text(format!(", Slack counts {number}"));
@@ -134,9 +146,22 @@ mod tests {
         actor | phase | for | restarts
         courier | up | 1 h 6 min | 0
         dispatcher | up | 1 h 6 min | 1
-        - link 0: up, last frame 3 s ago, Slack counts 1
+        - link 0: up, last frame 3 s ago, last event 40 s ago, Slack counts 1
         - outbox: 2 waiting, oldest 1 s
         - `dispatcher` last failed: panic at src/dispatch/mod.rs:7: oops
+        ");
+    }
+
+    // row 2
+    #[test]
+    fn connections_that_are_not_ours_stand_on_top() {
+        let mut vitals = vitals();
+        vitals.links[0].strange_connections = 3;
+        let text = plain(&render(&vitals));
+        insta::assert_snapshot!(text.lines().take(3).collect::<Vec<_>>().join("\n"), @r"
+        [info] # Dronebot
+        *Not all is well:*
+        - Slack counts 3 connections of this app that are not mine: another process uses its token, or old ones are not gone yet; what Slack gives to them does not reach me
         ");
     }
 

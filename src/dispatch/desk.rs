@@ -89,6 +89,10 @@ impl Desk {
     }
 
     async fn understand(&self, request: &Request, how: &How) -> Result<Understood, Stopped> {
+        // before Slack is asked anything: whoever asks without end is not to cost more than this
+        if matches!(how, How::Crowded) {
+            return Err(Stopped::Answered("unknown", crowded(request)));
+        }
         let taken_up = matches!(how, How::TakenUp { .. });
         let person = self.people.principal(&request.user).await;
         let (principal, members) = person.map_err(|failure| match taken_up {
@@ -131,6 +135,7 @@ impl Desk {
                     .text(". Send it again.");
                 Err(Answer::refused(&Refusal { lines: vec![line] }))
             }
+            How::Crowded => Err(crowded(request)),
             How::TakenUp { state: State::Running, plan: Some(plan) } if changes => Ok(Task::Verify(plan)),
             How::TakenUp { state: State::Running, .. } => Err(lost_plan(request)),
             How::TakenUp { .. } if changes && self.too_old(request) => Err(not_begun(request)),
@@ -164,6 +169,14 @@ impl Desk {
 
 fn failed(request: &Request, failure: Failure) -> Answer {
     Answer::of_error(&failure.into(), request)
+}
+
+fn crowded(request: &Request) -> Answer {
+    let line = Line::new()
+        .text("This thread has asked me more within a minute than people do, so I did not run ")
+        .code(&request.text)
+        .text(". For a minute I answer nothing more in it. Ask in a new message, outside of the thread.");
+    Answer::refused(&Refusal { lines: vec![line] })
 }
 
 fn not_begun(request: &Request) -> Answer {

@@ -50,6 +50,8 @@ pub enum How {
     Fresh,
     /// From Slack, but so slowly journalled that Slack has told the person that it failed.
     Late,
+    /// From Slack, out of a thread that asks more than people do: it is told so, once.
+    Crowded,
     /// From the journal, where it stood like this when nobody worked on it.
     TakenUp {
         /// Its state.

@@ -41,8 +41,12 @@ pub struct LinkVitals {
     pub up: bool,
     /// How long ago any frame arrived.
     pub last_frame: Option<Duration>,
+    /// How long ago an envelope arrived: an event, a command or a click.
+    pub last_event: Option<Duration>,
     /// The connections that Slack counts for this app, ghosts included.
     pub num_connections: Option<u32>,
+    /// How many of them are none of this process: what Slack gives them is lost, or another's.
+    pub strange_connections: u32,
     /// What ended the last connection, if anything did.
     pub last_error: Option<String>,
 }

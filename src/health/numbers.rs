@@ -93,9 +93,13 @@ fn export(board: &Board) {
         if let Some(age) = link.last_frame {
             gauge!("dronebot_link_silence_seconds", "slot" => slot.clone()).set(age.as_secs_f64());
         }
-        if let Some(count) = link.num_connections {
-            gauge!("dronebot_link_app_connections", "slot" => slot).set(f64::from(count));
+        if let Some(age) = link.last_event {
+            gauge!("dronebot_link_event_age_seconds", "slot" => slot.clone()).set(age.as_secs_f64());
         }
+        if let Some(count) = link.num_connections {
+            gauge!("dronebot_link_app_connections", "slot" => slot.clone()).set(f64::from(count));
+        }
+        gauge!("dronebot_link_strange_connections", "slot" => slot).set(f64::from(link.strange_connections));
     }
     for queue in vitals.queues {
         let oldest = queue.oldest.unwrap_or_default().as_secs_f64();

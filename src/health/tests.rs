@@ -32,7 +32,9 @@ fn link(slot: usize, up: bool, error: Option<&str>) -> LinkVitals {
         phase: if up { "up" } else { "dialling" }.into(),
         up,
         last_frame: up.then_some(Duration::ZERO),
+        last_event: up.then_some(Duration::ZERO),
         num_connections: up.then_some(2),
+        strange_connections: 0,
         last_error: error.map(str::to_owned),
     }
 }
@@ -78,6 +80,7 @@ fn one_usable_link_a_store_and_the_needed_actors_make_it_ready() {
     assert_eq!(board.startup().status, "ok");
 }
 
+// row 12, row 33
 #[test]
 fn a_link_that_is_up_and_silent_is_deaf_and_not_ready() {
     let board = healthy();
@@ -204,6 +207,8 @@ async fn the_metrics_hold_what_rooms_counted_and_what_the_board_knows() {
         "dronebot_link_up{slot=\"0\"} 1",
         "dronebot_link_up{slot=\"1\"} 0",
         "dronebot_link_app_connections{slot=\"0\"} 2",
+        "dronebot_link_strange_connections{slot=\"0\"} 0",
+        "dronebot_link_event_age_seconds{slot=\"0\"} 0",
         "dronebot_queue_depth{queue=\"outbox\"} 7",
         "dronebot_store_up 1",
         "dronebot_ready 1",

@@ -1,16 +1,15 @@
 //! The actor around one Socket Mode link. A network outage is lived through inside one life; only a bug ends it.
 
-use super::doorkeeper::Doorkeeper;
 use crate::dispatch::Identity;
 use crate::slack::api::{ApiError, WebApi};
-use crate::slack::socket::{LinkObserver, SlotEnd, run_slot};
+use crate::slack::socket::{EnvelopeSink, LinkObserver, SlotEnd, run_slot};
 use crate::slack::{Proxy, SlackConfig};
 use crate::supervision::supervised;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, WrapFuture};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OnceCell, mpsc, watch};
 
 /// How many links live.
 #[derive(Clone, Debug, Default)]
@@ -50,7 +49,9 @@ pub struct ConnectionParts {
     /// Builds a client for this thread.
     pub web_api: Arc<dyn Fn() -> WebApi + Send + Sync>,
     /// What to do with envelopes.
-    pub door: Doorkeeper,
+    pub door: Arc<dyn EnvelopeSink + Send + Sync>,
+    /// The bot's own account, shared with whoever must know it; asked for before the first connection.
+    pub identity: Arc<OnceCell<Identity>>,
     /// Who is told how the link is.
     pub observer: Arc<dyn LinkObserver>,
     /// Turns true when the door closes.
@@ -103,7 +104,7 @@ async fn identify(parts: &ConnectionParts) -> Option<SlotEnd> {
     let mut closing = parts.closing.clone();
     let mut pause = Duration::from_millis(500);
     loop {
-        let asked = parts.door.identity.get_or_try_init(|| Identity::ask(&api));
+        let asked = parts.identity.get_or_try_init(|| Identity::ask(&api));
         let answer = tokio::select! {
             answer = asked => answer,
             _ = closing.wait_for(|closing| *closing) => return Some(SlotEnd::Stopped),
@@ -127,19 +128,4 @@ async fn identify(parts: &ConnectionParts) -> Option<SlotEnd> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use futures_util::FutureExt;
-
-    #[tokio::test]
-    async fn the_drain_waits_for_the_last_living_link_and_not_for_its_actor() {
-        let links = OpenLinks::default();
-        let kept = links.clone();
-        assert!(links.none().now_or_never().is_some(), "none was opened");
-        let (first, second) = (kept.open(), kept.open());
-        drop(first);
-        assert!(links.none().now_or_never().is_none());
-        drop(second);
-        assert!(links.none().now_or_never().is_some(), "though others keep the count");
-    }
-}
+mod tests;

@@ -1,9 +1,10 @@
 //! Journal first, then the acknowledgement, then the dispatcher.
 
+use super::threads::Threads;
 use super::translate::{Again, FieldError, Stamp, Submission, Translated, translate};
 use crate::clock::Clock;
 use crate::dispatch::{Dispatcher, HomeKeeper, HomeOpened, How, Identity, Incoming};
-use crate::domain::{ChannelId, Request, RequestId};
+use crate::domain::{ChannelId, ReplyTo, Request, RequestId};
 use crate::slack::payload::Envelope;
 use crate::slack::socket::{Disposition, EnvelopeSink};
 use crate::store::{Accepted, Journal, NewRequest, StoreError};
@@ -35,6 +36,16 @@ pub struct Doorkeeper {
     pub identity: Arc<OnceCell<Identity>>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
+    /// How much each thread has asked of late, over all connections.
+    pub threads: Arc<Threads>,
+}
+
+/// Which attempt of Slack's at an event this is, for the log. An attempt is never a reason to drop it: it may be the only
+/// one that arrived.
+#[derive(Clone, Debug, Default)]
+struct Attempt {
+    number: u32,
+    reason: String,
 }
 
 impl EnvelopeSink for Doorkeeper {
@@ -51,7 +62,16 @@ impl EnvelopeSink for Doorkeeper {
             return future::ready(Disposition::Leave).boxed_local();
         };
         match translated {
-            Translated::Request(new) => Box::pin(self.clone().accept(*new)),
+            Translated::Request(new) if self.is_crowded(&new.request) => {
+                tracing::warn!(channel = %new.request.channel, "a thread asks without end; left unanswered");
+                metrics::counter!("dronebot_envelopes_ignored_total", "reason" => "crowded_thread").increment(1);
+                future::ready(Disposition::Ack).boxed_local()
+            }
+            Translated::Request(new) => {
+                let reason = envelope.retry_reason.clone().unwrap_or_default();
+                let attempt = Attempt { number: envelope.retry_attempt.unwrap_or_default(), reason };
+                Box::pin(self.clone().accept(*new, attempt))
+            }
             Translated::Submission(sent) => Box::pin(self.clone().submit(*sent, envelope.accepts_response_payload)),
             Translated::Again(again) => Box::pin(self.clone().again(*again)),
             Translated::Home(user) => {
@@ -66,6 +86,9 @@ impl EnvelopeSink for Doorkeeper {
                 future::ready(on_field(&error, envelope.accepts_response_payload)).boxed_local()
             }
             Translated::Ignored(reason) => {
+                if reason == "app_rate_limited" {
+                    tracing::error!("slack drops events of this app: more than 30,000 in an hour");
+                }
                 tracing::debug!(reason, kind = envelope.kind.as_str(), "envelope asks nothing of us");
                 metrics::counter!("dronebot_envelopes_ignored_total", "reason" => reason).increment(1);
                 future::ready(Disposition::Ack).boxed_local()
@@ -75,11 +98,15 @@ impl EnvelopeSink for Doorkeeper {
 }
 
 impl Doorkeeper {
-    async fn accept(self, new: NewRequest) -> Disposition {
+    fn is_crowded(&self, request: &Request) -> bool {
+        thread(request).is_some_and(|thread| self.threads.is_full(&thread))
+    }
+
+    async fn accept(self, new: NewRequest, attempt: Attempt) -> Disposition {
         let request = new.request.clone();
         let received = Instant::now();
         let accepted = self.journal.accept(new).await;
-        match self.settle(request, received, accepted) {
+        match self.settle(request, received, accepted, &attempt) {
             Ok(()) => Disposition::Ack,
             // no ack: Slack delivers an event again, and tells the person that a slash command failed
             Err(_) => Disposition::Leave,
@@ -107,7 +134,7 @@ impl Doorkeeper {
                 return Disposition::Leave;
             }
         }
-        self.accept(new).await
+        self.accept(new, Attempt::default()).await
     }
 
     /// A filled-in form stays open with all that is in it until its request is durable.
@@ -120,9 +147,12 @@ impl Doorkeeper {
         // it may still be written: then it is answered as too late, and not run
         let (door, too_late) = (self.clone(), request.clone());
         let late = move |accepted| {
-            let _ = door.take(too_late, How::Late, accepted);
+            let _ = door.take(too_late, How::Late, accepted, &Attempt::default());
         };
-        let sentence = match in_time(accepting, late).await.map(|accepted| self.settle(request, received, accepted)) {
+        let sentence = match in_time(accepting, late)
+            .await
+            .map(|accepted| self.settle(request, received, accepted, &Attempt::default()))
+        {
             Some(Ok(())) => return Disposition::Ack,
             Some(Err(_)) => "I could not write this down, so nothing was done. Send it again.",
             None => "I could not write this down in time, so it is not run. Send it again.",
@@ -140,12 +170,19 @@ impl Doorkeeper {
         request: Request,
         received: Instant,
         accepted: Result<Accepted, StoreError>,
+        attempt: &Attempt,
     ) -> Result<(), StoreError> {
         let late = request.source.is_reported_as_failed() && received.elapsed() > SLACK_WAITS;
-        self.take(request, if late { How::Late } else { How::Fresh }, accepted)
+        self.take(request, if late { How::Late } else { How::Fresh }, accepted, attempt)
     }
 
-    fn take(&self, request: Request, how: How, accepted: Result<Accepted, StoreError>) -> Result<(), StoreError> {
+    fn take(
+        &self,
+        request: Request,
+        how: How,
+        accepted: Result<Accepted, StoreError>,
+        attempt: &Attempt,
+    ) -> Result<(), StoreError> {
         let source = request.source.as_str();
         let count = |result| {
             metrics::counter!("dronebot_requests_total", "source" => source, "result" => result).increment(1);
@@ -157,12 +194,15 @@ impl Doorkeeper {
                 return Err(error);
             }
             Ok(Accepted::Duplicate(first)) => {
-                tracing::info!(req = %first, "delivered again by slack; already accepted");
+                tracing::info!(req = %first, retry_attempt = attempt.number, retry_reason = attempt.reason, "delivered again by slack; already accepted");
                 count("duplicate");
             }
             Ok(Accepted::New) => {
                 count("accepted");
-                tracing::debug!(req = %request.id, source, user = %request.user, channel = %request.channel, "request accepted");
+                tracing::debug!(req = %request.id, source, user = %request.user, channel = %request.channel, retry_attempt = attempt.number, retry_reason = attempt.reason, "request accepted");
+                // the one that fills its thread is told so; those after it are left alone
+                let fills = thread(&request).is_some_and(|thread| self.threads.note(&thread));
+                let how = if fills && matches!(how, How::Fresh) { How::Crowded } else { how };
                 if let Err(error) = self.dispatcher.tell(Incoming { request, how }) {
                     tracing::warn!(%error, "dispatcher is not there; the request waits in the journal");
                 }
@@ -189,6 +229,14 @@ fn on_field(FieldError { field, sentence }: &FieldError, answerable: bool) -> Di
     match to_raw_value(&errors) {
         Ok(answer) if answerable && !field.is_empty() => Disposition::AckWith(answer),
         _ => Disposition::Leave,
+    }
+}
+
+/// The thread in which a request is answered.
+fn thread(request: &Request) -> Option<String> {
+    match &request.reply_to {
+        ReplyTo::Thread { thread_ts } => Some(format!("{} {} {thread_ts}", request.team, request.channel)),
+        _ => None,
     }
 }
 

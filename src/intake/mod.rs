@@ -5,7 +5,9 @@
 
 mod connection;
 mod doorkeeper;
+mod threads;
 mod translate;
 
 pub use connection::{ConnectionParts, OpenLinks, SlackConnection};
 pub use doorkeeper::Doorkeeper;
+pub use threads::Threads;

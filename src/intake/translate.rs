@@ -78,6 +78,9 @@ fn slash_command(envelope: &Envelope, command: SlashCommand, identity: &Identity
 }
 
 fn event(envelope: &Envelope, callback: EventCallback, identity: &Identity, stamp: Stamp) -> Translated {
+    if callback.kind.as_deref() == Some("app_rate_limited") {
+        return Translated::Ignored("app_rate_limited");
+    }
     let (event, source) = match callback.event {
         Event::AppMention(event) => (event, Source::Mention),
         Event::Message(event) => (event, Source::DirectMessage),

@@ -1,6 +1,7 @@
 //! How a TCP connection to Slack is made, directly or through a proxy, and the HTTP clients built on it.
 //! The same way serves the Web API, response_url and Socket Mode.
 
+use super::network::{self, BoxStream, Network};
 use super::proxy::{Proxy, Route};
 use super::tls;
 use actix_service::Service;
@@ -15,7 +16,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 /// The longest answer of a proxy that is read.
 const PROXY_HEAD_LIMIT: usize = 8 * 1024;
@@ -27,7 +27,7 @@ struct Dial {
 }
 
 impl Service<ConnectInfo<Uri>> for Dial {
-    type Response = Connection<Uri, TcpStream>;
+    type Response = Connection<Uri, BoxStream>;
     type Error = ConnectError;
     type Future = LocalBoxFuture<'static, Result<Self::Response, Self::Error>>;
 
@@ -43,38 +43,17 @@ impl Service<ConnectInfo<Uri>> for Dial {
             let host = uri.host().ok_or(ConnectError::Unresolved)?.to_owned();
             let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
             let stream = match proxy.route(secure, &host, port) {
-                Some(route) => tunnel(route, &host, port).await,
-                None => connect(&host, port).await,
+                Some(route) => tunnel(proxy.network(), route, &host, port).await,
+                None => network::connect(proxy.network(), &host, port).await,
             };
             Ok(Connection::new(uri, stream.map_err(ConnectError::Io)?))
         })
     }
 }
 
-/// Tries the addresses of a host one after the other; the caller bounds the whole.
-async fn connect(host: &str, port: u16) -> io::Result<TcpStream> {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    let addresses: Vec<_> = tokio::net::lookup_host((bare, port)).await?.collect();
-    let mut failure = io::Error::new(io::ErrorKind::NotFound, "no address for this host");
-    let several = addresses.len() > 1;
-    for address in addresses {
-        // an address that swallows packets must not use up the time of the next one
-        let patience = if several { Duration::from_secs(3) } else { Duration::from_secs(600) };
-        match tokio::time::timeout(patience, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                stream.set_nodelay(true)?;
-                return Ok(stream);
-            }
-            Ok(Err(error)) => failure = error,
-            Err(_) => failure = io::Error::from(io::ErrorKind::TimedOut),
-        }
-    }
-    Err(failure)
-}
-
 /// A connection to the host through the proxy's CONNECT.
-async fn tunnel(route: &Route, host: &str, port: u16) -> io::Result<TcpStream> {
-    let mut stream = connect(&route.host, route.port)
+async fn tunnel(network: &dyn Network, route: &Route, host: &str, port: u16) -> io::Result<BoxStream> {
+    let mut stream = network::connect(network, &route.host, route.port)
         .await
         .map_err(|error| io::Error::new(error.kind(), format!("proxy cannot be reached: {error}")))?;
     let mut request = format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n");

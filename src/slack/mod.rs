@@ -3,6 +3,7 @@
 pub mod api;
 pub mod config;
 mod connector;
+pub mod network;
 pub mod payload;
 pub mod proxy;
 pub mod render;

@@ -1,9 +1,12 @@
-//! Which requests go through a proxy. Built from strings: only the settings read the environment.
+//! The way out: which requests go through a proxy, over which network. Built from strings: only the settings read the
+//! environment.
 
 use super::SlackConfig;
+use super::network::{self, Network};
 use base64::Engine as _;
 use secrecy::{ExposeSecret, SecretString};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// A proxy address or exception that cannot be used. Never holds the address itself, which may contain a password.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,10 +20,17 @@ pub enum ProxyError {
 }
 
 /// The proxy and its exceptions. The default is no proxy.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Proxy {
     route: Option<Route>,
     exceptions: Vec<Exception>,
+    network: Arc<dyn Network>,
+}
+
+impl Default for Proxy {
+    fn default() -> Self {
+        Self { route: None, exceptions: Vec::new(), network: network::tcp() }
+    }
 }
 
 /// Where the proxy is.
@@ -57,7 +67,7 @@ impl Proxy {
     pub fn new(https_proxy: Option<&str>, no_proxy: Option<&str>) -> Result<Self, ProxyError> {
         let address = https_proxy.map(str::trim).filter(|address| !address.is_empty());
         let route = address.map(|address| Route::parse(address, false)).transpose()?;
-        Ok(Self { route, exceptions: parse_exceptions(no_proxy.unwrap_or_default()) })
+        Ok(Self { route, exceptions: parse_exceptions(no_proxy.unwrap_or_default()), ..Self::default() })
     }
 
     /// As [`Proxy::new`], but `proxy_url` of the configuration, if set, wins and serves every scheme.
@@ -68,7 +78,16 @@ impl Proxy {
     ) -> Result<Self, ProxyError> {
         let Some(address) = &config.proxy_url else { return Self::new(https_proxy, no_proxy) };
         let route = Route::parse(address.expose_secret(), true)?;
-        Ok(Self { route: Some(route), exceptions: parse_exceptions(no_proxy.unwrap_or_default()) })
+        Ok(Self { route: Some(route), exceptions: parse_exceptions(no_proxy.unwrap_or_default()), ..Self::default() })
+    }
+
+    /// The same over another network than the machine's own TCP.
+    pub fn over(self, network: Arc<dyn Network>) -> Self {
+        Self { network, ..self }
+    }
+
+    pub(super) fn network(&self) -> &dyn Network {
+        &*self.network
     }
 
     /// The proxy to be used for this address, or `None` for a direct connection.
@@ -184,6 +203,7 @@ mod tests {
         Proxy::new(Some("http://proxy:3128"), Some(no_proxy)).expect("valid").route(true, host, port).is_some()
     }
 
+    // row 27
     #[test]
     fn exceptions_match_by_name_suffix_address_net_and_port() {
         let table = [

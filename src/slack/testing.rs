@@ -1,6 +1,11 @@
 //! A small HTTP and WebSocket server, written by hand so that tests can misbehave on every byte.
 #![expect(clippy::disallowed_methods, reason = "the server's connections are tasks of the test")]
 
+mod nets;
+
+pub(crate) use nets::*;
+
+use super::network::{BoxStream, Stream};
 use futures_util::future::LocalBoxFuture;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
@@ -18,9 +23,20 @@ pub(crate) fn run(test: impl Future<Output = ()>) {
     tokio::task::LocalSet::new().block_on(&runtime, bounded);
 }
 
+/// What counts as never, where time is real.
+const NEVER: Duration = Duration::from_secs(5);
+
+/// What counts as never, where it is not.
+pub(crate) const VIRTUALLY_NEVER: Duration = Duration::from_secs(24 * 3600);
+
 /// Waits, but not for ever.
 pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
-    match tokio::time::timeout(Duration::from_secs(5), future).await {
+    before(NEVER, what, future).await
+}
+
+/// Waits, but not longer than this.
+pub(crate) async fn before<T>(patience: Duration, what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(patience, future).await {
         Ok(value) => value,
         Err(_) => panic!("waited in vain for {what}"),
     }
@@ -84,12 +100,41 @@ pub(crate) struct Server {
     pub(crate) sockets: mpsc::UnboundedReceiver<Socket>,
     /// How many TCP connections are open.
     pub(crate) open: Rc<Cell<usize>>,
+    pub(crate) patience: Duration,
 }
 
 impl Server {
     pub(crate) async fn start(handler: impl Fn(&Request) -> Action + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
+        let (accepted, incoming) = mpsc::unbounded_channel();
+        tokio::task::spawn_local(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let _ = stream.set_nodelay(true);
+                let _ = accepted.send(stream);
+            }
+        });
+        Self::over(incoming, NEVER, handler).at(address)
+    }
+
+    /// Inside a simulation, on the port 80 of its host.
+    pub(crate) async fn simulated(handler: impl Fn(&Request) -> Action + 'static) -> Self {
+        let listener = turmoil::net::TcpListener::bind("0.0.0.0:80").await.expect("a port");
+        let (accepted, incoming) = mpsc::unbounded_channel();
+        tokio::task::spawn_local(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let _ = accepted.send(Tried(stream));
+            }
+        });
+        Self::over(incoming, VIRTUALLY_NEVER, handler)
+    }
+
+    /// Serves what comes in.
+    pub(crate) fn over(
+        mut incoming: mpsc::UnboundedReceiver<impl Stream + 'static>,
+        patience: Duration,
+        handler: impl Fn(&Request) -> Action + 'static,
+    ) -> Self {
         let requests = Rc::new(RefCell::new(Vec::new()));
         let open = Rc::new(Cell::new(0));
         let (upgraded, sockets) = mpsc::unbounded_channel();
@@ -100,14 +145,17 @@ impl Server {
         let (log, count) = (Rc::clone(&requests), Rc::clone(&open));
         tokio::task::spawn_local(async move {
             let mut connection = 0;
-            while let Ok((stream, _)) = listener.accept().await {
-                let alive = Alive::new(&count);
-                let serve = serve(stream, connection, Rc::clone(&handler), Rc::clone(&log), upgraded.clone(), alive);
-                tokio::task::spawn_local(serve);
+            while let Some(stream) = incoming.recv().await {
+                let guest = Guest { connection, patience, alive: Alive::new(&count), upgraded: upgraded.clone() };
+                tokio::task::spawn_local(serve(Box::new(stream), guest, Rc::clone(&handler), Rc::clone(&log)));
                 connection += 1;
             }
         });
-        Self { address, requests, sockets, open }
+        Self { address: SocketAddr::from(([0, 0, 0, 0], 80)), requests, sockets, open, patience }
+    }
+
+    fn at(self, address: SocketAddr) -> Self {
+        Self { address, ..self }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -115,7 +163,7 @@ impl Server {
     }
 
     pub(crate) async fn socket(&mut self) -> Socket {
-        within("a WebSocket", self.sockets.recv()).await.expect("the server runs")
+        before(self.patience, "a WebSocket", self.sockets.recv()).await.expect("the server runs")
     }
 
     pub(crate) fn paths(&self) -> Vec<String> {
@@ -127,7 +175,7 @@ impl Server {
         while let Ok(mut socket) = self.sockets.try_recv() {
             socket.ended().await;
         }
-        within("all connections to end", async {
+        before(self.patience, "all connections to end", async {
             while self.open.get() > 0 {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
@@ -152,15 +200,16 @@ impl Drop for Alive {
     }
 }
 
-async fn serve(
-    mut stream: TcpStream,
+/// A connection's way through the server.
+struct Guest {
     connection: usize,
-    handler: Rc<Handler>,
-    log: Rc<RefCell<Vec<Request>>>,
-    upgraded: mpsc::UnboundedSender<Socket>,
+    patience: Duration,
     alive: Alive,
-) {
-    while let Some(request) = read_request(&mut stream, connection).await {
+    upgraded: mpsc::UnboundedSender<Socket>,
+}
+
+async fn serve(mut stream: BoxStream, guest: Guest, handler: Rc<Handler>, log: Rc<RefCell<Vec<Request>>>) {
+    while let Some(request) = read_request(&mut stream, guest.connection).await {
         log.borrow_mut().push(request.clone());
         match handler(request.clone()).await {
             Action::Answer { status, headers, body } => {
@@ -183,7 +232,8 @@ async fn serve(
                     "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nsec-websocket-accept: {accept}\r\n\r\n"
                 );
                 if stream.write_all(head.as_bytes()).await.is_ok() {
-                    let _ = upgraded.send(Socket { stream, _alive: alive });
+                    let socket = Socket { stream, patience: guest.patience, _alive: guest.alive };
+                    let _ = guest.upgraded.send(socket);
                 }
                 return;
             }
@@ -197,12 +247,12 @@ async fn serve(
     }
 }
 
-async fn drain(stream: &mut TcpStream) {
+async fn drain(stream: &mut BoxStream) {
     let mut buffer = [0; 1024];
     while matches!(stream.read(&mut buffer).await, Ok(read) if read > 0) {}
 }
 
-async fn read_request(stream: &mut TcpStream, connection: usize) -> Option<Request> {
+async fn read_request(stream: &mut BoxStream, connection: usize) -> Option<Request> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.ok()?);
@@ -224,7 +274,8 @@ pub(crate) const PONG: u8 = 10;
 
 /// The server's end of a WebSocket.
 pub(crate) struct Socket {
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: BoxStream,
+    patience: Duration,
     _alive: Alive,
 }
 
@@ -268,7 +319,7 @@ impl Socket {
 
     /// The next frame of the client, or `None` at the end of the connection.
     pub(crate) async fn next(&mut self) -> Option<(u8, Vec<u8>)> {
-        within("a frame", async {
+        before(self.patience, "a frame", async {
             let first = self.stream.read_u8().await.ok()?;
             let second = self.stream.read_u8().await.ok()?;
             assert_eq!(first & 0x80, 0x80, "the client sends whole frames");
@@ -302,6 +353,12 @@ impl Socket {
     /// The id that the next acknowledgement names.
     pub(crate) async fn ack(&mut self) -> String {
         self.json().await["envelope_id"].as_str().expect("an acknowledgement").to_owned()
+    }
+
+    /// Waits until the client reads this connection as a WebSocket.
+    pub(crate) async fn answers(&mut self) {
+        self.frame(true, PING, b"hear me").await;
+        while self.next().await.expect("a frame") != (PONG, b"hear me".to_vec()) {}
     }
 
     /// Reads on to the close frame and gives its code.

@@ -131,6 +131,11 @@ const NEVER: &[(&str, &[&str], &str)] = &[
     ("actix::spawn", &["supervision"], "only supervision spawns"),
     ("spawn_local(", &["supervision"], "only supervision spawns"),
     ("thread::spawn", &[], "only the store's writer and the watchdog are threads of their own, and they have names"),
+    (
+        "conversations.history",
+        &[],
+        "what was said while nobody listened is not run later: a change would come as a surprise",
+    ),
     ("cfg!(test)", &[], "nothing under src asks whether it is in a test"),
     (
         "actix::",
@@ -162,10 +167,85 @@ fn every_file_before_its_tests_is_under_400_lines() {
     }
 }
 
+// row 37
+#[test]
+fn an_acknowledgement_is_worded_in_one_place() {
+    let words = |file: &&File| file.code.contains("\\\"envelope_id\\\":");
+    let places: Vec<PathBuf> = files().iter().filter(words).map(|file| file.path.clone()).collect();
+    assert_eq!(places.len(), 1, "{places:?}");
+    assert!(places[0].ends_with("src/slack/socket/slot/acks.rs"), "{places:?}");
+}
+
+// row 15
+#[test]
+fn no_link_asks_a_clock_that_can_be_set() {
+    let links: Vec<File> =
+        files().into_iter().filter(|file| file.path.to_string_lossy().contains("src/slack/socket")).collect();
+    assert!(links.len() > 8);
+    for file in links {
+        for clock in ["SystemTime", "jiff", "Timestamp", "std::time::Instant", "crate::clock"] {
+            assert!(!file.code.contains(clock), "{}: {clock}", file.path.display());
+        }
+    }
+}
+
+// row 24
+#[test]
+fn no_code_reads_what_was_said_while_nobody_listened() {
+    assert!(NEVER.iter().any(|(words, rooms, _)| *words == "conversations.history" && rooms.is_empty()));
+    let history = ["conversations.history", "conversations.replies", "search.messages"];
+    for file in files() {
+        let found = history.iter().find(|method| file.code.contains(**method));
+        assert!(found.is_none(), "{}: {found:?}", file.path.display());
+    }
+}
+
+/// The numbers in comments such as `// row 12, row 14` that stand directly above a test.
+fn rows(text: &str) -> BTreeSet<u32> {
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    let is_test = |at: usize| {
+        let attributes = lines[at + 1..].iter().take_while(|line| line.starts_with("#[") || line.starts_with("//"));
+        attributes.into_iter().any(|line| line.starts_with("#[") && line.contains("test"))
+    };
+    let above = (0..lines.len()).filter(|at| lines[*at].starts_with("// row ") && is_test(*at));
+    let numbers = above.flat_map(|at| lines[at].trim_start_matches("// ").split(", "));
+    numbers.filter_map(|row| row.split([' ', ':']).nth(1)?.parse().ok()).collect()
+}
+
+/// Every Rust file under `src` and `tests`.
+fn sources() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = vec![root.join("src"), root.join("tests")];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for path in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found
+}
+
+/// Other clients of Slack failed in 37 ways, each found by somebody the hard way. Whoever removes the test that keeps one
+/// of them away learns it here.
+#[test]
+fn each_of_the_37_failures_of_other_clients_has_a_test() {
+    let shown: BTreeSet<u32> =
+        sources().iter().flat_map(|path| rows(&fs::read_to_string(path).expect("a file"))).collect();
+    let missing: Vec<u32> = (1..=37).filter(|row| !shown.contains(row)).collect();
+    assert!(missing.is_empty(), "no test names these rows: {missing:?}");
+}
+
 #[test]
 fn the_checks_above_see_what_they_look_for() {
     let code = "use crate::store::Journal;\nuse crate::{aws, domain::Plan};\nlet x = $crate::supervision::X;";
     assert_eq!(imports(code), BTreeSet::from(["store".into(), "aws".into(), "domain".into()]));
+    let text =
+        "// row 3, row 14\n#[actix_web::test]\nasync fn a() {}\n// row 5\nfn no_test() {}\n// row 6: why\n#[test]\n";
+    assert_eq!(rows(text), BTreeSet::from([3, 14, 6]));
     assert!(files().len() > 40);
     assert!(files().iter().any(|file| file.room == "store" && file.code.contains("rusqlite::")));
 }

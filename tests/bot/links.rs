@@ -28,6 +28,7 @@ async fn replaced(world: &World, old: &[u64]) {
     .await;
 }
 
+// row 1
 #[actix_web::test]
 async fn a_refresh_leaves_no_gap_in_which_nobody_listens() {
     for reason in ["refresh_requested", "warning"] {
@@ -78,6 +79,7 @@ async fn links_that_slack_breaks_are_dialled_anew() {
     world.ends_clean().await;
 }
 
+// row 10
 #[actix_web::test]
 async fn a_dial_that_goes_wrong_is_tried_again() {
     let world = brisk(1).await;
@@ -98,6 +100,7 @@ async fn a_dial_that_goes_wrong_is_tried_again() {
     world.ends_clean().await;
 }
 
+// row 12, row 14
 #[actix_web::test]
 async fn a_half_open_link_is_noticed() {
     let world = brisk(2).await;
@@ -115,6 +118,7 @@ async fn a_half_open_link_is_noticed() {
     world.ends_clean().await;
 }
 
+// row 21, row 22
 #[actix_web::test]
 async fn an_event_that_went_to_a_dead_link_comes_again_and_is_answered_once() {
     let mut world = brisk(1).await;
@@ -130,6 +134,7 @@ async fn an_event_that_went_to_a_dead_link_comes_again_and_is_answered_once() {
     assert_eq!(world.count("SELECT count(*) FROM requests"), 1);
 }
 
+// row 9, row 18, row 31
 #[actix_web::test]
 async fn strange_frames_neither_end_a_link_nor_stop_it() {
     let mut world = brisk(1).await;
@@ -185,6 +190,7 @@ async fn an_envelope_in_fragments_is_one_command() {
     world.ends_clean().await;
 }
 
+// row 36
 #[actix_web::test]
 async fn what_bots_write_and_what_is_edited_asks_nothing() {
     let mut world = World::new().await;

@@ -10,6 +10,7 @@ mod documents;
 mod ec2_list;
 mod ec2_power;
 mod ec2_show;
+mod failures;
 mod health;
 mod home;
 mod life;

@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -99,6 +100,7 @@ fn a_mention_is_answered_in_its_thread_and_a_direct_message_where_it_stands() {
     assert_eq!(place(&event(threaded).expect("a request")), "thread 1.1");
 }
 
+// row 22
 #[test]
 fn one_message_that_comes_as_two_events_has_a_key_in_common() {
     let mention = event(json!({"channel": "D1"})).expect("a request");
@@ -108,6 +110,7 @@ fn one_message_that_comes_as_two_events_has_a_key_in_common() {
     assert_eq!(mention.request.text, message.request.text);
 }
 
+// row 9, row 36
 #[test]
 fn what_asks_nothing_of_the_bot_is_ignored_with_a_reason() {
     let reasons: Vec<_> = [
@@ -355,4 +358,101 @@ fn a_mention_is_read_from_its_blocks_and_from_its_text_where_they_are_not_unders
     assert_eq!(read(blocks("link")), "ec2 list *web-**");
     assert_eq!(read(json!("x")), "ec2 list *web-**");
     assert_eq!(read(Value::Null), "ec2 list *web-**");
+}
+
+// row 9: it has no event
+#[test]
+fn too_many_events_are_told_of_without_an_event() {
+    let limited = json!({"type": "app_rate_limited", "team_id": "T1", "minute_rate_limited": 1, "api_app_id": "A1"});
+    assert_eq!(read(EnvelopeKind::EventsApi, &limited).expect_err("ignored"), "app_rate_limited");
+}
+
+/// JSON of any shape.
+fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        ".{0,12}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map("[a-z_]{1,8}", inner, 0..4)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+/// Payloads as they come, for each to be spoilt in one place.
+fn payloads() -> [(EnvelopeKind, Value); 3] {
+    let event = json!({"type": "app_mention", "user": "U1", "text": "<@UBOT> ping", "ts": "5.6", "channel": "C1",
+        "blocks": [{"type": "rich_text", "elements": [{"type": "brand_new"}]}], "bot_profile": {}, "files": []});
+    [
+        (
+            EnvelopeKind::SlashCommands,
+            json!({"command": "/drone", "text": "ping", "user_id": "U1", "channel_id": "C1", "team_id": "T1",
+                "trigger_id": "1.2.3", "response_url": "https://hooks.slack.com/commands/secret", "brand_new": {}}),
+        ),
+        (
+            EnvelopeKind::EventsApi,
+            json!({"type": "event_callback", "team_id": "T1", "event_id": "Ev1", "event": event}),
+        ),
+        (EnvelopeKind::Interactive, json!({"type": "block_actions", "user": {"id": "U1"}, "actions": [{"type": "x"}]})),
+    ]
+}
+
+fn spoil(value: &mut Value, place: &mut usize, by: &Value) {
+    if *place == 0 {
+        *value = by.clone();
+    }
+    *place = place.wrapping_sub(1);
+    match value {
+        Value::Object(fields) if *place < usize::MAX / 2 => {
+            fields.values_mut().for_each(|field| spoil(field, place, by))
+        }
+        Value::Array(items) if *place < usize::MAX / 2 => items.iter_mut().for_each(|item| spoil(item, place, by)),
+        _ => {}
+    }
+}
+
+proptest! {
+    // row 31
+    #[test]
+    fn whatever_slack_puts_into_any_field_is_a_request_or_ignored_with_a_reason(
+        kind in 0..3_usize, place in 0..16_usize, by in any_json(), more in any_json()
+    ) {
+        let (kind, mut payload) = payloads()[kind].clone();
+        payload.as_object_mut().expect("an object").insert("brand_new_field".to_owned(), more);
+        spoil(&mut payload, &mut place.clone(), &by);
+        match read(kind, &payload) {
+            Ok(new) => prop_assert!(!new.keys.is_empty()),
+            Err(reason) => prop_assert!(!reason.is_empty()),
+        }
+    }
+}
+
+// row 31
+#[test]
+fn fields_and_elements_that_slack_adds_cost_nothing() {
+    let new = event(json!({"blocks": [{"type": "brand_new", "elements": {"a": 1}}], "assistant_thread": {"x": [1]},
+        "channel_type": "brand_new", "team": null, "user_profile": 7}));
+    assert_eq!(new.expect("a request").request.text, "ping");
+    let odd = json!({"is_enterprise_install": "brand new", "gateway": {"a": [1, 2]}, "channel_name": 7,
+        "enterprise_id": {"id": "E1"}, "api_app_id": []});
+    assert_eq!(slash(odd).expect("a request").request.text, "ping");
+    let odd = json!({"type": 7, "team_id": "T1", "event_id": {}, "event_time": "now", "event": {"type": "app_mention",
+        "user": "U1", "text": "<@UBOT> ping", "ts": "5.6", "channel": "C1", "client_msg_id": 5, "user_team": {}}});
+    assert_eq!(read(EnvelopeKind::EventsApi, &odd).expect("a request").request.text, "ping");
+}
+
+// row 36
+#[test]
+fn a_writer_that_cannot_be_read_is_nobody_who_may_ask() {
+    for odd in
+        [json!({"bot_id": 7}), json!({"bot_profile": "x"}), json!({"subtype": {}}), json!({"user": {"id": "U1"}})]
+    {
+        assert_eq!(event(odd.clone()).expect_err("ignored"), "other_event", "{odd}");
+    }
 }

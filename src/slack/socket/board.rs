@@ -16,14 +16,25 @@ pub struct LinkBoard {
 struct Slot {
     phase: LinkPhase,
     last_frame: Option<Instant>,
+    last_event: Option<Instant>,
+    sockets: usize,
     connections: Option<u32>,
+    strange: u32,
     last_error: Option<String>,
 }
 
 impl LinkBoard {
     /// A board for so many slots, none of which has been heard of.
     pub fn new(slots: usize) -> Self {
-        let slot = || Slot { phase: LinkPhase::Dialling, last_frame: None, connections: None, last_error: None };
+        let slot = || Slot {
+            phase: LinkPhase::Dialling,
+            last_frame: None,
+            last_event: None,
+            sockets: 0,
+            connections: None,
+            strange: 0,
+            last_error: None,
+        };
         Self { slots: (0..slots).map(|_| Mutex::new(slot())).collect() }
     }
 
@@ -36,7 +47,9 @@ impl LinkBoard {
                 phase: slot.phase.as_str().to_owned(),
                 up: slot.phase.is_up(),
                 last_frame: slot.last_frame.map(|at| at.elapsed()),
+                last_event: slot.last_event.map(|at| at.elapsed()),
                 num_connections: slot.connections,
+                strange_connections: slot.strange,
                 last_error: slot.last_error.clone(),
             }
         };
@@ -62,8 +75,22 @@ impl LinkObserver for LinkBoard {
     fn heard(&self, slot: usize) {
         self.with(slot, |slot| slot.last_frame = Some(Instant::now()));
     }
-    fn connections(&self, slot: usize, count: u32) {
-        self.with(slot, |slot| slot.connections = Some(count));
+    fn delivered(&self, slot: usize) {
+        self.with(slot, |slot| slot.last_event = Some(Instant::now()));
+    }
+    fn sockets(&self, slot: usize, open: usize) -> usize {
+        self.with(slot, |slot| slot.sockets = open);
+        self.slots.iter().map(|slot| slot.lock().sockets).sum()
+    }
+    fn connections(&self, slot: usize, count: u32, strange: u32) {
+        // it is the app that is counted: the last word holds for every slot
+        for (index, known) in self.slots.iter().enumerate() {
+            let mut known = known.lock();
+            known.strange = strange;
+            if index == slot {
+                known.connections = Some(count);
+            }
+        }
     }
     fn acked(&self, _: usize, _: Duration) {}
     fn failed(&self, slot: usize, error: &str) {
@@ -75,12 +102,15 @@ impl LinkObserver for LinkBoard {
 mod tests {
     use super::*;
 
+    // row 33
     #[tokio::test(start_paused = true)]
     async fn the_board_shows_the_last_news_of_each_slot() {
         let board = LinkBoard::new(2);
         board.phase(1, LinkPhase::Replacing);
         board.heard(1);
-        board.connections(1, 3);
+        board.connections(1, 3, 1);
+        board.delivered(1);
+        assert_eq!((board.sockets(0, 1), board.sockets(1, 2), board.sockets(0, 0)), (1, 3, 2));
         board.failed(1, "closed");
         board.phase(7, LinkPhase::Up);
         tokio::time::advance(Duration::from_secs(4)).await;
@@ -88,6 +118,8 @@ mod tests {
         assert_eq!((vitals[0].up, vitals[0].phase.as_str(), vitals[0].last_frame), (false, "dialling", None));
         assert_eq!((vitals[1].up, vitals[1].phase.as_str()), (true, "replacing"));
         assert_eq!(vitals[1].last_frame, Some(Duration::from_secs(4)));
+        assert_eq!((vitals[0].last_event, vitals[1].last_event), (None, Some(Duration::from_secs(4))));
+        assert_eq!((vitals[0].strange_connections, vitals[1].strange_connections), (1, 1));
         assert_eq!((vitals[1].num_connections, vitals[1].last_error.as_deref()), (Some(3), Some("closed")));
         assert!(board.any_up());
     }

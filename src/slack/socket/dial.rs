@@ -6,7 +6,7 @@ use super::super::connector::Http;
 use super::super::proxy::Proxy;
 use actix_codec::Framed;
 use awc::BoxedSocket;
-use awc::error::WsClientError;
+use awc::error::{ConnectError, SendRequestError, WsClientError};
 use awc::http::Uri;
 use awc::http::header::HeaderValue;
 use awc::ws::Codec;
@@ -27,7 +27,13 @@ pub(super) enum DialError {
     /// Slack will never accept this token.
     Fatal { code: String },
     /// Another attempt may succeed, not before `after`.
-    Retry { after: Option<Duration>, reason: &'static str, text: String },
+    Retry {
+        after: Option<Duration>,
+        reason: &'static str,
+        text: String,
+        /// Whether Slack, or what speaks for it, was reached.
+        reached: bool,
+    },
 }
 
 /// Dials for one slot.
@@ -58,10 +64,12 @@ impl<'de> Deserialize<'de> for Ticket {
 
 impl Dialler {
     pub(super) fn new(config: Arc<SlackConfig>, proxy: Arc<Proxy>) -> Self {
+        // half of the whole: a network that swallows packets is told from a Slack that does not answer
+        let (ask, connect) = (config.open_timeout / 2, config.dial_timeout / 2);
         Self {
             // hours pass between two dials, so a connection kept for the next one would only be in the way
-            transport: Transport::new(Arc::clone(&proxy), 1, config.open_timeout, false),
-            sockets: Http::new(proxy, 0, config.dial_timeout),
+            transport: Transport::new(Arc::clone(&proxy), 1, ask, false),
+            sockets: Http::new(proxy, 0, connect),
             authorization: bearer(&config.app_token),
             config,
         }
@@ -84,7 +92,7 @@ impl Dialler {
         match call.await {
             Ok(answer) => judge(&answer),
             Err(CallError::NotSent { code, detail }) => {
-                Err(retry("open_failed", &format!("apps.connections.open: {code}: {detail}")))
+                Err(unreached("open_failed", &format!("apps.connections.open: {code}: {detail}")))
             }
             Err(CallError::Lost { code: "timeout" }) => {
                 Err(retry("open_timeout", "apps.connections.open did not answer in time"))
@@ -106,13 +114,25 @@ impl Dialler {
         let client = self.sockets.client(&uri).map_err(|error| retry("tls", &error.to_string()))?;
         match client.ws(uri).max_frame_size(MESSAGE_LIMIT).connect().await {
             Ok((_, socket)) => Ok(socket),
+            Err(error) if is_out_of_reach(&error) => Err(unreached("dial_failed", &explain(&error))),
             Err(error) => Err(retry("dial_failed", &explain(&error))),
         }
     }
 }
 
 fn retry(reason: &'static str, text: &str) -> DialError {
-    DialError::Retry { after: None, reason, text: text.trim_end_matches([':', ' ']).to_owned() }
+    DialError::Retry { after: None, reason, text: text.trim_end_matches([':', ' ']).to_owned(), reached: true }
+}
+
+fn unreached(reason: &'static str, text: &str) -> DialError {
+    DialError::Retry { after: None, reason, text: text.trim_end_matches([':', ' ']).to_owned(), reached: false }
+}
+
+fn is_out_of_reach(error: &WsClientError) -> bool {
+    match error {
+        WsClientError::SendRequest(SendRequestError::Connect(error)) => !matches!(error, ConnectError::Disconnected),
+        _ => false,
+    }
 }
 
 /// Only an explicit word of Slack's about the token is fatal; everything else may pass.
@@ -121,6 +141,7 @@ fn judge(answer: &Answer) -> Result<SecretString, DialError> {
         after: Some(answer.retry_after.unwrap_or(Duration::from_secs(30))),
         reason: "ratelimited",
         text: "apps.connections.open: ratelimited".to_owned(),
+        reached: true,
     };
     if answer.status == 429 {
         return Err(limited());
@@ -130,6 +151,7 @@ fn judge(answer: &Answer) -> Result<SecretString, DialError> {
             after: answer.retry_after,
             reason: "open_failed",
             text: format!("apps.connections.open: http status {} without Slack's answer", answer.status),
+            reached: true,
         });
     };
     if let (true, Some(url)) = (opened.ok, opened.url) {
@@ -152,6 +174,7 @@ fn judge(answer: &Answer) -> Result<SecretString, DialError> {
             after: answer.retry_after,
             reason: "open_failed",
             text: format!("apps.connections.open: {code}"),
+            reached: true,
         }),
     }
 }

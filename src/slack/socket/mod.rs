@@ -21,8 +21,9 @@ use futures_util::future::LocalBoxFuture;
 use serde_json::value::RawValue;
 use std::time::Duration;
 
-/// The size from which Slack silently ignores an acknowledgement.
-pub const ACK_LIMIT: usize = 20_480;
+/// An acknowledgement of this size goes out bare. Slack silently ignores one of 20,480 bytes or more, and says so nowhere
+/// that a change of that number would be noticed.
+pub const ACK_LIMIT: usize = 16 * 1024;
 
 /// What is to be said to Slack about an envelope.
 #[derive(Debug)]
@@ -41,6 +42,12 @@ pub enum Disposition {
 pub trait EnvelopeSink {
     /// Takes an envelope and decides what is said about it.
     fn envelope(&self, envelope: Envelope) -> LocalBoxFuture<'static, Disposition>;
+}
+
+impl<T: EnvelopeSink + ?Sized> EnvelopeSink for std::sync::Arc<T> {
+    fn envelope(&self, envelope: Envelope) -> LocalBoxFuture<'static, Disposition> {
+        (**self).envelope(envelope)
+    }
 }
 
 /// What a slot is doing.
@@ -83,8 +90,12 @@ pub trait LinkObserver: Send + Sync {
     fn phase(&self, slot: usize, phase: LinkPhase);
     /// Frames have arrived, just now.
     fn heard(&self, slot: usize);
-    /// How many connections Slack counts for this app, ghosts included.
-    fn connections(&self, slot: usize, count: u32);
+    /// An envelope has arrived, just now.
+    fn delivered(&self, slot: usize);
+    /// The slot holds so many sockets now. Returns how many all slots of this process hold.
+    fn sockets(&self, slot: usize, open: usize) -> usize;
+    /// How many connections Slack counts for this app, and how many of these are none of this process.
+    fn connections(&self, slot: usize, count: u32, strange: u32);
     /// An acknowledgement was written so long after its envelope arrived.
     fn acked(&self, slot: usize, latency: Duration);
     /// A dial or a connection failed. The text holds no secret.

@@ -62,9 +62,14 @@ struct Slot {
     homeless: VecDeque<Ack>,
     timer: Pin<Box<Sleep>>,
     phase: Option<LinkPhase>,
+    /// How many sockets the observer knows of.
+    shown: usize,
+    /// How many connections of this app Slack counts that are none of this process.
+    strange: u32,
     stopping: bool,
     fatal: Option<String>,
     shed: u64,
+    unknown: u64,
     /// How many events were looked for.
     busy: usize,
 }
@@ -116,7 +121,11 @@ impl Slot {
         Self {
             dialler: Rc::new(Dialler::new(Arc::clone(&config), proxy)),
             backoff: Backoff::new(config.backoff_min, config.backoff_max),
-            crowded: Backoff::new(config.too_many_backoff, config.too_many_backoff.saturating_mul(10)),
+            // from the whole of the setting to ten times that: a pause is at least half of its step
+            crowded: Backoff::new(
+                config.too_many_backoff.saturating_mul(2),
+                config.too_many_backoff.saturating_mul(10),
+            ),
             config,
             number,
             sink,
@@ -130,9 +139,12 @@ impl Slot {
             homeless: VecDeque::new(),
             timer: Box::pin(tokio::time::sleep(Duration::from_secs(3600))),
             phase: None,
+            shown: 0,
+            strange: 0,
             stopping: false,
             fatal: None,
             shed: 0,
+            unknown: 0,
             busy: 0,
         }
     }
@@ -193,6 +205,7 @@ impl Slot {
             let event = std::future::poll_fn(|cx| self.poll_event(cx)).await;
             self.handle(event);
         }
+        self.observer.sockets(self.number, 0);
         self.set_phase(LinkPhase::Stopped);
     }
 
@@ -244,7 +257,8 @@ impl Slot {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.links.iter().map(Link::deadline).chain(self.redial_at).min()
+        let redial_at = self.redial_at.filter(|_| self.has_room());
+        self.links.iter().map(Link::deadline).chain(redial_at).min()
     }
 
     fn flush(&mut self, cx: &mut Context<'_>) -> Option<(u64, End)> {
@@ -290,7 +304,7 @@ impl Slot {
             self.lost(id, &end, fate);
         }
         self.retire_overdue(now);
-        if self.redial_at.is_some_and(|at| at <= now) {
+        if self.redial_at.is_some_and(|at| at <= now) && self.has_room() {
             self.start_dial();
         }
     }
@@ -308,6 +322,11 @@ impl Slot {
     }
 
     fn show_phase(&mut self) {
+        let open = self.sockets();
+        if self.shown != open {
+            self.shown = open;
+            self.observer.sockets(self.number, open);
+        }
         let any = |wanted: fn(&Stage) -> bool| self.links.iter().any(|link| wanted(&link.stage));
         let phase = if any(|stage| matches!(stage, Stage::Up { .. })) {
             LinkPhase::Up

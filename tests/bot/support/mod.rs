@@ -11,6 +11,7 @@ pub mod node;
 pub mod proxy;
 mod sandbox;
 mod tidy;
+mod tls;
 #[path = "../../../src/bin/demo/venv.rs"]
 pub mod venv;
 
@@ -19,6 +20,7 @@ pub use fleet::Seed;
 pub use proxy::{Control, Trouble};
 pub use sandbox::{Message, Sandbox};
 pub use tidy::tidy;
+pub use tls::Company;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -7,6 +7,13 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// A link and its successor: Slack counts every socket towards the ten that an app may have.
+const SOCKETS: usize = 2;
+
+/// The longest pause while Slack cannot be reached at all: a dial that does not arrive troubles nobody, and the bot is to
+/// be back within seconds of the network.
+const OUT_OF_REACH: Duration = Duration::from_secs(5);
+
 /// What becomes of a link that has come to its end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
@@ -29,11 +36,31 @@ impl Slot {
         if self.stopping || self.dial.is_some() || self.redial_at.is_some() || self.links.iter().any(waiting) {
             return;
         }
-        if pause.is_zero() {
-            self.start_dial();
-        } else {
-            self.redial_at = Some(Instant::now() + pause);
+        if pause.is_zero() && self.has_room() {
+            return self.start_dial();
         }
+        self.redial_at = Some(Instant::now() + pause);
+        self.make_room();
+    }
+
+    /// Whether one more socket may be opened.
+    pub(super) fn has_room(&self) -> bool {
+        self.links.len() < SOCKETS
+    }
+
+    /// The sockets there are, and the one on its way.
+    pub(super) fn sockets(&self) -> usize {
+        self.links.len() + usize::from(self.dial.is_some())
+    }
+
+    /// A link that is still read although its successor is being replaced too has had its time.
+    fn make_room(&mut self) {
+        if self.has_room() {
+            return;
+        }
+        let retiring = |link: &&mut Link| matches!(link.stage, Stage::Retiring { .. });
+        let superseded = self.links.iter_mut().rev().filter(retiring).skip(1);
+        superseded.for_each(|link| link.close(self.config.close_grace, &self.meters));
     }
 
     pub(super) fn dialled(&mut self, result: Result<Socket, DialError>) {
@@ -51,8 +78,9 @@ impl Slot {
                 self.observer.failed(self.number, &reason);
                 self.fatal = Some(reason);
             }
-            Err(DialError::Retry { after, reason, text }) => {
-                let pause = self.backoff.next().max(after.unwrap_or_default());
+            Err(DialError::Retry { after, reason, text, reached }) => {
+                let most = if reached { Duration::MAX } else { OUT_OF_REACH.mul_f64(0.5 + fastrand::f64() / 2.0) };
+                let pause = self.backoff.next().min(most).max(after.unwrap_or_default());
                 self.failed(reason, &text);
                 tracing::warn!(
                     slot = self.number,
@@ -74,7 +102,7 @@ impl Slot {
     /// Whether a link that said hello then has lasted; if so the next pauses are short again.
     pub(super) fn was_stable(&mut self, since: Instant) -> bool {
         let stable = since.elapsed() >= self.config.stable_after;
-        if stable {
+        if stable && self.strange == 0 {
             self.backoff.reset();
             self.crowded.reset();
         }
@@ -97,8 +125,13 @@ impl Slot {
             Stage::Up { since } => self.was_stable(since),
         };
         self.failed(end.reason, &end.text);
-        // a moment even after a long life: when Slack drops everybody, not everybody comes back at once
-        let pause = if stable { self.config.backoff_min.mul_f64(fastrand::f64() / 4.0) } else { self.backoff.next() };
+        // a moment even after a long life: when Slack drops everybody, not everybody comes back at once. Where Slack counts
+        // connections that nobody holds, each that breaks may become one more of them
+        let pause = if stable && self.strange == 0 {
+            self.config.backoff_min.mul_f64(fastrand::f64() / 4.0)
+        } else {
+            self.backoff.next()
+        };
         tracing::warn!(
             slot = self.number,
             reason = end.reason,

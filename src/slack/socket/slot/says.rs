@@ -16,11 +16,11 @@ impl Slot {
             Frame::Hello { num_connections } => self.hello(id, num_connections),
             Frame::Disconnect(reason) => self.disconnect(id, reason),
             Frame::Unknown { envelope_id, kind } => {
-                tracing::warn!(
-                    slot = self.number,
-                    kind = kind.get(..40).unwrap_or(&kind),
-                    "unknown envelope acknowledged"
-                );
+                self.unknown += 1;
+                if self.unknown.is_power_of_two() {
+                    let kind: String = kind.chars().take(40).collect();
+                    tracing::warn!(slot = self.number, kind, unknown = self.unknown, "unknown envelope acknowledged");
+                }
                 self.meters.bad_frame("unknown_type");
                 let ticket = AckTicket { link: id, envelope_id, accepts_payload: false, received: Instant::now() };
                 self.answer(Some(ticket), Disposition::Ack);
@@ -35,6 +35,7 @@ impl Slot {
     }
 
     pub(super) fn accept(&mut self, id: u64, envelope: Envelope) {
+        self.observer.delivered(self.number);
         if self.in_flight.len() >= self.config.max_in_flight {
             self.meters.unacked("shed");
             self.shed += 1;
@@ -65,17 +66,7 @@ impl Slot {
         link.stage = Stage::Up { since: now };
         tracing::info!(slot = self.number, num_connections, "slack connection is up");
         if let Some(count) = num_connections {
-            self.observer.connections(self.number, count);
-            let expected = self.config.connections + self.links.len() - 1;
-            if usize::try_from(count).is_ok_and(|count| count > expected) {
-                tracing::warn!(
-                    slot = self.number,
-                    count,
-                    expected,
-                    "slack counts more connections than expected: another process uses this app's token, or slack has \
-                     not noticed that old ones are gone; commands may go there"
-                );
-            }
+            self.counted(count);
         }
         self.retire_overdue(now);
         let homeless = std::mem::take(&mut self.homeless);
@@ -85,6 +76,23 @@ impl Slot {
             } else {
                 self.meters.unacked("expired");
             }
+        }
+    }
+
+    /// Slack counts those of other processes too, and those that it does not yet know to be gone. It deals envelopes out
+    /// to all of them.
+    fn counted(&mut self, count: u32) {
+        let own = self.observer.sockets(self.number, self.sockets());
+        self.strange = count.saturating_sub(u32::try_from(own).unwrap_or(u32::MAX));
+        self.observer.connections(self.number, count, self.strange);
+        if self.strange > 0 {
+            tracing::error!(
+                slot = self.number,
+                count,
+                own,
+                "slack counts connections that are not ours: another process uses this app's token, or slack has not \
+                 noticed that old ones are gone; what goes there is lost to us"
+            );
         }
     }
 
@@ -101,6 +109,11 @@ impl Slot {
                 link.close(self.config.close_grace, &self.meters);
                 self.failed(reason.as_str(), "slack has ten connections of this app already; look for other processes");
                 let pause = self.crowded.next();
+                tracing::error!(
+                    slot = self.number,
+                    pause_seconds = pause.as_secs_f64(),
+                    "slack has ten connections of this app already: look for other processes with its token"
+                );
                 self.redial_in(pause);
             }
             (Stage::AwaitingHello { .. }, _) => self.lost(id, &End::new(reason.as_str(), text), Fate::Close),
@@ -120,7 +133,7 @@ impl Slot {
     pub(super) fn disabled(&mut self) {
         let text = "Socket Mode is switched off in the app's settings; switch it on under Settings > Socket Mode";
         self.failed("link_disabled", text);
-        tracing::warn!(slot = self.number, recheck = ?self.config.disabled_recheck, "{text}");
+        tracing::error!(slot = self.number, recheck = ?self.config.disabled_recheck, "{text}");
         self.dial = None;
         self.links.iter_mut().for_each(|link| link.close(self.config.close_grace, &self.meters));
         self.redial_at = None;
