@@ -46,7 +46,7 @@
 //! | [`domain`] | the words that all rooms share; no I/O, no actors | nothing |
 //! | [`settings`] | files, environment and secrets, as one validated value | the `Config` structs of the rooms |
 //! | [`telemetry`] | the log, and its last line of defence against secrets | settings, clock |
-//! | [`app`] | names the concrete adapters, lists the tree, drains | everything |
+//! | [`app`] | names the concrete adapters, lists the tree, drains; the doctor | everything |
 //!
 //! # The tree of actors, in the order in which it starts
 //!

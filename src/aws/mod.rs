@@ -89,6 +89,8 @@ impl Aws {
             return Ok(region.clone());
         }
         let region = self.sdk().await.and_then(|sdk| sdk.region()).map(ToString::to_string);
+        // AWS_REGION="" is no region
+        let region = region.filter(|region| !region.is_empty());
         region.ok_or_else(|| AwsError {
             operation: "choosing a region",
             region: "no region".into(),

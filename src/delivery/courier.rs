@@ -214,6 +214,4 @@ fn report(letter: &Letter, delivery: &Delivery) {
 }
 
 #[cfg(test)]
-mod storm;
-#[cfg(test)]
 mod tests;

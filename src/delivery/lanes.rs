@@ -262,6 +262,12 @@ mod tests {
         }
     }
 
+    impl Lane {
+        fn is_empty(&self) -> bool {
+            self.lanes.state.lock().queues.get(&self.key).is_none_or(VecDeque::is_empty)
+        }
+    }
+
     fn sent(ts: &str) -> Delivery {
         Delivery::Sent { ts: Some(ts.to_owned()) }
     }
@@ -305,6 +311,52 @@ mod tests {
         lane.went(&last, &sent("111.222"));
         assert!(lane.next().is_none());
         assert!(lanes.is_empty());
+    }
+
+    // row 30
+    #[test]
+    fn a_lane_holds_a_few_letters_and_asks_for_more_before_it_runs_dry() {
+        let lanes = Arc::new(Lanes::default());
+        let mut lane = lanes.push(letter(1, 1, "C1", true)).expect("a new lane");
+        (2..100).for_each(|id| assert!(lanes.push(letter(id, u128::from(id.unsigned_abs()), "C1", true)).is_none()));
+        assert_eq!(lanes.len(), PER_LANE, "the rest waits in the store");
+        let (mut sent, mut in_store) = (Vec::new(), 9..=12);
+        while let Some(sending) = lane.next() {
+            sent.push(sending.id);
+            if let Some(search) = lane.running_dry() {
+                assert!(!lane.is_empty(), "while there is something to send");
+                assert!(lane.running_dry().is_none(), "one search at a time");
+                for id in in_store.by_ref() {
+                    search.push(letter(id, u128::from(id.unsigned_abs()), "C1", true));
+                }
+            }
+        }
+        assert_eq!(sent, (1..=12).collect::<Vec<_>>(), "what the search brought too, in order");
+        assert!(lanes.is_empty());
+    }
+
+    // row 30
+    #[test]
+    fn a_storm_in_all_channels_leaves_room_for_answers_that_wait_for_no_channel() {
+        let lanes = Arc::new(Lanes::default());
+        let driven: Vec<_> = (0..5_000).map(|id| lanes.push(letter(id, 1, &format!("C{id}"), true))).collect();
+        assert_eq!(lanes.len(), PACED);
+        let quick = letter(9_000, 9_000, "C1", true);
+        let address =
+            Address::ResponseUrl { url: "http://slack/x".to_owned().into(), channel: "C1".into(), user: "U1".into() };
+        let quick = Letter { letter: NewLetter { address, ..quick.letter.clone() }, ..quick };
+        assert_eq!(all(lanes.push(quick)), [9_000]);
+        drop(driven);
+    }
+
+    #[test]
+    fn a_final_answer_takes_the_place_of_progress_in_a_lane_that_is_full() {
+        let lanes = Arc::new(Lanes::default());
+        let mut lane = lanes.push(letter(0, 100, "C1", true)).expect("a new lane");
+        (1..=8).for_each(|id| assert!(lanes.push(letter(id, u128::from(id.unsigned_abs()), "C1", id != 4)).is_none()));
+        lanes.push(letter(20, 4, "C1", true));
+        let sent: Vec<i64> = std::iter::from_fn(|| lane.next()).map(|letter| letter.id).collect();
+        assert_eq!(sent, [0, 1, 2, 3, 5, 6, 7, 20]);
     }
 
     #[test]

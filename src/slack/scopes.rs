@@ -67,3 +67,25 @@ pub fn of_bot_token() -> BTreeMap<&'static str, Vec<&'static str>> {
     methods.chain(events).for_each(|(scope, what)| scopes.entry(scope).or_default().push(what));
     scopes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_event_that_is_read_is_subscribed_to() {
+        let event = |kind: &str| serde_json::from_value::<Event>(serde_json::json!({"type": kind})).expect("an event");
+        let read =
+            ["app_mention", "message", "app_home_opened", "reaction_added"].map(|kind| Subscription::of(&event(kind)));
+        assert_eq!(read[..3], Subscription::ALL.map(Some));
+        assert_eq!(read[3], None);
+    }
+
+    #[test]
+    fn every_scope_has_its_use() {
+        let all = of_bot_token();
+        assert_eq!(all["chat:write"], ["chat.postMessage", "chat.update", "chat.postEphemeral"]);
+        assert_eq!(all["im:history"], ["message.im"]);
+        assert!(all.values().all(|uses| !uses.is_empty()));
+    }
+}

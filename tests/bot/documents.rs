@@ -9,7 +9,7 @@ use dronebot::dispatch::policy::{Action, Situation};
 use dronebot::domain::{ChannelId, Membership, Principal, Risk, Source, TeamId, UserId};
 use dronebot::settings::{Environment, Settings};
 use dronebot::supervision::{EXIT_ESCALATED, EXIT_STUCK};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -315,37 +315,4 @@ fn the_iam_policy_of_the_readme_allows_the_calls_that_the_code_makes_and_no_othe
     let changes = [Power::Start, Power::Stop, Power::Reboot].map(Power::operation);
     let made: BTreeSet<String> = reads.chain(changes).map(|operation| format!("ec2:{operation}")).collect();
     assert_eq!(allowed, made.iter().map(String::as_str).collect());
-}
-
-#[test]
-fn the_manifest_asks_slack_for_what_the_code_uses_and_no_more() {
-    // which scope each method of ours needs; auth.test and the response_url need none
-    let needed: BTreeMap<&str, &str> = BTreeMap::from([
-        (".post_message(", "chat:write"),
-        (".post_ephemeral(", "chat:write"),
-        (".update(", "chat:write"),
-        (".reactions_add(", "reactions:write"),
-        (".users_info(", "users:read"),
-        (".usergroups_users_list(", "usergroups:read"),
-        (".usergroups_list(", "usergroups:read"),
-        (".open_direct(", "im:write"),
-        (".upload_file(", "files:write"),
-        (".share_file(", "files:write"),
-        (".is_file_shared(", "files:read"),
-    ]);
-    let outside =
-        |file: &Path| ["delivery", "dispatch", "intake"].iter().any(|room| file.starts_with(path("src").join(room)));
-    let code: String = sources().into_iter().filter(|(file, _)| outside(file)).map(|(_, code)| code).collect();
-    let used = needed.into_iter().filter(|(call, _)| code.contains(call)).map(|(_, scope)| scope);
-    // the three doors: /drone, @drone, direct messages
-    let wanted: BTreeSet<&str> = used.chain(["commands", "app_mentions:read", "im:history"]).collect();
-    let manifest = text("config/slack-manifest.yaml");
-    let scopes = manifest.split("bot:\n").nth(1).and_then(|rest| rest.split("\nsettings:").next()).expect("scopes");
-    let scopes: BTreeSet<&str> = scopes.lines().map(|line| line.trim().trim_start_matches("- ")).collect();
-    assert_eq!(scopes, wanted);
-    for line in
-        ["command: /drone", "should_escape: true", "socket_mode_enabled: true", "- app_mention\n", "- message.im\n"]
-    {
-        assert!(manifest.contains(line), "the manifest lacks `{line}`");
-    }
 }

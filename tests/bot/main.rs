@@ -3,6 +3,7 @@
 
 mod architecture;
 mod crash;
+mod doctor;
 mod documents;
 mod ec2_list;
 mod ec2_power;
@@ -10,10 +11,12 @@ mod ec2_show;
 mod health;
 mod life;
 mod links;
+mod manifest;
 mod nasty;
 mod output;
 mod promises;
 mod secrets;
+mod storm;
 mod support;
 mod typed;
 mod walk;

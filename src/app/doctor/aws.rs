@@ -130,8 +130,10 @@ fn unclear(check: &'static str, error: &AwsError) -> Finding {
     match error.class {
         Class::NotSent | Class::Lost => Finding::problem(check, error.what_is_so(), REACH),
         Class::Denied => {
-            let to_do = format!("allow ec2:{} to the bot's role (the README has the whole policy)", error.operation);
-            Finding::problem(check, error.what_is_so(), to_do)
+            let service = if check == IDENTITY { "sts" } else { "ec2" };
+            let call = format!("{service}:{}", error.operation);
+            let to_do = format!("allow {call} to the bot's role (the README has the whole policy)");
+            Finding::problem(check, format!("AWS does not allow `{call}`{}", code(error)), to_do)
         }
         Class::Credentials => Finding::problem(check, error.what_is_so(), "see the AWS identity above"),
         Class::Throttled | Class::Server => Finding::problem(check, error.what_is_so(), "try again in a minute"),

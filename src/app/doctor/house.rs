@@ -3,7 +3,7 @@
 use super::Finding;
 use crate::app::load_policies;
 use crate::settings::Settings;
-use crate::store::{self, Condition};
+use crate::store::{self, Condition, StoreError};
 
 pub(super) fn examine(settings: &Settings) -> Vec<Finding> {
     let mut found = vec![Finding::ok("settings", "they can be used")];
@@ -23,7 +23,7 @@ fn policies(settings: &Settings) -> Vec<Finding> {
     };
     let mut found =
         vec![Finding::ok(CHECK, format!("{} policies ({}) can be used", policies.count(), policies.hash()))];
-    found.extend(policies.unknown_groups().into_iter().map(|group| {
+    found.extend(policies.unknown_groups().iter().map(|group| {
         let so = format!("they name the group `{group}`, which the settings do not have");
         Finding::warning(CHECK, so, format!("add [groups.{group}], or take it out of the policies"))
     }));
@@ -41,6 +41,10 @@ fn store(settings: &Settings) -> Finding {
             format!("`{file}` is in use: a bot runs on it"),
             "this is fine if that bot is the one; a second one needs a store.path of its own",
         ),
-        Err(error) => Finding::problem(CHECK, error.to_string(), "see store.path in the settings"),
+        Err(StoreError::Open(text)) => match text.split_once("; ") {
+            Some((so, to_do)) => Finding::problem(CHECK, so, to_do),
+            None => Finding::problem(CHECK, text, "see the section store of the settings"),
+        },
+        Err(error) => Finding::problem(CHECK, error.to_string(), "see the section store of the settings"),
     }
 }

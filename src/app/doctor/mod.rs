@@ -69,8 +69,12 @@ impl Diagnosis {
     /// What is wrong with settings that cannot even be read: nothing else is looked at then.
     pub fn of_settings(error: &SettingsError) -> Self {
         let to_do = "change it there; config/default.toml shows every key, and nothing else was checked";
-        let findings = error.problems.iter().map(|problem| Finding::problem("settings", problem, to_do));
-        Self { findings: findings.collect() }
+        let problem = |so: &String| Finding { to_do: None, ..Finding::problem("settings", so, to_do) };
+        let mut findings: Vec<Finding> = error.problems.iter().map(problem).collect();
+        if let Some(last) = findings.last_mut() {
+            last.to_do = Some(to_do.to_owned());
+        }
+        Self { findings }
     }
 
     /// The exit code: 0 when the bot can work.
@@ -180,9 +184,33 @@ mod tests {
         ];
         let all = Diagnosis { findings };
         assert_eq!(all.code(), EXIT_CONFIG);
-        insta::assert_snapshot!(all.text(), @"");
+        insta::assert_snapshot!(all.text(), @r#"
+        ✅ one: All is well.
+        ⚠️ two: slack.x is odd and long.
+           → Look.
+        ❌ three: Broken!
+           → Mend it.
+        The bot cannot work like this: 1 to mend, 1 to know.
+        "#);
         let fine = Diagnosis { findings: all.findings[..2].to_vec() };
         assert_eq!(fine.code(), 0);
-        insta::assert_snapshot!(fine.json(), @"");
+        insta::assert_snapshot!(fine.json(), @r#"
+        {
+          "ok": true,
+          "findings": [
+            {
+              "check": "one",
+              "verdict": "ok",
+              "so": "all is well"
+            },
+            {
+              "check": "two",
+              "verdict": "warning",
+              "so": "slack.x is odd\n  and long",
+              "to_do": "look"
+            }
+          ]
+        }
+        "#);
     }
 }

@@ -201,3 +201,27 @@ fn refused(check: &'static str, error: &ApiError) -> Finding {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(granted_scopes: &str) -> Vec<String> {
+        let words: Vec<String> = granted_scopes.split(' ').map(str::to_owned).collect();
+        granted(Some(&words)).into_iter().map(|found| format!("{:?} {}", found.verdict, found.so)).collect()
+    }
+
+    #[test]
+    fn a_scope_that_is_missing_is_named_with_what_needs_it_and_one_too_many_is_a_warning() {
+        let all = scopes::of_bot_token().into_keys().collect::<Vec<_>>().join(" ");
+        assert_eq!(told(&all).len(), 1);
+        assert!(told(&all)[0].starts_with("Ok the bot token has all that is needed: app_mentions:read"));
+        let less = told(&all.replace("users:read", "admin"));
+        insta::assert_snapshot!(less.join("\n"), @r#"
+        Problem the bot token lacks `users:read` (for users.info)
+        Warning the bot token also has what is not needed: admin
+        "#);
+        assert_eq!(granted(Some(&[])).len(), scopes::of_bot_token().len());
+        assert_eq!(granted(None).len(), 1);
+    }
+}

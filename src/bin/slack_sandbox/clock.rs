@@ -1,6 +1,7 @@
 //! The sandbox's own clock and task helper: the only file of this program that asks the time or starts a task.
 
 use std::future::Future;
+use std::time::Duration;
 
 pub use tokio::time::Instant;
 
@@ -29,4 +30,13 @@ pub fn parse_ts(ts: &str) -> Option<u64> {
         return None;
     }
     Some(seconds.parse::<u64>().ok()?.checked_mul(1_000_000)? + fraction.parse::<u64>().ok()?)
+}
+
+/// The `Date` header of an answer, so many seconds ahead of the truth.
+#[expect(clippy::disallowed_methods, reason = "the sandbox shares no code with the bot and so has a clock of its own")]
+pub fn http_date(ahead: i64) -> String {
+    let now = std::time::SystemTime::now();
+    let shift = Duration::from_secs(ahead.unsigned_abs());
+    let then = if ahead < 0 { now - shift } else { now + shift };
+    actix_web::http::header::HttpDate::from(then).to_string()
 }

@@ -38,6 +38,7 @@ impl State {
         if message.only_for.is_some() || !heard {
             return None;
         }
+        self.announce_reply(channel, message, direct);
         if direct {
             let event = self.message_event(channel, message, "im");
             return Some(self.emit(&event, channel));
@@ -51,6 +52,15 @@ impl State {
             envelope = Some(self.emit(&event, channel));
         }
         envelope
+    }
+
+    /// A reply changes its parent: Slack tells of that as of an edit, though nobody has edited anything.
+    fn announce_reply(&mut self, channel: &str, reply: &Message, direct: bool) {
+        let parent = reply.thread_ts.as_deref().and_then(|ts| self.chat.find(channel, ts)).cloned();
+        let Some(parent) = parent.filter(|_| direct || self.channel_messages) else { return };
+        let mut before = parent.clone();
+        before.replies = before.replies.saturating_sub(1);
+        self.announce_change(channel, &before, &parent);
     }
 
     fn mention(&mut self, channel: &str, message: &Message) -> Envelope {

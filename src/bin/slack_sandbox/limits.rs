@@ -201,15 +201,40 @@ pub struct RateLimits {
 /// Posts a channel takes at once before the rule of one a second bites.
 const CHANNEL_BURST: f64 = 5.0;
 
-/// Calls a minute of a method, generously; `None` where only other rules apply.
+/// Calls a minute of a method, by its tier: what Slack promises, without the grace that it gives in practice.
 fn per_minute(method: &str) -> Option<f64> {
+    const TIER_2: f64 = 20.0;
+    const TIER_3: f64 = 50.0;
+    const TIER_4: f64 = 100.0;
     Some(match method {
-        "chat.postMessage" | "auth.test" => 6000.0,
-        "chat.postEphemeral" | "users.info" | "views.open" | "views.publish" => 1200.0,
-        "usergroups.list" | "usergroups.users.list" | "users.list" | "conversations.list" => 120.0,
-        "apps.connections.open" => 600.0,
-        "chat.update" | "chat.delete" | "reactions.add" => 600.0,
-        "conversations.info" | "conversations.open" | "conversations.history" | "conversations.replies" => 600.0,
+        "auth.test" => 600.0,
+        // of the whole workspace, beside one a second in each channel
+        "chat.postMessage" => 600.0,
+        "usergroups.list" | "usergroups.users.list" | "users.list" | "conversations.list" => TIER_2,
+        "chat.update" | "chat.delete" | "reactions.add" | "reactions.remove" | "apps.connections.open" => TIER_3,
+        "conversations.info" | "conversations.open" | "conversations.history" | "conversations.replies" => TIER_3,
+        "chat.postEphemeral" | "users.info" | "conversations.members" | "files.info" => TIER_4,
+        "views.open" | "views.push" | "views.update" | "views.publish" => TIER_4,
+        "files.getUploadURLExternal" | "files.completeUploadExternal" => TIER_4,
+        _ => return None,
+    })
+}
+
+/// The scope that a method needs, of the bot token; by the kind of channel where it depends on that.
+pub fn scope(method: &str, channel: Option<&str>) -> Option<&'static str> {
+    let direct = channel.is_some_and(|id| id.starts_with('D'));
+    Some(match method {
+        "chat.postMessage" | "chat.postEphemeral" | "chat.update" | "chat.delete" => "chat:write",
+        "users.info" | "users.list" => "users:read",
+        "usergroups.list" | "usergroups.users.list" => "usergroups:read",
+        "reactions.add" | "reactions.remove" => "reactions:write",
+        "files.getUploadURLExternal" | "files.completeUploadExternal" => "files:write",
+        "files.info" => "files:read",
+        "conversations.open" => "im:write",
+        "conversations.info" | "conversations.members" | "conversations.list" if direct => "im:read",
+        "conversations.info" | "conversations.members" | "conversations.list" => "channels:read",
+        "conversations.history" | "conversations.replies" if direct => "im:history",
+        "conversations.history" | "conversations.replies" => "channels:history",
         _ => return None,
     })
 }

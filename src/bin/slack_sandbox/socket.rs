@@ -33,6 +33,8 @@ const MAX_FRAME: usize = 1024 * 1024;
 const NOTICE: Duration = Duration::from_secs(10);
 /// How long we wait for the answer to a close frame.
 const NO_REPLY: Duration = Duration::from_secs(60);
+/// The life of a connection with `debug_reconnects`.
+const DEBUG_LIFE: Duration = Duration::from_secs(360);
 /// What hello says about the life of a connection.
 const CONNECTION_TIME: u64 = 18_060;
 
@@ -80,6 +82,8 @@ impl Wire {
 pub struct Query {
     #[serde(default)]
     ticket: String,
+    #[serde(default)]
+    debug_reconnects: String,
 }
 
 /// The handler of `/link/`.
@@ -106,6 +110,9 @@ pub async fn link(
         state.chat.ring();
         (id, switches, crowded)
     };
+    if query.debug_reconnects == "true" {
+        recycle(&tx, &switches);
+    }
     let body = LinkBody { rx, codec: Codec::new(), switches: Arc::clone(&switches), ended: false };
     let driver = Driver { sandbox: sandbox.into_inner(), id, tx, switches, closed_at: None, unanswered: 0 };
     clock::spawn(driver.drive(Reader::new(payload), fault, crowded));
@@ -115,6 +122,17 @@ pub async fn link(
         out.insert_header((name.clone(), value.clone()));
     }
     out.upgrade("websocket").streaming(body)
+}
+
+/// With `debug_reconnects=true` a connection is refreshed after about six minutes, so that one can watch it.
+fn recycle(tx: &UnboundedSender<Out>, switches: &Arc<Switches>) {
+    let (tx, switches) = (tx.clone(), Arc::clone(switches));
+    clock::spawn(async move {
+        tokio::select! {
+            () = tokio::time::sleep(DEBUG_LIFE) => disconnect(tx, switches, "warning", None),
+            () = tx.closed() => {}
+        }
+    });
 }
 
 fn refuse(status: u16, error: &str) -> HttpResponse {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Value, json};
 
+use crate::api::SCOPES;
 use crate::chat::Chat;
 use crate::clock;
 use crate::faults::Faults;
@@ -132,6 +133,12 @@ pub struct State {
     pub limits: RateLimits,
     /// Whether the app subscribes to message.channels too.
     pub channel_messages: bool,
+    /// What the bot token is granted.
+    pub scopes: String,
+    /// What the app-level token is granted.
+    pub app_scopes: String,
+    /// How far the clock of Slack's answers is ahead, in seconds.
+    pub clock_skew_s: i64,
 }
 
 impl State {
@@ -148,6 +155,9 @@ impl State {
             faults: Faults::default(),
             limits: RateLimits::default(),
             channel_messages: false,
+            scopes: SCOPES.to_owned(),
+            app_scopes: "connections:write".to_owned(),
+            clock_skew_s: 0,
             options,
         }
     }
@@ -165,6 +175,9 @@ impl State {
         self.faults.clear();
         self.limits.clear();
         self.channel_messages = false;
+        self.scopes = SCOPES.to_owned();
+        self.app_scopes = "connections:write".to_owned();
+        self.clock_skew_s = 0;
     }
 }
 

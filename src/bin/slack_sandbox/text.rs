@@ -1,6 +1,8 @@
 //! What Slack makes of what a person types: entities, mentions, links, and the `rich_text` blocks beside the text.
 
-use serde_json::{Value, json};
+mod rich;
+
+pub use rich::{message_text, rich_text, slash_text};
 
 use crate::people::Directory;
 
@@ -25,6 +27,12 @@ pub enum Piece {
     Link(String, Option<String>),
     /// `:tada:`.
     Emoji(String),
+    /// `*bold*`, `_italic_`, `~struck~`: the mark, and what stands between the two.
+    Styled(char, Vec<Piece>),
+    /// Lines that begin with `>`, without it.
+    Quote(Vec<Piece>),
+    /// Lines that begin with `- `: an item each.
+    List(Vec<Vec<Piece>>),
 }
 
 /// Top-level domains after which a bare word with dots becomes a link, as in Slack's clients.
@@ -63,18 +71,93 @@ pub fn pieces(typed: &str, people: &Directory) -> Vec<Piece> {
             out.push(Piece::Pre(part.trim_matches('\n').to_owned()));
             continue;
         }
-        let mut spans = part.split('`').peekable();
-        let mut code = false;
-        while let Some(span) = spans.next() {
-            match (code, spans.peek().is_some()) {
-                (false, _) => words(span, people, &mut out),
-                (true, true) if !span.is_empty() => out.push(Piece::Code(span.to_owned())),
-                (true, _) => push_text(&mut out, &format!("`{span}")),
-            }
-            code = !code;
-        }
+        lines(part, people, &mut out);
     }
     out
+}
+
+/// What a line begins with, and the line without it.
+fn kind(line: &str) -> (char, &str) {
+    let quote = line.strip_prefix("> ").map(|rest| ('>', rest));
+    let item = line.strip_prefix("- ").filter(|rest| !rest.trim().is_empty()).map(|rest| ('-', rest));
+    quote.or(item).unwrap_or((' ', line))
+}
+
+/// Quotes and lists are runs of lines; everything else is written as it comes.
+fn lines(text: &str, people: &Directory, out: &mut Vec<Piece>) {
+    let mut rest = text.split('\n').map(kind).peekable();
+    let mut first = true;
+    while let Some((begin, line)) = rest.next() {
+        let mut run = vec![line];
+        while let Some((_, next)) = rest.next_if(|(next, _)| *next == begin) {
+            run.push(next);
+        }
+        match begin {
+            '>' => out.push(Piece::Quote(inline(&run.join("\n"), people))),
+            '-' => out.push(Piece::List(run.iter().map(|item| inline(item, people)).collect())),
+            _ => {
+                let after_block = matches!(out.last(), Some(Piece::Quote(_) | Piece::List(_)));
+                if !first && !after_block {
+                    push_text(out, "\n");
+                }
+                spans(&run.join("\n"), people, out);
+            }
+        }
+        first = false;
+    }
+}
+
+fn inline(text: &str, people: &Directory) -> Vec<Piece> {
+    let mut out = Vec::new();
+    spans(text, people, &mut out);
+    out
+}
+
+/// Code spans, and between them styled words.
+fn spans(text: &str, people: &Directory, out: &mut Vec<Piece>) {
+    let mut spans = text.split('`').peekable();
+    let mut code = false;
+    while let Some(span) = spans.next() {
+        match (code, spans.peek().is_some()) {
+            (false, _) => styled(span, people, out),
+            (true, true) if !span.is_empty() => out.push(Piece::Code(span.to_owned())),
+            (true, _) => push_text(out, &format!("`{span}")),
+        }
+        code = !code;
+    }
+}
+
+/// The first pair of marks around words: where it begins, the mark, and where it ends. A mark opens at the begin of a
+/// word and closes at the end of one, within a line.
+fn pair(text: &str) -> Option<(usize, char, usize)> {
+    let edge = |c: Option<char>| c.is_none_or(|c| c.is_whitespace() || "([{\"'.,;:!?)]}".contains(c));
+    for (start, mark) in text.char_indices().filter(|(_, c)| matches!(c, '*' | '_' | '~')) {
+        let inner = &text[start + 1..];
+        if !edge(text[..start].chars().next_back()) || inner.starts_with(|c: char| c.is_whitespace() || c == mark) {
+            continue;
+        }
+        let line = &inner[..inner.find('\n').unwrap_or(inner.len())];
+        let close = line.match_indices(mark).map(|(at, _)| at).find(|at| {
+            let before = line[..*at].chars().next_back();
+            before.is_some_and(|c| !c.is_whitespace()) && edge(line[at + 1..].chars().next())
+        });
+        if let Some(close) = close {
+            return Some((start, mark, start + 1 + close));
+        }
+    }
+    None
+}
+
+fn styled(text: &str, people: &Directory, out: &mut Vec<Piece>) {
+    let mut rest = text;
+    while let Some((start, mark, end)) = pair(rest) {
+        words(&rest[..start], people, out);
+        let mut inner = Vec::new();
+        styled(&rest[start + 1..end], people, &mut inner);
+        out.push(Piece::Styled(mark, inner));
+        rest = &rest[end + 1..];
+    }
+    words(rest, people, out);
 }
 
 fn push_text(out: &mut Vec<Piece>, text: &str) {
@@ -164,71 +247,10 @@ fn emoji(core: &str, tail: &str) -> Option<Piece> {
     (plain && tail.starts_with(':')).then(|| Piece::Emoji(name.to_owned()))
 }
 
-/// The `text` of the message event.
-pub fn message_text(pieces: &[Piece]) -> String {
-    pieces.iter().map(|piece| render(piece, false)).collect()
-}
-
-/// The `text` of a slash command with `should_escape`: as in messages, but with names in the mentions.
-pub fn slash_text(typed: &str, people: &Directory) -> String {
-    pieces(typed, people).iter().map(|piece| render(piece, true)).collect()
-}
-
-fn render(piece: &Piece, names: bool) -> String {
-    match piece {
-        Piece::Text(text) => escape(text),
-        Piece::Code(text) => format!("`{}`", escape(text)),
-        Piece::Pre(text) => format!("```{}```", escape(text)),
-        Piece::User(id, name) if names => format!("<@{id}|{}>", escape(name)),
-        Piece::User(id, _) => format!("<@{id}>"),
-        Piece::Channel(id, name) => format!("<#{id}|{}>", escape(name)),
-        Piece::Group(id, name) if names => format!("<!subteam^{id}|@{}>", escape(name)),
-        Piece::Group(id, _) => format!("<!subteam^{id}>"),
-        Piece::Broadcast(name) => format!("<!{name}>"),
-        Piece::Link(url, Some(label)) => format!("<{}|{}>", escape(url), escape(label)),
-        Piece::Link(url, None) => format!("<{}>", escape(url)),
-        Piece::Emoji(name) => format!(":{name}:"),
-    }
-}
-
-/// The `rich_text` block that Slack's composer sends beside the text. Here words are raw, not escaped.
-pub fn rich_text(pieces: &[Piece]) -> Value {
-    let mut elements: Vec<Value> = Vec::new();
-    let mut section: Vec<Value> = Vec::new();
-    for piece in pieces {
-        if let Piece::Pre(text) = piece {
-            if !section.is_empty() {
-                elements.push(json!({"type": "rich_text_section", "elements": std::mem::take(&mut section)}));
-            }
-            let body = json!([{"type": "text", "text": text}]);
-            elements.push(json!({"type": "rich_text_preformatted", "elements": body, "border": 0}));
-        } else {
-            section.push(element(piece));
-        }
-    }
-    if !section.is_empty() {
-        elements.push(json!({"type": "rich_text_section", "elements": section}));
-    }
-    json!([{"type": "rich_text", "block_id": crate::ids::block(), "elements": elements}])
-}
-
-fn element(piece: &Piece) -> Value {
-    match piece {
-        Piece::Text(text) | Piece::Pre(text) => json!({"type": "text", "text": text}),
-        Piece::Code(text) => json!({"type": "text", "text": text, "style": {"code": true}}),
-        Piece::User(id, _) => json!({"type": "user", "user_id": id}),
-        Piece::Channel(id, _) => json!({"type": "channel", "channel_id": id}),
-        Piece::Group(id, _) => json!({"type": "usergroup", "usergroup_id": id}),
-        Piece::Broadcast(range) => json!({"type": "broadcast", "range": range}),
-        Piece::Link(url, Some(label)) => json!({"type": "link", "url": url, "text": label}),
-        Piece::Link(url, None) => json!({"type": "link", "url": url}),
-        Piece::Emoji(name) => json!({"type": "emoji", "name": name}),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn text(typed: &str) -> String {
         message_text(&pieces(typed, &Directory::seeded()))
@@ -257,6 +279,28 @@ mod tests {
         for (typed, expected) in table {
             assert_eq!(text(typed), expected, "typed: {typed}");
         }
+    }
+
+    #[test]
+    fn marks_quotes_and_lists_arrive_in_both_forms() {
+        let blocks = |typed: &str| rich_text(&pieces(typed, &Directory::seeded()))[0]["elements"].clone();
+        let bold = blocks("run *ec2 list* _now_");
+        assert_eq!(text("run *ec2 list* _now_"), "run *ec2 list* _now_");
+        assert_eq!(bold[0]["elements"][1], json!({"type": "text", "text": "ec2 list", "style": {"bold": true}}));
+        assert_eq!(bold[0]["elements"][3]["style"], json!({"italic": true}));
+        for typed in ["name:web-*", "* and *", "tag:a_b=c_d", "2*3*4", "~", "__x__ _"] {
+            let plain =
+                blocks(typed)[0]["elements"].as_array().is_some_and(|all| all.iter().all(|e| e["style"].is_null()));
+            assert!(plain, "{typed}: {}", blocks(typed));
+            assert_eq!(text(typed), typed);
+        }
+        assert_eq!(text("> a < b\n> c\nd"), "&gt; a &lt; b\n&gt; c\nd");
+        assert_eq!(blocks("> a\n> b\nc")[0]["type"], "rich_text_quote");
+        assert_eq!(text("these:\n- one\n- two"), "these:\n• one\n• two");
+        let list = blocks("these:\n- one\n- two");
+        assert_eq!(list[1]["style"], "bullet");
+        assert_eq!(list[1]["elements"][1]["elements"][0]["text"], "two");
+        assert_eq!(text("*@maya*"), "*<@UMAYA>*");
     }
 
     #[test]

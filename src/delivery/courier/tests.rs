@@ -1,3 +1,5 @@
+mod storm;
+
 use super::*;
 use crate::clock;
 use crate::domain::{Reply, RequestId, Tone};

@@ -578,3 +578,21 @@ async fn a_store_that_is_asked_all_the_time_is_looked_after_too() {
     tokio::time::timeout(PATIENCE, asked).await.unwrap();
     store.close(PATIENCE).await.unwrap();
 }
+
+#[tokio::test]
+async fn a_look_at_the_file_changes_nothing_and_sees_who_uses_it() {
+    let folder = Folder::new();
+    assert_eq!(inspect(&folder.config()).unwrap(), Condition::Missing);
+    assert!(!folder.path().parent().unwrap().exists(), "not even the folder is made");
+    let store = folder.open();
+    assert_eq!(inspect(&folder.config()).unwrap(), Condition::InUse);
+    store.close(PATIENCE).await.unwrap();
+    let before = std::fs::read(folder.path()).unwrap();
+    assert_eq!(inspect(&folder.config()).unwrap(), Condition::Usable);
+    assert_eq!(std::fs::read(folder.path()).unwrap(), before);
+    std::fs::write(folder.path(), "these are not the bytes of a database, whatever it is called").unwrap();
+    let error = inspect(&folder.config()).unwrap_err().to_string();
+    assert!(error.contains("is not a usable SQLite database"), "{error}");
+    let under_a_file = StoreConfig { path: folder.path().join("bot.db"), ..folder.config() };
+    assert!(inspect(&under_a_file).is_err());
+}

@@ -40,28 +40,35 @@ pub fn run(arguments: &[&str], env: &[(&str, &str)]) -> Output {
     command.output().expect("the program starts")
 }
 
+/// The program with what it needs to know of its world.
+pub fn command(slack: &str, aws: &str, folder: &Path) -> Command {
+    let sandbox = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/sandbox.toml");
+    let mut command = Command::new(program("dronebot"));
+    command
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("DRONEBOT_CONFIG", sandbox)
+        .env("DRONEBOT__SLACK__API_URL", format!("{slack}/api"))
+        .env("DRONEBOT__SLACK__APP_TOKEN", "xapp-sandbox")
+        .env("DRONEBOT__SLACK__BOT_TOKEN", "xoxb-sandbox")
+        .env("DRONEBOT__STORE__PATH", folder.join("dronebot.db"))
+        .env("DRONEBOT__LOG__FILTER", "info,dronebot=debug")
+        .env("DRONEBOT__COMMANDS__POLL_SECONDS", "1")
+        .env("DRONEBOT__SLACK__CLOSE_GRACE_SECONDS", "0.1")
+        .env("AWS_ENDPOINT_URL", aws)
+        .env("AWS_REGION", super::HOME)
+        .env("AWS_ACCESS_KEY_ID", "testing")
+        .env("AWS_SECRET_ACCESS_KEY", "testing");
+    command
+}
+
 impl Bot {
     pub fn start(slack: &str, aws: &str, folder: &Path, env: &[(&'static str, String)]) -> Self {
         let log = File::options().create(true).append(true).open(folder.join("bot.log")).expect("a log");
         let port =
             std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
-        let sandbox = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/sandbox.toml");
-        let child = Command::new(program("dronebot"))
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin")
-            .env("DRONEBOT_CONFIG", sandbox)
-            .env("DRONEBOT__SLACK__API_URL", format!("{slack}/api"))
-            .env("DRONEBOT__SLACK__APP_TOKEN", "xapp-sandbox")
-            .env("DRONEBOT__SLACK__BOT_TOKEN", "xoxb-sandbox")
-            .env("DRONEBOT__STORE__PATH", folder.join("dronebot.db"))
+        let child = command(slack, aws, folder)
             .env("DRONEBOT__HEALTH__LISTEN", format!("127.0.0.1:{port}"))
-            .env("DRONEBOT__LOG__FILTER", "info,dronebot=debug")
-            .env("DRONEBOT__COMMANDS__POLL_SECONDS", "1")
-            .env("DRONEBOT__SLACK__CLOSE_GRACE_SECONDS", "0.1")
-            .env("AWS_ENDPOINT_URL", aws)
-            .env("AWS_REGION", super::HOME)
-            .env("AWS_ACCESS_KEY_ID", "testing")
-            .env("AWS_SECRET_ACCESS_KEY", "testing")
             .envs(env.iter().map(|(key, value)| (*key, value.as_str())))
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a log"))

@@ -11,7 +11,7 @@ pub mod proxy;
 mod sandbox;
 mod tidy;
 
-pub use bot::{Bot, Exit, run};
+pub use bot::{Bot, Exit, command, run};
 pub use fleet::Seed;
 pub use proxy::{Control, Trouble};
 pub use sandbox::{Message, Sandbox};

@@ -9,12 +9,13 @@ mod views;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
 use crate::clock;
 use crate::faults::ApiFault;
-use crate::limits::ApiError;
+use crate::limits::{self, ApiError};
 use crate::people::{APP, BOT_ID, BOT_USER, TEAM};
 use crate::socket::Wire;
 use crate::state::{Call, Sandbox, State};
@@ -22,7 +23,7 @@ use crate::state::{Call, Sandbox, State};
 pub use request::Args;
 
 /// What the bot token is granted, as `x-oauth-scopes` says.
-pub const SCOPES: &str = "app_mentions:read,channels:history,channels:read,chat:write,commands,files:write,groups:history,groups:read,im:history,im:read,im:write,reactions:write,usergroups:read,users:read";
+pub const SCOPES: &str = "app_mentions:read,channels:history,channels:read,chat:write,commands,files:read,files:write,groups:history,groups:read,im:history,im:read,im:write,reactions:write,usergroups:read,users:read";
 
 /// An answer before it is sent.
 pub struct Answer {
@@ -116,11 +117,45 @@ pub async fn serve(
     let text = answer.body.as_str().map_or_else(|| answer.body.to_string(), str::to_owned);
     let response = answer.body;
     state.log.push(Call { method: method.to_owned(), args: args.shown(), at, status, response, number: 0 });
+    let token = Headers::of(&state, method, args);
     std::mem::drop(state);
     if drop {
         Wire::of(request).cut();
     }
-    respond(answer.status, answer.retry_after, text)
+    token.on(respond(answer.status, answer.retry_after, text))
+}
+
+/// What every answer of the Web API says beside its body.
+struct Headers {
+    granted: String,
+    accepted: Option<&'static str>,
+    date: Option<String>,
+}
+
+impl Headers {
+    fn of(state: &State, method: &str, args: &Args) -> Self {
+        let app_level = method == "apps.connections.open";
+        let accepted = if app_level { Some("connections:write") } else { limits::scope(method, args.text("channel")) };
+        let granted = if app_level { state.app_scopes.clone() } else { state.scopes.clone() };
+        let skewed = (state.clock_skew_s != 0).then(|| clock::http_date(state.clock_skew_s));
+        Headers { granted, accepted, date: skewed }
+    }
+
+    fn on(self, mut response: HttpResponse) -> HttpResponse {
+        let mut set = |name: &'static str, value: &str| {
+            if let Ok(value) = HeaderValue::from_str(value) {
+                response.headers_mut().insert(HeaderName::from_static(name), value);
+            }
+        };
+        set("x-oauth-scopes", &self.granted);
+        if let Some(accepted) = self.accepted {
+            set("x-accepted-oauth-scopes", accepted);
+        }
+        if let Some(date) = self.date {
+            set("date", &date);
+        }
+        response
+    }
 }
 
 /// A short answer of something that is no method.
@@ -134,7 +169,7 @@ fn respond(status: u16, retry_after: Option<u64>, text: String) -> HttpResponse 
         response.insert_header(("Retry-After", seconds.to_string()));
     }
     let kind = if text.starts_with('{') { "application/json; charset=utf-8" } else { "text/html" };
-    response.insert_header(("x-oauth-scopes", SCOPES)).content_type(kind).body(text)
+    response.content_type(kind).body(text)
 }
 
 fn faulty(fault: &ApiFault) -> Answer {
@@ -150,6 +185,9 @@ fn faulty(fault: &ApiFault) -> Answer {
 fn run(state: &mut State, method: &str, args: &Args, host: &str) -> Answer {
     if let Err(code) = authorize(state, method, args) {
         return Answer::error(&code.into());
+    }
+    if let Some(answer) = missing_scope(state, method, args) {
+        return answer;
     }
     if state.options.rate_limits
         && let Err(seconds) = state.limits.call(method)
@@ -174,6 +212,19 @@ fn run(state: &mut State, method: &str, args: &Args, host: &str) -> Answer {
         Err(Refusal::Error(error)) => Answer::error(&error),
         Err(Refusal::Limited(seconds)) => Answer::limited(seconds),
     }
+}
+
+/// Whether the token lacks what the method needs.
+fn missing_scope(state: &State, method: &str, args: &Args) -> Option<Answer> {
+    let (needed, provided) = match method {
+        "apps.connections.open" => ("connections:write", &state.app_scopes),
+        _ => (limits::scope(method, args.text("channel"))?, &state.scopes),
+    };
+    if provided.split(',').any(|scope| scope == needed) {
+        return None;
+    }
+    let body = json!({"ok": false, "error": "missing_scope", "needed": needed, "provided": provided});
+    Some(Answer { status: 200, retry_after: None, body })
 }
 
 fn authorize(state: &State, method: &str, args: &Args) -> Result<(), &'static str> {

@@ -20,7 +20,8 @@ pub async fn health(sandbox: web::Data<Sandbox>) -> HttpResponse {
 fn shown_settings(state: &State) -> Value {
     json!({
         "rate_limits": state.options.rate_limits, "channel_messages": state.channel_messages,
-        "ack_timeout_ms": state.hub.ack_timeout.as_millis() as u64,
+        "ack_timeout_ms": state.hub.ack_timeout.as_millis() as u64, "clock_skew_s": state.clock_skew_s,
+        "scopes": state.scopes.split(',').collect::<Vec<_>>(), "app_scopes": state.app_scopes.split(',').collect::<Vec<_>>(),
     })
 }
 
@@ -50,6 +51,9 @@ pub struct Settings {
     rate_limits: Option<bool>,
     channel_messages: Option<bool>,
     ack_timeout_ms: Option<u64>,
+    scopes: Option<Vec<String>>,
+    app_scopes: Option<Vec<String>>,
+    clock_skew_s: Option<i64>,
 }
 
 /// `POST /control/settings`
@@ -64,6 +68,15 @@ pub async fn settings(asked: web::Json<Settings>, sandbox: web::Data<Sandbox>) -
     }
     if let Some(ms) = asked.ack_timeout_ms {
         state.hub.ack_timeout = Duration::from_millis(ms);
+    }
+    if let Some(scopes) = &asked.scopes {
+        state.scopes = scopes.join(",");
+    }
+    if let Some(scopes) = &asked.app_scopes {
+        state.app_scopes = scopes.join(",");
+    }
+    if let Some(seconds) = asked.clock_skew_s {
+        state.clock_skew_s = seconds;
     }
     reply(Ok(json!({"settings": shown_settings(&state)})))
 }

@@ -2,6 +2,7 @@
 
 mod files;
 mod link;
+mod rules;
 mod views;
 mod web_api;
 

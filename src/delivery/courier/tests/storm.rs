@@ -1,6 +1,6 @@
 //! Storms of answers, in virtual time: the real courier, pace and outbox, and a Slack that keeps its limits.
 
-use super::*;
+use super::super::*;
 use crate::domain::{Reply, ReplyTo, Request, RequestId, Source, Tone};
 use crate::slack::SlackConfig;
 use crate::slack::api::{Answer, CallError, Content, Pacer, Wire};
