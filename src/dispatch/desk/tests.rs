@@ -317,12 +317,12 @@ fn what_slack_has_called_failed_is_not_run_and_what_is_old_is_not_begun() {
         let old = office.house.accept_this(old).await;
         office.tell(&old, How::TakenUp { state: State::Accepted, plan: None });
         within("the answer", async {
-            while office.house.letters().await.len() < 2 {
+            while office.house.letters().await.len() < 3 {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         })
         .await;
-        assert!(office.house.letters().await[1].starts_with("[failed] I was restarted before I began `ec2 stop i-1`"));
+        assert!(office.house.letters().await[2].starts_with("[failed] I was restarted before I began `ec2 stop i-1`"));
         office.house.ends().await;
     });
 }

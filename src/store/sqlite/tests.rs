@@ -253,7 +253,10 @@ async fn a_file_of_the_first_schema_is_opened_with_all_it_holds_and_can_be_asked
     store.close(PATIENCE).await.unwrap();
     // as a program of before left it
     let old = Connection::open(folder.path()).unwrap();
-    old.execute_batch("DROP INDEX asked; DROP INDEX shown; PRAGMA user_version = 1").unwrap();
+    old.execute_batch(
+        "DROP INDEX asked; DROP INDEX shown; ALTER TABLE letters DROP COLUMN way; PRAGMA user_version = 1",
+    )
+    .unwrap();
     drop(old);
     let store = folder.open();
     let found = store.journal.recent(&"U0MAYA".into(), 10).await.unwrap();

@@ -86,7 +86,7 @@ fn what_people_typed_is_plain_text_and_cannot_ring_anybody_or_name_a_channel() {
     let marked: Vec<&Value> = blocks.iter().filter(|block| block["elements"][0]["type"] == "mrkdwn").collect();
     assert_eq!(marked.len(), 1);
     let small = marked[0]["elements"][0]["text"].as_str().expect("words");
-    assert_eq!(small, "&lt;!channel&gt; *x* `y` &lt;https://evil|ok&gt; gnp\nsecond");
+    assert_eq!(small, "&lt;!channel&gt; *x* `y` &lt;https://evil|ok&gt; gnp second");
 }
 
 #[test]
