@@ -28,6 +28,20 @@
 //! 6. The final state and the reply are one transaction: [`AnswerDesk`](execution::AnswerDesk), [`Outbox`](store::Outbox).
 //! 7. [`delivery::Courier`] renders the [`Reply`](domain::Reply) and sends it, until Slack has taken it.
 //!
+//! # Forms and buttons
+//!
+//! Both are another way to say a line, and nothing else: a press and a filled-in form are requests that walk the same
+//! walk, judged as whoever pressed or filled in.
+//!
+//! - A [`Button`](domain::Button) in a reply carries its line: `run:…` runs it, `form:…` asks for its form. The answer goes
+//!   beside the button.
+//! - Where only an argument is missing, [`dispatch::forms`] gives the usage text a [`Form`](domain::Form) made of the clap
+//!   definition. The courier opens it in place of the text, once, while the trigger of the person's own act is good (it is
+//!   kept in memory alone); else the text is sent, with a button whose press is a new trigger.
+//! - The modal remembers where its answer goes ([`Memo`](slack::render::modal::Memo)), so it outlives the process. When it is
+//!   sent, [`dispatch::forms::fill`] makes the line of it before the acknowledgement: what is wrong is said on its
+//!   field, and so is that the journal did not take it. A form closes only when its request is durable.
+//!
 //! # The rooms, in the order of the walk
 //!
 //! | room | what it does | may import |
@@ -101,11 +115,12 @@
 //! - A call that changes something is never repeated; a lost answer is followed by a look.
 //! - Nothing that no policy permits is ever done, and a guest is never let in because Slack did not answer.
 //! - An outage of Slack or AWS never restarts the bot: it is not ready then, and it is alive.
-//! - A token, a ticket or a response_url never stands in a log, a reply, an error or a metric.
+//! - A token, a ticket, a trigger or a response_url never stands in a log, a reply, an error or a metric.
+//! - A button that asks for a form never runs its line, and a guess at what was meant never changes anything.
 //!
 //! # What is absent
 //!
-//! Approvals by a second person, buttons and modals, a store for several replicas, several workspaces, several AWS
+//! Approvals by a second person, a store for several replicas, several workspaces, several AWS
 //! accounts, and AWS calls that no command stands for.
 
 pub mod app;

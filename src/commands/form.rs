@@ -1,7 +1,7 @@
 //! Between a command's clap definition and a form: which fields it has, and the line that they make when filled in.
 
-use super::{Match, Row, find, parse, split};
-use crate::domain::{Field, FieldKind, Form, Line, UsageError};
+use super::{Match, Row, find, parse, split, words};
+use crate::domain::{Field, FieldKind, Form, Line, Span, UsageError};
 use clap::builder::ArgAction;
 use std::any::TypeId;
 use std::collections::BTreeMap;
@@ -36,25 +36,24 @@ pub fn form(line: &str) -> Option<(&'static Row, Form)> {
 /// `command` is what the form had before its fields; where that needed nothing but a yes, it is the line.
 pub fn fill(command: &str, answers: &Answers) -> Result<String, Wrong> {
     let Some((row, form)) = form(command).filter(|_| !answers.is_empty()) else {
-        return checked(command.to_owned(), "");
+        return checked(command.to_owned(), &[]);
     };
     let definition = (row.definition)();
-    let first = form.fields.first().map(|field| field.name.clone()).unwrap_or_default();
     let (mut positionals, mut options, mut dashed) = (Vec::new(), Vec::new(), false);
     for (arg, field) in ordered(&definition).into_iter().zip(&form.fields) {
         let values = values(field, answers.get(&field.name).map(Vec::as_slice).unwrap_or_default())?;
         match (arg.get_long(), &field.kind) {
             (None, _) => {
                 dashed |= values.iter().any(|value| value.starts_with('-'));
-                positionals.extend(values.iter().map(|value| quoted(value)));
+                positionals.extend(values.iter().map(|value| words::quoted(value)));
             }
             (Some(long), FieldKind::Flag) => options.extend((!values.is_empty()).then(|| format!("--{long}"))),
             (Some(long), _) => {
                 for value in values {
                     // so that a value with a dash is not taken for the next option
                     match value.starts_with('-') || value.is_empty() {
-                        true => options.push(format!("--{long}={}", quoted(&value))),
-                        false => options.extend([format!("--{long}"), quoted(&value)]),
+                        true => options.push(format!("--{long}={}", words::quoted(&value))),
+                        false => options.extend([format!("--{long}"), words::quoted(&value)]),
                     }
                 }
             }
@@ -65,27 +64,23 @@ pub fn fill(command: &str, answers: &Answers) -> Result<String, Wrong> {
         true => [name, options, vec!["--".to_owned()], positionals],
         false => [name, positionals, options, Vec::new()],
     };
-    checked(words.concat().join(" "), &first)
+    checked(words.concat().join(" "), &form.fields)
 }
 
-/// One word of a line, bare where that is enough. What cannot be quoted has been refused by [`values`].
-fn quoted(value: &str) -> String {
-    let bare = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '"' | '\'' | '\\');
-    if !value.is_empty() && value.chars().all(bare) {
-        return value.to_owned();
+/// The line, if it is understood; else what is wrong, on its field or on the first.
+fn checked(line: String, fields: &[Field]) -> Result<String, Wrong> {
+    let UsageError { lines, field: name, .. } = match parse(&line) {
+        Ok(_) => return Ok(line),
+        Err(error) => error,
+    };
+    let mut sentence = lines.into_iter().next().unwrap_or_default();
+    let named = name.and_then(|name| fields.iter().find(|field| field.name == name));
+    // `--region` and `<target>` are what one types; here the label stands above
+    if let (Some(field), Some(Span::Code(typed))) = (named, sentence.0.first_mut()) {
+        typed.clone_from(&field.label);
     }
-    shlex::try_quote(value).map_or_else(|_| String::new(), std::borrow::Cow::into_owned)
-}
-
-/// The line, if it is understood.
-fn checked(line: String, first: &str) -> Result<String, Wrong> {
-    match parse(&line) {
-        Ok(_) => Ok(line),
-        Err(UsageError { lines, field, .. }) => {
-            let sentence = lines.first().map(Line::plain).unwrap_or_default();
-            Err(wrong(field.as_deref().unwrap_or(first), &sentence))
-        }
-    }
+    let name = named.or(fields.first()).map(|field| field.name.as_str());
+    Err(wrong(name.unwrap_or_default(), &sentence.plain()))
 }
 
 fn wrong(field: &str, sentence: &str) -> Wrong {
@@ -145,7 +140,7 @@ fn fields(row: &Row, words: &[String]) -> Vec<Field> {
             let value = said.as_ref().and_then(raw).and_then(|values| match kind {
                 FieldKind::Flag => Some("yes".to_owned()),
                 FieldKind::Text { many: true } => {
-                    Some(values.iter().map(|value| quoted(value)).collect::<Vec<_>>().join(" "))
+                    Some(values.iter().map(|value| words::quoted(value)).collect::<Vec<_>>().join(" "))
                 }
                 _ => values.into_iter().next(),
             });

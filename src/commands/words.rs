@@ -76,7 +76,18 @@ pub(super) fn list<T: AsRef<str>>(names: &[T], last: &str) -> String {
 
 /// Words as a line that is split into exactly these; `None` where one holds what cannot be typed.
 pub(super) fn line<'a>(words: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    shlex::try_join(words).ok()
+    let words: Option<Vec<String>> =
+        words.into_iter().map(|word| (!word.contains('\0')).then(|| quoted(word))).collect();
+    words.map(|words| words.join(" "))
+}
+
+/// One word of a line, bare where that is enough. It may hold anything but a NUL.
+pub(super) fn quoted(word: &str) -> String {
+    let bare = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '"' | '\'' | '\\');
+    if !word.is_empty() && word.chars().all(bare) {
+        return word.to_owned();
+    }
+    shlex::try_quote(word).map_or_else(|_| String::new(), std::borrow::Cow::into_owned)
 }
 
 /// The first word.

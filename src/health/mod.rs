@@ -11,7 +11,7 @@
 //! |---|---|---|
 //! | `dronebot_requests_total` | `source`, `result` | requests at the door: `accepted`, `duplicate`, `not_journalled` |
 //! | `dronebot_envelopes_ignored_total` | `reason` | envelopes that ask nothing of the bot |
-//! | `dronebot_commands_total` | `command`, `outcome` | final answers: `ok`, `usage`, `refused`, `failed`, `unknown`, `bug` |
+//! | `dronebot_commands_total` | `command`, `outcome` | final answers: `ok`, `usage`, `form`, `refused`, `failed`, `unknown`, `bug` |
 //! | `dronebot_command_seconds` | `command` | from the request's acceptance to its stored answer |
 //! | `dronebot_deliveries_total` | `outcome` | attempts to send an answer: `sent`, `later`, `dead` |
 //! | `dronebot_queue_depth` | `queue` | what waits: unfinished requests, outbox, dead letters, … |
@@ -20,6 +20,7 @@
 //! | `dronebot_aws_call_seconds` | `operation` | how long they took |
 //! | `dronebot_aws_paced_total` | `bucket` | calls that waited for the bot's own share of AWS's rates |
 //! | `dronebot_slack_links_up` | `slot` | links of this connection that have said hello |
+//! | `dronebot_forms_total` | `outcome` | forms: `opened`, `wrong` (told on a field), `late`, `too_large`, `timeout`, or why Slack opened none |
 //! | `dronebot_link_up` | `slot` | 1: the connection can be heard |
 //! | `dronebot_link_silence_seconds` | `slot` | since its last frame |
 //! | `dronebot_link_app_connections` | `slot` | how many connections Slack counts for the app |

@@ -80,7 +80,10 @@ async fn each_filter_narrows_the_list() {
     web-2  i-00000000000000002  running  t3.micro
     ```
     ");
-    insta::assert_snapshot!(world.reads(VERA, "ec2 list --name w*-2 --state running,pending --type t3.*").await, @"There is no instance that fits in `eu-central-1`. `--region all` looks everywhere.");
+    insta::assert_snapshot!(world.reads(VERA, "ec2 list --name w*-2 --state running,pending --type t3.*").await, @r"
+    There is no instance that fits in `eu-central-1`. `--region all` looks everywhere.
+    ▸ Look in all regions: ec2 list --state running,pending --type t3.* --name w*-2 --region all
+    ");
     world.ends_clean().await;
 }
 
@@ -135,7 +138,8 @@ async fn a_long_list_is_paged_and_says_what_to_type_for_the_next_page() {
     web-2     i-00000000000000002  running  t3.micro
     worker-1  i-00000000000000003  running  m5.large
     ```
-    Page 1 of 2. The next: `ec2 list --tag 'team=shop' --name 'w*' --page 2`
+    Page 1 of 2. The next: `ec2 list --tag team=shop --name w* --page 2`
+    ▸ Next page: ec2 list --tag team=shop --name w* --page 2
     ");
     insta::assert_snapshot!(world.reads(VERA, "ec2 list --tag team=shop --name \"w*\" --page 2").await, @r"
     4 instances in `eu-central-1`: 3 running, 1 stopped.
@@ -152,9 +156,18 @@ async fn a_long_list_is_paged_and_says_what_to_type_for_the_next_page() {
 #[actix_web::test]
 async fn an_empty_list_says_so_and_where_else_to_look() {
     let world = World::new().await;
-    insta::assert_snapshot!(world.reads(VERA, "ec2 list").await, @"There is no instance in `eu-central-1`. `--region all` looks everywhere.");
-    insta::assert_snapshot!(world.reads(VERA, "ec2 list --name nobody").await, @"There is no instance that fits in `eu-central-1`. `--region all` looks everywhere.");
-    insta::assert_snapshot!(world.reads(VERA, "ec2 list --region eu-central-1,us-east-1").await, @"There is no instance in `eu-central-1` and `us-east-1`. `--region all` looks everywhere.");
+    insta::assert_snapshot!(world.reads(VERA, "ec2 list").await, @r"
+    There is no instance in `eu-central-1`. `--region all` looks everywhere.
+    ▸ Look in all regions: ec2 list --region all
+    ");
+    insta::assert_snapshot!(world.reads(VERA, "ec2 list --name nobody").await, @r"
+    There is no instance that fits in `eu-central-1`. `--region all` looks everywhere.
+    ▸ Look in all regions: ec2 list --name nobody --region all
+    ");
+    insta::assert_snapshot!(world.reads(VERA, "ec2 list --region eu-central-1,us-east-1").await, @r"
+    There is no instance in `eu-central-1` and `us-east-1`. `--region all` looks everywhere.
+    ▸ Look in all regions: ec2 list --region all
+    ");
     insta::assert_snapshot!(world.reads(VERA, "ec2 list --region eu-north-7").await, @r"
     ❌ Failed: AWS has a problem of its own. Nothing could be read. Try again in a few minutes.
     (req XXXX)

@@ -118,11 +118,25 @@ async fn a_target_must_be_known_and_one() {
     ❔ Not run: `build` is the name of 2 instances. Nothing was changed. Say by its id which one you mean.
     • `i-00000000000000001` running, c5.xlarge, eu-central-1a, launched DATE
     • `i-00000000000000002` stopped, c5.xlarge, eu-central-1a, launched DATE
+    ▸ Show i-00000000000000001: ec2 show i-00000000000000001 --region eu-central-1
+    ▸ Show i-00000000000000002: ec2 show i-00000000000000002 --region eu-central-1
     ");
-    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-9").await, @"❔ Not run: I found no instance with the name `web-9` in `eu-central-1`. Nothing was changed. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.");
-    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1 edge-1").await, @"❔ Not run: I found no instance with the name `edge-1` in `eu-central-1`. Nothing was changed. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.");
-    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop i-0123456789abcdef0").await, @"❔ Not run: I found no instance `i-00000000000000001` in `eu-central-1`. Nothing was changed. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.");
-    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop tag:env=nowhere").await, @"❔ Not run: I found no instance that fits `tag:env=nowhere` in `eu-central-1`. Nothing was changed. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-9").await, @r"
+    ❔ Not run: I found no instance with the name `web-9` in `eu-central-1`. Nothing was changed. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.
+    ▸ List every instance: ec2 list --region all
+    ");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1 edge-1").await, @r"
+    ❔ Not run: I found no instance with the name `edge-1` in `eu-central-1`. Nothing was changed. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.
+    ▸ List every instance: ec2 list --region all
+    ");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop i-0123456789abcdef0").await, @r"
+    ❔ Not run: I found no instance `i-00000000000000001` in `eu-central-1`. Nothing was changed. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.
+    ▸ List every instance: ec2 list --region all
+    ");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop tag:env=nowhere").await, @r"
+    ❔ Not run: I found no instance that fits `tag:env=nowhere` in `eu-central-1`. Nothing was changed. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.
+    ▸ List every instance: ec2 list --region all
+    ");
     insta::assert_snapshot!(world.reads(MAYA, "ec2 stop name:*").await, @r"
     ⛔ Refused: `name:*` means 8 instances, and one command may change 5 at most. Nothing was changed. Name fewer, or do it in parts.
     (req XXXX)

@@ -99,6 +99,8 @@ async fn what_is_not_one_instance_is_a_question() {
     ❔ Not run: `build` is the name of 2 instances. Nothing could be shown. Say by its id which one you mean.
     • `i-00000000000000001` running, c5.xlarge, eu-central-1a, launched DATE
     • `i-00000000000000002` stopped, c5.xlarge, eu-central-1a, launched DATE
+    ▸ Show i-00000000000000001: ec2 show i-00000000000000001 --region eu-central-1
+    ▸ Show i-00000000000000002: ec2 show i-00000000000000002 --region eu-central-1
     ");
     insta::assert_snapshot!(world.reads(VERA, "ec2 show tag:team=shop").await, @r"
     ❔ Not run: `tag:team=shop` fits 4 instances. Say by its id which one to show.
@@ -106,10 +108,23 @@ async fn what_is_not_one_instance_is_a_question() {
     • `web-2 (i-00000000000000002)`
     • `worker-1 (i-00000000000000003)`
     • `worker-2 (i-00000000000000004)`
+    ▸ Show i-00000000000000001: ec2 show i-00000000000000001 --region eu-central-1
+    ▸ Show i-00000000000000002: ec2 show i-00000000000000002 --region eu-central-1
+    ▸ Show i-00000000000000003: ec2 show i-00000000000000003 --region eu-central-1
+    ▸ Show i-00000000000000004: ec2 show i-00000000000000004 --region eu-central-1
     ");
-    insta::assert_snapshot!(world.reads(VERA, "ec2 show edge-1").await, @"❔ Not run: I found no instance with the name `edge-1` in `eu-central-1`. Nothing could be shown. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.");
-    insta::assert_snapshot!(world.reads(VERA, "ec2 show i-0123456789abcdef0").await, @"❔ Not run: I found no instance `i-00000000000000001` in `eu-central-1`. Nothing could be shown. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.");
-    insta::assert_snapshot!(world.reads(VERA, "ec2 show tag:team=nobody").await, @"❔ Not run: I found no instance that fits `tag:team=nobody` in `eu-central-1`. Nothing could be shown. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.");
+    insta::assert_snapshot!(world.reads(VERA, "ec2 show edge-1").await, @r"
+    ❔ Not run: I found no instance with the name `edge-1` in `eu-central-1`. Nothing could be shown. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.
+    ▸ List every instance: ec2 list --region all
+    ");
+    insta::assert_snapshot!(world.reads(VERA, "ec2 show i-0123456789abcdef0").await, @r"
+    ❔ Not run: I found no instance `i-00000000000000001` in `eu-central-1`. Nothing could be shown. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.
+    ▸ List every instance: ec2 list --region all
+    ");
+    insta::assert_snapshot!(world.reads(VERA, "ec2 show tag:team=nobody").await, @r"
+    ❔ Not run: I found no instance that fits `tag:team=nobody` in `eu-central-1`. Nothing could be shown. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.
+    ▸ List every instance: ec2 list --region all
+    ");
     insta::assert_snapshot!(world.reads(NINA, "ec2 show web-1").await, @r"
     ⛔ Refused: `ec2 show` needs the group operators or viewers; you are in no group. Nothing was done.
     Ask @UMAYA, @UOMAR or @UVERA.
@@ -141,6 +156,8 @@ async fn a_part_that_aws_does_not_tell_is_named_as_such() {
     Tags:
     • `env=prod`
     • `team=shop`
+    ▸ Stop: ec2 stop i-00000000000000001 --region eu-central-1
+    ▸ Reboot: ec2 reboot i-00000000000000001 --region eu-central-1
     ");
     let client = fleet::client(&world.aws_url, "eu-central-1").await;
     client.terminate_instances().instance_ids(&ids[0]).send().await.expect("it is terminated");

@@ -15,5 +15,6 @@ mod promises;
 mod secrets;
 mod shortcut;
 mod support;
+mod surfaces;
 mod walk;
 mod words;

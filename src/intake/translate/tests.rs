@@ -257,9 +257,9 @@ fn what_is_wrong_in_a_form_is_said_on_the_field_it_belongs_to() {
         wrong("ec2 stop", json!({"v": 2}), stop("web-1", "")).replace("region: ", "target: "),
     ];
     insta::assert_snapshot!(said.join("\n"), @r#"
-    region: --region must be an AWS region such as eu-central-1, not frankfurt.
-    target: <target> must name one instance, and web-* is a pattern. If you mean every instance whose name fits, say name:web-*.
-    target: <target> is missing.
+    region: Region must be an AWS region such as eu-central-1, not frankfurt.
+    target: Target must name one instance, and web-* is a pattern. If you mean every instance whose name fits, say name:web-*.
+    target: Target is missing.
     target: A quotation mark is not closed. Nothing was done. Write names with spaces like "web 1".
     target: This holds a character that cannot be typed. Nothing was done.
     target: Another version of me made this form, and nothing was done. Open it again.

@@ -171,7 +171,8 @@ fn input(field: &Field) -> Value {
         "optional": optional,
         "element": element(field),
     });
-    let several = matches!(field.kind, FieldKind::Text { many: true });
+    let known = field.hint.as_deref().is_some_and(|hint| hint.contains("by commas"));
+    let several = matches!(field.kind, FieldKind::Text { many: true }) && !known;
     let hint = [field.hint.as_deref(), several.then_some("Several are separated by spaces.")];
     let hint: Vec<&str> = hint.into_iter().flatten().collect();
     if !hint.is_empty() {

@@ -28,6 +28,15 @@ pub struct Message {
 }
 
 impl Message {
+    /// The `action_id` of its button with these words.
+    pub fn button(&self, label: &str) -> String {
+        let blocks = self.blocks.as_array().into_iter().flatten();
+        let mut elements = blocks.filter_map(|block| block["elements"].as_array()).flatten();
+        let found = elements.find(|element| element["type"] == "button" && element["text"]["text"] == label);
+        let found = found.unwrap_or_else(|| panic!("no button `{label}` in {}", self.blocks));
+        found["action_id"].as_str().expect("an id").to_owned()
+    }
+
     /// Whether it only shows that work goes on.
     pub fn is_progress(&self) -> bool {
         self.text.starts_with(PROGRESS)
@@ -161,6 +170,37 @@ impl Sandbox {
         let (status, answer) = self.get("wait", &query).await;
         assert_eq!(status, 200, "nobody said `{words}` in {channel}: {answer}");
         serde_json::from_value(answer["message"].clone()).expect("a message")
+    }
+
+    /// The modals that this person sees, the one on top last.
+    pub async fn modals(&self, user: &str) -> Vec<Value> {
+        let (_, answer) = self.get("views", &[("user", user)]).await;
+        answer["views"].as_array().cloned().expect("views")
+    }
+
+    /// Waits until this person sees a modal.
+    pub async fn modal(&self, user: &str) -> Value {
+        until("a modal opens", async || !self.modals(user).await.is_empty()).await;
+        self.modals(user).await.pop().expect("a modal")
+    }
+
+    /// Waits until this person sees no modal.
+    pub async fn modal_closes(&self, user: &str) {
+        until("the modal closes", async || self.modals(user).await.is_empty()).await;
+    }
+
+    /// A person fills in the modal on top and sends it; waits until that is acknowledged.
+    pub async fn submits(&self, user: &str, values: Value) -> Value {
+        let sent = self.post("submit", json!({"user": user, "values": values})).await;
+        self.acked(&sent["envelope_id"]).await;
+        sent
+    }
+
+    /// A person presses the button with these words.
+    pub async fn presses(&self, user: &str, message: &Message, label: &str) -> Value {
+        let (channel, ts) = (&message.channel, &message.ts);
+        let action = message.button(label);
+        self.post("click", json!({"user": user, "channel": channel, "ts": ts, "action_id": action})).await
     }
 
     /// How often the bot called a method.
