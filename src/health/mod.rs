@@ -23,6 +23,8 @@
 //! | `dronebot_forms_total` | `outcome` | forms: `opened`, `wrong` (told on a field), `late`, `too_large`, `timeout`, or why Slack opened none |
 //! | `dronebot_link_up` | `slot` | 1: the connection can be heard |
 //! | `dronebot_link_silence_seconds` | `slot` | since its last frame |
+//! | `dronebot_link_event_age_seconds` | `slot` | since its last envelope |
+//! | `dronebot_link_strange_connections` | `slot` | connections that Slack counts and that are none of ours: ghosts, or another process with the token |
 //! | `dronebot_link_app_connections` | `slot` | how many connections Slack counts for the app |
 //! | `dronebot_slack_frames_total` | `direction`, `kind` | frames |
 //! | `dronebot_slack_bad_frames_total` | `kind` | frames that could not be understood |

@@ -47,7 +47,7 @@ async fn all_is_well_and_nothing_was_changed() {
         ✅ app token: Slack takes it for Socket Mode (connections:write).
         ✅ Socket Mode: Slack offers a connection; it was not opened (--link opens one for a moment).
         ✅ bot token: Slack knows it as `drone` (UDRONE) in `Sandbox`.
-        ✅ scopes: The bot token has all that is needed: app_mentions:read, chat:write, commands, im:history, usergroups:read, users:read.
+        ✅ scopes: The bot token has all that is needed: app_mentions:read, chat:write, commands, files:read, files:write, im:history, im:write, usergroups:read, users:read.
         ✅ clock: This machine and Slack agree.
         ✅ user groups: `SOPERATORS` has members: 2.
         ✅ user groups: `SVIEWERS` has members: 1.
@@ -153,7 +153,17 @@ async fn every_problem_is_told_with_what_to_do() {
 #[actix_web::test]
 async fn a_missing_scope_and_one_too_many_and_a_wrong_clock_are_told() {
     let world = asleep().await;
-    let granted = ["app_mentions:read", "chat:write", "commands", "im:history", "users:read", "channels:history"];
+    let granted = [
+        "app_mentions:read",
+        "chat:write",
+        "commands",
+        "files:read",
+        "files:write",
+        "im:history",
+        "im:write",
+        "users:read",
+        "channels:history",
+    ];
     world.slack.post("settings", json!({"scopes": granted, "app_scopes": [], "clock_skew_s": 240})).await;
     let (code, told) = doctor(&world, &[], &[]);
     let told: Vec<&str> = told.lines().skip(3).take_while(|line| !line.contains("AWS identity")).collect();

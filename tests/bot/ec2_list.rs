@@ -134,8 +134,8 @@ async fn a_long_list_is_paged_and_says_what_to_type_for_the_next_page() {
     web-2     i-00000000000000002  running  t3.micro
     worker-1  i-00000000000000003  running  m5.large
     ```
-    Page 1 of 2. The next: `ec2 list --tag 'team=shop' --name 'w*' --page 2`
-    ▸ Next page: ec2 list --tag 'team=shop' --name 'w*' --page 2
+    Page 1 of 2. The next: `ec2 list --tag team=shop --name w* --page 2`
+    ▸ Next page: ec2 list --tag team=shop --name w* --page 2
     All 4 rows are in the file instances.csv in our direct messages.
     ");
     insta::assert_snapshot!(world.reads(VERA, "ec2 list --tag team=shop --name \"w*\" --page 2").await, @r"

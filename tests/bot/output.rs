@@ -35,8 +35,12 @@ async fn a_list_of_300_instances_is_a_page_in_the_thread_and_all_of_it_in_a_file
     assert_eq!(lines[0], "300 instances in `eu-central-1`: 300 running.");
     assert_eq!(lines.iter().filter(|line| line.contains("t3.micro")).count(), 20);
     assert_eq!(
-        lines[lines.len() - 2..],
-        ["Page 1 of 15. The next: `ec2 list --page 2`", "All 300 rows are in the file instances.csv below."]
+        lines[lines.len() - 3..],
+        [
+            "Page 1 of 15. The next: `ec2 list --page 2`",
+            "▸ Next page: ec2 list --page 2",
+            "All 300 rows are in the file instances.csv below."
+        ]
     );
     until("the file is there", async || !files(&world).await.is_empty()).await;
     let files = files(&world).await;
