@@ -484,6 +484,26 @@ pub(crate) async fn a_dead_letter_is_kept_and_not_sent(place: &dyn Place) {
     store.close(PATIENCE).await.unwrap();
 }
 
+pub(crate) async fn how_far_a_letter_has_come_is_known_after_a_restart(place: &dyn Place) {
+    let store = place.open();
+    let now = place.clock().now();
+    brought_to(&store, 1, State::Succeeded).await;
+    brought_to(&store, 2, State::Succeeded).await;
+    let first = due(&store, now).await.remove(0);
+    assert_eq!(first.way, Way::default());
+    let file = FileWay::Uploaded { id: "F1".into(), room: "D0MAYA".into() };
+    let way = Way { sent: 1, file };
+    store.outbox.note(first.id, &Way { sent: 1, file: FileWay::Unsent }).await.unwrap();
+    store.outbox.note(first.id, &way).await.unwrap();
+    store.outbox.note(424_242, &way).await.unwrap();
+    let later = Delivery::Later { not_before: now, error: "timeout".into() };
+    store.outbox.delivered(first.id, later).await.unwrap();
+    let store = reopen(place, store).await;
+    let ways: Vec<Way> = due(&store, now).await.into_iter().map(|letter| letter.way).collect();
+    assert_eq!(ways, [way, Way::default()]);
+    store.close(PATIENCE).await.unwrap();
+}
+
 pub(crate) async fn letters_come_oldest_first_and_no_more_than_asked(place: &dyn Place) {
     let store = place.open();
     for number in 1..=5 {
@@ -726,6 +746,7 @@ macro_rules! contract {
             later_letters_edit_the_message_of_the_first,
             a_letter_put_off_waits_and_counts,
             a_dead_letter_is_kept_and_not_sent,
+            how_far_a_letter_has_come_is_known_after_a_restart,
             letters_come_oldest_first_and_no_more_than_asked,
             of_each_queue_come_no_more_letters_than_asked,
             the_depths_are_right_after_a_restart_too,
