@@ -22,13 +22,21 @@ enum Deed {
     Wait(u64),
 }
 
-/// Which of the sockets: any that Slack still holds, the stale ones included.
+/// Which of the sockets that Slack still holds, counted from the newest; the stale ones are among them.
 fn deed() -> impl Strategy<Value = Deed> {
     let which = 0..4_usize;
-    let reasons =
-        prop::sample::select(vec!["warning", "refresh_requested", "too_many_websockets", "link_disabled", "new"]);
+    let reasons = prop::sample::select(vec![
+        "warning",
+        "refresh_requested",
+        "warning",
+        "refresh_requested",
+        "too_many_websockets",
+        "link_disabled",
+        "new",
+    ]);
     prop_oneof![
-        4 => which.clone().prop_map(Deed::Hello),
+        8 => Just(Deed::Hello(0)),
+        2 => which.clone().prop_map(Deed::Hello),
         4 => (which.clone(), reasons).prop_map(|(which, reason)| Deed::Disconnect(which, reason)),
         2 => which.clone().prop_map(Deed::Close),
         2 => which.clone().prop_map(Deed::Drop),
@@ -36,9 +44,9 @@ fn deed() -> impl Strategy<Value = Deed> {
         1 => which.clone().prop_map(Deed::Garbage),
         1 => which.clone().prop_map(Deed::Nonsense),
         1 => which.prop_map(Deed::Ping),
-        1 => (1..4_usize).prop_map(Deed::RefuseOpens),
-        1 => (1..4_usize).prop_map(Deed::RefuseUpgrades),
-        6 => prop_oneof![0..50_u64, 50..2_000_u64, 2_000..60_000_u64].prop_map(Deed::Wait),
+        1 => (1..3_usize).prop_map(Deed::RefuseOpens),
+        1 => (1..3_usize).prop_map(Deed::RefuseUpgrades),
+        8 => prop_oneof![4 => 0..50_u64, 4 => 50..2_000_u64, 1 => 2_000..70_000_u64].prop_map(Deed::Wait),
     ]
 }
 
@@ -50,6 +58,11 @@ struct Stage {
 }
 
 impl Stage {
+    fn at(&self, which: usize) -> Option<usize> {
+        let newest = self.held.len().checked_sub(1)?;
+        Some(newest - which % self.held.len())
+    }
+
     async fn play(&mut self, deed: &Deed) {
         let refuse = |script: &Rc<RefCell<VecDeque<Action>>>, count| {
             script.borrow_mut().extend((0..count).map(|_| status(503, "", "")));
@@ -58,7 +71,7 @@ impl Stage {
             Deed::RefuseOpens(count) => refuse(&self.bench.script.opens, count),
             Deed::RefuseUpgrades(count) => refuse(&self.bench.script.upgrades, count),
             Deed::Wait(millis) => tokio::time::sleep(Duration::from_millis(millis)).await,
-            Deed::Drop(which) if which < self.held.len() => drop(self.held.remove(which)),
+            Deed::Drop(which) => drop(self.at(which).map(|index| self.held.remove(index))),
             Deed::Hello(which)
             | Deed::Disconnect(which, _)
             | Deed::Close(which)
@@ -66,12 +79,13 @@ impl Stage {
             | Deed::Garbage(which)
             | Deed::Nonsense(which)
             | Deed::Ping(which) => {
-                if let Some(socket) = self.held.get_mut(which) {
-                    say(socket, deed).await;
+                if let Some(index) = self.at(which) {
+                    say(&mut self.held[index], deed).await;
                 }
             }
-            Deed::Drop(_) => {}
         }
+        // the bot has its turn before the next deed
+        tokio::time::sleep(Duration::from_millis(2)).await;
         while let Ok(socket) = self.bench.server.sockets.try_recv() {
             self.held.push(socket);
         }

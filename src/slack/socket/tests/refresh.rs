@@ -161,6 +161,49 @@ fn a_disconnect_is_borne_in_every_state_and_for_every_reason() {
     }
 }
 
+// row 1, row 6
+#[test]
+fn an_old_link_that_slack_closes_when_its_successor_is_up_is_not_replaced_again() {
+    run(async {
+        let mut bench = Bench::new().await;
+        let mut old = bench.up().await;
+        old.disconnect("refresh_requested").await;
+        let mut new = bench.up().await;
+        old.frame(true, CLOSE, &1000_u16.to_be_bytes()).await;
+        old.closed().await;
+        old.ended().await;
+        for _ in 0..10 {
+            new.envelope("e").await;
+            assert_eq!(new.ack().await, "e");
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+        assert_eq!((bench.dials(), bench.errors().as_str()), (2, ""));
+        drop((old, new));
+        bench.stopped().await;
+    });
+}
+
+// row 6
+#[test]
+fn a_successor_that_is_replaced_too_makes_the_oldest_go_before_a_third_is_dialled() {
+    run(async {
+        let mut bench = Bench::tuned(|config| config.overlap = Duration::from_secs(10)).await;
+        let mut oldest = bench.up().await;
+        oldest.disconnect("warning").await;
+        let mut old = bench.up().await;
+        old.disconnect("warning").await;
+        assert_eq!(oldest.closed().await, Some(1000));
+        assert_eq!(bench.dials(), 2, "no third socket beside two");
+        oldest.ended().await;
+        old.envelope("heard all the while").await;
+        assert_eq!(old.ack().await, "heard all the while");
+        let new = bench.up().await;
+        assert_eq!((bench.dials(), *bench.recorder.most_sockets.lock()), (3, 2));
+        drop((oldest, old, new));
+        bench.stopped().await;
+    });
+}
+
 // row 25
 #[test]
 fn a_link_that_breaks_in_several_ways_at_once_is_dialled_once() {
