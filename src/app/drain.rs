@@ -82,6 +82,9 @@ async fn close(mut running: Running, drain: Duration) {
         tracing::warn!("answers still wait; they are sent after the next start");
     }
     stop_actors(tree).await;
+    if let Err(error) = house.store.replicas.leave().await {
+        tracing::warn!(%error, "the other replicas could not be told");
+    }
     let store = async {
         if let Err(error) = house.store.close(LAST).await {
             tracing::error!(%error, "store was not closed cleanly");

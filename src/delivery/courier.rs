@@ -4,7 +4,7 @@ use super::lanes::{Lane, Lanes, PER_LANE, Search, Unrecorded};
 use super::{DeliveryConfig, send};
 use crate::clock::Clock;
 use crate::slack::api::WebApi;
-use crate::store::{Delivery, Letter, Outbox, Wanted};
+use crate::store::{Delivery, Letter, Outbox, StoreError, Wanted};
 use crate::supervision::{self, supervised};
 use actix::{Actor, AsyncContext, Context, Handler, Message};
 use std::rc::Rc;
@@ -141,6 +141,10 @@ async fn drive(mut lane: Lane, round: Round) {
         if let Some(search) = lane.running_dry() {
             supervision::spawn_local_detached("outbox poll", poll(search, round.clone())).detach();
         }
+        if !round.parts.outbox.is_mine(letter.id) {
+            tracing::warn!(req = %letter.letter.request, "letter is another replica's by now; left to it");
+            continue;
+        }
         let delivery = match expired(&letter, &round.parts) {
             Some(dead) => dead,
             None => attempt(&letter, &round).await,
@@ -169,6 +173,10 @@ async fn attempt(letter: &Letter, round: &Round) -> Delivery {
 async fn recorded(letter: &Letter, delivery: &Delivery, parts: &CourierParts) -> bool {
     match parts.outbox.delivered(letter.id, delivery.clone()).await {
         Ok(()) => true,
+        Err(error @ StoreError::Fenced(_)) => {
+            tracing::warn!(req = %letter.letter.request, %error, "delivery is not recorded");
+            true
+        }
         Err(error) => {
             tracing::error!(%error, req = %letter.letter.request, "delivery could not be recorded; trying again");
             false

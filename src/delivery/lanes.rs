@@ -4,7 +4,7 @@
 //! out. Lanes outlive the courier's lives, so that a restarted courier never sends beside its former self.
 
 use crate::domain::RequestId;
-use crate::store::{Delivery, Letter, Queue};
+use crate::store::{Delivery, Letter, LetterId, Queue};
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ struct State {
     queues: HashMap<Queue, VecDeque<Letter>>,
     /// The lanes that were full: the store may have more for them.
     more: HashSet<Queue>,
-    known: HashSet<i64>,
+    known: HashSet<LetterId>,
     /// The message of a request that its next letter edits.
     latest: HashMap<RequestId, String>,
     /// While the store is searched: the newest letter of each request that came or went in the meantime. What the
@@ -33,17 +33,17 @@ struct State {
 }
 
 impl State {
-    fn note(&mut self, request: RequestId, id: i64) {
+    fn note(&mut self, id: LetterId) {
         if let Some(overtaken) = &mut self.overtaken {
-            let newest = overtaken.entry(request).or_insert(id);
-            *newest = id.max(*newest);
+            let newest = overtaken.entry(id.request).or_insert(id.number);
+            *newest = id.number.max(*newest);
         }
     }
 
     /// A letter leaves memory, because the store knows what became of it.
-    fn settle(&mut self, request: RequestId, id: i64) {
+    fn settle(&mut self, id: LetterId) {
         self.known.remove(&id);
-        self.note(request, id);
+        self.note(id);
     }
 }
 
@@ -58,7 +58,7 @@ pub struct Lanes {
 pub(super) struct Lane {
     lanes: Arc<Lanes>,
     key: Queue,
-    current: Option<(RequestId, i64)>,
+    current: Option<LetterId>,
     ended: bool,
 }
 
@@ -71,7 +71,7 @@ pub(super) struct Search {
 /// A letter whose fate the store does not know yet: as long as this is kept, nobody sends it again.
 pub(super) struct Unrecorded {
     lanes: Arc<Lanes>,
-    letter: Option<(RequestId, i64)>,
+    letter: Option<LetterId>,
 }
 
 impl Lanes {
@@ -97,7 +97,7 @@ impl Lanes {
                 !superseded
             });
         }
-        pointless.into_iter().for_each(|id| state.settle(request, id));
+        pointless.into_iter().for_each(|id| state.settle(id));
         let waiting = state.queues.get(&key).map_or(0, VecDeque::len);
         let most = if matches!(key, Queue::Request(_)) { IN_MEMORY } else { PACED };
         if waiting + 1 >= PER_LANE {
@@ -107,7 +107,7 @@ impl Lanes {
             return None;
         }
         state.known.insert(id);
-        state.note(request, id);
+        state.note(id);
         let idle = !state.queues.contains_key(&key);
         state.queues.entry(key.clone()).or_default().push_back(letter);
         idle.then(|| Lane { lanes: Arc::clone(self), key, current: None, ended: false })
@@ -125,7 +125,7 @@ impl Lanes {
     }
 
     /// The letters in memory, by number.
-    pub(super) fn known(&self) -> HashSet<i64> {
+    pub(super) fn known(&self) -> HashSet<LetterId> {
         self.state.lock().known.clone()
     }
 
@@ -146,7 +146,7 @@ impl Search {
         let overtaken = {
             let state = self.lanes.state.lock();
             let newest = state.overtaken.as_ref().and_then(|overtaken| overtaken.get(&letter.letter.request));
-            newest.is_some_and(|newest| *newest >= letter.id)
+            newest.is_some_and(|newest| *newest >= letter.id.number)
         };
         if overtaken { None } else { self.lanes.push(letter) }
     }
@@ -160,8 +160,8 @@ impl Drop for Search {
 
 impl Drop for Unrecorded {
     fn drop(&mut self) {
-        if let Some((request, id)) = self.letter.take() {
-            self.lanes.state.lock().settle(request, id);
+        if let Some(id) = self.letter.take() {
+            self.lanes.state.lock().settle(id);
         }
     }
 }
@@ -170,8 +170,8 @@ impl Lane {
     /// The next letter to send, with the `ts` of the message that it edits; `None` ends the lane.
     pub(super) fn next(&mut self) -> Option<Letter> {
         let mut state = self.lanes.state.lock();
-        if let Some((request, id)) = self.current.take() {
-            state.settle(request, id);
+        if let Some(id) = self.current.take() {
+            state.settle(id);
         }
         let next = state.queues.get_mut(&self.key).and_then(VecDeque::pop_front);
         match next {
@@ -179,7 +179,7 @@ impl Lane {
                 if let Some(ts) = state.latest.get(&letter.letter.request) {
                     letter.replaces = Some(ts.clone());
                 }
-                self.current = Some((letter.letter.request, letter.id));
+                self.current = Some(letter.id);
                 Some(letter)
             }
             None => {
@@ -229,7 +229,7 @@ impl Drop for Lane {
             return;
         }
         let mut state = self.lanes.state.lock();
-        if let Some((_, id)) = self.current.take() {
+        if let Some(id) = self.current.take() {
             state.known.remove(&id);
         }
         for letter in state.queues.remove(&self.key).unwrap_or_default() {
@@ -245,11 +245,12 @@ mod tests {
     use crate::store::Address;
     use crate::store::{NewLetter, Way};
 
-    fn letter(id: i64, request: u128, channel: &str, last: bool) -> Letter {
+    fn letter(number: i64, request: u128, channel: &str, last: bool) -> Letter {
+        let request = RequestId::new(1, request);
         Letter {
-            id,
+            id: LetterId { request, number },
             letter: NewLetter {
-                request: RequestId::new(1, request),
+                request,
                 address: Address::Post { channel: channel.into(), thread_ts: None },
                 reply: Reply::new(Tone::Info),
                 last,
@@ -276,7 +277,7 @@ mod tests {
     /// Sends everything on a lane and returns the letters' numbers.
     fn all(lane: Option<Lane>) -> Vec<i64> {
         let Some(mut lane) = lane else { return Vec::new() };
-        std::iter::from_fn(|| lane.next()).map(|letter| letter.id).collect()
+        std::iter::from_fn(|| lane.next()).map(|letter| letter.id.number).collect()
     }
 
     #[test]
@@ -285,8 +286,8 @@ mod tests {
         let mut first = lanes.push(letter(1, 1, "C1", true)).expect("a new lane");
         assert!(lanes.push(letter(2, 2, "C1", true)).is_none(), "the lane is being driven");
         assert!(lanes.push(letter(3, 3, "C2", true)).is_some(), "another channel has its own lane");
-        assert_eq!(first.next().map(|l| l.id), Some(1));
-        assert_eq!(first.next().map(|l| l.id), Some(2));
+        assert_eq!(first.next().map(|l| l.id.number), Some(1));
+        assert_eq!(first.next().map(|l| l.id.number), Some(2));
         assert!(first.next().is_none());
         assert!(lanes.push(letter(4, 4, "C1", true)).is_some(), "an ended lane can start again");
     }
@@ -308,7 +309,7 @@ mod tests {
         lanes.push(letter(3, 1, "C1", true));
         lane.went(&progress, &sent("111.222"));
         let last = lane.next().expect("the final answer");
-        assert_eq!((last.id, last.replaces.as_deref()), (3, Some("111.222")));
+        assert_eq!((last.id.number, last.replaces.as_deref()), (3, Some("111.222")));
         lane.went(&last, &sent("111.222"));
         assert!(lane.next().is_none());
         assert!(lanes.is_empty());
@@ -323,7 +324,7 @@ mod tests {
         assert_eq!(lanes.len(), PER_LANE, "the rest waits in the store");
         let (mut sent, mut in_store) = (Vec::new(), 9..=12);
         while let Some(sending) = lane.next() {
-            sent.push(sending.id);
+            sent.push(sending.id.number);
             if let Some(search) = lane.running_dry() {
                 assert!(!lane.is_empty(), "while there is something to send");
                 assert!(lane.running_dry().is_none(), "one search at a time");
@@ -356,7 +357,7 @@ mod tests {
         let mut lane = lanes.push(letter(0, 100, "C1", true)).expect("a new lane");
         (1..=8).for_each(|id| assert!(lanes.push(letter(id, u128::from(id.unsigned_abs()), "C1", id != 4)).is_none()));
         lanes.push(letter(20, 4, "C1", true));
-        let sent: Vec<i64> = std::iter::from_fn(|| lane.next()).map(|letter| letter.id).collect();
+        let sent: Vec<i64> = std::iter::from_fn(|| lane.next()).map(|letter| letter.id.number).collect();
         assert_eq!(sent, [0, 1, 2, 3, 5, 6, 7, 20]);
     }
 

@@ -9,7 +9,7 @@ use super::send::{Sending, footer, is_final, judge};
 use crate::domain::{ChannelId, UserId};
 use crate::slack::api::{ApiError, ShareFile, WebApi};
 use crate::slack::render::{Answer, File, FilePlace, answer};
-use crate::store::{Address, Delivery, FileWay, Letter, Way};
+use crate::store::{Address, Delivery, FileWay, Letter, StoreError, Way};
 use std::time::Duration;
 
 /// After so many attempts an answer goes without its file: what it says is worth more than the rest of it.
@@ -134,6 +134,9 @@ impl Whole<'_> {
     async fn note(&self) {
         let mut pause = Duration::from_millis(100);
         while let Err(error) = self.parts.outbox.note(self.letter.id, &self.way).await {
+            if matches!(error, StoreError::Fenced(_)) {
+                return;
+            }
             let req = self.letter.letter.request;
             tracing::error!(%req, %error, "progress of a delivery could not be noted; trying again");
             tokio::time::sleep(pause).await;

@@ -11,6 +11,10 @@ use crate::domain::{Failure, Line, Principal, Refusal, Reply, Request, Risk, Sou
 use crate::execution::{self, Answer, Flight, Flights, Job, Task, WorkerPool, Workshop};
 use crate::store::State;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// A request with which so many processes have died is not tried again.
+const MOST_DEATHS: u32 = 2;
 
 /// What the dispatcher is made of; each life gets a copy.
 #[derive(Clone)]
@@ -33,6 +37,8 @@ pub struct DeskParts {
     pub clock: Arc<dyn Clock>,
     /// Bounds of commands.
     pub limits: Limits,
+    /// How often to look for work that nobody has, where others may leave some.
+    pub sweep_every: Option<Duration>,
 }
 
 /// One life's desk.
@@ -126,6 +132,7 @@ impl Desk {
 
     fn task(&self, request: &Request, understood: &Understood, how: How) -> Result<Task, Answer> {
         let changes = understood.row.risk >= Risk::Change;
+        let begun = how.is_begun();
         match how {
             How::Fresh => Ok(Task::Run),
             How::Late => {
@@ -136,7 +143,8 @@ impl Desk {
                 Err(Answer::refused(&Refusal { lines: vec![line] }))
             }
             How::Crowded => Err(crowded(request)),
-            How::TakenUp { state: State::Running, plan: Some(plan) } if changes => Ok(Task::Verify(plan)),
+            How::TakenUp { deaths, .. } if deaths >= MOST_DEATHS => Err(Answer::poison(request, deaths, begun)),
+            How::TakenUp { state: State::Running, plan: Some(plan), .. } if changes => Ok(Task::Verify(plan)),
             How::TakenUp { state: State::Running, .. } => Err(lost_plan(request)),
             How::TakenUp { .. } if changes && self.too_old(request) => Err(not_begun(request)),
             How::TakenUp { .. } => Ok(Task::Run),

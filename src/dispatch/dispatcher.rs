@@ -37,7 +37,8 @@ impl Actor for Dispatcher {
     fn started(&mut self, ctx: &mut Self::Context) {
         self.desk = Some(Rc::new(Desk::new(self.parts.clone())));
         ctx.notify(TakeUp { older_than: SignedDuration::ZERO });
-        ctx.run_interval(SWEEP_EVERY, |_, ctx| ctx.notify(TakeUp { older_than: SWEEP_AGE }));
+        let every = self.parts.sweep_every.unwrap_or(SWEEP_EVERY);
+        ctx.run_interval(every, |_, ctx| ctx.notify(TakeUp { older_than: SWEEP_AGE }));
     }
 }
 
@@ -58,6 +59,8 @@ pub enum How {
         state: State,
         /// Its plan.
         plan: Option<Plan>,
+        /// How many lives of processes have ended with it in hand.
+        deaths: u32,
     },
 }
 
@@ -141,9 +144,9 @@ impl Handler<TakeUp> for Dispatcher {
             let due = |entry: &Entry| {
                 now.duration_since(entry.request.accepted_at) >= older_than && !in_work.contains(&entry.request.id)
             };
-            for Entry { request, state, plan, .. } in entries.into_iter().filter(due) {
+            for Entry { request, state, plan, deaths, .. } in entries.into_iter().filter(due) {
                 tracing::debug!(req = %request.id, state = state.as_str(), "unfinished in the journal");
-                let how = How::TakenUp { state, plan };
+                let how = How::TakenUp { state, plan, deaths };
                 // the next sweep brings it again if this mailbox is closed
                 let _ = dispatcher.try_send(Incoming { request, how });
             }

@@ -56,6 +56,11 @@ impl Plan {
 }
 
 impl Target {
+    /// What names it among all accounts and regions: `123456789012/eu-central-1/i-0abc`.
+    pub fn key(&self) -> String {
+        format!("{}/{}/{}", self.account, self.region, self.id)
+    }
+
     /// `web-1 (i-0abc)`, or the bare id of a nameless one.
     pub fn label(&self) -> String {
         match &self.name {

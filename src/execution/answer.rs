@@ -17,7 +17,7 @@ use std::time::Duration;
 pub struct Answer {
     /// The final state.
     pub state: State,
-    /// The label in metrics: `ok`, `usage`, `refused`, `failed`, `unknown`, `bug`.
+    /// The label in metrics: `ok`, `usage`, `refused`, `failed`, `unknown`, `bug`, `poison`.
     pub outcome: &'static str,
     /// What the person reads.
     pub reply: Reply,
@@ -52,6 +52,27 @@ impl Answer {
     /// It was refused.
     pub fn refused(refusal: &Refusal) -> Self {
         Self { state: State::Refused, outcome: "refused", reply: lines(Tone::Refused, &refusal.lines) }
+    }
+
+    /// Processes have died with it more than once: what it did to them it may do again, so it is not tried again.
+    pub fn poison(request: &Request, deaths: u32, begun: bool) -> Self {
+        let first = Line::new()
+            .text("I broke ")
+            .text(words(deaths))
+            .text(" while I had ")
+            .code(&request.text)
+            .text(" in hand, so I do not try it again. ");
+        let first = match begun {
+            false => first.text("Nothing was changed by it."),
+            true => first
+                .text("I do not know what was done. Check the targets with ")
+                .code("ec2 show")
+                .text(" before anything else."),
+        };
+        let line =
+            first.text(" Please give ").code(format!("req {}", request.id.short())).text(" to the platform team.");
+        let (state, tone) = if begun { (State::Unknown, Tone::Unknown) } else { (State::Failed, Tone::Failed) };
+        Self { state, outcome: "poison", reply: lines(tone, &[line]) }
     }
 
     /// A failure of ours: the sentence that names nothing but the command.
@@ -92,6 +113,13 @@ impl Answer {
                 Self::unknown(lines(Tone::Unknown, said))
             }
         }
+    }
+}
+
+fn words(times: u32) -> String {
+    match times {
+        2 => "twice".to_owned(),
+        times => format!("{times} times"),
     }
 }
 
@@ -158,8 +186,8 @@ impl AnswerDesk {
                     let _ = self.courier.tell(Deliver(letter));
                     break;
                 }
-                Err(error @ StoreError::Transition { .. }) => {
-                    tracing::warn!(req = %request.id, %error, "request had its answer already");
+                Err(error @ (StoreError::Transition { .. } | StoreError::Fenced(_))) => {
+                    tracing::warn!(req = %request.id, %error, "answer is another's to give");
                     return;
                 }
                 Err(error) => {

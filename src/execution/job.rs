@@ -6,7 +6,7 @@ use super::locks::Locks;
 use super::steps::Steps;
 use super::{ExecutionConfig, progress, recover};
 use crate::commands::{Command, Context, Found, Planned, Row};
-use crate::domain::{CommandError, Failure, Plan, Refusal, Reply, Request, Tone};
+use crate::domain::{CommandError, Failure, Line, Plan, Refusal, Reply, Request, RequestId, Tone};
 use crate::store::{Outbox, StoreError};
 use crate::supervision::WorkerRuntime;
 use parking_lot::Mutex;
@@ -114,11 +114,14 @@ async fn plan_and_execute(
     (job.judge)(&plan)?;
     let _locked = shop.locks.take(&plan.targets, &job.request.text, &job.request)?;
     if let Err(error) = shop.desk.journal.planned(job.request.id, plan.clone()).await {
-        if let StoreError::Transition { from, .. } = error {
-            // read from the journal before it was begun or answered: to say anything now could be a lie. If it has no
-            // answer, the next sweep brings it as it stands
-            tracing::warn!(req = %job.request.id, from, "request is further than was thought; left to the journal");
+        if let StoreError::Transition { .. } | StoreError::Fenced(_) = error {
+            // read from the journal before it was begun or answered, or another replica has it: to say anything now
+            // could be a lie. If it has no answer, the next sweep brings it as it stands
+            tracing::warn!(req = %job.request.id, %error, "request is further than was thought; left to the journal");
             return Ok(None);
+        }
+        if let StoreError::Busy { target, holder } = &error {
+            return Err(busy(target, *holder).into());
         }
         let text = "I cannot write to my journal, so I did not make the change. Try again when the store works; \
                     `status` shows it.";
@@ -151,6 +154,16 @@ pub(super) fn of_found(found: Found) -> Answer {
         Found::NotDone(reply) => Answer::failed(Reply { tone: Tone::Failed, ..reply }),
         Found::Unknown(reply) => Answer::unknown(Reply { tone: Tone::Unknown, ..reply }),
     }
+}
+
+/// Another replica changes it: what it does is known here by its request alone.
+fn busy(target: &str, holder: RequestId) -> Refusal {
+    let target = target.rsplit('/').next().unwrap_or(target);
+    let line = Line::new()
+        .code(target)
+        .text(format!(" is being changed by another command (req {}). ", holder.short()))
+        .text("Nothing was changed by your command. Send it again when that one is done.");
+    Refusal { lines: vec![line] }
 }
 
 fn too_slow(job: &Job, deadline: Duration) -> CommandError {

@@ -25,16 +25,12 @@ pub struct Locked {
     keys: Vec<String>,
 }
 
-fn key(target: &Target) -> String {
-    format!("{}/{}/{}", target.account, target.region, target.id)
-}
-
 impl Locks {
     /// Takes all targets, or none: another change of one of them is a refusal that names it.
     pub fn take(self: &Arc<Self>, targets: &[Target], command: &str, request: &Request) -> Result<Locked, Refusal> {
         let mut held = self.held.lock();
         for target in targets {
-            if let Some(holder) = held.get(&key(target)) {
+            if let Some(holder) = held.get(&target.key()) {
                 let line = Line::new()
                     .code(target.label())
                     .text(" is being changed by ")
@@ -49,7 +45,7 @@ impl Locks {
             }
         }
         let holder = Holder { command: command.to_owned(), by: request.user.clone(), req: request.id.short() };
-        let keys: Vec<String> = targets.iter().map(key).collect();
+        let keys: Vec<String> = targets.iter().map(Target::key).collect();
         for key in &keys {
             held.insert(key.clone(), holder.clone());
         }

@@ -47,6 +47,10 @@ pub(crate) fn id(number: u64) -> RequestId {
     RequestId::new(start.as_millisecond() as u64 + number, u128::from(number) * 7919)
 }
 
+fn nowhere() -> LetterId {
+    LetterId { request: id(1), number: 424_242 }
+}
+
 pub(crate) fn request(number: u64) -> Request {
     let id = id(number);
     Request {
@@ -336,7 +340,7 @@ pub(crate) async fn unfinished_requests_are_taken_up_with_all_they_have(place: &
         let entries = store.journal.take_up().await.unwrap();
         let expected: Vec<_> = all.iter().map(|request| format!("{request:?}")).collect();
         assert_eq!(entries.iter().map(|entry| format!("{:?}", entry.request)).collect::<Vec<_>>(), expected);
-        assert!(entries.iter().all(|entry| entry.attempts == attempt));
+        assert!(entries.iter().all(|entry| entry.deaths == attempt));
         let ReplyTo::Caller { response_url: Some(found) } = &entries[0].request.reply_to else { panic!("no url") };
         assert_eq!(found.expose_secret(), url(1).expose_secret());
         let ReplyTo::Presser { response_url: found } = &entries[4].request.reply_to else { panic!("no url") };
@@ -477,7 +481,7 @@ pub(crate) async fn a_dead_letter_is_kept_and_not_sent(place: &dyn Place) {
     let expected = QueueDepth { waiting: 0, oldest: None, dead: 1 };
     assert_eq!(store.outbox.depth().await.unwrap(), expected);
     store.outbox.delivered(first.id, Delivery::Dead { error: "channel_not_found".into() }).await.unwrap();
-    store.outbox.delivered(424_242, sent("1.1")).await.unwrap();
+    store.outbox.delivered(nowhere(), sent("1.1")).await.unwrap();
     let store = reopen(place, store).await;
     assert_eq!(store.outbox.depth().await.unwrap(), expected);
     assert!(due(&store, now).await.is_empty());
@@ -495,7 +499,7 @@ pub(crate) async fn how_far_a_letter_has_come_is_known_after_a_restart(place: &d
     let way = Way { sent: 1, file };
     store.outbox.note(first.id, &Way { sent: 1, file: FileWay::Unsent }).await.unwrap();
     store.outbox.note(first.id, &way).await.unwrap();
-    store.outbox.note(424_242, &way).await.unwrap();
+    store.outbox.note(nowhere(), &way).await.unwrap();
     let later = Delivery::Later { not_before: now, error: "timeout".into() };
     store.outbox.delivered(first.id, later).await.unwrap();
     let store = reopen(place, store).await;

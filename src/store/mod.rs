@@ -9,13 +9,15 @@ mod sqlite;
 
 use crate::clock::Clock;
 use crate::domain::StoreVitals;
+use async_trait::async_trait;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use config::StoreConfig;
 pub use ports::{
-    Accepted, Address, Asked, Delivery, Entry, FileWay, Journal, Letter, NewLetter, NewRequest, Outbox, Queue,
-    QueueDepth, Recent, State, StepRecord, StepState, StoreError, Wanted, Way,
+    Accepted, Address, Asked, Beaten, Card, Delivery, Entry, FileWay, Journal, Letter, LetterId, NewLetter, NewRequest,
+    Outbox, Queue, QueueDepth, Recent, Replica, ReplicaName, Replicas, State, StepRecord, StepState, StoreError,
+    Wanted, Way,
 };
 
 /// An open store: its ports, and how it is. Clones share it; it is closed by [`Store::close`], or soon after the last
@@ -26,9 +28,24 @@ pub struct Store {
     pub journal: Arc<dyn Journal>,
     /// Replies on their way to Slack.
     pub outbox: Arc<dyn Outbox>,
+    /// Who shares the store.
+    pub replicas: Arc<dyn Replicas>,
     /// How the store is, to be read at any time.
     pub health: StoreHealth,
-    backend: Arc<sqlite::Sqlite>,
+    backend: Arc<dyn Backend>,
+}
+
+/// What is the same for every implementation, beside the ports.
+#[async_trait]
+trait Backend: Send + Sync {
+    /// [`Store::close`].
+    async fn close(&self, patience: Duration) -> Result<(), StoreError>;
+
+    /// [`StoreHealth::vitals`].
+    fn vitals(&self) -> StoreVitals;
+
+    /// [`StoreHealth::queued`].
+    fn queued(&self) -> usize;
 }
 
 impl Store {
@@ -43,18 +60,18 @@ impl Store {
 /// How the store is. Reading it never waits for the store's work.
 #[derive(Clone)]
 pub struct StoreHealth {
-    shared: Arc<sqlite::Shared>,
+    backend: Arc<dyn Backend>,
 }
 
 impl StoreHealth {
     /// Whether the last write succeeded, and the last error, if there ever was one.
     pub fn vitals(&self) -> StoreVitals {
-        self.shared.vitals()
+        self.backend.vitals()
     }
 
     /// How many operations wait for the writer.
     pub fn queued(&self) -> usize {
-        self.shared.queued()
+        self.backend.queued()
     }
 }
 
@@ -87,11 +104,12 @@ pub fn open(config: &StoreConfig, clock: Arc<dyn Clock>) -> Result<Store, StoreE
     Ok(assemble(backend))
 }
 
-fn assemble(backend: Arc<sqlite::Sqlite>) -> Store {
+fn assemble<B: Journal + Outbox + Replicas + Backend + 'static>(backend: Arc<B>) -> Store {
     Store {
         journal: Arc::clone(&backend) as Arc<dyn Journal>,
         outbox: Arc::clone(&backend) as Arc<dyn Outbox>,
-        health: StoreHealth { shared: backend.shared() },
+        replicas: Arc::clone(&backend) as Arc<dyn Replicas>,
+        health: StoreHealth { backend: Arc::clone(&backend) as Arc<dyn Backend> },
         backend,
     }
 }

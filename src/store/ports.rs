@@ -1,8 +1,10 @@
 //! The ports. Every method returns only after its write is durable, unless it says otherwise.
 
 mod letter;
+mod replica;
 
-pub use letter::{Address, Delivery, FileWay, Letter, NewLetter, Queue, Wanted, Way};
+pub use letter::{Address, Delivery, FileWay, Letter, LetterId, NewLetter, Queue, Wanted, Way};
+pub use replica::{Beaten, Card, Replica, ReplicaName, Replicas};
 
 use crate::domain::{ChannelId, Plan, Request, RequestId, Source, Step, UserId};
 use async_trait::async_trait;
@@ -29,6 +31,18 @@ pub enum StoreError {
         from: &'static str,
         /// The state that was asked for.
         to: &'static str,
+    },
+    /// The request belongs to another replica by now: this one was given up, and what it knows of the request is
+    /// history. Whoever meets this drops the work and says nothing: the other one answers.
+    #[error("request {0} belongs to another replica by now")]
+    Fenced(RequestId),
+    /// Another request is changing this target.
+    #[error("{target} is being changed by request {holder}")]
+    Busy {
+        /// The target, as [`Target::key`](crate::domain::Target::key) names it.
+        target: String,
+        /// Whose change it is.
+        holder: RequestId,
     },
 }
 
@@ -188,8 +202,8 @@ pub struct Entry {
     pub steps: Vec<StepRecord>,
     /// The message that shows its progress, if one was sent: where the final answer is edited in.
     pub progress_ts: Option<String>,
-    /// How often a process has taken it up (1 for the first time).
-    pub attempts: u32,
+    /// How many lives of processes have ended, without a goodbye, with this request in their hands.
+    pub deaths: u32,
 }
 
 /// How much waits in the outbox.
@@ -204,12 +218,16 @@ pub struct QueueDepth {
 }
 
 /// Requests, their states and their steps.
+///
+/// A request belongs to one replica: the one that accepted it, until that is gone and another adopts it. Only its owner
+/// may write to it ([`StoreError::Fenced`]), and each transition is one conditional write.
 #[async_trait]
 pub trait Journal: Send + Sync {
     /// Makes a request durable, once for all its keys.
     async fn accept(&self, new: NewRequest) -> Result<Accepted, StoreError>;
 
-    /// accepted or planned -> planned; after a restart before the first step the plan is made anew.
+    /// accepted or planned -> planned; after a restart before the first step the plan is made anew. From now on the
+    /// plan's targets are this request's alone, until its final answer: [`StoreError::Busy`] when another has one.
     async fn planned(&self, id: RequestId, plan: Plan) -> Result<(), StoreError>;
 
     /// planned or running -> running, before the step's call is made.
@@ -222,7 +240,8 @@ pub trait Journal: Send + Sync {
     /// as [`Outbox::due`] would. Refused with [`StoreError::Transition`] when the request already has its answer.
     async fn finish(&self, id: RequestId, state: State, letter: NewLetter) -> Result<Letter, StoreError>;
 
-    /// Every request without a final answer, oldest first; counts one more attempt for each.
+    /// Every request of this replica without a final answer, oldest first. Before that it adopts what belongs to
+    /// replicas that are gone.
     async fn take_up(&self) -> Result<Vec<Entry>, StoreError>;
 
     /// What this person asked lately: of the requests without a final answer and of those with one, at most `limit` each.
@@ -232,7 +251,7 @@ pub trait Journal: Send + Sync {
     /// only one person saw.
     async fn answered_by(&self, channel: &ChannelId, ts: &str) -> Result<Option<Asked>, StoreError>;
 
-    /// How many requests have no final answer.
+    /// How many requests of this replica have no final answer.
     async fn unfinished(&self) -> Result<QueueDepth, StoreError>;
 }
 
@@ -243,16 +262,19 @@ pub trait Outbox: Send + Sync {
     /// its final answer: a late progress message must not follow it.
     async fn put(&self, letter: NewLetter) -> Result<Option<Letter>, StoreError>;
 
-    /// The letters that are due at `now`, oldest first, as many as are wanted; of a request only its oldest waiting letter.
+    /// The letters of this replica that are due at `now`, oldest first, as many as are wanted; of a request only its oldest waiting letter.
     async fn due(&self, now: Timestamp, wanted: Wanted) -> Result<Vec<Letter>, StoreError>;
 
     /// What became of a letter. When `Sent` it is out of the queue, and its `ts` is where later letters of the
     /// same request are edited in.
-    async fn delivered(&self, id: i64, delivery: Delivery) -> Result<(), StoreError>;
+    async fn delivered(&self, id: LetterId, delivery: Delivery) -> Result<(), StoreError>;
 
     /// How far a letter has come that is not delivered yet: what is noted is not done again.
-    async fn note(&self, id: i64, way: &Way) -> Result<(), StoreError>;
+    async fn note(&self, id: LetterId, way: &Way) -> Result<(), StoreError>;
 
-    /// How much waits.
+    /// Whether this letter is still this replica's to send. Never waits: it is asked just before each call.
+    fn is_mine(&self, id: LetterId) -> bool;
+
+    /// How much of this replica's waits.
     async fn depth(&self) -> Result<QueueDepth, StoreError>;
 }

@@ -5,7 +5,7 @@ use crate::clock;
 use crate::domain::{Reply, RequestId, Tone};
 use crate::slack::testing::{Action, Request, Server, answer, run, status, within};
 use crate::slack::{PacingConfig, Proxy, SlackConfig, api::Pacer};
-use crate::store::{Address, NewLetter, QueueDepth, StoreError, Way};
+use crate::store::{Address, LetterId, NewLetter, QueueDepth, StoreError, Way};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
@@ -23,6 +23,8 @@ struct Shelf {
     /// How many notes fail.
     deaf: Mutex<u32>,
     notes: Mutex<Vec<Way>>,
+    /// Whether others have taken the letters over.
+    lost: Mutex<bool>,
 }
 
 #[async_trait]
@@ -41,16 +43,17 @@ impl Outbox for Shelf {
         });
         Ok(due.take(wanted.limit).cloned().collect())
     }
-    async fn delivered(&self, id: i64, delivery: Delivery) -> Result<(), StoreError> {
+    async fn delivered(&self, id: LetterId, delivery: Delivery) -> Result<(), StoreError> {
         let mut refusals = self.refusals.lock();
         if *refusals > 0 {
             *refusals -= 1;
             return Err(StoreError::Failed("disk is full".to_owned()));
         }
+        let number = id.number;
         let outcome = match &delivery {
-            Delivery::Sent { ts } => format!("{id} sent {}", ts.as_deref().unwrap_or("-")),
-            Delivery::Later { error, .. } => format!("{id} later {error}"),
-            Delivery::Dead { error } => format!("{id} dead {error}"),
+            Delivery::Sent { ts } => format!("{number} sent {}", ts.as_deref().unwrap_or("-")),
+            Delivery::Later { error, .. } => format!("{number} later {error}"),
+            Delivery::Dead { error } => format!("{number} dead {error}"),
         };
         self.outcomes.lock().push(outcome);
         let mut letters = self.letters.lock();
@@ -64,7 +67,7 @@ impl Outbox for Shelf {
         }
         Ok(())
     }
-    async fn note(&self, id: i64, way: &Way) -> Result<(), StoreError> {
+    async fn note(&self, id: LetterId, way: &Way) -> Result<(), StoreError> {
         let mut deaf = self.deaf.lock();
         if *deaf > 0 {
             *deaf -= 1;
@@ -75,6 +78,9 @@ impl Outbox for Shelf {
             letter.way = way.clone();
         }
         Ok(())
+    }
+    fn is_mine(&self, _: LetterId) -> bool {
+        !*self.lost.lock()
     }
     async fn depth(&self) -> Result<QueueDepth, StoreError> {
         Ok(QueueDepth { waiting: self.letters.lock().len() as u64, ..QueueDepth::default() })
@@ -160,6 +166,7 @@ fn letter(id: i64, address: Address) -> Letter {
     let reply = Reply::new(Tone::Info).text("hello");
     let request = RequestId::new(1, id.unsigned_abs().into());
     let letter = NewLetter { request, address, reply, last: true, trigger: None };
+    let id = LetterId { request, number: id };
     Letter { id, letter, attempts: 0, created_at: now, not_before: now, replaces: None, way: Way::default() }
 }
 
@@ -184,6 +191,21 @@ fn a_letter_is_not_sent_again_because_the_store_cannot_record_that_it_was_sent()
         let mut outcomes = post.shelf.outcomes.lock().clone();
         outcomes.sort();
         assert_eq!(outcomes, ["1 sent 2.000002", "2 sent 2.000002"]);
+    });
+}
+
+#[test]
+fn a_letter_that_another_replica_has_by_now_is_not_sent() {
+    run(async {
+        let post = Post::new(|_| posted()).await;
+        post.put(&letter(1, thread()));
+        *post.shelf.lost.lock() = true;
+        post.look().await;
+        assert!(post.server.paths().is_empty());
+        assert!(post.shelf.outcomes.lock().is_empty());
+        *post.shelf.lost.lock() = false;
+        post.look().await;
+        assert_eq!(post.server.paths(), ["/api/chat.postMessage"]);
     });
 }
 

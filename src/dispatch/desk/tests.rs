@@ -64,6 +64,7 @@ impl Office {
             vitals: context.vitals,
             clock: clock::system(),
             limits: context.limits,
+            sweep_every: None,
         };
         let spec = ChildSpec::new("dispatcher");
         let dispatcher = house.tree.add(spec, move |_| Dispatcher::new(parts.clone())).await;
@@ -106,7 +107,7 @@ impl Office {
     async fn says(&self, user: &str, text: &str, how: How) -> String {
         let before = self.house.letters().await.len();
         let request = self.accept(before as u128 + 1, user, text).await;
-        if let How::TakenUp { state: State::Running, plan } = &how {
+        if let How::TakenUp { state: State::Running, plan, .. } = &how {
             let journal = &self.house.store.journal;
             let planned = plan.clone().unwrap_or_else(a_plan);
             journal.planned(request.id, planned.clone()).await.expect("planned");
@@ -221,7 +222,7 @@ fn a_button_that_asks_for_a_form_runs_nothing_even_when_its_line_is_complete() {
             ..office.house.a_request(77)
         };
         let request = office.house.accept_this(request).await;
-        office.tell(&request, How::TakenUp { state: State::Accepted, plan: None });
+        office.tell(&request, How::TakenUp { state: State::Accepted, plan: None, deaths: 1 });
         within("the answer", async {
             while office.letters().await.len() < 3 {
                 tokio::time::sleep(Duration::from_millis(2)).await;
@@ -266,7 +267,7 @@ fn a_request_from_the_journal_waits_for_slack_instead_of_being_refused() {
     run(async {
         let office = Office::new(true).await;
         let request = office.accept(1, "UMAYA", "ping").await;
-        let how = || How::TakenUp { state: State::Accepted, plan: None };
+        let how = || How::TakenUp { state: State::Accepted, plan: None, deaths: 1 };
         office.tell(&request, how());
         let answered = office.dispatcher.call(crate::dispatch::Boarded, Duration::from_secs(5)).await;
         answered.expect("it lives");
@@ -290,7 +291,7 @@ fn what_was_begun_and_is_not_understood_any_more_is_never_said_to_be_undone() {
     run(async {
         let office = Office::new(false).await;
         for (text, plan) in [("ec2 stpo i-1", Some(a_plan())), ("ec2 stop i-1", None), ("ping", Some(a_plan()))] {
-            let how = How::TakenUp { state: State::Running, plan };
+            let how = How::TakenUp { state: State::Running, plan, deaths: 1 };
             let said = office.says("UNINA", text, how).await;
             assert!(said.starts_with("[unknown] I was restarted while running"), "{text}: {said}");
             assert!(said.contains("I do not know what was done"), "{text}: {said}");
@@ -315,7 +316,7 @@ fn what_slack_has_called_failed_is_not_run_and_what_is_old_is_not_begun() {
         old.text = "ec2 stop i-1".to_owned();
         old.accepted_at -= jiff::SignedDuration::from_secs(61);
         let old = office.house.accept_this(old).await;
-        office.tell(&old, How::TakenUp { state: State::Accepted, plan: None });
+        office.tell(&old, How::TakenUp { state: State::Accepted, plan: None, deaths: 1 });
         within("the answer", async {
             while office.house.letters().await.len() < 3 {
                 tokio::time::sleep(Duration::from_millis(2)).await;

@@ -103,7 +103,7 @@ pub struct Wanted {
     /// Of each queue at most so many, its oldest; those that are known count.
     pub per_queue: usize,
     /// Those that the caller has already.
-    pub known: HashSet<i64>,
+    pub known: HashSet<LetterId>,
 }
 
 impl Wanted {
@@ -143,11 +143,20 @@ pub enum FileWay {
     },
 }
 
+/// Which letter: of a request, later ones have higher numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LetterId {
+    /// The request it answers.
+    pub request: RequestId,
+    /// Its number.
+    pub number: i64,
+}
+
 /// A reply in the outbox.
 #[derive(Clone, Debug)]
 pub struct Letter {
-    /// Its number in the outbox; later letters have higher ones.
-    pub id: i64,
+    /// Which it is.
+    pub id: LetterId,
     /// The letter.
     pub letter: NewLetter,
     /// How often delivery has been tried.

@@ -51,11 +51,28 @@ impl Book {
     pub(super) fn open(connection: Connection, clock: Arc<dyn Clock>) -> rusqlite::Result<Self> {
         let mut book =
             Self { connection, clock, work: Work::default(), keys: Keys::default(), next_delivery: 1, stale: false };
+        book.move_in()?;
         book.work.load(&book.connection)?;
         book.keys.load(&book.connection)?;
         let last: Option<i64> = book.connection.query_row("SELECT max(seq) FROM deliveries", [], |row| row.get(0))?;
         book.next_delivery = last.unwrap_or(0) + 1;
         Ok(book)
+    }
+
+    /// Takes over what a former process has left. One that ended without a goodbye died with all of it in its hands.
+    fn move_in(&mut self) -> rusqlite::Result<()> {
+        self.execute("BEGIN", [])?;
+        if self.execute("DELETE FROM facts WHERE name = 'left'", [])? == 0 {
+            self.execute("UPDATE requests SET attempts = attempts + 1 WHERE finished_at IS NULL", [])?;
+        }
+        self.execute("COMMIT", [])?;
+        Ok(())
+    }
+
+    /// [`crate::store::Replicas::leave`].
+    pub(super) fn leave(&mut self) -> Done<()> {
+        self.execute("INSERT OR REPLACE INTO facts (name, value) VALUES ('left', '')", [])?;
+        Ok(())
     }
 
     /// Begins a transaction.
@@ -197,17 +214,38 @@ impl Book {
     }
 
     /// [`crate::store::Journal::planned`].
-    pub(super) fn planned(&mut self, id: RequestId, plan: &str) -> Done<()> {
+    pub(super) fn planned(&mut self, id: RequestId, plan: &str, targets: &[String]) -> Done<()> {
         let from = self.state(id)?;
         if !from.may_become(State::Planned) {
             return Err(illegal(id, from, State::Planned));
         }
+        self.lock(id, targets)?;
         let state = State::Planned;
         self.execute(
             "UPDATE requests SET state = ?2, plan = ?3 WHERE id = ?1",
             params![key(id), state.as_str(), plan],
         )?;
         self.set_state(id, state);
+        Ok(())
+    }
+
+    /// All targets are this request's, or none.
+    fn lock(&self, id: RequestId, targets: &[String]) -> Done<()> {
+        for target in targets {
+            let holder = self
+                .connection
+                .prepare_cached("SELECT request FROM locks WHERE target = ?1")?
+                .query_row([target], |row| rows::id(row, 0))
+                .optional()?;
+            if let Some(holder) = holder.filter(|holder| *holder != id) {
+                return Err(StoreError::Busy { target: target.clone(), holder }.into());
+            }
+        }
+        // a plan made anew may have other targets
+        self.execute("DELETE FROM locks WHERE request = ?1", [key(id)])?;
+        for target in targets {
+            self.execute("INSERT OR IGNORE INTO locks (target, request) VALUES (?1, ?2)", params![target, key(id)])?;
+        }
         Ok(())
     }
 
@@ -274,6 +312,9 @@ impl Book {
             "UPDATE requests SET state = ?2, finished_at = ?3, url = NULL WHERE id = ?1",
             params![key(id), state.as_str(), nanos(now)],
         )?;
+        if from != State::Accepted {
+            self.execute("DELETE FROM locks WHERE request = ?1", [key(id)])?;
+        }
         let open = self.work.requests.remove(&id);
         let (waiting, replaces) = open.map_or((None, None), |open| (open.waiting, open.progress_ts));
         if let Some(waiting) = waiting {
@@ -284,7 +325,6 @@ impl Book {
 
     /// [`crate::store::Journal::take_up`].
     pub(super) fn take_up(&mut self) -> Done<Vec<Entry>> {
-        self.execute("UPDATE requests SET attempts = attempts + 1 WHERE finished_at IS NULL", [])?;
         let mut steps: HashMap<RequestId, Vec<_>> = HashMap::new();
         let mut list = self.connection.prepare(
             "SELECT request, state, body FROM steps \

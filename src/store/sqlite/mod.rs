@@ -23,5 +23,4 @@ mod tests;
 
 pub(super) use file::inspect;
 pub(super) use port::Sqlite;
-pub(super) use shared::Shared;
 pub(super) use upkeep::Upkeep;

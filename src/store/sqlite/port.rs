@@ -7,19 +7,22 @@ use super::shared::{Call, Shared, WhenFull, closed};
 use super::upkeep::{Caretaker, Upkeep};
 use super::{file, writer};
 use crate::clock::Clock;
-use crate::domain::{ChannelId, Plan, RequestId, Step, UserId};
+use crate::domain::{ChannelId, Plan, RequestId, Step, StoreVitals, Target, UserId};
 use crate::store::{
-    Accepted, Asked, Delivery, Entry, Journal, Letter, NewLetter, NewRequest, Outbox, QueueDepth, Recent, State,
-    StepState, StoreConfig, StoreError, Wanted, Way,
+    Accepted, Asked, Backend, Beaten, Card, Delivery, Entry, Journal, Letter, LetterId, NewLetter, NewRequest, Outbox,
+    QueueDepth, Recent, Replica, ReplicaName, Replicas, State, StepState, StoreConfig, StoreError, Wanted, Way,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// The store in a SQLite file. Dropping it closes it after what was asked before.
 pub(in crate::store) struct Sqlite {
     shared: Arc<Shared>,
+    clock: Arc<dyn Clock>,
+    card: Mutex<Card>,
 }
 
 impl Sqlite {
@@ -29,33 +32,14 @@ impl Sqlite {
         upkeep: Upkeep,
     ) -> Result<Self, StoreError> {
         let connection = file::open(config)?;
-        Self::start(Book::open(connection, clock), config, upkeep)
-    }
-
-    fn start(book: rusqlite::Result<Book>, config: &StoreConfig, upkeep: Upkeep) -> Result<Self, StoreError> {
+        let book = Book::open(connection, Arc::clone(&clock));
         let book = book.map_err(|error| {
             let file = config.path.display();
             StoreError::Open(format!("{file} cannot be read: {error}; restore it from a copy, or move it away"))
         })?;
         let shared = Arc::new(Shared::new(config.queue_limit));
         writer::start(book, Arc::clone(&shared), Caretaker::new(config, upkeep))?;
-        Ok(Self { shared })
-    }
-
-    pub(in crate::store) fn shared(&self) -> Arc<Shared> {
-        Arc::clone(&self.shared)
-    }
-
-    /// [`crate::store::Store::close`].
-    pub(in crate::store) async fn close(&self, patience: Duration) -> Result<(), StoreError> {
-        self.shared.close();
-        let shared = self.shared();
-        // a thread is awaited, so the time is the machine's, not tokio's
-        let gone = tokio::task::spawn_blocking(move || shared.wait_until_gone(patience)).await;
-        match gone {
-            Ok(true) => Ok(()),
-            _ => Err(StoreError::Unavailable(format!("its writer did not end within {patience:?}"))),
-        }
+        Ok(Self { shared, clock, card: Mutex::default() })
     }
 
     /// Has the writer do this, and waits until it is durable.
@@ -67,6 +51,51 @@ impl Sqlite {
         let (call, result) = Call::new(run);
         self.shared.submit(Box::new(call), full).await?;
         result.await.map_err(|_| closed())?
+    }
+}
+
+#[async_trait]
+impl Backend for Sqlite {
+    async fn close(&self, patience: Duration) -> Result<(), StoreError> {
+        self.shared.close();
+        let shared = Arc::clone(&self.shared);
+        // a thread is awaited, so the time is the machine's, not tokio's
+        let gone = tokio::task::spawn_blocking(move || shared.wait_until_gone(patience)).await;
+        match gone {
+            Ok(true) => Ok(()),
+            _ => Err(StoreError::Unavailable(format!("its writer did not end within {patience:?}"))),
+        }
+    }
+
+    fn vitals(&self) -> StoreVitals {
+        self.shared.vitals()
+    }
+
+    fn queued(&self) -> usize {
+        self.shared.queued()
+    }
+}
+
+/// The file is locked against every other process, so whoever has it open is the only replica.
+#[async_trait]
+impl Replicas for Sqlite {
+    async fn beat(&self, card: &Card) -> Result<Beaten, StoreError> {
+        *self.card.lock() = card.clone();
+        Ok(Beaten::Renewed)
+    }
+
+    async fn all(&self) -> Result<Vec<Replica>, StoreError> {
+        let card = self.card.lock().clone();
+        let name = ReplicaName(card.host.clone());
+        Ok(vec![Replica { name, card, is_me: true, is_alive: true, seen: self.clock.now() }])
+    }
+
+    async fn leave(&self) -> Result<(), StoreError> {
+        self.call(WhenFull::Wait, |book| book.leave()).await
+    }
+
+    fn lease(&self) -> Option<Duration> {
+        None
     }
 }
 
@@ -87,6 +116,7 @@ fn row(letter: &NewLetter) -> Result<LetterRow, StoreError> {
 
 fn posted(letter: NewLetter, posted: Posted) -> Letter {
     let Posted { id, created_at, not_before, replaces } = posted;
+    let id = LetterId { request: letter.request, number: id };
     Letter { id, letter, attempts: 0, created_at, not_before, replaces, way: Way::default() }
 }
 
@@ -100,8 +130,9 @@ impl Journal for Sqlite {
     }
 
     async fn planned(&self, id: RequestId, plan: Plan) -> Result<(), StoreError> {
+        let targets: Vec<String> = plan.targets.iter().map(Target::key).collect();
         let plan = json(&plan)?;
-        self.call(WhenFull::Wait, move |book| book.planned(id, &plan)).await
+        self.call(WhenFull::Wait, move |book| book.planned(id, &plan, &targets)).await
     }
 
     async fn step_started(&self, id: RequestId, step: Step) -> Result<(), StoreError> {
@@ -157,13 +188,17 @@ impl Outbox for Sqlite {
         self.call(WhenFull::Wait, move |book| book.due(now, &wanted)).await
     }
 
-    async fn delivered(&self, id: i64, delivery: Delivery) -> Result<(), StoreError> {
-        self.call(WhenFull::WaitForCompany, move |book| book.delivered(id, &delivery)).await
+    async fn delivered(&self, id: LetterId, delivery: Delivery) -> Result<(), StoreError> {
+        self.call(WhenFull::WaitForCompany, move |book| book.delivered(id.number, &delivery)).await
     }
 
-    async fn note(&self, id: i64, way: &Way) -> Result<(), StoreError> {
+    async fn note(&self, id: LetterId, way: &Way) -> Result<(), StoreError> {
         let way = json(way)?;
-        self.call(WhenFull::WaitForCompany, move |book| book.note(id, &way)).await
+        self.call(WhenFull::WaitForCompany, move |book| book.note(id.number, &way)).await
+    }
+
+    fn is_mine(&self, _: LetterId) -> bool {
+        true
     }
 
     async fn depth(&self) -> Result<QueueDepth, StoreError> {

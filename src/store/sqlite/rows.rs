@@ -1,7 +1,7 @@
 //! Between values and rows.
 
 use crate::domain::{ChannelId, Plan, Reply, ReplyTo, Request, RequestId, Source, Tone, UserId};
-use crate::store::{Address, Asked, Entry, Letter, NewLetter, State, StepRecord, StepState, StoreError};
+use crate::store::{Address, Asked, Entry, Letter, LetterId, NewLetter, State, StepRecord, StepState, StoreError};
 use jiff::Timestamp;
 use rusqlite::Row;
 use rusqlite::types::{FromSqlError, Type};
@@ -91,7 +91,7 @@ pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         plan,
         steps: Vec::new(),
         progress_ts: row.get(12)?,
-        attempts: row.get(13)?,
+        deaths: row.get(13)?,
     })
 }
 
@@ -196,7 +196,7 @@ pub(super) fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
         )
     });
     Ok(Letter {
-        id: row.get(0)?,
+        id: LetterId { request, number: row.get(0)? },
         letter: NewLetter { request, address, reply, last: row.get(2)?, trigger: None },
         attempts: row.get(3)?,
         created_at: time(row.get(4)?),

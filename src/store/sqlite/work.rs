@@ -8,7 +8,7 @@ use crate::store::{QueueDepth, State, Wanted};
 use jiff::Timestamp;
 use rusqlite::Connection;
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// A request without a final answer.
 pub(super) struct Open {
@@ -143,9 +143,10 @@ impl Work {
 
     /// The letters that are due and wanted, oldest first.
     pub(super) fn due(&self, now: Timestamp, wanted: &Wanted) -> Vec<i64> {
+        let known: HashSet<i64> = wanted.known.iter().map(|letter| letter.number).collect();
         let is_due = |number: &&i64| self.letters.get(number).is_some_and(|letter| letter.not_before <= now);
         let oldest = self.queues.values().flat_map(|queue| queue.iter().filter(is_due).take(wanted.per_queue));
-        let mut found: Vec<i64> = oldest.copied().filter(|number| !wanted.known.contains(number)).collect();
+        let mut found: Vec<i64> = oldest.copied().filter(|number| !known.contains(number)).collect();
         found.sort_unstable();
         found.truncate(wanted.limit);
         found

@@ -4,7 +4,9 @@ use super::super::*;
 use crate::domain::{Reply, ReplyTo, Request, RequestId, Source, Tone};
 use crate::slack::SlackConfig;
 use crate::slack::api::{Answer, CallError, Content, Pacer, Wire};
-use crate::store::{self, Address, NewLetter, NewRequest, QueueDepth, State, Store, StoreConfig, StoreError, Way};
+use crate::store::{
+    self, Address, LetterId, NewLetter, NewRequest, QueueDepth, State, Store, StoreConfig, StoreError, Way,
+};
 use crate::supervision::{ChildSpec, Handle, Tree, TreeSpec};
 use async_trait::async_trait;
 use awc::http::header::HeaderValue;
@@ -50,13 +52,16 @@ impl Outbox for HeldOutbox {
         let outbox = Arc::clone(&self.0);
         held(async move { outbox.due(now, wanted).await }).await
     }
-    async fn delivered(&self, id: i64, delivery: Delivery) -> Result<(), StoreError> {
+    async fn delivered(&self, id: LetterId, delivery: Delivery) -> Result<(), StoreError> {
         let outbox = Arc::clone(&self.0);
         held(async move { outbox.delivered(id, delivery).await }).await
     }
-    async fn note(&self, id: i64, way: &Way) -> Result<(), StoreError> {
+    async fn note(&self, id: LetterId, way: &Way) -> Result<(), StoreError> {
         let (outbox, way) = (Arc::clone(&self.0), way.clone());
         held(async move { outbox.note(id, &way).await }).await
+    }
+    fn is_mine(&self, id: LetterId) -> bool {
+        self.0.is_mine(id)
     }
     async fn depth(&self) -> Result<QueueDepth, StoreError> {
         let outbox = Arc::clone(&self.0);

@@ -1,0 +1,72 @@
+//! The bots that share a store. Each is one life of one process; it says every third of a lease that it lives.
+
+use super::StoreError;
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// The name of a replica: a new one for each life of a process, and again for one that others have given up.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ReplicaName(pub String);
+
+/// What a replica says about itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Card {
+    /// The host it runs on.
+    pub host: String,
+    /// Version and revision of the program.
+    pub version: String,
+    /// When its process started, in milliseconds since the Unix epoch.
+    pub started_ms: i64,
+    /// Whether it is ready.
+    pub ready: bool,
+    /// How many links to Slack it has.
+    pub links: u32,
+    /// How many requests it is working on.
+    pub in_work: u64,
+}
+
+/// A replica as the store knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replica {
+    /// Its name.
+    pub name: ReplicaName,
+    /// What it said last.
+    pub card: Card,
+    /// Whether it is the one that asks.
+    pub is_me: bool,
+    /// Whether it has said within its lease that it lives.
+    pub is_alive: bool,
+    /// When it said so last, by its own clock.
+    pub seen: Timestamp,
+}
+
+/// What became of a beat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Beaten {
+    /// The lease is renewed.
+    Renewed,
+    /// Others had given this replica up and taken its work over. It goes on under a new name, with nothing in its hands.
+    Reborn(ReplicaName),
+}
+
+/// Who shares the store.
+///
+/// Nobody compares clocks: a replica is gone when its beat has not changed for a lease, by the clock of whoever watches.
+#[async_trait]
+pub trait Replicas: Send + Sync {
+    /// Says that this replica lives, and renews its lease.
+    async fn beat(&self, card: &Card) -> Result<Beaten, StoreError>;
+
+    /// Everybody who shares the store, this one first.
+    async fn all(&self) -> Result<Vec<Replica>, StoreError>;
+
+    /// Goodbye: what is left of this replica's work may be adopted at once, and counts as no death of its owner.
+    async fn leave(&self) -> Result<(), StoreError>;
+
+    /// How long a lease is: how often to beat and to look for work that nobody has. `None` where nobody else can share
+    /// the store.
+    fn lease(&self) -> Option<Duration>;
+}
