@@ -32,14 +32,15 @@ impl Clock for TestClock {
 }
 
 /// Somewhere a store is kept, to be opened again and again.
+#[async_trait]
 pub(crate) trait Place: Send + Sync {
-    fn open(&self) -> Store;
+    async fn open(&self) -> Store;
     fn clock(&self) -> Arc<TestClock>;
 }
 
 pub(crate) async fn reopen(place: &dyn Place, store: Store) -> Store {
     store.close(PATIENCE).await.unwrap();
-    place.open()
+    place.open().await
 }
 
 pub(crate) fn id(number: u64) -> RequestId {
@@ -87,12 +88,12 @@ pub(crate) fn sent(ts: &str) -> Delivery {
     Delivery::Sent { ts: Some(ts.to_owned()) }
 }
 
-fn plan() -> Plan {
+fn plan(number: u64) -> Plan {
     Plan {
         command: "ec2 stop".into(),
         text: "stop i-0abc in eu-central-1".into(),
         targets: vec![Target {
-            id: "i-0abc".into(),
+            id: format!("i-{number}"),
             name: Some("web-1".into()),
             account: "123456789012".into(),
             region: "eu-central-1".into(),
@@ -136,9 +137,9 @@ async fn brought_to(store: &Store, number: u64, state: State) {
     accepted(store, number).await;
     match state {
         State::Accepted => {}
-        State::Planned => store.journal.planned(id(number), plan()).await.unwrap(),
+        State::Planned => store.journal.planned(id(number), plan(number)).await.unwrap(),
         State::Running => {
-            store.journal.planned(id(number), plan()).await.unwrap();
+            store.journal.planned(id(number), plan(number)).await.unwrap();
             store.journal.step_started(id(number), step(0)).await.unwrap();
         }
         last => drop(store.journal.finish(id(number), last, letter(number, "Done.", true)).await.unwrap()),
@@ -149,14 +150,14 @@ async fn brought_to(store: &Store, number: u64, state: State) {
 async fn ask(store: &Store, number: u64, to: State) -> Result<(), StoreError> {
     match to {
         State::Accepted => unreachable!("no method leads back"),
-        State::Planned => store.journal.planned(id(number), plan()).await,
+        State::Planned => store.journal.planned(id(number), plan(number)).await,
         State::Running => store.journal.step_started(id(number), step(0)).await,
         last => store.journal.finish(id(number), last, letter(number, "Done.", true)).await.map(|_| ()),
     }
 }
 
 pub(crate) async fn a_request_is_new_once_for_all_its_keys(place: &dyn Place) {
-    let store = place.open();
+    let store = place.open().await;
     let first = store.journal.accept(new(1, &["envelope:a", "event:1", "message:T:C:1.1"])).await.unwrap();
     assert_eq!(first, Accepted::New);
     for keys in [&["envelope:a"][..], &["envelope:b", "event:1"], &["message:T:C:1.1", "event:2"]] {
@@ -176,7 +177,7 @@ pub(crate) async fn a_request_is_new_once_for_all_its_keys(place: &dyn Place) {
 }
 
 pub(crate) async fn keys_are_known_after_a_restart(place: &dyn Place) {
-    let store = place.open();
+    let store = place.open().await;
     store.journal.accept(new(1, &["event:1", "trigger:1"])).await.unwrap();
     store.journal.accept(new(2, &["event:1", "envelope:late"])).await.unwrap();
     store.journal.finish(id(1), State::Succeeded, letter(1, "Done.", true)).await.unwrap();
@@ -188,7 +189,7 @@ pub(crate) async fn keys_are_known_after_a_restart(place: &dyn Place) {
 }
 
 pub(crate) async fn of_a_thousand_concurrent_deliveries_each_request_is_new_once(place: &dyn Place) {
-    let store = place.open();
+    let store = place.open().await;
     let calls = (0..1000u64).map(|n| {
         let keys = [format!("envelope:{n}"), format!("event:{}", n % 500)];
         let journal = Arc::clone(&store.journal);
@@ -209,7 +210,7 @@ pub(crate) async fn of_a_thousand_concurrent_deliveries_each_request_is_new_once
 }
 
 pub(crate) async fn a_refused_operation_does_not_concern_its_neighbours(place: &dyn Place) {
-    let store = place.open();
+    let store = place.open().await;
     accepted(&store, 1).await;
     let journal = &store.journal;
     // polled together, so that they go to the writer together
@@ -229,7 +230,7 @@ pub(crate) async fn a_refused_operation_does_not_concern_its_neighbours(place: &
 }
 
 pub(crate) async fn every_transition_is_as_drawn(place: &dyn Place) {
-    let store = place.open();
+    let store = place.open().await;
     let mut number = 0;
     for from in State::ALL {
         for to in State::ALL.into_iter().filter(|to| *to != State::Accepted) {
@@ -261,7 +262,7 @@ pub(crate) async fn every_transition_is_as_drawn(place: &dyn Place) {
 pub(crate) async fn any_sequence_of_transitions_is_as_drawn(place: &dyn Place) {
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig { cases: 40, ..Default::default() });
     let sequence = || prop::collection::vec((1..State::ALL.len(), prop::bool::weighted(0.05)), 1..12);
-    let mut store = place.open();
+    let mut store = place.open().await;
     for number in 0..runner.config().cases {
         let number = u64::from(number);
         accepted(&store, number).await;
@@ -285,7 +286,7 @@ pub(crate) async fn any_sequence_of_transitions_is_as_drawn(place: &dyn Place) {
 }
 
 pub(crate) async fn steps_are_kept_and_a_done_step_is_not_started_again(place: &dyn Place) {
-    let store = place.open();
+    let store = place.open().await;
     let journal = &store.journal;
     brought_to(&store, 1, State::Planned).await;
     let early = journal.step_ended(id(1), 0, StepState::Done).await;
@@ -313,7 +314,7 @@ pub(crate) async fn steps_are_kept_and_a_done_step_is_not_started_again(place: &
 }
 
 pub(crate) async fn unfinished_requests_are_taken_up_with_all_they_have(place: &dyn Place) {
-    let store = place.open();
+    let store = place.open().await;
     let thread = Request {
         source: Source::Mention,
         reply_to: ReplyTo::Thread { thread_ts: "1.5".into() },
@@ -331,7 +332,7 @@ pub(crate) async fn unfinished_requests_are_taken_up_with_all_they_have(place: &
         store.journal.accept(NewRequest { request: request.clone(), keys }).await.unwrap();
     }
     brought_to(&store, 5, State::Succeeded).await;
-    store.journal.planned(id(1), plan()).await.unwrap();
+    store.journal.planned(id(1), plan(1)).await.unwrap();
     let progress = store.outbox.put(letter(1, "Stopping.", false)).await.unwrap().unwrap();
     store.outbox.delivered(progress.id, sent("17.1")).await.unwrap();
     let mut store = store;
@@ -346,7 +347,7 @@ pub(crate) async fn unfinished_requests_are_taken_up_with_all_they_have(place: &
         let ReplyTo::Presser { response_url: found } = &entries[4].request.reply_to else { panic!("no url") };
         assert_eq!(found.expose_secret(), url(6).expose_secret());
         let plans: Vec<_> = entries.iter().map(|entry| (entry.state, entry.plan.clone())).collect();
-        assert_eq!(plans[0], (State::Planned, Some(plan())));
+        assert_eq!(plans[0], (State::Planned, Some(plan(1))));
         assert_eq!(plans[1], (State::Accepted, None));
         assert_eq!(entries[0].progress_ts.as_deref(), Some("17.1"));
     }
@@ -354,7 +355,7 @@ pub(crate) async fn unfinished_requests_are_taken_up_with_all_they_have(place: &
 }
 
 pub(crate) async fn the_final_answer_is_put_in_once_and_is_due(place: &dyn Place) {
-    let store = place.open();
+    let store = place.open().await;
     let now = place.clock().now();
     accepted(&store, 1).await;
     let first = store.journal.finish(id(1), State::Succeeded, letter(1, "Stopped `i-0abc`.", true)).await.unwrap();
@@ -372,7 +373,7 @@ pub(crate) async fn the_final_answer_is_put_in_once_and_is_due(place: &dyn Place
 }
 
 pub(crate) async fn of_fifty_concurrent_final_answers_one_stands(place: &dyn Place) {
-    let store = place.open();
+    let store = place.open().await;
     brought_to(&store, 1, State::Running).await;
     let calls = (0..50).map(|n| {
         let journal = Arc::clone(&store.journal);
@@ -388,7 +389,7 @@ pub(crate) async fn of_fifty_concurrent_final_answers_one_stands(place: &dyn Pla
 }
 
 pub(crate) async fn no_progress_follows_the_final_answer(place: &dyn Place) {
-    let store = place.open();
+    let store = place.open().await;
     let now = place.clock().now();
     accepted(&store, 1).await;
     let progress = store.outbox.put(letter(1, "Stopping.", false)).await.unwrap().unwrap();
@@ -407,7 +408,7 @@ pub(crate) async fn no_progress_follows_the_final_answer(place: &dyn Place) {
 }
 
 pub(crate) async fn a_later_progress_letter_takes_the_place_of_a_waiting_one(place: &dyn Place) {
-    let store = place.open();
+    let store = place.open().await;
     let (clock, outbox) = (place.clock(), &store.outbox);
     accepted(&store, 1).await;
     let first = outbox.put(letter(1, "1 of 3.", false)).await.unwrap().unwrap();
@@ -428,7 +429,7 @@ pub(crate) async fn a_later_progress_letter_takes_the_place_of_a_waiting_one(pla
 }
 
 pub(crate) async fn later_letters_edit_the_message_of_the_first(place: &dyn Place) {
-    let store = place.open();
+    let store = place.open().await;
     let (now, outbox) = (place.clock().now(), &store.outbox);
     accepted(&store, 1).await;
     let first = outbox.put(letter(1, "1 of 3.", false)).await.unwrap().unwrap();
@@ -454,7 +455,7 @@ pub(crate) async fn later_letters_edit_the_message_of_the_first(place: &dyn Plac
 }
 
 pub(crate) async fn a_letter_put_off_waits_and_counts(place: &dyn Place) {
-    let store = place.open();
+    let store = place.open().await;
     let clock = place.clock();
     brought_to(&store, 1, State::Succeeded).await;
     let start = clock.now();
@@ -473,7 +474,7 @@ pub(crate) async fn a_letter_put_off_waits_and_counts(place: &dyn Place) {
 }
 
 pub(crate) async fn a_dead_letter_is_kept_and_not_sent(place: &dyn Place) {
-    let store = place.open();
+    let store = place.open().await;
     let now = place.clock().now();
     brought_to(&store, 1, State::Failed).await;
     let first = due(&store, now).await.remove(0);
@@ -489,7 +490,7 @@ pub(crate) async fn a_dead_letter_is_kept_and_not_sent(place: &dyn Place) {
 }
 
 pub(crate) async fn how_far_a_letter_has_come_is_known_after_a_restart(place: &dyn Place) {
-    let store = place.open();
+    let store = place.open().await;
     let now = place.clock().now();
     brought_to(&store, 1, State::Succeeded).await;
     brought_to(&store, 2, State::Succeeded).await;
@@ -509,7 +510,7 @@ pub(crate) async fn how_far_a_letter_has_come_is_known_after_a_restart(place: &d
 }
 
 pub(crate) async fn letters_come_oldest_first_and_no_more_than_asked(place: &dyn Place) {
-    let store = place.open();
+    let store = place.open().await;
     for number in 1..=5 {
         brought_to(&store, number, State::Succeeded).await;
     }
@@ -526,7 +527,7 @@ pub(crate) async fn letters_come_oldest_first_and_no_more_than_asked(place: &dyn
 }
 
 pub(crate) async fn of_each_queue_come_no_more_letters_than_asked(place: &dyn Place) {
-    let store = place.open();
+    let store = place.open().await;
     let to = |number: u64, address: Address| NewLetter { address, ..letter(number, "Done.", true) };
     let post = |channel: &str| Address::Post { channel: channel.into(), thread_ts: None };
     let whisper = || Address::Ephemeral { channel: "C1".into(), user: "U0MAYA".into() };
@@ -559,7 +560,7 @@ pub(crate) async fn of_each_queue_come_no_more_letters_than_asked(place: &dyn Pl
 }
 
 pub(crate) async fn the_depths_are_right_after_a_restart_too(place: &dyn Place) {
-    let store = place.open();
+    let store = place.open().await;
     let start = place.clock().now();
     assert_eq!(store.journal.unfinished().await.unwrap(), QueueDepth::default());
     for number in 1..=4 {
@@ -581,7 +582,7 @@ pub(crate) async fn the_depths_are_right_after_a_restart_too(place: &dyn Place) 
 }
 
 pub(crate) async fn what_a_person_asked_lately_is_theirs_alone_newest_first(place: &dyn Place) {
-    let store = place.open();
+    let store = place.open().await;
     let of = |number: u64, user: &str| {
         let text = format!("ec2 show web-{number}");
         NewRequest {
@@ -598,7 +599,7 @@ pub(crate) async fn what_a_person_asked_lately_is_theirs_alone_newest_first(plac
         let state = if number == 29 { State::Failed } else { State::Succeeded };
         store.journal.finish(id(number), state, letter(number, "Done.", true)).await.unwrap();
     }
-    store.journal.planned(id(7), plan()).await.unwrap();
+    store.journal.planned(id(7), plan(7)).await.unwrap();
     let store = reopen(place, store).await;
     let numbers = |asked: &[Asked]| asked.iter().map(|asked| asked.text.clone()).collect::<Vec<_>>().join(" ");
     let maya = store.journal.recent(&"U0MAYA".into(), 3).await.unwrap();
@@ -628,7 +629,7 @@ pub(crate) async fn what_a_person_asked_lately_is_theirs_alone_newest_first(plac
 }
 
 pub(crate) async fn a_posted_message_leads_back_to_its_request(place: &dyn Place) {
-    let store = place.open();
+    let store = place.open().await;
     let thread = |number: u64, channel: &str| {
         let reply_to = ReplyTo::Thread { thread_ts: "1.5".into() };
         let text = format!("ec2 show web-{number}");
@@ -674,7 +675,7 @@ pub(crate) async fn a_posted_message_leads_back_to_its_request(place: &dyn Place
 }
 
 pub(crate) async fn a_letter_beside_a_message_keeps_its_place_and_its_secret(place: &dyn Place) {
-    let store = place.open();
+    let store = place.open().await;
     for (number, thread_ts) in [(1, Some("1.5")), (2, None)] {
         let reply_to = ReplyTo::Beside { thread_ts: thread_ts.map(str::to_owned), response_url: Some(url(number)) };
         let request = Request { source: Source::Shortcut, reply_to, ..request(number) };
@@ -702,8 +703,56 @@ pub(crate) async fn a_letter_beside_a_message_keeps_its_place_and_its_secret(pla
     store.close(PATIENCE).await.unwrap();
 }
 
+pub(crate) async fn a_target_is_one_requests_alone_until_its_final_answer(place: &dyn Place) {
+    let store = place.open().await;
+    for number in 1..=3 {
+        accepted(&store, number).await;
+    }
+    store.journal.planned(id(1), plan(1)).await.unwrap();
+    let both = Plan { targets: [plan(1).targets, plan(2).targets].concat(), ..plan(2) };
+    let refused = store.journal.planned(id(2), both.clone()).await;
+    let Err(StoreError::Busy { target, holder }) = refused else { panic!("{refused:?}") };
+    assert_eq!((target.as_str(), holder), ("123456789012/eu-central-1/i-1", id(1)));
+    // it holds none of them, and can be answered
+    store.journal.planned(id(3), plan(2)).await.unwrap();
+    // a plan made anew lets go of what it does not name any more
+    store.journal.planned(id(3), plan(3)).await.unwrap();
+    let store = reopen(place, store).await;
+    store.journal.take_up().await.unwrap();
+    assert!(matches!(store.journal.planned(id(2), both.clone()).await, Err(StoreError::Busy { .. })), "also later");
+    store.journal.finish(id(1), State::Succeeded, letter(1, "Done.", true)).await.unwrap();
+    store.journal.planned(id(2), both).await.unwrap();
+    store.close(PATIENCE).await.unwrap();
+}
+
+pub(crate) async fn whoever_says_goodbye_has_not_died(place: &dyn Place) {
+    let store = place.open().await;
+    accepted(&store, 1).await;
+    let deaths = async |store: &Store| store.journal.take_up().await.unwrap().iter().map(|e| e.deaths).sum::<u32>();
+    assert_eq!(deaths(&store).await, 0);
+    store.replicas.leave().await.unwrap();
+    let store = reopen(place, store).await;
+    assert_eq!(deaths(&store).await, 0);
+    let store = reopen(place, store).await;
+    assert_eq!(deaths(&store).await, 1, "without a word");
+    assert_eq!(deaths(&store).await, 1, "looking is no death");
+    store.replicas.leave().await.unwrap();
+    let store = reopen(place, store).await;
+    assert_eq!(deaths(&store).await, 1);
+    store.close(PATIENCE).await.unwrap();
+}
+
+pub(crate) async fn a_replica_shows_what_it_says_of_itself(place: &dyn Place) {
+    let store = place.open().await;
+    let card = Card { host: "drone-1".into(), version: "1.2.3".into(), links: 2, ready: true, ..Card::default() };
+    assert_eq!(store.replicas.beat(&card).await.unwrap(), Beaten::Renewed);
+    let all = store.replicas.all().await.unwrap();
+    assert_eq!((all[0].is_me, all[0].is_alive, &all[0].card), (true, true, &card));
+    store.close(PATIENCE).await.unwrap();
+}
+
 pub(crate) async fn a_closed_store_has_done_what_was_asked_and_says_that_it_is_closed(place: &dyn Place) {
-    let store = place.open();
+    let store = place.open().await;
     let asked: Vec<_> = (0..200u64)
         .map(|n| {
             let journal = Arc::clone(&store.journal);
@@ -718,7 +767,7 @@ pub(crate) async fn a_closed_store_has_done_what_was_asked_and_says_that_it_is_c
     assert!(matches!(store.journal.accept(new(900, &[])).await, Err(StoreError::Unavailable(_))));
     assert!(!store.health.vitals().ok);
     store.close(PATIENCE).await.unwrap();
-    let store = place.open();
+    let store = place.open().await;
     assert_eq!(store.journal.unfinished().await.unwrap().waiting, done);
     store.close(PATIENCE).await.unwrap();
 }
@@ -757,6 +806,9 @@ macro_rules! contract {
             what_a_person_asked_lately_is_theirs_alone_newest_first,
             a_posted_message_leads_back_to_its_request,
             a_letter_beside_a_message_keeps_its_place_and_its_secret,
+            a_target_is_one_requests_alone_until_its_final_answer,
+            whoever_says_goodbye_has_not_died,
+            a_replica_shows_what_it_says_of_itself,
             a_closed_store_has_done_what_was_asked_and_says_that_it_is_closed,
         }
     };

@@ -41,6 +41,12 @@ trait Backend: Send + Sync {
     /// [`Store::close`].
     async fn close(&self, patience: Duration) -> Result<(), StoreError>;
 
+    /// How it is.
+    fn pulse(&self) -> Arc<dyn Pulse>;
+}
+
+/// What tells how a store is, without keeping it open.
+trait Pulse: Send + Sync {
     /// [`StoreHealth::vitals`].
     fn vitals(&self) -> StoreVitals;
 
@@ -60,18 +66,18 @@ impl Store {
 /// How the store is. Reading it never waits for the store's work.
 #[derive(Clone)]
 pub struct StoreHealth {
-    backend: Arc<dyn Backend>,
+    pulse: Arc<dyn Pulse>,
 }
 
 impl StoreHealth {
     /// Whether the last write succeeded, and the last error, if there ever was one.
     pub fn vitals(&self) -> StoreVitals {
-        self.backend.vitals()
+        self.pulse.vitals()
     }
 
     /// How many operations wait for the writer.
     pub fn queued(&self) -> usize {
-        self.backend.queued()
+        self.pulse.queued()
     }
 }
 
@@ -109,7 +115,7 @@ fn assemble<B: Journal + Outbox + Replicas + Backend + 'static>(backend: Arc<B>)
         journal: Arc::clone(&backend) as Arc<dyn Journal>,
         outbox: Arc::clone(&backend) as Arc<dyn Outbox>,
         replicas: Arc::clone(&backend) as Arc<dyn Replicas>,
-        health: StoreHealth { backend: Arc::clone(&backend) as Arc<dyn Backend> },
+        health: StoreHealth { pulse: backend.pulse() },
         backend,
     }
 }

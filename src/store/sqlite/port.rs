@@ -7,10 +7,10 @@ use super::shared::{Call, Shared, WhenFull, closed};
 use super::upkeep::{Caretaker, Upkeep};
 use super::{file, writer};
 use crate::clock::Clock;
-use crate::domain::{ChannelId, Plan, RequestId, Step, StoreVitals, Target, UserId};
+use crate::domain::{ChannelId, Plan, RequestId, Step, Target, UserId};
 use crate::store::{
     Accepted, Asked, Backend, Beaten, Card, Delivery, Entry, Journal, Letter, LetterId, NewLetter, NewRequest, Outbox,
-    QueueDepth, Recent, Replica, ReplicaName, Replicas, State, StepState, StoreConfig, StoreError, Wanted, Way,
+    Pulse, QueueDepth, Recent, Replica, ReplicaName, Replicas, State, StepState, StoreConfig, StoreError, Wanted, Way,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -67,12 +67,8 @@ impl Backend for Sqlite {
         }
     }
 
-    fn vitals(&self) -> StoreVitals {
-        self.shared.vitals()
-    }
-
-    fn queued(&self) -> usize {
-        self.shared.queued()
+    fn pulse(&self) -> Arc<dyn Pulse> {
+        Arc::clone(&self.shared) as Arc<dyn Pulse>
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::book::{Book, Trouble};
 use crate::domain::StoreVitals;
-use crate::store::StoreError;
+use crate::store::{Pulse, StoreError};
 use parking_lot::{Condvar, Mutex};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -163,11 +163,6 @@ impl Shared {
         if queue.closed { Taken::Closed } else { Taken::Idle }
     }
 
-    /// How many operations wait.
-    pub(in crate::store) fn queued(&self) -> usize {
-        self.queue.lock().waiting.len()
-    }
-
     /// No operation is taken any more; those that wait will be done.
     pub(super) fn close(&self) {
         self.queue.lock().closed = true;
@@ -213,15 +208,20 @@ impl Shared {
         self.ok.store(false, Ordering::Relaxed);
         metrics::counter!("dronebot_store_errors_total").increment(1);
     }
+}
 
-    /// How the store is.
-    pub(in crate::store) fn vitals(&self) -> StoreVitals {
+impl Pulse for Shared {
+    fn vitals(&self) -> StoreVitals {
         let closed = self.queue.lock().closed;
         StoreVitals {
             kind: "sqlite".to_owned(),
             ok: self.is_ok() && !closed,
             last_error: self.last_error.lock().clone(),
         }
+    }
+
+    fn queued(&self) -> usize {
+        self.queue.lock().waiting.len()
     }
 }
 

@@ -1,7 +1,7 @@
 //! How fast it is: `cargo test --release --lib store::sqlite::speed -- --ignored --nocapture`.
 
 use super::tests::Folder;
-use crate::store::contract::{PATIENCE, Place, id, letter, request, sent};
+use crate::store::contract::{PATIENCE, id, letter, request, sent};
 use crate::store::{NewRequest, State, Store};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
