@@ -36,12 +36,24 @@ enum Task {
         #[arg(long)]
         link: bool,
     },
+    /// Looks after the store.
+    Store {
+        #[command(subcommand)]
+        task: StoreTask,
+    },
     /// Asks a running bot on this machine whether it is alive; for container health checks.
     Healthcheck {
         /// The probe to ask.
         #[arg(long)]
         url: Option<String>,
     },
+}
+
+#[derive(Subcommand)]
+enum StoreTask {
+    /// Makes the DynamoDB table that several replicas share (`store.kind = "dynamodb"`), or what of it is missing. What is
+    /// in it stays.
+    Init,
 }
 
 fn main() -> ExitCode {
@@ -62,6 +74,7 @@ fn main() -> ExitCode {
     };
     match arguments.task {
         Some(Task::CheckConfig) => check_config(&settings),
+        Some(Task::Store { task: StoreTask::Init }) => init_store(&settings),
         _ => run(settings),
     }
 }
@@ -103,6 +116,21 @@ fn doctor(settings: Result<Settings, SettingsError>, json: bool, link: bool) -> 
     };
     print!("{}", if json { diagnosis.json() } else { diagnosis.text() });
     ExitCode::from(diagnosis.code())
+}
+
+fn init_store(settings: &Settings) -> ExitCode {
+    // a second provider cannot be there yet
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    match actix::System::new().block_on(app::init_store(settings)) {
+        Ok(line) => {
+            println!("{line}");
+            ExitCode::SUCCESS
+        }
+        Err(line) => {
+            eprintln!("{line}");
+            ExitCode::from(app::EXIT_CONFIG)
+        }
+    }
 }
 
 fn run(settings: Settings) -> ExitCode {

@@ -20,7 +20,7 @@ use crate::settings::Settings;
 use crate::slack::Proxy;
 use crate::slack::api::{Pacer, WebApi};
 use crate::slack::socket::{LinkBoard, LinkObserver};
-use crate::store::{self, Store};
+use crate::store::{self, Store, StoreError, StoreKind};
 use crate::supervision::{
     self, ChildSpec, Handle, Placement, Task, Tree, TreeSpec, Watchdog, WatchdogSpec, WorkerRuntime, exit_when_stuck,
 };
@@ -124,7 +124,7 @@ async fn start(settings: Settings) -> Result<Running, String> {
     for group in policies.unknown_groups() {
         tracing::warn!(group, "policies name a group that the configuration does not have");
     }
-    let store = store::open(&settings.store, clock::system()).map_err(|error| error.to_string())?;
+    let store = open_store(&settings).await.map_err(|error| error.to_string())?;
     let runtime = WorkerRuntime::new("aws-worker", WORKER_THREADS).map_err(|error| format!("no threads: {error}"))?;
     let metrics = Metrics::install().map_err(|error| error.to_string())?;
     let links = Arc::new(LinkBoard::new(settings.slack.connections));
@@ -158,6 +158,31 @@ async fn start(settings: Settings) -> Result<Running, String> {
         runtime,
     };
     grow(house, proxy, serving.handle).await
+}
+
+async fn open_store(settings: &Settings) -> Result<Store, StoreError> {
+    match settings.store.kind {
+        StoreKind::Sqlite => store::open(&settings.store, clock::system()),
+        StoreKind::Dynamodb => {
+            let client = Aws::dynamodb(&settings.aws).await;
+            store::join(client, &settings.store, clock::system()).await
+        }
+    }
+}
+
+/// Makes the table that several replicas share; the line says what was done.
+pub async fn init_store(settings: &Settings) -> Result<String, String> {
+    let table = &settings.store.table;
+    if settings.store.kind == StoreKind::Sqlite {
+        let file = settings.store.path.display();
+        return Ok(format!("store.kind is sqlite: {file} is made by the first start; nothing was done"));
+    }
+    let client = Aws::dynamodb(&settings.aws).await;
+    match store::init_table(&client, &settings.store).await {
+        Ok(true) => Ok(format!("table {table} was made and can be used")),
+        Ok(false) => Ok(format!("table {table} was there already and can be used; nothing was changed")),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn proxy(settings: &Settings) -> Result<Proxy, String> {

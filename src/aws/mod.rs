@@ -26,7 +26,15 @@ use budget::Budget;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 use tokio::sync::OnceCell;
+
+/// How long DynamoDB may take to be reached, to answer one attempt, and to answer with all of them; and the first pause
+/// between two.
+const TABLE_CONNECT: Duration = Duration::from_millis(800);
+const TABLE_ATTEMPT: Duration = Duration::from_millis(1_000);
+const TABLE_CALL: Duration = Duration::from_millis(2_200);
+const TABLE_PAUSE: Duration = Duration::from_millis(50);
 
 /// The EC2 clients of one region: finished adapters.
 #[derive(Clone, Debug)]
@@ -153,6 +161,19 @@ impl Aws {
             loader = loader.region(aws_config::Region::new(region.clone()));
         }
         loader.load().await
+    }
+
+    /// A client for a DynamoDB table near by. It gives up soon: whoever waits has three seconds in all.
+    pub async fn dynamodb(config: &AwsConfig) -> aws_sdk_dynamodb::Client {
+        let sdk = Self::new(config.clone()).load().await;
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(TABLE_CONNECT)
+            .operation_attempt_timeout(TABLE_ATTEMPT)
+            .operation_timeout(TABLE_CALL)
+            .build();
+        let retries = RetryConfig::standard().with_max_attempts(3).with_initial_backoff(TABLE_PAUSE);
+        let config = aws_sdk_dynamodb::config::Builder::from(&sdk).timeout_config(timeouts).retry_config(retries);
+        aws_sdk_dynamodb::Client::from_conf(config.build())
     }
 
     fn retries(&self) -> RetryConfig {

@@ -144,9 +144,9 @@ impl Handler<TakeUp> for Dispatcher {
             let due = |entry: &Entry| {
                 now.duration_since(entry.request.accepted_at) >= older_than && !in_work.contains(&entry.request.id)
             };
-            for Entry { request, state, plan, deaths, .. } in entries.into_iter().filter(due) {
+            for Entry { request, state, plan, deaths, late, .. } in entries.into_iter().filter(due) {
                 tracing::debug!(req = %request.id, state = state.as_str(), "unfinished in the journal");
-                let how = How::TakenUp { state, plan, deaths };
+                let how = if late { How::Late } else { How::TakenUp { state, plan, deaths } };
                 // the next sweep brings it again if this mailbox is closed
                 let _ = dispatcher.try_send(Incoming { request, how });
             }

@@ -3,10 +3,27 @@
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
+/// Where the store is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreKind {
+    /// A file, for a bot of one replica.
+    #[default]
+    Sqlite,
+    /// A DynamoDB table, for several replicas. Its address, region and credentials come from the AWS SDK's default chain.
+    Dynamodb,
+}
+
 /// The settings of the store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StoreConfig {
+    /// A SQLite file or a DynamoDB table.
+    pub kind: StoreKind,
+    /// The DynamoDB table. `dronebot store init` makes it.
+    pub table: String,
+    /// For how many seconds a replica that is silent is taken to be alive: after that the others take its work over.
+    pub lease_seconds: u32,
     /// The SQLite file. It holds response_urls, so it and its companions are readable by their owner alone; its folder
     /// is created when it is missing.
     pub path: PathBuf,
@@ -30,6 +47,9 @@ pub struct StoreConfig {
 impl Default for StoreConfig {
     fn default() -> Self {
         Self {
+            kind: StoreKind::default(),
+            table: "dronebot".to_owned(),
+            lease_seconds: 10,
             path: PathBuf::from("dronebot.db"),
             retention_days: 30,
             dedupe_days: 7,
@@ -48,6 +68,12 @@ impl StoreConfig {
     /// What is wrong with the settings, with the name of the key.
     pub(super) fn fault(&self) -> Option<String> {
         let days = self.dedupe_days;
+        if self.lease_seconds == 0 {
+            return Some("store.lease_seconds must be at least 1".to_owned());
+        }
+        if self.table.is_empty() {
+            return Some("store.table must be the name of a DynamoDB table".to_owned());
+        }
         (days < LEAST_DEDUPE_DAYS)
             .then(|| format!("store.dedupe_days is {days} and must be at least {LEAST_DEDUPE_DAYS}"))
     }

@@ -4,8 +4,10 @@
 mod config;
 #[cfg(test)]
 mod contract;
+mod dynamo;
 mod ports;
 mod sqlite;
+mod wire;
 
 use crate::clock::Clock;
 use crate::domain::StoreVitals;
@@ -13,7 +15,7 @@ use async_trait::async_trait;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use config::StoreConfig;
+pub use config::{StoreConfig, StoreKind};
 pub use ports::{
     Accepted, Address, Asked, Beaten, Card, Delivery, Entry, FileWay, Journal, Letter, LetterId, NewLetter, NewRequest,
     Outbox, Queue, QueueDepth, Recent, Replica, ReplicaName, Replicas, State, StepRecord, StepState, StoreError,
@@ -108,6 +110,28 @@ pub fn open(config: &StoreConfig, clock: Arc<dyn Clock>) -> Result<Store, StoreE
     }
     let backend = Arc::new(sqlite::Sqlite::open(config, clock, sqlite::Upkeep::default())?);
     Ok(assemble(backend))
+}
+
+/// Opens the store in the table of several replicas. [`StoreError::Open`] names the table and says what to do.
+pub async fn join(
+    client: aws_sdk_dynamodb::Client,
+    config: &StoreConfig,
+    clock: Arc<dyn Clock>,
+) -> Result<Store, StoreError> {
+    match config.fault() {
+        Some(fault) => Err(StoreError::Open(fault)),
+        None => Ok(assemble(Arc::new(dynamo::Dynamo::connect(client, config, clock).await?))),
+    }
+}
+
+/// Makes the table of several replicas, or what of it is missing; says whether it was made just now.
+pub async fn init_table(client: &aws_sdk_dynamodb::Client, config: &StoreConfig) -> Result<bool, StoreError> {
+    dynamo::init(client, config).await
+}
+
+/// Looks at the table of several replicas, and changes nothing.
+pub async fn inspect_table(client: aws_sdk_dynamodb::Client, config: &StoreConfig) -> Result<Condition, StoreError> {
+    dynamo::inspect(client, config).await
 }
 
 fn assemble<B: Journal + Outbox + Replicas + Backend + 'static>(backend: Arc<B>) -> Store {

@@ -204,6 +204,8 @@ pub struct Entry {
     pub progress_ts: Option<String>,
     /// How many lives of processes have ended, without a goodbye, with this request in their hands.
     pub deaths: u32,
+    /// Whether it was journalled so slowly that Slack has told the person that it failed.
+    pub late: bool,
 }
 
 /// How much waits in the outbox.

@@ -2,13 +2,14 @@
 
 use super::Finding;
 use crate::app::load_policies;
+use crate::aws::Aws;
 use crate::settings::Settings;
-use crate::store::{self, Condition, StoreError};
+use crate::store::{self, Condition, StoreError, StoreKind};
 
-pub(super) fn examine(settings: &Settings) -> Vec<Finding> {
+pub(super) async fn examine(settings: &Settings) -> Vec<Finding> {
     let mut found = vec![Finding::ok("settings", "they can be used")];
     found.extend(policies(settings));
-    found.push(store(settings));
+    found.push(store(settings).await);
     found
 }
 
@@ -30,8 +31,16 @@ fn policies(settings: &Settings) -> Vec<Finding> {
     found
 }
 
-fn store(settings: &Settings) -> Finding {
+async fn store(settings: &Settings) -> Finding {
     const CHECK: &str = "store";
+    if settings.store.kind == StoreKind::Dynamodb {
+        let table = &settings.store.table;
+        let client = Aws::dynamodb(&settings.aws).await;
+        return match store::inspect_table(client, &settings.store).await {
+            Ok(_) => Finding::ok(CHECK, format!("the table `{table}` can be used")),
+            Err(error) => unusable(CHECK, error),
+        };
+    }
     let file = settings.store.path.display();
     match store::inspect(&settings.store) {
         Ok(Condition::Usable) => Finding::ok(CHECK, format!("`{file}` can be opened")),
@@ -41,10 +50,16 @@ fn store(settings: &Settings) -> Finding {
             format!("`{file}` is in use: a bot runs on it"),
             "this is fine if that bot is the one; a second one needs a store.path of its own",
         ),
-        Err(StoreError::Open(text)) => match text.split_once("; ") {
-            Some((so, to_do)) => Finding::problem(CHECK, so, to_do),
-            None => Finding::problem(CHECK, text, "see the section store of the settings"),
+        Err(error) => unusable(CHECK, error),
+    }
+}
+
+fn unusable(check: &'static str, error: StoreError) -> Finding {
+    match error {
+        StoreError::Open(text) => match text.split_once("; ") {
+            Some((so, to_do)) => Finding::problem(check, so, to_do),
+            None => Finding::problem(check, text, "see the section store of the settings"),
         },
-        Err(error) => Finding::problem(CHECK, error.to_string(), "see the section store of the settings"),
+        error => Finding::problem(check, error.to_string(), "see the section store of the settings"),
     }
 }

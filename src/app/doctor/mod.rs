@@ -127,7 +127,7 @@ fn sentence(words: &str) -> String {
 
 /// Looks at everything. `link`: also opens a Socket Mode connection for a moment.
 pub async fn examine(settings: &Settings, link: bool) -> Diagnosis {
-    let house = house::examine(settings);
+    let house = house::examine(settings).await;
     let (slack, aws) = futures_util::join!(slack::examine(settings, link), aws::examine(settings));
     Diagnosis { findings: house.into_iter().chain(slack).chain(aws).collect() }
 }

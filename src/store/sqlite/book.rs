@@ -7,6 +7,7 @@ use super::rows::{self, key, nanos};
 use super::work::{Open, Work};
 use crate::clock::Clock;
 use crate::domain::{Request, RequestId};
+use crate::store::wire;
 use crate::store::{Accepted, Entry, QueueDepth, State, StepState, StoreError};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, params};
 use std::collections::HashMap;
@@ -164,7 +165,7 @@ impl Book {
     }
 
     fn insert(&mut self, request: &Request) -> Done<()> {
-        let (place, thread_ts, url) = rows::place(&request.reply_to);
+        let (place, thread_ts, url) = wire::place(&request.reply_to);
         let state = State::Accepted;
         let inserted = self.execute(
             "INSERT INTO requests (id, state, attempts, accepted_at, source, team, user, channel, text, place, \

@@ -1,9 +1,10 @@
 //! The operations on letters; see [`super::book`].
 
 use super::book::{Book, Done};
-use super::rows::{self, AddressRow, key, nanos};
+use super::rows::{self, key, nanos};
 use super::work::Waiting;
 use crate::domain::RequestId;
+use crate::store::wire::AddressRow;
 use crate::store::{Delivery, Letter, QueueDepth, Wanted};
 use jiff::Timestamp;
 use rusqlite::params;
@@ -157,7 +158,7 @@ impl Book {
                 reply,
             ],
         )?;
-        let queue = rows::queue(address.kind, &address.channel, *request);
+        let queue = rows::queue(&address.kind, &address.channel, *request);
         self.work.put(id, Waiting { request: *request, last: *last, queue, created_at, not_before });
         Ok(Posted { id, created_at, not_before, replaces })
     }

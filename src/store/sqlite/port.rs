@@ -2,12 +2,12 @@
 
 use super::book::{Book, Trouble};
 use super::letters::{LetterRow, Posted};
-use super::rows::{AddressRow, json};
 use super::shared::{Call, Shared, WhenFull, closed};
 use super::upkeep::{Caretaker, Upkeep};
 use super::{file, writer};
 use crate::clock::Clock;
 use crate::domain::{ChannelId, Plan, RequestId, Step, Target, UserId};
+use crate::store::wire::{AddressRow, json};
 use crate::store::{
     Accepted, Asked, Backend, Beaten, Card, Delivery, Entry, Journal, Letter, LetterId, NewLetter, NewRequest, Outbox,
     Pulse, QueueDepth, Recent, Replica, ReplicaName, Replicas, State, StepState, StoreConfig, StoreError, Wanted, Way,

@@ -1,12 +1,12 @@
 //! Between values and rows.
 
-use crate::domain::{ChannelId, Plan, Reply, ReplyTo, Request, RequestId, Source, Tone, UserId};
-use crate::store::{Address, Asked, Entry, Letter, LetterId, NewLetter, State, StepRecord, StepState, StoreError};
+use crate::domain::{ChannelId, Plan, Request, RequestId, Source, UserId};
+use crate::store::wire::{self, AddressRow, readable};
+use crate::store::{Asked, Entry, Letter, LetterId, NewLetter, State, StepRecord, StepState};
 use jiff::Timestamp;
 use rusqlite::Row;
 use rusqlite::types::{FromSqlError, Type};
-use secrecy::{ExposeSecret, SecretString};
-use serde::Serialize;
+use secrecy::SecretString;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// A time as the store keeps it; beyond the year 2262 it is that year.
@@ -39,25 +39,6 @@ pub(super) fn word<T>(row: &Row<'_>, column: usize, parse: impl Fn(&str) -> Opti
     })
 }
 
-/// A value as JSON.
-pub(super) fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value)
-        .map_err(|error| StoreError::Failed(format!("value cannot be written as JSON: {error}")))
-}
-
-/// The columns `place`, `thread_ts` and `url` of a request.
-pub(super) fn place(reply_to: &ReplyTo) -> (&'static str, Option<&str>, Option<&str>) {
-    match reply_to {
-        ReplyTo::Caller { response_url } => ("caller", None, response_url.as_ref().map(|url| url.expose_secret())),
-        ReplyTo::Presser { response_url } => ("presser", None, Some(response_url.expose_secret())),
-        ReplyTo::Thread { thread_ts } => ("thread", Some(thread_ts), None),
-        ReplyTo::Channel => ("channel", None, None),
-        ReplyTo::Beside { thread_ts, response_url } => {
-            ("beside", thread_ts.as_deref(), response_url.as_ref().map(|url| url.expose_secret()))
-        }
-    }
-}
-
 /// The columns that [`entry`] reads, in its order.
 pub(super) const ENTRY: &str = "id, source, team, user, channel, text, place, thread_ts, url, accepted_at, state, plan, \
                                 progress_ts, attempts";
@@ -66,13 +47,7 @@ pub(super) const ENTRY: &str = "id, source, team, user, channel, text, place, th
 pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     let id = id(row, 0)?;
     let response_url = row.get::<_, Option<String>>(8)?.map(SecretString::from);
-    let reply_to = match (row.get_ref(6)?.as_str()?, response_url) {
-        ("thread", _) => ReplyTo::Thread { thread_ts: row.get(7)? },
-        ("channel", _) => ReplyTo::Channel,
-        ("beside", response_url) => ReplyTo::Beside { thread_ts: row.get(7)?, response_url },
-        ("presser", Some(response_url)) => ReplyTo::Presser { response_url },
-        (_, response_url) => ReplyTo::Caller { response_url },
-    };
+    let reply_to = wire::reply_to(row.get_ref(6)?.as_str()?, row.get(7)?, response_url);
     let request = Request {
         id,
         source: word(row, 1, Source::parse)?,
@@ -92,6 +67,7 @@ pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         steps: Vec::new(),
         progress_ts: row.get(12)?,
         deaths: row.get(13)?,
+        late: false,
     })
 }
 
@@ -120,14 +96,6 @@ pub(super) fn step(row: &Row<'_>) -> rusqlite::Result<(RequestId, Option<StepRec
     Ok((id, step.map(|step| StepRecord { step, state })))
 }
 
-/// JSON that a program of another version may have written. What cannot be read is logged and left out, so that it
-/// does not keep all else from being taken up.
-fn readable<T: serde::de::DeserializeOwned>(text: &str, request: RequestId, what: &'static str) -> Option<T> {
-    serde_json::from_str(text)
-        .inspect_err(|error| tracing::error!(%request, what, %error, "stored value cannot be read"))
-        .ok()
-}
-
 /// The number of the queue in which a letter with this address waits ([`crate::store::NewLetter::queue`]). Two queues
 /// that happened to have one number would share their bound, and nothing else.
 pub(super) fn queue(kind: &str, channel: &str, request: RequestId) -> u64 {
@@ -140,36 +108,6 @@ pub(super) fn queue(kind: &str, channel: &str, request: RequestId) -> u64 {
     hasher.finish()
 }
 
-/// The columns of an address.
-pub(super) struct AddressRow {
-    pub(super) kind: &'static str,
-    pub(super) channel: String,
-    pub(super) user: Option<String>,
-    pub(super) thread_ts: Option<String>,
-    pub(super) url: Option<SecretString>,
-}
-
-impl From<&Address> for AddressRow {
-    fn from(address: &Address) -> Self {
-        let (kind, channel, user, thread_ts, url) = match address {
-            Address::ResponseUrl { url, channel, user } => ("response_url", channel, Some(user), None, Some(url)),
-            Address::ClickUrl { url, channel, user } => ("click_url", channel, Some(user), None, Some(url)),
-            Address::Post { channel, thread_ts } => ("post", channel, None, thread_ts.as_ref(), None),
-            Address::Beside { channel, thread_ts, user, url } => {
-                ("beside", channel, Some(user), thread_ts.as_ref(), url.as_ref())
-            }
-            Address::Ephemeral { channel, user } => ("ephemeral", channel, Some(user), None, None),
-        };
-        Self {
-            kind,
-            channel: channel.0.clone(),
-            user: user.map(|user| user.0.clone()),
-            thread_ts: thread_ts.cloned(),
-            url: url.cloned(),
-        }
-    }
-}
-
 /// A letter with what [`letter`] reads, by its number.
 pub(super) const LETTER: &str = "SELECT l.id, l.request, l.last, l.attempts, l.created_at, l.not_before, l.kind, \
                                  l.channel, l.user, l.thread_ts, l.url, l.reply, r.progress_ts, l.way \
@@ -178,26 +116,13 @@ pub(super) const LETTER: &str = "SELECT l.id, l.request, l.last, l.attempts, l.c
 /// A letter, with the message that it edits as it is known now.
 pub(super) fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
     let request = id(row, 1)?;
-    let channel = ChannelId(row.get(7)?);
-    let user = |row: &Row<'_>| Ok::<_, rusqlite::Error>(UserId(row.get::<_, Option<String>>(8)?.unwrap_or_default()));
-    let address = match (row.get_ref(6)?.as_str()?, row.get::<_, Option<String>>(10)?) {
-        ("response_url", Some(url)) => Address::ResponseUrl { url: url.into(), channel, user: user(row)? },
-        ("click_url", Some(url)) => Address::ClickUrl { url: url.into(), channel, user: user(row)? },
-        ("post", _) => Address::Post { channel, thread_ts: row.get(9)? },
-        ("beside", url) => {
-            Address::Beside { channel, thread_ts: row.get(9)?, user: user(row)?, url: url.map(SecretString::from) }
-        }
-        _ => Address::Ephemeral { channel, user: user(row)? },
-    };
-    let reply = readable(row.get_ref(11)?.as_str()?, request, "reply").unwrap_or_else(|| {
-        Reply::new(Tone::Unknown).sentence(
-            "My answer was written by another version of me and I cannot read it, so I do not know what was done. \
-             Please look before you try again.",
-        )
-    });
+    let url = row.get::<_, Option<String>>(10)?.map(SecretString::from);
+    let address =
+        AddressRow { kind: row.get(6)?, channel: row.get(7)?, user: row.get(8)?, thread_ts: row.get(9)?, url };
+    let reply = readable(row.get_ref(11)?.as_str()?, request, "reply").unwrap_or_else(wire::unreadable);
     Ok(Letter {
         id: LetterId { request, number: row.get(0)? },
-        letter: NewLetter { request, address, reply, last: row.get(2)?, trigger: None },
+        letter: NewLetter { request, address: address.into(), reply, last: row.get(2)?, trigger: None },
         attempts: row.get(3)?,
         created_at: time(row.get(4)?),
         not_before: time(row.get(5)?),

@@ -1,0 +1,171 @@
+//! A request is accepted once for all its keys, without a transaction: first each key is claimed, then the request is
+//! written. A claimer that dies between the two leaves keys of a request that never came to be. Whoever meets such a key
+//! waits for a moment, then voids that request, so that it can never come to be, and takes the key over.
+
+use super::item::{Item, item, text};
+use super::row::{Row, pk};
+use super::table::Guard;
+use super::{Dynamo, row};
+use crate::domain::RequestId;
+use crate::store::{Accepted, NewRequest, ReplicaName, StoreError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Slack waits three seconds for the acknowledgement.
+const PATIENCE: Duration = Duration::from_millis(2_400);
+
+/// How long the keys of a request may stand before it does.
+const CLAIMING: Duration = Duration::from_millis(500);
+
+/// Between two looks whether it does.
+const LOOK: Duration = Duration::from_millis(50);
+
+impl Dynamo {
+    /// [`crate::store::Journal::accept`].
+    pub(super) async fn accept(&self, new: NewRequest) -> Result<Accepted, StoreError> {
+        // one that others have given up accepts nothing: it could not work on it
+        let me = self.name_with_lease(Duration::ZERO)?;
+        let id = new.request.id;
+        // what nobody waits for any more may come to be all the same
+        self.memory.lock().doubtful.insert(id, Instant::now());
+        let accepted = tokio::time::timeout(PATIENCE, self.claim(new, me)).await;
+        let accepted =
+            accepted.unwrap_or_else(|_| Err(StoreError::Unavailable(format!("no answer within {PATIENCE:?}"))));
+        if accepted.is_ok() {
+            self.memory.lock().doubtful.remove(&id);
+        }
+        accepted
+    }
+
+    async fn claim(&self, new: NewRequest, me: ReplicaName) -> Result<Accepted, StoreError> {
+        let NewRequest { request, mut keys } = new;
+        let id = request.id;
+        // in one order for all, so that of two deliveries the first key that both have decides
+        keys.sort();
+        keys.dedup();
+        let mut claimed = Vec::new();
+        for key in &keys {
+            match self.claim_key(key, id).await? {
+                None => claimed.push(key),
+                Some(holder) => {
+                    self.lead_to(&claimed, id, holder).await;
+                    return Ok(Accepted::Duplicate(holder));
+                }
+            }
+        }
+        let row = Row::new(request, me);
+        if self.write(&row, Guard::Free).await? {
+            self.keep(row);
+            return Ok(Accepted::New);
+        }
+        match self.load(id).await? {
+            Some(found) if found.mark == row.mark => {
+                self.keep(row);
+                Ok(Accepted::New)
+            }
+            Some(_) => Err(StoreError::Failed(format!("request {id} is in the journal already"))),
+            None => Err(StoreError::Unavailable(format!("request {id} took too long and was given up"))),
+        }
+    }
+
+    /// Makes a key this request's. Returns the request that has it already.
+    async fn claim_key(&self, key: &str, id: RequestId) -> Result<Option<RequestId>, StoreError> {
+        let name = format!("key#{key}");
+        if self.table.put(self.key_item(&name, id), Some(Guard::Free)).await? {
+            return Ok(None);
+        }
+        let met = Instant::now();
+        loop {
+            let Some(found) = self.table.get(&name, "-").await? else {
+                // it was forgotten just now
+                if self.table.put(self.key_item(&name, id), Some(Guard::Free)).await? {
+                    return Ok(None);
+                }
+                continue;
+            };
+            let holder = text(&found, "request").and_then(RequestId::parse);
+            let Some(holder) = holder else {
+                return Err(StoreError::Failed(format!("key {key} is damaged")));
+            };
+            if holder == id {
+                return Ok(None);
+            }
+            match self.table.get(&row::pk(holder), "-").await? {
+                Some(item) if !is_void(&item) => return Ok(Some(holder)),
+                Some(_) => {}
+                // it may come to be any moment
+                None if met.elapsed() < CLAIMING => {
+                    tokio::time::sleep(LOOK).await;
+                    continue;
+                }
+                None => {
+                    if !self.table.put(self.void_item(holder), Some(Guard::Free)).await? {
+                        continue;
+                    }
+                }
+            }
+            let guard = Guard::Is(vec![("request", holder.to_string().into())]);
+            if self.table.put(self.key_item(&name, id), Some(guard)).await? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// The keys that came only with a duplicate are known too. When that fails, nothing is lost: the other keys lead to
+    /// the request.
+    async fn lead_to(&self, keys: &[&String], from: RequestId, to: RequestId) {
+        for key in keys {
+            let name = format!("key#{key}");
+            let guard = Guard::Is(vec![("request", from.to_string().into())]);
+            if let Err(error) = self.table.put(self.key_item(&name, to), Some(guard)).await {
+                tracing::debug!(%error, "key of a duplicate was not written");
+            }
+        }
+    }
+
+    fn key_item(&self, name: &str, request: RequestId) -> Item {
+        item([
+            ("pk", name.into()),
+            ("sk", "-".into()),
+            ("request", request.to_string().into()),
+            ("expires", self.after(self.dedupe).as_second().into()),
+        ])
+    }
+
+    /// A request that never came to be, and never can.
+    fn void_item(&self, request: RequestId) -> Item {
+        item([
+            ("pk", pk(request).into()),
+            ("sk", "-".into()),
+            ("state", VOID.into()),
+            ("expires", self.after(self.dedupe).as_second().into()),
+        ])
+    }
+
+    /// Looks for requests whose acceptance nobody heard of, and keeps those that came to be.
+    pub(super) async fn settle_doubts(&self) -> Result<(), StoreError> {
+        let due = |at: &Instant| at.elapsed() > PATIENCE * 2;
+        let doubtful: Vec<RequestId> =
+            self.memory.lock().doubtful.iter().filter(|(_, at)| due(at)).map(|(id, _)| *id).collect();
+        let me = self.name()?;
+        for id in doubtful {
+            if let Some(row) = self.load(id).await?
+                && row.holder == me
+            {
+                tracing::warn!(req = %id, "request was journalled after all");
+                // Slack was not told that it was taken, and has told the person so where it does not deliver again
+                let late = row.request.source.is_reported_as_failed();
+                self.keep(Row { late, ..row });
+            }
+            self.memory.lock().doubtful.remove(&id);
+        }
+        Ok(())
+    }
+}
+
+/// The state of a request that never came to be.
+const VOID: &str = "void";
+
+fn is_void(item: &Item) -> bool {
+    text(item, "state") == Some(VOID)
+}

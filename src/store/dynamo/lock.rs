@@ -1,0 +1,70 @@
+//! Targets that are one request's alone. A lock has no life of its own: it counts for as long as its request has no
+//! final answer, so one that was left behind is in nobody's way.
+
+use super::Dynamo;
+use super::item::{Item, item, text};
+use super::row;
+use super::table::Guard;
+use crate::domain::RequestId;
+use crate::store::{State, StoreError};
+
+impl Dynamo {
+    /// All targets are this request's, or none.
+    pub(super) async fn lock(&self, id: RequestId, targets: &[String]) -> Result<(), StoreError> {
+        // in one order for all, so that of two who want the same two one gets both
+        let mut targets = targets.to_vec();
+        targets.sort();
+        for (taken, target) in targets.iter().enumerate() {
+            if let Some(holder) = self.lock_one(id, target).await? {
+                self.unlock(id, &targets[..taken]).await;
+                return Err(StoreError::Busy { target: target.clone(), holder });
+            }
+        }
+        Ok(())
+    }
+
+    async fn lock_one(&self, id: RequestId, target: &str) -> Result<Option<RequestId>, StoreError> {
+        let name = format!("lock#{target}");
+        loop {
+            let guard = Guard::FreeOrIs("request", id.to_string().into());
+            if self.table.put(self.lock_item(&name, id), Some(guard)).await? {
+                return Ok(None);
+            }
+            let Some(found) = self.table.get(&name, "-").await? else { continue };
+            let Some(holder) = text(&found, "request").and_then(RequestId::parse) else {
+                return Err(StoreError::Failed(format!("the lock of {target} is damaged")));
+            };
+            if holder == id {
+                return Ok(None);
+            }
+            let held = self.table.get(&row::pk(holder), "-").await?;
+            let state = held.as_ref().and_then(|item| text(item, "state")).and_then(State::parse);
+            if state.is_some_and(|state| !state.is_final()) {
+                return Ok(Some(holder));
+            }
+            let guard = Guard::Is(vec![("request", holder.to_string().into())]);
+            if self.table.put(self.lock_item(&name, id), Some(guard)).await? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Gives targets back. What fails here is in nobody's way once the request has its answer.
+    pub(super) async fn unlock(&self, id: RequestId, targets: &[String]) {
+        for target in targets {
+            let guard = Guard::Is(vec![("request", id.to_string().into())]);
+            if let Err(error) = self.table.delete(&format!("lock#{target}"), "-", Some(guard)).await {
+                tracing::debug!(%error, "lock was left behind");
+            }
+        }
+    }
+
+    fn lock_item(&self, name: &str, request: RequestId) -> Item {
+        item([
+            ("pk", name.into()),
+            ("sk", "-".into()),
+            ("request", request.to_string().into()),
+            ("expires", self.after(self.retention).as_second().into()),
+        ])
+    }
+}

@@ -1,0 +1,123 @@
+//! The store of several replicas: one DynamoDB table.
+//!
+//! One item holds everything of a request (its state, plan, steps, waiting letter), so that each transition is one
+//! conditional write and nothing needs a transaction. Who may write is in the item: the replica that holds it, the fence,
+//! which grows whenever another replica adopts it, and the version. What a replica holds it also has in memory, as it
+//! alone writes it; the table is read when a request is adopted, or somebody looks back.
+//!
+//! | `pk` | `sk` | what it is |
+//! |---|---|---|
+//! | `request#<ULID>` | `-` | a request with all that belongs to it |
+//! | `request#<ULID>` | `reply#<n>` | a piece of a reply that is too long for one item |
+//! | `key#<key>` | `-` | a key of a delivery, and which request has it |
+//! | `lock#<target>` | `-` | which request may change a target |
+//! | `replica` | `<name>` | a replica and its last beat |
+//! | `schema` | `-` | the version of all this |
+//!
+//! The indexes (`held`, `asked`, `shown`) lag behind in DynamoDB, so nothing is decided by them: what they name is read
+//! again, or written with a condition.
+
+mod accept;
+mod change;
+mod item;
+mod lock;
+mod port;
+mod replica;
+mod row;
+mod setup;
+mod table;
+
+#[cfg(test)]
+mod tests;
+
+use super::{ReplicaName, StoreConfig, StoreError};
+use crate::clock::Clock;
+use crate::domain::RequestId;
+use parking_lot::Mutex;
+use row::Row;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use table::Table;
+use tokio::time::Instant;
+
+pub(super) use setup::{init, inspect};
+
+/// What this replica knows without asking.
+#[derive(Default)]
+struct Memory {
+    /// Its name for now.
+    name: Option<ReplicaName>,
+    /// Until when it may act on what it holds.
+    lease_ends: Option<Instant>,
+    /// What it said last.
+    beat: u64,
+    /// Every request that it holds and that is open: without an answer, or with a letter that waits.
+    rows: BTreeMap<RequestId, Row>,
+    /// Requests whose acceptance nobody heard of: the table may have them.
+    doubtful: BTreeMap<RequestId, Instant>,
+    /// Dead letters in the table, when they were counted last, and those since.
+    dead: u64,
+    /// The others, with their beats and since when those have stood still.
+    watched: BTreeMap<ReplicaName, (u64, Instant)>,
+    left: bool,
+    closed: bool,
+}
+
+/// The store in a DynamoDB table.
+pub(super) struct Dynamo {
+    table: Arc<Table>,
+    clock: Arc<dyn Clock>,
+    memory: Mutex<Memory>,
+    lease: Duration,
+    retention: jiff::SignedDuration,
+    dedupe: jiff::SignedDuration,
+}
+
+impl Dynamo {
+    /// The store, when its table is there and its schema is known. Nothing is written yet but this replica's own row.
+    pub(super) async fn connect(
+        client: aws_sdk_dynamodb::Client,
+        config: &StoreConfig,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StoreError> {
+        let table = Arc::new(Table::new(client, config.table.clone()));
+        setup::check(&table).await?;
+        let days = |days: u32| jiff::SignedDuration::from_hours(24 * i64::from(days));
+        let dynamo = Self {
+            table,
+            clock,
+            memory: Mutex::default(),
+            lease: Duration::from_secs(config.lease_seconds.into()),
+            retention: days(config.retention_days),
+            dedupe: days(config.dedupe_days),
+        };
+        dynamo.enter().await?;
+        dynamo.count_dead().await?;
+        Ok(dynamo)
+    }
+
+    /// The name of this replica, as long as the store is open and the lease holds.
+    fn name(&self) -> Result<ReplicaName, StoreError> {
+        let memory = self.memory.lock();
+        if memory.closed {
+            return Err(closed());
+        }
+        memory.name.clone().ok_or_else(closed)
+    }
+
+    /// The name, if what it holds is still its own for a while: nobody adopts it before that.
+    fn name_with_lease(&self, margin: Duration) -> Result<ReplicaName, StoreError> {
+        let name = self.name()?;
+        match self.memory.lock().lease_ends {
+            Some(ends) if ends > Instant::now() + margin => Ok(name),
+            _ => Err(StoreError::Unavailable(
+                "this replica could not renew its lease, so others may have its work".into(),
+            )),
+        }
+    }
+}
+
+fn closed() -> StoreError {
+    StoreError::Unavailable("it is closed".to_owned())
+}

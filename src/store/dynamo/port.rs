@@ -1,0 +1,352 @@
+//! The ports.
+
+use super::item::text;
+use super::row::{Row, Waiting, shown};
+use super::table::Ask;
+use super::{Dynamo, row};
+use crate::domain::{ChannelId, Plan, RequestId, Step, Target, UserId};
+use crate::store::{
+    Accepted, Asked, Backend, Delivery, Entry, Journal, Letter, LetterId, NewLetter, NewRequest, Outbox, Pulse, Queue,
+    QueueDepth, Recent, State, StepRecord, StepState, StoreError, Wanted, Way,
+};
+use async_trait::async_trait;
+use jiff::Timestamp;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How far back somebody's past is looked through.
+const PAST: usize = 200;
+
+/// Goes to the state, if the drawing has an arrow to it.
+fn go(row: &mut Row, to: State) -> Result<(), StoreError> {
+    if !row.state.may_become(to) {
+        return Err(StoreError::Transition { id: row.request.id, from: row.state.as_str(), to: to.as_str() });
+    }
+    row.state = to;
+    Ok(())
+}
+
+#[async_trait]
+impl Journal for Dynamo {
+    async fn accept(&self, new: NewRequest) -> Result<Accepted, StoreError> {
+        Dynamo::accept(self, new).await
+    }
+
+    async fn planned(&self, id: RequestId, plan: Plan) -> Result<(), StoreError> {
+        let targets: Vec<String> = plan.targets.iter().map(Target::key).collect();
+        let before = self.targets_of(id);
+        self.lock(id, &targets).await?;
+        let planned = self
+            .change(id, |row| {
+                go(row, State::Planned)?;
+                row.plan = Some(plan.clone());
+                Ok(())
+            })
+            .await;
+        match &planned {
+            Ok(()) => {
+                let left: Vec<String> = before.into_iter().filter(|target| !targets.contains(target)).collect();
+                self.unlock(id, &left).await;
+            }
+            // one that is further has its locks still
+            Err(StoreError::Transition { from: "running", .. }) => {}
+            Err(_) => self.unlock(id, &targets).await,
+        }
+        planned
+    }
+
+    async fn step_started(&self, id: RequestId, step: Step) -> Result<(), StoreError> {
+        self.change(id, |row| {
+            if row.state != State::Running {
+                go(row, State::Running)?;
+            }
+            let index = step.index;
+            row.steps.retain(|record| record.step.index != index || record.state == StepState::Done);
+            if row.steps.iter().any(|record| record.step.index == index) {
+                return Err(StoreError::Failed(format!("step {index} of request {id} is done already")));
+            }
+            row.steps.push(StepRecord { step: step.clone(), state: StepState::Started });
+            row.steps.sort_by_key(|record| record.step.index);
+            Ok(())
+        })
+        .await?;
+        // the call comes next: whoever adopts the request must not look before it has arrived
+        self.name_with_lease(self.lease / 3).map(drop)
+    }
+
+    async fn step_ended(&self, id: RequestId, index: u32, state: StepState) -> Result<(), StoreError> {
+        self.change(id, |row| {
+            if row.state != State::Running {
+                let (from, to) = (row.state.as_str(), State::Running.as_str());
+                return Err(StoreError::Transition { id, from, to });
+            }
+            match row.steps.iter_mut().find(|record| record.step.index == index) {
+                Some(record) if record.state == StepState::Started && state != StepState::Started => {
+                    record.state = state;
+                    Ok(())
+                }
+                Some(record) if record.state == state => Ok(()),
+                found => {
+                    let found = found.map_or("not started", |record| record.state.as_str());
+                    let text = format!("step {index} of request {id} is {found} and cannot become {}", state.as_str());
+                    Err(StoreError::Failed(text))
+                }
+            }
+        })
+        .await
+    }
+
+    async fn finish(&self, id: RequestId, state: State, letter: NewLetter) -> Result<Letter, StoreError> {
+        if letter.request != id || !letter.last {
+            return Err(StoreError::Failed(format!("request {id} is finished only by its own last letter")));
+        }
+        let targets = self.targets_of(id);
+        let posted = self
+            .change(id, |row| {
+                if !state.is_final() {
+                    let (from, to) = (row.state.as_str(), state.as_str());
+                    return Err(StoreError::Transition { id, from, to });
+                }
+                go(row, state)?;
+                let now = self.clock.now();
+                row.finished_at = Some(now);
+                row.post(letter.clone(), now, now);
+                row.waiting().ok_or_else(super::closed)
+            })
+            .await?;
+        self.unlock(id, &targets).await;
+        // the trigger is kept in memory alone
+        Ok(Letter { letter: NewLetter { trigger: letter.trigger, ..posted.letter }, ..posted })
+    }
+
+    async fn take_up(&self) -> Result<Vec<Entry>, StoreError> {
+        self.name()?;
+        self.settle_doubts().await?;
+        self.adopt().await?;
+        let memory = self.memory.lock();
+        let mut open: Vec<&Row> = memory.rows.values().filter(|row| !row.state.is_final()).collect();
+        open.sort_by_key(|row| (row.request.accepted_at, row.request.id));
+        Ok(open.into_iter().map(Row::entry).collect())
+    }
+
+    async fn recent(&self, user: &UserId, limit: usize) -> Result<Recent, StoreError> {
+        self.name()?;
+        let ask = Ask { index: Some("asked"), key: ("asked", user.as_str()), descending: true, limit: PAST };
+        let mut recent = Recent::default();
+        for item in self.table.query(&ask).await? {
+            let id = text(&item, "pk").and_then(row::id_of);
+            // what this replica holds it knows better than an index that lags behind
+            let known = id.and_then(|id| self.memory.lock().rows.get(&id).cloned());
+            let row = match known {
+                Some(row) => Some(row),
+                None => self.read(&item).await?,
+            };
+            match row {
+                Some(row) if row.state.is_final() && recent.ended.len() < limit => recent.ended.push(row.asked()),
+                Some(row) if !row.state.is_final() => recent.open.push(row.asked()),
+                _ => {}
+            }
+        }
+        recent.open.reverse();
+        recent.more_open = recent.open.len().saturating_sub(limit) as u64;
+        recent.open.truncate(limit);
+        Ok(recent)
+    }
+
+    async fn answered_by(&self, channel: &ChannelId, ts: &str) -> Result<Option<Asked>, StoreError> {
+        self.name()?;
+        let key = shown(channel.as_str(), ts);
+        let ask = Ask { index: Some("shown"), key: ("shown", &key), descending: true, limit: 1 };
+        match self.table.query(&ask).await?.first() {
+            Some(item) => Ok(self.read(item).await?.map(|row| row.asked())),
+            None => Ok(None),
+        }
+    }
+
+    async fn unfinished(&self) -> Result<QueueDepth, StoreError> {
+        self.name()?;
+        let memory = self.memory.lock();
+        let open = memory.rows.values().filter(|row| !row.state.is_final());
+        let oldest = open.clone().map(|row| row.request.accepted_at).min();
+        Ok(QueueDepth { waiting: open.count() as u64, oldest, dead: 0 })
+    }
+}
+
+#[async_trait]
+impl Outbox for Dynamo {
+    async fn put(&self, letter: NewLetter) -> Result<Option<Letter>, StoreError> {
+        if letter.last {
+            return Err(StoreError::Failed(format!("the last letter of request {} goes by finish", letter.request)));
+        }
+        let posted = self
+            .change(letter.request, |row| {
+                if row.state.is_final() {
+                    return Err(StoreError::Transition {
+                        id: letter.request,
+                        from: row.state.as_str(),
+                        to: "progress",
+                    });
+                }
+                let now = self.clock.now();
+                // it was put off because Slack said so: that holds for its successor too
+                let not_before = row.letter.as_ref().map_or(now, |waiting| waiting.not_before.max(now));
+                row.post(letter.clone(), now, not_before);
+                Ok(row.waiting())
+            })
+            .await;
+        match posted {
+            Err(StoreError::Transition { .. }) => Ok(None),
+            other => other,
+        }
+    }
+
+    async fn due(&self, now: Timestamp, wanted: Wanted) -> Result<Vec<Letter>, StoreError> {
+        self.name()?;
+        let memory = self.memory.lock();
+        let mut due: Vec<&Row> = memory.rows.values().filter(|row| is_due(row, now)).collect();
+        due.sort_by_key(|row| (row.letter.as_ref().map(|letter| letter.created_at), row.request.id));
+        let mut queues: HashMap<Queue, usize> = HashMap::new();
+        let mut letters = Vec::new();
+        for row in due {
+            let Some(letter) = row.letter.as_ref() else { continue };
+            let count = queues.entry(letter.letter.queue()).or_default();
+            *count += 1;
+            let id = LetterId { request: row.request.id, number: letter.number };
+            if *count <= wanted.per_queue && !wanted.known.contains(&id) {
+                letters.extend(row.waiting());
+            }
+            if letters.len() >= wanted.limit {
+                break;
+            }
+        }
+        Ok(letters)
+    }
+
+    async fn delivered(&self, id: LetterId, delivery: Delivery) -> Result<(), StoreError> {
+        let known = self.memory.lock().rows.contains_key(&id.request);
+        if !known && self.load(id.request).await?.is_none_or(|row| row.letter.is_none()) {
+            return Ok(());
+        }
+        let mut died = false;
+        self.change(id.request, |row| {
+            died = settle(row, id.number, &delivery);
+            Ok(())
+        })
+        .await?;
+        if died {
+            self.memory.lock().dead += 1;
+        }
+        Ok(())
+    }
+
+    async fn note(&self, id: LetterId, way: &Way) -> Result<(), StoreError> {
+        let noted = self.change(id.request, |row| {
+            if let Some(letter) = row.letter.as_mut().filter(|letter| letter.number == id.number) {
+                letter.way = way.clone();
+            }
+            Ok(())
+        });
+        match noted.await {
+            // there is no such letter any more
+            Err(StoreError::Failed(error)) if error.ends_with("is not in the journal") => Ok(()),
+            other => other,
+        }
+    }
+
+    fn is_mine(&self, id: LetterId) -> bool {
+        let memory = self.memory.lock();
+        let holds = memory.lease_ends.is_some_and(|ends| ends > Instant::now());
+        holds && memory.rows.contains_key(&id.request)
+    }
+
+    async fn depth(&self) -> Result<QueueDepth, StoreError> {
+        self.name()?;
+        let memory = self.memory.lock();
+        let waiting = memory.rows.values().filter_map(|row| row.letter.as_ref());
+        let oldest = waiting.clone().map(|letter| letter.created_at).min();
+        Ok(QueueDepth { waiting: waiting.count() as u64, oldest, dead: memory.dead })
+    }
+}
+
+#[async_trait]
+impl Backend for Dynamo {
+    async fn close(&self, _: Duration) -> Result<(), StoreError> {
+        self.memory.lock().closed = true;
+        self.table.close();
+        Ok(())
+    }
+
+    fn pulse(&self) -> Arc<dyn Pulse> {
+        Arc::clone(&self.table) as Arc<dyn Pulse>
+    }
+}
+
+impl Dynamo {
+    /// The targets that a request has locked.
+    fn targets_of(&self, id: RequestId) -> Vec<String> {
+        let memory = self.memory.lock();
+        let plan = memory.rows.get(&id).and_then(|row| row.plan.as_ref());
+        plan.map(|plan| plan.targets.iter().map(Target::key).collect()).unwrap_or_default()
+    }
+}
+
+fn is_due(row: &Row, now: Timestamp) -> bool {
+    row.letter.as_ref().is_some_and(|letter| letter.not_before <= now)
+}
+
+/// What became of a letter. Returns whether it is dead.
+fn settle(row: &mut Row, number: i64, delivery: &Delivery) -> bool {
+    let Some(letter) = row.letter.take_if(|letter| letter.number == number) else {
+        // a later letter has taken its place while it was on its way: what it became is still worth knowing
+        if let Delivery::Sent { ts: Some(ts) } = delivery {
+            row.progress_ts = Some(ts.clone());
+        }
+        return false;
+    };
+    match delivery {
+        Delivery::Sent { ts } => {
+            let is_message = matches!(
+                row.request.reply_to,
+                crate::domain::ReplyTo::Thread { .. }
+                    | crate::domain::ReplyTo::Channel
+                    | crate::domain::ReplyTo::Beside { .. }
+            );
+            if let Some(ts) = ts.as_ref().filter(|_| !letter.letter.last || is_message) {
+                row.progress_ts = Some(ts.clone());
+            }
+            false
+        }
+        Delivery::Later { not_before, error } => {
+            let attempts = letter.attempts + 1;
+            row.letter = Some(Waiting { attempts, not_before: *not_before, error: Some(error.clone()), ..letter });
+            false
+        }
+        Delivery::Dead { error } => {
+            let attempts = letter.attempts + 1;
+            row.dead = Some(Waiting { attempts, error: Some(error.clone()), ..letter }.without_url());
+            true
+        }
+    }
+}
+
+impl Waiting {
+    /// A dead letter goes nowhere: its capability is forgotten.
+    fn without_url(mut self) -> Self {
+        use crate::store::Address;
+        let (channel, user) = match self.letter.address {
+            Address::ResponseUrl { channel, user, .. } | Address::ClickUrl { channel, user, .. } => (channel, user),
+            Address::Beside { channel, thread_ts, user, .. } => {
+                self.letter.address = Address::Beside { channel, thread_ts, user, url: None };
+                return self;
+            }
+            other => {
+                self.letter.address = other;
+                return self;
+            }
+        };
+        self.letter.address = Address::Ephemeral { channel, user };
+        self
+    }
+}

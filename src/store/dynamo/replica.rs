@@ -1,0 +1,226 @@
+//! The replicas: who lives, and what happens to the work of one that does not.
+//!
+//! A replica's row says how often it has beaten. Whoever watches compares beats, never clocks: one that has stood still
+//! for a lease, by the watcher's own clock, is gone. First its row is marked so, which it cannot undo, then each of
+//! its open requests is adopted by a conditional write that raises its fence.
+
+use super::change::guard;
+use super::item::{Item, item, number, text};
+use super::row::{DEAD, Row, id_of, mark};
+use super::table::{Ask, Guard, sort_key};
+use super::{Dynamo, closed};
+use crate::store::{Beaten, Card, Replica, ReplicaName, Replicas, StoreError};
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A replica lives.
+const ALIVE: &str = "alive";
+/// Others have given it up.
+const GONE: &str = "gone";
+/// It has said goodbye.
+const LEFT: &str = "left";
+
+/// How long the row of a replica that is gone is kept, and its requests looked for: one that does not know yet that it
+/// was given up may still accept some.
+const REMEMBERED: Duration = Duration::from_secs(600);
+
+/// How many requests of a gone replica are adopted in one go.
+const AT_ONCE: usize = 1_000;
+
+impl Dynamo {
+    /// Joins the others under a new name.
+    pub(super) async fn enter(&self) -> Result<ReplicaName, StoreError> {
+        let millis = u64::try_from(self.clock.now().as_millisecond()).unwrap_or_default();
+        let name = ReplicaName(ulid::Ulid::from_parts(millis, fastrand::u128(..)).to_string());
+        let began = Instant::now();
+        self.table.put(self.replica_item(&name, 1, ALIVE, &Card::default()), None).await?;
+        let mut memory = self.memory.lock();
+        memory.name = Some(name.clone());
+        memory.beat = 1;
+        memory.lease_ends = Some(began + self.lease);
+        memory.rows.clear();
+        Ok(name)
+    }
+
+    /// How many dead letters there are.
+    pub(super) async fn count_dead(&self) -> Result<(), StoreError> {
+        let ask = Ask { index: Some("held"), key: ("held", DEAD), descending: false, limit: usize::MAX };
+        let dead = self.table.count(&ask).await?;
+        self.memory.lock().dead = dead;
+        Ok(())
+    }
+
+    fn replica_item(&self, name: &ReplicaName, beat: u64, state: &str, card: &Card) -> Item {
+        let card = serde_json::to_string(card).unwrap_or_default();
+        let now = self.clock.now();
+        let expires = now.checked_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX);
+        item([
+            ("pk", "replica".into()),
+            ("sk", name.0.as_str().into()),
+            ("beat", beat.cast_signed().into()),
+            ("lease_ms", i64::try_from(self.lease.as_millis()).unwrap_or(i64::MAX).into()),
+            ("state", state.into()),
+            ("card", card.into()),
+            ("seen", now.as_millisecond().into()),
+            ("expires", expires.as_second().into()),
+        ])
+    }
+
+    async fn replicas(&self) -> Result<Vec<Item>, StoreError> {
+        let ask = Ask { index: None, key: ("pk", "replica"), descending: false, limit: usize::MAX };
+        self.table.query(&ask).await
+    }
+
+    /// Takes over what belongs to replicas that are gone.
+    pub(super) async fn adopt(&self) -> Result<(), StoreError> {
+        let me = self.name()?;
+        for row in self.replicas().await? {
+            let name = ReplicaName(sort_key(&row).to_owned());
+            if name == me {
+                continue;
+            }
+            if let Some(died) = self.is_gone(&name, &row).await? {
+                self.adopt_all(&name, &me, died).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether what a replica has may be adopted, and if so, whether it died.
+    async fn is_gone(&self, name: &ReplicaName, row: &Item) -> Result<Option<bool>, StoreError> {
+        let beat = number(row, "beat").unwrap_or_default().cast_unsigned();
+        let lease = Duration::from_millis(number(row, "lease_ms").unwrap_or_default().unsigned_abs());
+        let state = text(row, "state").unwrap_or_default();
+        let since = {
+            let mut memory = self.memory.lock();
+            let watched = memory.watched.entry(name.clone()).or_insert((beat, Instant::now()));
+            if watched.0 != beat {
+                *watched = (beat, Instant::now());
+            }
+            watched.1.elapsed()
+        };
+        if state == ALIVE {
+            if since < lease {
+                return Ok(None);
+            }
+            let mut gone = row.clone();
+            gone.insert("state".to_owned(), aws_sdk_dynamodb::types::AttributeValue::S(GONE.to_owned()));
+            let as_seen = Guard::Is(vec![("state", ALIVE.into()), ("beat", beat.cast_signed().into())]);
+            if !self.table.put(gone, Some(as_seen)).await? {
+                return Ok(None);
+            }
+            tracing::warn!(replica = name.0, "replica has not renewed its lease; its work is taken over");
+            metrics::counter!("dronebot_replicas_given_up_total").increment(1);
+            return Ok(Some(true));
+        }
+        if since > REMEMBERED {
+            self.table.delete("replica", &name.0, None).await?;
+            self.memory.lock().watched.remove(name);
+        }
+        Ok(Some(state != LEFT))
+    }
+
+    async fn adopt_all(&self, from: &ReplicaName, me: &ReplicaName, died: bool) -> Result<(), StoreError> {
+        let ask = Ask { index: Some("held"), key: ("held", &from.0), descending: false, limit: AT_ONCE };
+        for found in self.table.query(&ask).await? {
+            let Some(id) = text(&found, "pk").and_then(id_of) else { continue };
+            // the index may lag behind
+            let Some(row) = self.load(id).await? else { continue };
+            if row.holder == *from && row.is_open() {
+                self.adopt_one(row, me, died).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn adopt_one(&self, row: Row, me: &ReplicaName, died: bool) -> Result<(), StoreError> {
+        let (id, guard) = (row.request.id, guard(&row));
+        let mut mine = row;
+        mine.holder = me.clone();
+        mine.fence += 1;
+        mine.version += 1;
+        mine.mark = mark();
+        if died && !mine.state.is_final() {
+            mine.deaths += 1;
+        }
+        // it may have been sent, and nobody was left to say so
+        if let Some(letter) = &mut mine.letter {
+            letter.attempts = letter.attempts.max(1);
+        }
+        let written = self.write(&mine, guard).await?;
+        if written || self.load(id).await?.is_some_and(|found| found.mark == mine.mark) {
+            tracing::info!(req = %id, fence = mine.fence, state = mine.state.as_str(), "request adopted");
+            metrics::counter!("dronebot_requests_adopted_total").increment(1);
+            self.keep(mine);
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Replicas for Dynamo {
+    async fn beat(&self, card: &Card) -> Result<Beaten, StoreError> {
+        let me = self.name()?;
+        let began = Instant::now();
+        let (beat, left) = {
+            let memory = self.memory.lock();
+            (memory.beat + 1, memory.left)
+        };
+        if left {
+            return Err(closed());
+        }
+        let lives = Guard::Is(vec![("state", ALIVE.into())]);
+        if self.table.put(self.replica_item(&me, beat, ALIVE, card), Some(lives)).await? {
+            let mut memory = self.memory.lock();
+            if memory.name.as_ref() == Some(&me) {
+                memory.beat = memory.beat.max(beat);
+                memory.lease_ends = Some(began + self.lease);
+            }
+            return Ok(Beaten::Renewed);
+        }
+        // what it had is others' by now, and it begins anew
+        self.memory.lock().lease_ends = None;
+        Ok(Beaten::Reborn(self.enter().await?))
+    }
+
+    async fn all(&self) -> Result<Vec<Replica>, StoreError> {
+        let me = self.name()?;
+        let mut all = Vec::new();
+        for row in self.replicas().await? {
+            let name = ReplicaName(sort_key(&row).to_owned());
+            let state = text(&row, "state").unwrap_or_default();
+            let beat = number(&row, "beat").unwrap_or_default().cast_unsigned();
+            let lease = Duration::from_millis(number(&row, "lease_ms").unwrap_or_default().unsigned_abs());
+            let stands = self.memory.lock().watched.get(&name).filter(|seen| seen.0 == beat).map(|seen| seen.1);
+            let card = text(&row, "card").and_then(|card| serde_json::from_str(card).ok()).unwrap_or_default();
+            let seen = Timestamp::from_millisecond(number(&row, "seen").unwrap_or_default()).unwrap_or_default();
+            if state == LEFT {
+                continue;
+            }
+            let is_me = name == me;
+            let is_alive = is_me || state == ALIVE && stands.is_none_or(|since| since.elapsed() < lease);
+            all.push(Replica { name, card, is_me, is_alive, seen });
+        }
+        all.sort_by_key(|replica| (!replica.is_me, replica.name.clone()));
+        Ok(all)
+    }
+
+    async fn leave(&self) -> Result<(), StoreError> {
+        let me = self.name()?;
+        let beat = {
+            let mut memory = self.memory.lock();
+            memory.lease_ends = None;
+            memory.left = true;
+            memory.beat + 1
+        };
+        let lives = Guard::Is(vec![("state", ALIVE.into())]);
+        let said = self.table.put(self.replica_item(&me, beat, LEFT, &Card::default()), Some(lives)).await?;
+        if said { Ok(()) } else { Err(closed()) }
+    }
+
+    fn lease(&self) -> Option<Duration> {
+        Some(self.lease)
+    }
+}

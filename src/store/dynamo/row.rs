@@ -1,0 +1,370 @@
+//! A request with all that belongs to it, and its item.
+
+use super::item::{Item, Value, item, number, text};
+use crate::domain::{ChannelId, Plan, Reply, Request, RequestId, Source, UserId};
+use crate::store::wire::{self, AddressRow};
+use crate::store::{
+    Asked, Entry, Letter, LetterId, NewLetter, ReplicaName, State, StepRecord, StepState, StoreError, Way,
+};
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+/// What this program writes; it reads no newer one.
+pub(super) const VERSION: i64 = 1;
+
+/// DynamoDB takes 400 KB in one item; what is longer is kept in pieces.
+pub(super) const PIECE: usize = 300_000;
+
+/// Where dead letters are found, in place of a replica that holds them.
+pub(super) const DEAD: &str = "#dead";
+
+/// A letter that waits, or a dead one.
+#[derive(Clone, Debug)]
+pub(super) struct Waiting {
+    pub(super) number: i64,
+    pub(super) letter: NewLetter,
+    pub(super) attempts: u32,
+    pub(super) created_at: Timestamp,
+    pub(super) not_before: Timestamp,
+    pub(super) way: Way,
+    pub(super) error: Option<String>,
+}
+
+/// A request with all that belongs to it.
+#[derive(Clone, Debug)]
+pub(super) struct Row {
+    pub(super) request: Request,
+    pub(super) state: State,
+    pub(super) plan: Option<Plan>,
+    pub(super) steps: Vec<StepRecord>,
+    pub(super) progress_ts: Option<String>,
+    pub(super) finished_at: Option<Timestamp>,
+    /// The letter that waits. There is never more than one.
+    pub(super) letter: Option<Waiting>,
+    /// The letter that Slack will never take.
+    pub(super) dead: Option<Waiting>,
+    /// How many letters there were.
+    pub(super) letters: i64,
+    pub(super) deaths: u32,
+    pub(super) holder: ReplicaName,
+    pub(super) fence: i64,
+    pub(super) version: i64,
+    /// Made anew for each write: by it a write whose answer was lost is known again.
+    pub(super) mark: String,
+    /// Whether Slack has told the person that it failed. Known in memory alone.
+    pub(super) late: bool,
+}
+
+/// What is not asked for by itself, as JSON. What is added here has a default, so that old rows stay readable.
+#[derive(Serialize, Deserialize)]
+struct Body {
+    source: String,
+    team: String,
+    user: String,
+    channel: String,
+    text: String,
+    place: String,
+    #[serde(default)]
+    thread_ts: Option<String>,
+    #[serde(default)]
+    url: Option<String>,
+    accepted_at: i64,
+    #[serde(default)]
+    finished_at: Option<i64>,
+    #[serde(default)]
+    plan: Option<Plan>,
+    #[serde(default)]
+    steps: Vec<StepBody>,
+    #[serde(default)]
+    progress_ts: Option<String>,
+    #[serde(default)]
+    letter: Option<LetterBody>,
+    #[serde(default)]
+    dead: Option<LetterBody>,
+    #[serde(default)]
+    letters: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StepBody {
+    state: String,
+    step: crate::domain::Step,
+}
+
+#[derive(Serialize, Deserialize)]
+struct LetterBody {
+    number: i64,
+    kind: String,
+    channel: String,
+    #[serde(default)]
+    user: Option<String>,
+    #[serde(default)]
+    thread_ts: Option<String>,
+    #[serde(default)]
+    url: Option<String>,
+    reply: serde_json::Value,
+    last: bool,
+    attempts: u32,
+    created_at: i64,
+    not_before: i64,
+    #[serde(default)]
+    way: Way,
+    #[serde(default)]
+    error: Option<String>,
+}
+
+fn nanos(time: Timestamp) -> i64 {
+    i64::try_from(time.as_nanosecond()).unwrap_or(i64::MAX)
+}
+
+fn time(nanos: i64) -> Timestamp {
+    Timestamp::from_nanosecond(i128::from(nanos)).unwrap_or_default()
+}
+
+fn exposed(url: Option<&SecretString>) -> Option<String> {
+    url.map(|url| url.expose_secret().to_owned())
+}
+
+/// The name of a request's item.
+pub(super) fn pk(id: RequestId) -> String {
+    format!("request#{id}")
+}
+
+/// The request of an item's name.
+pub(super) fn id_of(pk: &str) -> Option<RequestId> {
+    pk.strip_prefix("request#").and_then(RequestId::parse)
+}
+
+/// What leads from a message to its request.
+pub(super) fn shown(channel: &str, ts: &str) -> String {
+    format!("{channel} {ts}")
+}
+
+impl Waiting {
+    fn body(&self) -> Result<LetterBody, StoreError> {
+        let AddressRow { kind, channel, user, thread_ts, url } = AddressRow::from(&self.letter.address);
+        let reply = serde_json::to_value(&self.letter.reply)
+            .map_err(|error| StoreError::Failed(format!("reply cannot be written as JSON: {error}")))?;
+        Ok(LetterBody {
+            number: self.number,
+            kind: kind.to_string(),
+            channel,
+            user,
+            thread_ts,
+            url: exposed(url.as_ref()),
+            reply,
+            last: self.letter.last,
+            attempts: self.attempts,
+            created_at: nanos(self.created_at),
+            not_before: nanos(self.not_before),
+            way: self.way.clone(),
+            error: self.error.clone(),
+        })
+    }
+
+    fn of(body: LetterBody, request: RequestId) -> Self {
+        let LetterBody { kind, channel, user, thread_ts, url, reply, .. } = body;
+        let reply = serde_json::from_value::<Reply>(reply).unwrap_or_else(|error| {
+            tracing::error!(%request, %error, "stored reply cannot be read");
+            wire::unreadable()
+        });
+        let address = AddressRow { kind: kind.into(), channel, user, thread_ts, url: url.map(SecretString::from) };
+        let letter = NewLetter { request, address: address.into(), reply, last: body.last, trigger: None };
+        Self {
+            number: body.number,
+            letter,
+            attempts: body.attempts,
+            created_at: time(body.created_at),
+            not_before: time(body.not_before),
+            way: body.way,
+            error: body.error,
+        }
+    }
+}
+
+impl Row {
+    /// A request that has just come in.
+    pub(super) fn new(request: Request, holder: ReplicaName) -> Self {
+        Self {
+            request,
+            state: State::Accepted,
+            plan: None,
+            steps: Vec::new(),
+            progress_ts: None,
+            finished_at: None,
+            letter: None,
+            dead: None,
+            letters: 0,
+            deaths: 0,
+            holder,
+            fence: 1,
+            version: 1,
+            mark: mark(),
+            late: false,
+        }
+    }
+
+    /// Whether there is anything left to do for it.
+    pub(super) fn is_open(&self) -> bool {
+        !self.state.is_final() || self.letter.is_some()
+    }
+
+    /// The body, which may be too long for one item.
+    pub(super) fn body(&self) -> Result<String, StoreError> {
+        let request = &self.request;
+        let (place, thread_ts, url) = wire::place(&request.reply_to);
+        let steps = self
+            .steps
+            .iter()
+            .map(|record| StepBody { state: record.state.as_str().to_owned(), step: record.step.clone() });
+        let body = Body {
+            source: request.source.as_str().to_owned(),
+            team: request.team.as_str().to_owned(),
+            user: request.user.as_str().to_owned(),
+            channel: request.channel.as_str().to_owned(),
+            text: request.text.clone(),
+            place: place.to_owned(),
+            thread_ts: thread_ts.map(str::to_owned),
+            // the letter has the response_url from then on
+            url: url.filter(|_| !self.state.is_final()).map(str::to_owned),
+            accepted_at: nanos(request.accepted_at),
+            finished_at: self.finished_at.map(nanos),
+            plan: self.plan.clone(),
+            steps: steps.collect(),
+            progress_ts: self.progress_ts.clone(),
+            letter: self.letter.as_ref().map(Waiting::body).transpose()?,
+            dead: self.dead.as_ref().map(Waiting::body).transpose()?,
+            letters: self.letters,
+        };
+        wire::json(&body)
+    }
+
+    /// The item, without its body. It may go at `expires` once nothing is left to do for it.
+    pub(super) fn item(&self, expires: Timestamp) -> Item {
+        let mut made = item([
+            ("pk", pk(self.request.id).into()),
+            ("sk", "-".into()),
+            ("v", VERSION.into()),
+            ("state", self.state.as_str().into()),
+            ("holder", self.holder.0.as_str().into()),
+            ("fence", self.fence.into()),
+            ("version", self.version.into()),
+            ("mark", self.mark.as_str().into()),
+            ("deaths", i64::from(self.deaths).into()),
+            ("asked", self.request.user.as_str().into()),
+        ]);
+        let mut set = |name: &str, value: Value| made.insert(name.to_owned(), AttributeValue::from(value));
+        match (self.is_open(), &self.dead) {
+            (true, _) => drop(set("held", self.holder.0.as_str().into())),
+            (false, Some(_)) => {
+                set("held", DEAD.into());
+                set("expires", expires.as_second().into());
+            }
+            (false, None) => drop(set("expires", expires.as_second().into())),
+        }
+        if let Some(ts) = &self.progress_ts {
+            set("shown", shown(self.request.channel.as_str(), ts).into());
+        }
+        made
+    }
+
+    /// The row of an item and its body. `None` for one that is void, or that a newer program wrote.
+    pub(super) fn read(item: &Item, body: &str) -> Option<Self> {
+        let id = id_of(text(item, "pk")?)?;
+        if number(item, "v")? > VERSION {
+            tracing::error!(request = %id, "row was written by a newer program and is left alone");
+            return None;
+        }
+        let state = State::parse(text(item, "state")?)?;
+        let body: Body = serde_json::from_str(body)
+            .inspect_err(|error| tracing::error!(request = %id, %error, "row cannot be read and is left alone"))
+            .ok()?;
+        let request = Request {
+            id,
+            source: Source::parse(&body.source)?,
+            team: body.team.into(),
+            user: UserId(body.user),
+            channel: ChannelId(body.channel),
+            text: body.text,
+            reply_to: wire::reply_to(&body.place, body.thread_ts, body.url.map(SecretString::from)),
+            accepted_at: time(body.accepted_at),
+            trigger: None,
+        };
+        let steps = body
+            .steps
+            .into_iter()
+            .filter_map(|step| Some(StepRecord { state: StepState::parse(&step.state)?, step: step.step }));
+        Some(Self {
+            request,
+            state,
+            plan: body.plan,
+            steps: steps.collect(),
+            progress_ts: body.progress_ts,
+            finished_at: body.finished_at.map(time),
+            letter: body.letter.map(|letter| Waiting::of(letter, id)),
+            dead: body.dead.map(|letter| Waiting::of(letter, id)),
+            letters: body.letters,
+            deaths: number(item, "deaths").and_then(|deaths| u32::try_from(deaths).ok()).unwrap_or_default(),
+            holder: ReplicaName(text(item, "holder")?.to_owned()),
+            fence: number(item, "fence")?,
+            version: number(item, "version")?,
+            mark: text(item, "mark")?.to_owned(),
+            late: false,
+        })
+    }
+
+    /// The letter that waits, as a courier takes it.
+    pub(super) fn waiting(&self) -> Option<Letter> {
+        let waiting = self.letter.as_ref()?;
+        Some(Letter {
+            id: LetterId { request: self.request.id, number: waiting.number },
+            letter: waiting.letter.clone(),
+            attempts: waiting.attempts,
+            created_at: waiting.created_at,
+            not_before: waiting.not_before,
+            replaces: self.progress_ts.clone(),
+            way: waiting.way.clone(),
+        })
+    }
+
+    /// Puts a letter in, in the place of one that waits.
+    pub(super) fn post(&mut self, letter: NewLetter, now: Timestamp, not_before: Timestamp) -> LetterId {
+        self.letters += 1;
+        let letter = NewLetter { trigger: None, ..letter };
+        let number = self.letters;
+        let way = Way::default();
+        self.letter = Some(Waiting { number, letter, attempts: 0, created_at: now, not_before, way, error: None });
+        LetterId { request: self.request.id, number }
+    }
+
+    pub(super) fn entry(&self) -> Entry {
+        Entry {
+            request: self.request.clone(),
+            state: self.state,
+            plan: self.plan.clone(),
+            steps: self.steps.clone(),
+            progress_ts: self.progress_ts.clone(),
+            deaths: self.deaths,
+            late: self.late,
+        }
+    }
+
+    pub(super) fn asked(&self) -> Asked {
+        Asked {
+            id: self.request.id,
+            text: self.request.text.clone(),
+            source: self.request.source,
+            channel: self.request.channel.clone(),
+            state: self.state,
+            accepted_at: self.request.accepted_at,
+            finished_at: self.finished_at,
+        }
+    }
+}
+
+/// A mark that no other write has.
+pub(super) fn mark() -> String {
+    format!("{:016x}", fastrand::u64(..))
+}

@@ -1,0 +1,16 @@
+//! The contract, on Moto and on dynalite, and what several replicas do to each other.
+
+mod place;
+mod replicas;
+
+use place::Cell;
+
+/// The contract on Moto.
+mod moto {
+    crate::store::contract::contract!(super::Cell::on_moto);
+}
+
+/// The contract on dynalite, which knows neither transactions nor the call that switches time to live on.
+mod dynalite {
+    crate::store::contract::contract!(super::Cell::on_dynalite);
+}

@@ -1,0 +1,164 @@
+//! Where the tables of the tests are.
+
+#[path = "../../../bin/demo/moto.rs"]
+mod moto;
+#[path = "../../../../tests/bot/support/node.rs"]
+#[allow(dead_code, reason = "shared with the suites of tests/bot, which run whole files")]
+mod node;
+#[path = "../../../bin/demo/venv.rs"]
+mod venv;
+
+use crate::store::contract::{Place, TestClock};
+use crate::store::{Card, Store, StoreConfig, StoreKind, init_table, join};
+use async_trait::async_trait;
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::config::Credentials;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+/// The folder `target/`.
+fn target() -> PathBuf {
+    let program = std::env::current_exe().expect("the test's own path");
+    program.ancestors().nth(3).expect("target/debug/deps").to_path_buf()
+}
+
+/// A DynamoDB on this machine; it ends with the last test that uses it.
+struct Server {
+    url: String,
+    _moto: Option<moto::Moto>,
+    child: Option<Child>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+type Shared = Mutex<Weak<Server>>;
+
+fn shared(place: &'static Shared, start: fn() -> Option<Server>) -> Option<Arc<Server>> {
+    let mut shared = place.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(running) = shared.upgrade() {
+        return Some(running);
+    }
+    let running = Arc::new(start()?);
+    *shared = Arc::downgrade(&running);
+    Some(running)
+}
+
+#[expect(clippy::print_stderr, reason = "whoever runs the tests waits for it")]
+fn start_moto() -> Option<Server> {
+    let python = moto::install(&target(), |said| eprintln!("tests: {said}")).expect("Moto is installed");
+    let moto = moto::start(&python, 0).expect("Moto starts");
+    Some(Server { url: moto.url.clone(), _moto: Some(moto), child: None })
+}
+
+fn start_dynalite() -> Option<Server> {
+    let folder = node::npm("dynalite")?;
+    let mut command = Command::new("node");
+    command.arg("serve.cjs").current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("node runs");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("its address");
+    Some(Server { url: line.trim().to_owned(), _moto: None, child: Some(child) })
+}
+
+/// A table of its own for one test.
+pub(super) struct Cell {
+    server: Option<Arc<Server>>,
+    clock: Arc<TestClock>,
+    config: StoreConfig,
+}
+
+impl Cell {
+    fn on(server: Option<Arc<Server>>) -> Self {
+        static TABLES: AtomicU32 = AtomicU32::new(0);
+        let table = format!("dronebot-{}", TABLES.fetch_add(1, Ordering::Relaxed));
+        let config = StoreConfig { kind: StoreKind::Dynamodb, table, lease_seconds: 1, ..StoreConfig::default() };
+        Self { server, clock: TestClock::new(), config }
+    }
+
+    pub(super) fn on_moto() -> Self {
+        static MOTO: Shared = Mutex::new(Weak::new());
+        Self::on(shared(&MOTO, start_moto))
+    }
+
+    pub(super) fn on_dynalite() -> Self {
+        static DYNALITE: Shared = Mutex::new(Weak::new());
+        Self::on(shared(&DYNALITE, start_dynalite))
+    }
+
+    /// A client of this DynamoDB.
+    pub(super) async fn client(&self) -> Client {
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new("eu-central-1"))
+            .endpoint_url(&self.server.as_ref().expect("a server").url)
+            .credentials_provider(Credentials::new("testing", "testing", None, None, "test"))
+            .http_client(aws_smithy_http_client::Builder::new().build_http())
+            .load()
+            .await;
+        Client::new(&config)
+    }
+
+    pub(super) fn config(&self) -> &StoreConfig {
+        &self.config
+    }
+
+    /// One more replica, which beats by itself until it leaves or is closed.
+    pub(super) async fn replica(&self) -> Store {
+        let store = self.silent_replica().await;
+        let replicas = Arc::clone(&store.replicas);
+        let beats = async move {
+            while replicas.beat(&Card::default()).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(250)).await;
+            }
+        };
+        drop(crate::supervision::spawn_detached("beats", beats));
+        store
+    }
+
+    /// One more replica, which never beats.
+    pub(super) async fn silent_replica(&self) -> Store {
+        let client = self.client().await;
+        init_table(&client, &self.config).await.expect("the table is made");
+        join(client, &self.config, self.clock.clone()).await.expect("the store opens")
+    }
+}
+
+#[async_trait]
+impl Place for Cell {
+    fn is_there(&self) -> bool {
+        self.server.is_some()
+    }
+
+    fn crowd(&self) -> u64 {
+        40
+    }
+
+    /// Opened when whoever had it before is gone and its work is adopted, as a file would be.
+    async fn open(&self) -> Store {
+        let store = self.replica().await;
+        loop {
+            store.journal.take_up().await.expect("the journal is read");
+            let all = store.replicas.all().await.expect("the replicas are read");
+            if !all.iter().any(|replica| replica.is_alive && !replica.is_me) {
+                store.journal.take_up().await.expect("the journal is read");
+                return store;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    fn clock(&self) -> Arc<TestClock> {
+        self.clock.clone()
+    }
+}
