@@ -124,7 +124,7 @@ impl Journal for Dynamo {
     async fn take_up(&self) -> Result<Vec<Entry>, StoreError> {
         self.name()?;
         self.settle_doubts().await?;
-        self.adopt().await?;
+        Box::pin(self.adopt()).await?;
         let memory = self.memory.lock();
         let mut open: Vec<&Row> = memory.rows.values().filter(|row| !row.state.is_final()).collect();
         open.sort_by_key(|row| (row.request.accepted_at, row.request.id));

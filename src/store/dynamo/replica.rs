@@ -82,7 +82,7 @@ impl Dynamo {
                 continue;
             }
             if let Some(died) = self.is_gone(&name, &row).await? {
-                self.adopt_all(&name, &me, died).await?;
+                Box::pin(self.adopt_all(&name, &me, died)).await?;
             }
         }
         Ok(())

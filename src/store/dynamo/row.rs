@@ -170,7 +170,7 @@ impl Waiting {
             tracing::error!(%request, %error, "stored reply cannot be read");
             wire::unreadable()
         });
-        let address = AddressRow { kind: kind.into(), channel, user, thread_ts, url: url.map(SecretString::from) };
+        let address = AddressRow { kind, channel, user, thread_ts, url: url.map(SecretString::from) };
         let letter = NewLetter { request, address: address.into(), reply, last: body.last, trigger: None };
         Self {
             number: body.number,

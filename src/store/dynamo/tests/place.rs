@@ -55,7 +55,6 @@ fn shared(place: &'static Shared, start: fn() -> Option<Server>) -> Option<Arc<S
     Some(running)
 }
 
-#[expect(clippy::print_stderr, reason = "whoever runs the tests waits for it")]
 fn start_moto() -> Option<Server> {
     let python = moto::install(&target(), |said| eprintln!("tests: {said}")).expect("Moto is installed");
     let moto = moto::start(&python, 0).expect("Moto starts");
