@@ -4,6 +4,7 @@
 mod adapters;
 pub mod doctor;
 mod drain;
+mod keeper;
 mod reporter;
 
 use crate::aws::Aws;
@@ -25,6 +26,7 @@ use crate::supervision::{
     self, ChildSpec, Handle, Placement, Task, Tree, TreeSpec, Watchdog, WatchdogSpec, WorkerRuntime, exit_when_stuck,
 };
 use actix_web::dev::ServerHandle;
+use keeper::{KeeperParts, LeaseKeeper};
 use reporter::{HealthReporter, ReporterParts};
 use secrecy::ExposeSecret;
 use std::sync::Arc;
@@ -202,6 +204,12 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
     adapters::attach(&house.board, tree.status(), watchdog.reader());
 
     tree.add(house.spec("health-reporter"), house.reporter()).await;
+    let keeper = house.keeper();
+    // before the first connection, so that those of the others are not taken for strangers
+    if let Err(error) = keeper.look().await {
+        tracing::warn!(%error, "the other replicas are not known yet");
+    }
+    tree.add(house.spec("lease-keeper"), move |_| LeaseKeeper::new(keeper.clone())).await;
     let courier = tree.add(house.spec("courier"), house.courier()).await;
     let shop = house.workshop(courier);
     let mut workers = Vec::new();
@@ -284,6 +292,17 @@ impl House {
             flights: Arc::clone(&self.flights),
         };
         move |_| HealthReporter::new(parts.clone())
+    }
+
+    fn keeper(&self) -> KeeperParts {
+        KeeperParts {
+            replicas: Arc::clone(&self.store.replicas),
+            board: Arc::clone(&self.board),
+            links: Arc::clone(&self.links),
+            started_at: clock::system().now(),
+            looking: Arc::default(),
+            beating: Arc::new(true.into()),
+        }
     }
 
     fn courier(&self) -> impl Fn(&crate::supervision::Child) -> Courier + Send + 'static {

@@ -2,7 +2,9 @@
 
 use super::args;
 use super::{Command, Context, Planned, Row, Scope, words};
-use crate::domain::{ActorVitals, CommandError, Line, LinkVitals, Part, QueueVitals, Reply, Risk, Table, Tone, Vitals};
+use crate::domain::{
+    ActorVitals, CommandError, Line, LinkVitals, Part, QueueVitals, ReplicaVitals, Reply, Risk, Table, Tone, Vitals,
+};
 use async_trait::async_trait;
 
 /// `status` takes nothing.
@@ -50,6 +52,9 @@ fn render(vitals: &Vitals) -> Reply {
             Line::from(format!("{}, {}", vitals.store.kind, if vitals.store.ok { "ok" } else { "failing" })),
         ),
     ]));
+    if vitals.replicas.len() > 1 {
+        reply = reply.part(Part::Table(replicas(&vitals.replicas)));
+    }
     reply = reply.part(Part::Table(actors(&vitals.actors)));
     let details: Vec<Line> =
         vitals.links.iter().map(link).chain(queues(&vitals.queues)).chain(failures(&vitals.actors)).collect();
@@ -75,6 +80,12 @@ pub fn troubles(vitals: &Vitals) -> Vec<Line> {
         let error = vitals.store.last_error.as_deref().unwrap_or("no reason known");
         found.push(Line::from(format!("the store is failing: {}", words::name(error))));
     }
+    for gone in vitals.replicas.iter().filter(|replica| !replica.is_alive) {
+        let line = Line::from("the replica on ")
+            .code(words::name(&gone.host))
+            .text(format!(" fell silent {} ago without a word; the others have its work", words::span(gone.seen)));
+        found.push(line);
+    }
     for actor in vitals.actors.iter().filter(|actor| actor.phase != "up") {
         found.push(Line::new().code(words::name(&actor.name)).text(format!(" is {}", actor.phase)));
     }
@@ -82,6 +93,24 @@ pub fn troubles(vitals: &Vitals) -> Vec<Line> {
         found.push(Line::new().code(words::name(&queue.name)).text(format!(" holds {}", queue.depth)));
     }
     found
+}
+
+fn replicas(replicas: &[ReplicaVitals]) -> Table {
+    let row = |replica: &ReplicaVitals| {
+        let state = match (replica.is_alive, replica.is_ready) {
+            (false, _) => "gone",
+            (true, true) => "ready",
+            (true, false) => "not ready",
+        };
+        let host = words::cut(&replica.host, 20);
+        let host = if replica.is_me { format!("{host} (me)") } else { host };
+        let version = replica.version.split(' ').next().unwrap_or_default().to_owned();
+        vec![host, state.to_owned(), version, replica.links.to_string(), replica.in_work.to_string()]
+    };
+    Table {
+        head: ["replica", "state", "version", "links", "in work"].map(str::to_owned).to_vec(),
+        rows: replicas.iter().map(row).collect(),
+    }
 }
 
 fn actors(actors: &[ActorVitals]) -> Table {
@@ -162,6 +191,36 @@ mod tests {
         [info] # Dronebot
         *Not all is well:*
         - Slack counts 3 connections of this app that are not mine: another process uses its token, or old ones are not gone yet; what Slack gives to them does not reach me
+        ");
+    }
+
+    #[test]
+    fn all_replicas_are_shown_and_one_that_fell_silent_stands_on_top() {
+        let replica = |host: &str, is_me, is_alive| crate::domain::ReplicaVitals {
+            name: host.into(),
+            host: host.into(),
+            version: "0.1.0 abc1234".into(),
+            is_me,
+            is_alive,
+            is_ready: true,
+            links: 2,
+            in_work: 3,
+            seen: std::time::Duration::from_secs(40),
+        };
+        let mut vitals = vitals();
+        vitals.replicas = vec![replica("drone-1", true, true), replica("drone-2", false, false)];
+        let text = plain(&render(&vitals));
+        insta::assert_snapshot!(text.lines().take(10).collect::<Vec<_>>().join("\n"), @r"
+        [info] # Dronebot
+        *Not all is well:*
+        - the replica on `drone-2` fell silent 40 s ago without a word; the others have its work
+        Version: `0.1.0` `abc1234`
+        Up: 3 h 5 min
+        Host: `drone-1`
+        Store: sqlite, ok
+        replica | state | version | links | in work
+        drone-1 (me) | ready | 0.1.0 | 2 | 3
+        drone-2 | gone | 0.1.0 | 2 | 3
         ");
     }
 

@@ -60,6 +60,7 @@ pub(crate) fn vitals() -> Vitals {
         }],
         queues: vec![QueueVitals { name: "outbox".into(), depth: 2, oldest: Some(Duration::from_secs(1)) }],
         store: StoreVitals { kind: "sqlite".into(), ok: true, last_error: None },
+        replicas: Vec::new(),
     }
 }
 

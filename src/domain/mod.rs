@@ -16,4 +16,4 @@ pub use plan::{Plan, Step, Target};
 pub use principal::{Membership, Principal};
 pub use reply::{Attachment, Line, Part, Reply, Span, Table, Tone};
 pub use request::{ReplyTo, Request, Risk, Source};
-pub use vitals::{ActorVitals, Build, LinkVitals, QueueVitals, StoreVitals, Vitals, VitalsSource};
+pub use vitals::{ActorVitals, Build, LinkVitals, QueueVitals, ReplicaVitals, StoreVitals, Vitals, VitalsSource};

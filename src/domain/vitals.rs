@@ -73,6 +73,29 @@ pub struct StoreVitals {
     pub last_error: Option<String>,
 }
 
+/// A bot that shares the store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ReplicaVitals {
+    /// Its name in the store: a new one for each life of a process.
+    pub name: String,
+    /// The host it runs on.
+    pub host: String,
+    /// Version and revision.
+    pub version: String,
+    /// Whether it is the one that says this.
+    pub is_me: bool,
+    /// Whether it has renewed its lease in time.
+    pub is_alive: bool,
+    /// Whether it said that it is ready.
+    pub is_ready: bool,
+    /// Its links to Slack.
+    pub links: u32,
+    /// The requests that it works on.
+    pub in_work: u64,
+    /// How long ago it said so.
+    pub seen: Duration,
+}
+
 /// All of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Vitals {
@@ -90,6 +113,8 @@ pub struct Vitals {
     pub queues: Vec<QueueVitals>,
     /// The store.
     pub store: StoreVitals,
+    /// Everybody who shares the store, this bot first.
+    pub replicas: Vec<ReplicaVitals>,
 }
 
 /// Whoever can tell how the bot is.

@@ -1,7 +1,7 @@
 //! The status board: what rooms report, and the questions it answers.
 
 use super::judgement::{Judgement, Seen};
-use crate::domain::{ActorVitals, Build, LinkVitals, QueueVitals, StoreVitals, Vitals, VitalsSource};
+use crate::domain::{ActorVitals, Build, LinkVitals, QueueVitals, ReplicaVitals, StoreVitals, Vitals, VitalsSource};
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,6 +31,7 @@ type Watch<T> = RwLock<Option<Box<dyn Fn() -> T + Send + Sync>>>;
 pub struct Board {
     spec: BoardSpec,
     began: Instant,
+    replicas: RwLock<Vec<ReplicaVitals>>,
     queues: RwLock<BTreeMap<String, (QueueVitals, Instant)>>,
     links: Watch<Vec<LinkVitals>>,
     actors: Watch<Vec<ActorVitals>>,
@@ -52,6 +53,7 @@ impl Board {
         Arc::new(Self {
             spec,
             began: Instant::now(),
+            replicas: RwLock::default(),
             queues: RwLock::default(),
             links: RwLock::new(None),
             actors: RwLock::new(None),
@@ -65,6 +67,11 @@ impl Board {
     /// Reports a queue. The age of its oldest grows until it is reported again.
     pub fn queue(&self, vitals: QueueVitals) {
         self.queues.write().insert(vitals.name.clone(), (vitals, Instant::now()));
+    }
+
+    /// Reports who shares the store.
+    pub fn replicas(&self, replicas: Vec<ReplicaVitals>) {
+        *self.replicas.write() = replicas;
     }
 
     /// From whom the Slack links are read.
@@ -142,6 +149,7 @@ impl VitalsSource for Board {
             actors: self.actors.read().as_ref().map(|read| read()).unwrap_or_default(),
             links: self.links.read().as_ref().map(|read| read()).unwrap_or_default(),
             queues: self.queues.read().values().map(aged).collect(),
+            replicas: self.replicas.read().clone(),
             store: self.store.read().as_ref().map_or_else(unknown, |read| read()),
         }
     }

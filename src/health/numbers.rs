@@ -101,6 +101,9 @@ fn export(board: &Board) {
         }
         gauge!("dronebot_link_strange_connections", "slot" => slot).set(f64::from(link.strange_connections));
     }
+    let count = |alive: bool| vitals.replicas.iter().filter(|replica| replica.is_alive == alive).count() as f64;
+    gauge!("dronebot_replicas", "state" => "alive").set(count(true));
+    gauge!("dronebot_replicas", "state" => "gone").set(count(false));
     for queue in vitals.queues {
         let oldest = queue.oldest.unwrap_or_default().as_secs_f64();
         gauge!("dronebot_queue_depth", "queue" => queue.name.clone()).set(queue.depth as f64);

@@ -19,6 +19,7 @@ mod manifest;
 mod nasty;
 mod output;
 mod promises;
+mod replicas;
 mod secrets;
 mod shortcut;
 mod storm;

@@ -62,6 +62,19 @@ pub async fn client(url: &str, region: &str) -> Client {
     Client::new(&config)
 }
 
+/// A client of the DynamoDB at this address.
+#[allow(dead_code, reason = "the demo has no shared store; the tests do")]
+pub async fn table_client(url: &str, region: &str) -> aws_sdk_dynamodb::Client {
+    let config = aws_config::defaults(BehaviorVersion::latest())
+        .region(Region::new(region.to_owned()))
+        .endpoint_url(url)
+        .credentials_provider(Credentials::new("testing", "testing", None, None, "moto"))
+        .http_client(Builder::new().build_http())
+        .load()
+        .await;
+    aws_sdk_dynamodb::Client::new(&config)
+}
+
 /// Makes these instances; returns their ids in the same order.
 pub async fn plant(url: &str, seeds: &[Seed]) -> Result<Vec<String>, String> {
     let mut ids = Vec::new();

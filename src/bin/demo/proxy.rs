@@ -1,5 +1,6 @@
 //! A proxy in front of Moto for what Moto does not model: instances that take a while to start and stop, and, for the
-//! tests (which include this file too), calls that are throttled, delayed, refused, or whose answer is lost.
+//! tests (which include this file too), calls that are throttled, delayed, refused, or whose answer is lost. It stands
+//! before DynamoDB and before Slack's Web API too, where a test wants to hold a call at a certain point.
 
 use actix_web::web::{Bytes, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
@@ -7,6 +8,7 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// Longer than any caller waits.
@@ -26,6 +28,17 @@ pub enum Trouble {
     Swallow,
 }
 
+/// Where a call is held: the tests kill its caller there.
+#[derive(Debug, Default)]
+struct Gate {
+    /// How many calls are let through before the one that is held.
+    left: usize,
+    /// Whether it is held after it was made, in place of before.
+    after: bool,
+    armed: bool,
+    reached: bool,
+}
+
 #[derive(Clone, Debug)]
 struct Fault {
     action: String,
@@ -40,6 +53,8 @@ pub struct Control {
     moving: Mutex<HashMap<String, (&'static str, &'static str, Instant)>>,
     calls: Mutex<Vec<(String, Vec<String>)>>,
     lag: Mutex<Duration>,
+    gate: Mutex<Gate>,
+    down: AtomicBool,
 }
 
 #[allow(dead_code, reason = "the demo breaks nothing; the tests do")]
@@ -48,6 +63,43 @@ impl Control {
     /// `us-east-1/StopInstances` means the calls in one region.
     pub fn break_next(&self, action: &str, trouble: Trouble, times: u32) {
         self.faults.lock().push(Fault { action: action.to_owned(), trouble, times });
+    }
+
+    /// After so many more calls the next is held for ever: before it is made, or when it was made and before its answer.
+    pub fn hold(&self, left: usize, after: bool) {
+        *self.gate.lock() = Gate { left, after, armed: true, reached: false };
+    }
+
+    /// Whether a call is held.
+    pub fn is_held(&self) -> bool {
+        self.gate.lock().reached
+    }
+
+    /// Holds nothing more. What is held stays so: its caller is dead.
+    pub fn pass(&self) {
+        *self.gate.lock() = Gate::default();
+    }
+
+    /// Whether this call is the one to be held: before it (`Some(false)`) or after it (`Some(true)`).
+    fn gate(&self) -> Option<bool> {
+        let mut gate = self.gate.lock();
+        if !gate.armed {
+            return None;
+        }
+        if gate.left > 0 {
+            gate.left -= 1;
+            return None;
+        }
+        gate.armed = false;
+        if !gate.after {
+            gate.reached = true;
+        }
+        Some(gate.after)
+    }
+
+    /// Nobody answers any more, or everybody again.
+    pub fn set_down(&self, down: bool) {
+        self.down.store(down, Ordering::Relaxed);
     }
 
     /// How long instances take to change their state, from now on.
@@ -138,6 +190,13 @@ fn field(body: &str, name: &str) -> Option<String> {
     body.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned)
 }
 
+/// The operation of a call that is no form: DynamoDB names it in a header, Slack's Web API in the path.
+fn named(request: &HttpRequest) -> Option<String> {
+    let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok());
+    let target = target.and_then(|target| target.split_once('.')).map(|(_, operation)| operation.to_owned());
+    target.or_else(|| request.path().strip_prefix("/api/").map(str::to_owned))
+}
+
 fn instance_ids(body: &str) -> Vec<String> {
     let ids = body.split('&').filter(|pair| pair.starts_with("InstanceId."));
     ids.filter_map(|pair| Some(pair.split_once('=')?.1.to_owned())).collect()
@@ -151,12 +210,19 @@ fn region(request: &HttpRequest) -> &str {
 
 async fn forward(request: HttpRequest, body: Bytes, control: Data<Control>, upstream: Data<Upstream>) -> HttpResponse {
     let form = String::from_utf8_lossy(&body).into_owned();
-    let mut action = field(&form, "Action").unwrap_or_default();
+    let mut action = field(&form, "Action").or_else(|| named(&request)).unwrap_or_default();
     if field(&form, "DryRun").is_some_and(|dry| dry == "true") {
         action = format!("DryRun:{action}");
     }
     let ids = instance_ids(&form);
     control.calls.lock().push((action.clone(), ids.clone()));
+    let gate = control.gate();
+    if gate == Some(false) {
+        rt::time::sleep(FOR_EVER).await;
+    }
+    if control.down.load(Ordering::Relaxed) {
+        return error("ServiceUnavailable", 503);
+    }
     let trouble = control.trouble(region(&request), &action);
     match trouble {
         Some(Trouble::Error(code, status)) => return error(code, status),
@@ -165,6 +231,10 @@ async fn forward(request: HttpRequest, body: Bytes, control: Data<Control>, upst
     }
     let answer = ask(&request, body, &upstream).await;
     control.begin(&action, &ids);
+    if gate == Some(true) {
+        control.gate.lock().reached = true;
+        rt::time::sleep(FOR_EVER).await;
+    }
     match trouble {
         Some(Trouble::Delay(delay)) => rt::time::sleep(delay).await,
         Some(Trouble::LoseAnswer) => rt::time::sleep(FOR_EVER).await,

@@ -3,12 +3,14 @@
 use super::{LinkObserver, LinkPhase};
 use crate::domain::LinkVitals;
 use parking_lot::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// Remembers the last news of each slot.
 #[derive(Debug)]
 pub struct LinkBoard {
+    elsewhere: AtomicU32,
     slots: Vec<Mutex<Slot>>,
 }
 
@@ -19,7 +21,8 @@ struct Slot {
     last_event: Option<Instant>,
     sockets: usize,
     connections: Option<u32>,
-    strange: u32,
+    /// What Slack counts beyond those of this process.
+    others: u32,
     last_error: Option<String>,
 }
 
@@ -32,14 +35,15 @@ impl LinkBoard {
             last_event: None,
             sockets: 0,
             connections: None,
-            strange: 0,
+            others: 0,
             last_error: None,
         };
-        Self { slots: (0..slots).map(|_| Mutex::new(slot())).collect() }
+        Self { elsewhere: AtomicU32::new(0), slots: (0..slots).map(|_| Mutex::new(slot())).collect() }
     }
 
     /// How the connections are now.
     pub fn vitals(&self) -> Vec<LinkVitals> {
+        let elsewhere = self.elsewhere.load(Ordering::Relaxed);
         let vitals = |(index, slot): (usize, &Mutex<Slot>)| {
             let slot = slot.lock();
             LinkVitals {
@@ -49,11 +53,16 @@ impl LinkBoard {
                 last_frame: slot.last_frame.map(|at| at.elapsed()),
                 last_event: slot.last_event.map(|at| at.elapsed()),
                 num_connections: slot.connections,
-                strange_connections: slot.strange,
+                strange_connections: slot.others.saturating_sub(elsewhere),
                 last_error: slot.last_error.clone(),
             }
         };
         self.slots.iter().enumerate().map(vitals).collect()
+    }
+
+    /// How many connections the other replicas hold now.
+    pub fn elsewhere(&self, links: u32) {
+        self.elsewhere.store(links, Ordering::Relaxed);
     }
 
     /// Whether any connection is usable.
@@ -82,15 +91,18 @@ impl LinkObserver for LinkBoard {
         self.with(slot, |slot| slot.sockets = open);
         self.slots.iter().map(|slot| slot.lock().sockets).sum()
     }
-    fn connections(&self, slot: usize, count: u32, strange: u32) {
+    fn connections(&self, slot: usize, count: u32, others: u32) {
         // it is the app that is counted: the last word holds for every slot
         for (index, known) in self.slots.iter().enumerate() {
             let mut known = known.lock();
-            known.strange = strange;
+            known.others = others;
             if index == slot {
                 known.connections = Some(count);
             }
         }
+    }
+    fn elsewhere(&self) -> u32 {
+        self.elsewhere.load(Ordering::Relaxed)
     }
     fn acked(&self, _: usize, _: Duration) {}
     fn failed(&self, slot: usize, error: &str) {
@@ -121,6 +133,8 @@ mod tests {
         assert_eq!((vitals[0].last_event, vitals[1].last_event), (None, Some(Duration::from_secs(4))));
         assert_eq!((vitals[0].strange_connections, vitals[1].strange_connections), (1, 1));
         assert_eq!((vitals[1].num_connections, vitals[1].last_error.as_deref()), (Some(3), Some("closed")));
+        board.elsewhere(1);
+        assert_eq!(board.vitals()[0].strange_connections, 0, "another replica has it");
         assert!(board.any_up());
     }
 }

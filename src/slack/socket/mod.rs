@@ -95,7 +95,11 @@ pub trait LinkObserver: Send + Sync {
     /// The slot holds so many sockets now. Returns how many all slots of this process hold.
     fn sockets(&self, slot: usize, open: usize) -> usize;
     /// How many connections Slack counts for this app, and how many of these are none of this process.
-    fn connections(&self, slot: usize, count: u32, strange: u32);
+    fn connections(&self, slot: usize, count: u32, others: u32);
+    /// How many connections of this app other replicas hold, as far as is known: those are no strangers.
+    fn elsewhere(&self) -> u32 {
+        0
+    }
     /// An acknowledgement was written so long after its envelope arrived.
     fn acked(&self, slot: usize, latency: Duration);
     /// A dial or a connection failed. The text holds no secret.

@@ -24,6 +24,8 @@ pub struct Card {
     pub ready: bool,
     /// How many links to Slack it has.
     pub links: u32,
+    /// How many it wants to have, and so may have at any moment.
+    pub connections: u32,
     /// How many requests it is working on.
     pub in_work: u64,
 }

@@ -78,6 +78,8 @@ pub struct Options {
     pub asleep: bool,
     /// Limit the sandbox's rates as Slack does.
     pub rate_limits: bool,
+    /// The store is a DynamoDB table that several replicas can share, with a lease of so many seconds.
+    pub lease: Option<u32>,
 }
 
 /// Everything that one test needs.
@@ -92,6 +94,14 @@ pub struct World {
     pub aws_url: String,
     /// Where the bot's database and log are.
     pub folder: tempfile::TempDir,
+    /// The replicas beside the bot, where the store is shared.
+    pub others: Vec<Bot>,
+    /// The proxy in front of the shared store.
+    pub table: Arc<Control>,
+    /// The address of that proxy.
+    pub table_url: String,
+    /// Whether the store is shared.
+    is_shared: bool,
     env: Vec<(&'static str, String)>,
     _moto: Arc<moto::Moto>,
 }
@@ -107,12 +117,26 @@ impl World {
         static ACCOUNTS: AtomicU32 = AtomicU32::new(0);
         let moto = moto();
         let account = format!("{:012}", 100_000_000_000_u64 + u64::from(ACCOUNTS.fetch_add(1, Ordering::Relaxed)));
-        let (aws_url, aws) = proxy::start(moto.url.clone(), Some(account)).expect("the proxy starts");
+        let (aws_url, aws) = proxy::start(moto.url.clone(), Some(account.clone())).expect("the proxy starts");
         aws.set_lag(options.lag);
+        let (table_url, table) = proxy::start(moto.url.clone(), Some(account)).expect("the proxy starts");
         let slack = Sandbox::start(options.rate_limits);
         let folder =
             tempfile::Builder::new().prefix("dronebot-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
-        let mut world = Self { slack, bot: None, aws, aws_url, folder, env: options.env, _moto: moto };
+        let mut env = Vec::new();
+        if let Some(lease) = options.lease {
+            env.push(("DRONEBOT__STORE__KIND", "dynamodb".to_owned()));
+            env.push(("DRONEBOT__STORE__LEASE_SECONDS", lease.to_string()));
+            env.push(("AWS_ENDPOINT_URL_DYNAMODB", table_url.clone()));
+        }
+        env.extend(options.env);
+        let is_shared = options.lease.is_some();
+        let others = Vec::new();
+        let mut world =
+            Self { slack, bot: None, aws, aws_url, folder, others, table, table_url, is_shared, env, _moto: moto };
+        if is_shared {
+            world.init_table();
+        }
         if !options.asleep {
             world.wake().await;
         }
@@ -130,6 +154,32 @@ impl World {
         assert!(self.bot.is_none(), "the bot runs already");
         let bot = Bot::start(&self.slack.url, &self.aws_url, self.folder.path(), &self.env);
         self.bot = Some(bot);
+    }
+
+    /// `dronebot store init`
+    fn init_table(&self) {
+        let mut command = command(&self.slack.url, &self.aws_url, self.folder.path());
+        command.envs(self.env.iter().map(|(key, value)| (*key, value.as_str()))).args(["store", "init"]);
+        let output = command.output().expect("the program starts");
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    /// One more replica that shares the store, ready.
+    pub async fn one_more(&mut self) {
+        let mut bot = Bot::start(&self.slack.url, &self.aws_url, self.folder.path(), &self.env);
+        bot.ready().await;
+        self.others.push(bot);
+    }
+
+    /// The requests in the shared store with which somebody still has something to do.
+    pub async fn held(&self) -> Vec<String> {
+        let client = fleet::table_client(&self.table_url, HOME).await;
+        let found = client.scan().table_name("dronebot").send().await.expect("the table is read");
+        let held = |item: &std::collections::HashMap<String, _>| {
+            let value: Option<&aws_sdk_dynamodb::types::AttributeValue> = item.get("held");
+            value.and_then(|value| value.as_s().ok()).is_some_and(|holder| !holder.starts_with('#'))
+        };
+        found.items().iter().filter(|item| held(item)).map(|item| format!("{item:?}")).collect()
     }
 
     /// Sets a variable for the bot's next lives.
@@ -194,7 +244,15 @@ impl World {
         let bot = self.bot.take().expect("the bot runs");
         let exit = bot.terminate().await;
         assert_eq!(exit, Exit::Code(0), "a told bot drains and exits 0; its log:\n{}", self.log());
-        self.leaves_nothing();
+        for other in std::mem::take(&mut self.others) {
+            assert_eq!(other.terminate().await, Exit::Code(0), "log:\n{}", self.log());
+        }
+        if self.is_shared {
+            let held = self.held().await;
+            assert!(held.is_empty(), "left behind: {held:#?}; log:\n{}", self.log());
+        } else {
+            self.leaves_nothing();
+        }
         self.log_is_clean();
     }
 

@@ -83,8 +83,9 @@ impl Slot {
     /// to all of them.
     fn counted(&mut self, count: u32) {
         let own = self.observer.sockets(self.number, self.sockets());
-        self.strange = count.saturating_sub(u32::try_from(own).unwrap_or(u32::MAX));
-        self.observer.connections(self.number, count, self.strange);
+        let others = count.saturating_sub(u32::try_from(own).unwrap_or(u32::MAX));
+        self.strange = others.saturating_sub(self.observer.elsewhere());
+        self.observer.connections(self.number, count, others);
         if self.strange > 0 {
             tracing::error!(
                 slot = self.number,

@@ -1,0 +1,230 @@
+//! Several replicas on one store: each takes what Slack gives it, one runs it, and whoever lives finishes what a dead one
+//! has left. No person in Slack can tell.
+
+use crate::support::{Exit, HOME, MAYA, Message, NINA, OMAR, Options, Seed, Trouble, World, tidy, until};
+use futures_util::future::join_all;
+use nix::sys::signal::Signal;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const WEB: Seed = Seed { region: HOME, name: "web-1", kind: "t3.micro", stopped: false, tags: &[] };
+
+/// Instances stay on their way until the test lets them arrive.
+const NEVER_BY_ITSELF: Duration = Duration::from_secs(86_400);
+
+async fn two(lag: Duration) -> World {
+    let env = vec![("DRONEBOT__DELIVERY__POLL_MS", "200".into())];
+    let mut world = World::with(Options { lease: Some(2), lag, env, ..Options::default() }).await;
+    world.one_more().await;
+    world
+}
+
+fn made(world: &World, action: &str) -> usize {
+    world.aws.calls().iter().filter(|(call, _)| call == action).count()
+}
+
+/// The replica that works on the only command goes first; the other one stays.
+async fn the_one_at_work(world: &mut World) {
+    let count = async |bot: &crate::support::Bot| {
+        bot.metric("dronebot_requests_total", &["accepted"]).await.unwrap_or_default()
+    };
+    let first = count(world.bot.as_ref().expect("a bot")).await;
+    if first == 0.0 {
+        let other = world.others.pop().expect("another");
+        let bot = world.bot.replace(other).expect("a bot");
+        world.others.push(bot);
+    }
+}
+
+async fn all_of(world: &World, who: &str) -> Vec<Message> {
+    world.slack.from_bot("ops", who, 0).await
+}
+
+#[actix_web::test]
+async fn a_killed_replica_s_command_is_finished_by_the_other_in_the_same_message() {
+    let mut world = two(NEVER_BY_ITSELF).await;
+    let ids = world.fleet(&[WEB]).await;
+    let ts = world.says(MAYA, "ops", "@drone ec2 stop web-1").await;
+    until("the stop is called", async || made(&world, "StopInstances") == 1).await;
+    let progress = world.slack.hears("ops", MAYA, "⏳", 0).await;
+    the_one_at_work(&mut world).await;
+    until("its delivery is noted", async || {
+        world.bot.as_ref().expect("a bot").metric("dronebot_deliveries_total", &["sent"]).await.is_some()
+    })
+    .await;
+    world.kill_bot();
+    let killed = tokio::time::Instant::now();
+    until("the other one has it", async || world.log().contains("request adopted")).await;
+    assert!(killed.elapsed() < Duration::from_secs(15), "a lease of 2 s, and {:?}", killed.elapsed());
+    world.aws.arrive();
+    let answer = world.slack.final_answer("ops", MAYA, Some(&ts), 0).await;
+    insta::assert_snapshot!(tidy(&answer.text), @r"
+    ✅ Done: I was restarted while running `ec2 stop web-1`.
+    I looked: `web-1 (i-00000000000000001)` is stopped.
+    (req XXXX)
+    ");
+    assert_eq!(answer.ts, progress.ts, "the message of before was edited");
+    assert_eq!(world.state(HOME, &ids[0]).await, "stopped");
+    assert_eq!(made(&world, "StopInstances"), 1);
+    assert_eq!(all_of(&world, MAYA).await.len(), 1);
+    world.bot = world.others.pop();
+    world.ends_clean().await;
+}
+
+#[actix_web::test]
+async fn a_replica_that_comes_back_from_a_long_sleep_does_no_harm() {
+    let mut world = two(NEVER_BY_ITSELF).await;
+    world.fleet(&[WEB]).await;
+    let ts = world.says(MAYA, "ops", "@drone ec2 stop web-1").await;
+    until("the stop is called", async || made(&world, "StopInstances") == 1).await;
+    the_one_at_work(&mut world).await;
+    world.bot().signal(Signal::SIGSTOP);
+    until("the other one has it", async || world.log().contains("request adopted")).await;
+    world.aws.arrive();
+    world.slack.final_answer("ops", MAYA, Some(&ts), 0).await;
+    world.bot().signal(Signal::SIGCONT);
+    until("it notices", async || world.log().contains("others had given this replica up")).await;
+    // it goes on under a new name
+    let again = world.says(MAYA, "ops", "@drone ping").await;
+    world.slack.final_answer("ops", MAYA, Some(&again), 0).await;
+    assert_eq!(made(&world, "StopInstances"), 1);
+    world.rests().await;
+    let answers: Vec<Message> =
+        all_of(&world, MAYA).await.into_iter().filter(|said| said.thread_ts.as_deref() == Some(&ts)).collect();
+    assert_eq!(answers.len(), 1, "{answers:?}");
+}
+
+#[actix_web::test]
+async fn killed_before_it_began_the_other_one_begins_it() {
+    let mut world = two(Duration::ZERO).await;
+    let ids = world.fleet(&[WEB]).await;
+    world.aws.break_next("DryRun:StopInstances", Trouble::Delay(Duration::from_secs(60)), 1);
+    let ts = world.says(MAYA, "ops", "@drone ec2 stop web-1").await;
+    until("it is being planned", async || made(&world, "DryRun:StopInstances") == 1).await;
+    the_one_at_work(&mut world).await;
+    world.kill_bot();
+    let answer = world.slack.final_answer("ops", MAYA, Some(&ts), 0).await;
+    assert!(answer.text.starts_with("✅ Done"), "{}", answer.text);
+    assert_eq!(world.state(HOME, &ids[0]).await, "stopped");
+    assert_eq!(made(&world, "StopInstances"), 1);
+    world.bot = world.others.pop();
+    world.ends_clean().await;
+}
+
+#[actix_web::test]
+async fn one_target_is_changed_by_one_replica_at_a_time() {
+    let world = two(Duration::ZERO).await;
+    world.fleet(&[WEB]).await;
+    // the call dies on the way, and is waited for
+    world.aws.break_next("StopInstances", Trouble::Swallow, 1);
+    let first = world.says(MAYA, "ops", "@drone ec2 stop web-1").await;
+    until("the stop is called", async || made(&world, "StopInstances") == 1).await;
+    // envelopes are dealt out at random, so some of these reach the other replica
+    let mut refusals = Vec::new();
+    for _ in 0..12 {
+        let ts = world.says(OMAR, "ops", "@drone ec2 reboot web-1").await;
+        refusals.push(world.slack.final_answer("ops", OMAR, Some(&ts), 0).await.text);
+    }
+    assert!(refusals.iter().all(|text| text.contains("is being changed by")), "{refusals:#?}");
+    assert!(refusals.iter().any(|text| text.contains("another command (req")), "none came from the other replica");
+    assert_eq!(made(&world, "RebootInstances"), 0);
+    let answer = world.slack.final_answer("ops", MAYA, Some(&first), 0).await;
+    assert!(answer.text.contains("still running"), "{}", answer.text);
+    // the target is free again, on whichever replica
+    for _ in 0..4 {
+        let ts = world.says(OMAR, "ops", "@drone ec2 reboot web-1").await;
+        let answer = world.slack.final_answer("ops", OMAR, Some(&ts), 0).await;
+        assert!(!answer.text.contains("is being changed by"), "{}", answer.text);
+    }
+    world.ends_clean().await;
+}
+
+#[actix_web::test]
+async fn the_status_shows_all_replicas_and_names_one_that_fell_silent() {
+    let mut world = two(Duration::ZERO).await;
+    let shown = async |world: &World| tidy(&world.asks(MAYA, "status").await);
+    until("both know of each other", async || {
+        let text = shown(&world).await;
+        text.matches(" ready ").count() == 2 && text.contains("All is well.")
+    })
+    .await;
+    let text = shown(&world).await;
+    assert!(!text.contains("not mine"), "the other's links are no strangers: {text}");
+    world.kill_bot();
+    until("the other one says so", async || shown(&world).await.contains("fell silent")).await;
+    world.bot = world.others.pop();
+    world.ends_clean().await;
+}
+
+#[actix_web::test]
+async fn while_the_store_is_down_nothing_is_acked_and_what_comes_again_is_answered_once() {
+    let mut world = two(Duration::ZERO).await;
+    world.slack.ack_timeout(Duration::from_millis(1_500)).await;
+    world.table.set_down(true);
+    let said = world.slack.tells(NINA, "general", "@drone ping").await;
+    let id = said["envelope_id"].as_str().expect("an id").to_owned();
+    until("it is refused", async || world.log().contains("request not journalled")).await;
+    assert!(world.slack.acks(&id).await.is_empty());
+    assert_eq!(world.bot().json("/livez").await.0, 200, "an outage restarts nobody");
+    world.table.set_down(false);
+    let ts = said["ts"].as_str().expect("a ts");
+    world.slack.final_answer("general", NINA, Some(ts), 0).await;
+    world.rests().await;
+    let answers = world.answers("general", NINA, 0).await;
+    assert_eq!(answers.len(), 1, "{answers:?}");
+}
+
+#[actix_web::test]
+async fn a_slow_store_still_lets_the_ack_be_in_time() {
+    let world = two(Duration::ZERO).await;
+    world.table.break_next("PutItem", Trouble::Delay(Duration::from_millis(500)), 3);
+    let sent = world.slack.slash(NINA, "general", "ping").await;
+    world.slack.acked(&sent["envelope_id"]).await;
+    let acks = world.slack.acks(sent["envelope_id"].as_str().expect("an id")).await;
+    let latency = acks[0]["latency_ms"].as_f64().expect("a latency");
+    assert!((1_000.0..3_000.0).contains(&latency), "{latency} ms");
+    world.slack.final_answer("general", NINA, None, 0).await;
+    world.ends_clean().await;
+}
+
+/// People go on asking while both replicas are replaced, one after the other.
+#[actix_web::test]
+async fn a_rolling_replacement_under_load_loses_nothing_and_answers_nothing_twice() {
+    let mut world = two(Duration::ZERO).await;
+    world.slack.ack_timeout(Duration::from_millis(1_500)).await;
+    let mut asked = Vec::new();
+    for round in 0..5_usize {
+        let channels = ["general", "ops", "random"];
+        let burst = (0..6).map(|n| world.says(NINA, channels[n % 3], "@drone ping"));
+        asked.extend(join_all(burst).await);
+        match round {
+            1 => world.bot().signal(Signal::SIGTERM),
+            2 => {
+                assert_eq!(world.bot().exit().await, Exit::Code(0), "{}", world.log());
+                world.bot = None;
+                world.wake().await;
+                world.others[0].signal(Signal::SIGTERM);
+            }
+            3 => {
+                assert_eq!(world.others[0].exit().await, Exit::Code(0), "{}", world.log());
+                world.others.clear();
+                world.one_more().await;
+            }
+            _ => {}
+        }
+    }
+    let answers = async |world: &World| {
+        let mut found: BTreeMap<String, usize> = BTreeMap::new();
+        for channel in ["general", "ops", "random"] {
+            for answer in world.answers(channel, NINA, 0).await {
+                *found.entry(answer.thread_ts.unwrap_or_default()).or_default() += 1;
+            }
+        }
+        found
+    };
+    until("each is answered", async || answers(&world).await.len() == asked.len()).await;
+    world.rests().await;
+    let answers = answers(&world).await;
+    let wrong: Vec<_> = asked.iter().filter(|ts| answers.get(*ts) != Some(&1)).collect();
+    assert!(wrong.is_empty() && answers.len() == asked.len(), "{wrong:?} {answers:?}");
+}
