@@ -125,8 +125,6 @@ async fn poll(search: Search, round: Round) {
     match tokio::time::timeout(POLL_PATIENCE, outbox.due(clock.now(), wanted)).await {
         Ok(Ok(letters)) => {
             for letter in letters {
-                // a former life of the process may have sent it and died before it could say so
-                let letter = Letter { attempts: letter.attempts.max(1), ..letter };
                 round.begin(search.push(letter));
             }
         }
@@ -208,7 +206,7 @@ fn report(letter: &Letter, delivery: &Delivery) {
         Delivery::Sent { .. } => ("sent", letter.letter.request),
         // its turn is too far off, and a newer state will take its place
         Delivery::Later { .. } if !letter.letter.last => ("later", letter.letter.request),
-        Delivery::Later { error, not_before } => {
+        Delivery::Later { error, not_before, .. } => {
             tracing::warn!(req = %letter.letter.request, attempts = letter.attempts + 1, %not_before, error, "delivery postponed");
             ("later", letter.letter.request)
         }

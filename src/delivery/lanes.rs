@@ -27,6 +27,8 @@ struct State {
     known: HashSet<LetterId>,
     /// The message of a request that its next letter edits.
     latest: HashMap<RequestId, String>,
+    /// The requests of which Slack may have a message that nobody knows of.
+    unsure: HashSet<RequestId>,
     /// While the store is searched: the newest letter of each request that came or went in the meantime. What the
     /// search brings may be older than that.
     overtaken: Option<HashMap<RequestId, i64>>,
@@ -179,6 +181,7 @@ impl Lane {
                 if let Some(ts) = state.latest.get(&letter.letter.request) {
                     letter.replaces = Some(ts.clone());
                 }
+                letter.unsure |= state.unsure.contains(&letter.letter.request);
                 self.current = Some(letter.id);
                 Some(letter)
             }
@@ -212,6 +215,11 @@ impl Lane {
             }
             Delivery::Sent { .. } | Delivery::Dead { .. } if letter.letter.last => {
                 state.latest.remove(&request);
+                state.unsure.remove(&request);
+            }
+            // a newer letter may take its place, which nobody has tried yet
+            Delivery::Later { unsure: true, .. } => {
+                state.unsure.insert(request);
             }
             _ => {}
         }
@@ -231,6 +239,7 @@ impl Drop for Lane {
         let mut state = self.lanes.state.lock();
         if let Some(id) = self.current.take() {
             state.known.remove(&id);
+            state.unsure.insert(id.request);
         }
         for letter in state.queues.remove(&self.key).unwrap_or_default() {
             state.known.remove(&letter.id);
@@ -261,6 +270,7 @@ mod tests {
             not_before: jiff::Timestamp::UNIX_EPOCH,
             replaces: None,
             way: Way::default(),
+            unsure: false,
         }
     }
 

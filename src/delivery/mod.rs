@@ -3,6 +3,7 @@
 
 mod courier;
 mod lanes;
+mod once;
 mod open;
 mod send;
 mod whole;

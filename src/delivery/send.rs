@@ -1,6 +1,6 @@
 //! One letter, one attempt: which method, what to fall back to, and what the answer means for the letter.
 
-use super::{CourierParts, open, whole};
+use super::{CourierParts, once, open, whole};
 use crate::domain::{ChannelId, Tone, UserId};
 use crate::slack::api::{ApiError, Message, PostEphemeral, PostMessage, Respond, UpdateMessage, WebApi};
 use crate::slack::render::render;
@@ -34,6 +34,8 @@ pub(super) async fn send(api: &WebApi, letter: &Letter, parts: &CourierParts) ->
 /// One message of a letter.
 pub(super) struct Sending<'a> {
     letter: &'a Letter,
+    /// Which of the letter's messages.
+    index: usize,
     /// The message that it edits.
     replaces: Option<&'a str>,
     /// Whether it may have been sent before.
@@ -43,12 +45,13 @@ pub(super) struct Sending<'a> {
 impl<'a> Sending<'a> {
     /// The first message of a letter: it takes the place of the progress message.
     pub(super) fn first(letter: &'a Letter) -> Self {
-        Self { letter, replaces: letter.replaces.as_deref(), again: letter.attempts > 0 }
+        Self { letter, index: 0, replaces: letter.replaces.as_deref(), again: letter.unsure }
     }
 
     /// A message after the first: nothing is its to replace.
-    pub(super) fn next(letter: &'a Letter) -> Self {
-        Self { letter, replaces: None, again: false }
+    pub(super) fn next(letter: &'a Letter, index: usize) -> Self {
+        // of those that are not noted as sent, only the first can have been
+        Self { letter, index, replaces: None, again: letter.unsure && index == letter.way.sent }
     }
 
     /// Sends it, as plain text where Slack does not like the blocks.
@@ -85,7 +88,7 @@ async fn attempt(
     match &letter.letter.address {
         Address::ResponseUrl { url, channel, user } => {
             // after an attempt whose fate is unknown, replacing is the form that shows the answer once
-            let replace = sending.replaces == Some(BY_RESPONSE_URL) || sending.again;
+            let replace = sending.replaces == Some(BY_RESPONSE_URL) || sending.again && sending.index == 0;
             respond(api, letter, url, (channel, user), message, replace, parts).await
         }
         // what this url replaces is the message with the button, which stays
@@ -148,9 +151,11 @@ async fn publish(
     thread_ts: Option<&str>,
     message: &Message,
 ) -> Result<Option<String>, ApiError> {
+    let request = sending.letter.letter.request;
     // by a person's id Slack posts, but finds nothing to edit
     if let Some(ts) = sending.replaces.filter(|_| !channel.is_person()) {
-        let edit = UpdateMessage { channel, ts, message, metadata: None };
+        let mark = once::mark(request, sending.index);
+        let edit = UpdateMessage { channel, ts, message, metadata: Some(&mark) };
         match api.update(&edit).await {
             Ok(_) => return Ok(Some(ts.to_owned())),
             Err(error) if is_final(&error) && !is_about_form(&error) => {
@@ -159,7 +164,21 @@ async fn publish(
             Err(error) => return Err(error),
         }
     }
-    post(api, channel, thread_ts, message).await.map(Some)
+    if sending.again
+        && let Some((room, ts)) = once::find(api, sending.letter, sending.index, channel, thread_ts).await?
+    {
+        tracing::info!(req = %request, "message was posted already");
+        let mark = once::mark(request, sending.index);
+        // what is there may be an older state of it
+        let edit = UpdateMessage { channel: &room, ts: &ts, message, metadata: Some(&mark) };
+        return match api.update(&edit).await {
+            Err(error) if is_final(&error) && !is_about_form(&error) => Ok(Some(ts)),
+            updated => updated.map(|_| Some(ts)),
+        };
+    }
+    let mark = once::mark(request, sending.index);
+    let post = PostMessage { channel, thread_ts, message, metadata: Some(&mark) };
+    Ok(Some(api.post_message(&post).await?.ts))
 }
 
 /// To one person alone: in the channel, and where the bot is not a member, by direct message.
@@ -204,24 +223,30 @@ fn is_about_form(error: &ApiError) -> bool {
 /// What an error means for the letter: never lost because of a passing fault, never tried for ever against a no.
 ///
 /// A lost answer is tried again. Where Slack has a way to say the same thing twice (an edit, a response_url with
-/// `replace_original`) it is used and the person reads one answer. A first message by chat.postMessage or
-/// chat.postEphemeral has none, and an answer that comes twice does less harm than one that never comes.
+/// `replace_original`) it is used and the person reads one answer. A message by chat.postMessage is looked for before it
+/// is posted again. One by chat.postEphemeral cannot be, and an answer that comes twice does less harm than one that
+/// never comes.
 pub(super) fn judge(error: ApiError, letter: &Letter, parts: &CourierParts) -> Delivery {
     match &error {
         ApiError::Config { .. } | ApiError::Rejected { .. } => Delivery::Dead { error: error.to_string() },
-        ApiError::Auth { .. } => later(Duration::from_secs(parts.config.retry_max_seconds), parts, error.to_string()),
-        // our own pace: nothing has failed, so nothing is doubled
-        ApiError::Retry { after: Some(turn), code } if code == "paced" => later(*turn, parts, error.to_string()),
-        ApiError::Retry { after: Some(after), .. } => {
-            later((*after).max(backoff(letter, parts)), parts, error.to_string())
+        ApiError::Auth { .. } => {
+            later(letter.unsure, Duration::from_secs(parts.config.retry_max_seconds), parts, error.to_string())
         }
-        ApiError::Retry { after: None, .. } | ApiError::Ambiguous { .. } => postponed(letter, parts, error.to_string()),
+        // our own pace: nothing has failed, so nothing is doubled
+        ApiError::Retry { after: Some(turn), code } if code == "paced" => {
+            later(letter.unsure, *turn, parts, error.to_string())
+        }
+        ApiError::Retry { after: Some(after), .. } => {
+            later(letter.unsure, (*after).max(backoff(letter, parts)), parts, error.to_string())
+        }
+        ApiError::Retry { after: None, .. } => later(letter.unsure, backoff(letter, parts), parts, error.to_string()),
+        ApiError::Ambiguous { .. } => postponed(letter, parts, error.to_string()),
     }
 }
 
-/// Put off for as long as its attempts so far say.
+/// Put off for as long as its attempts so far say. Slack may have it all the same.
 pub(super) fn postponed(letter: &Letter, parts: &CourierParts, error: String) -> Delivery {
-    later(backoff(letter, parts), parts, error)
+    later(true, backoff(letter, parts), parts, error)
 }
 
 fn backoff(letter: &Letter, parts: &CourierParts) -> Duration {
@@ -229,8 +254,8 @@ fn backoff(letter: &Letter, parts: &CourierParts) -> Duration {
     Duration::from_millis(doubled).min(Duration::from_secs(parts.config.retry_max_seconds))
 }
 
-fn later(pause: Duration, parts: &CourierParts, error: String) -> Delivery {
+fn later(unsure: bool, pause: Duration, parts: &CourierParts, error: String) -> Delivery {
     let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::from_secs(60));
     let now = parts.clock.now();
-    Delivery::Later { not_before: now.checked_add(pause).unwrap_or(now), error }
+    Delivery::Later { not_before: now.checked_add(pause).unwrap_or(now), error, unsure }
 }

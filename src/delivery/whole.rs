@@ -44,7 +44,7 @@ impl Whole<'_> {
         let Answer { messages, .. } = answer(reply, footer.as_deref(), &self.place());
         let mut ts = None;
         for (index, message) in messages.iter().enumerate().skip(self.way.sent) {
-            let sending = if index == 0 { Sending::first(self.letter) } else { Sending::next(self.letter) };
+            let sending = if index == 0 { Sending::first(self.letter) } else { Sending::next(self.letter, index) };
             let sent = sending.send(self.api, message, self.parts).await?;
             ts = ts.or(sent);
             self.way.sent = index + 1;
@@ -123,7 +123,7 @@ impl Whole<'_> {
             Err(error) if is_final(&error) => {
                 tracing::warn!(req = %self.letter.letter.request, %error, "file is uploaded but cannot be shown");
                 let last = Answer::without_file(&file.name, error.code());
-                Sending::next(self.letter).send(self.api, &last, self.parts).await?;
+                Sending::next(self.letter, usize::MAX).send(self.api, &last, self.parts).await?;
                 Ok(())
             }
             Err(error) => Err(error),

@@ -13,8 +13,11 @@ use crate::store::State;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A request with which so many processes have died is not tried again.
-const MOST_DEATHS: u32 = 2;
+/// A request with which so many processes have died is not tried again. One that had begun is looked at once more: its
+/// first death may have been at the call itself.
+fn most_deaths(begun: bool) -> u32 {
+    if begun { 3 } else { 2 }
+}
 
 /// What the dispatcher is made of; each life gets a copy.
 #[derive(Clone)]
@@ -143,7 +146,7 @@ impl Desk {
                 Err(Answer::refused(&Refusal { lines: vec![line] }))
             }
             How::Crowded => Err(crowded(request)),
-            How::TakenUp { deaths, .. } if deaths >= MOST_DEATHS => Err(Answer::poison(request, deaths, begun)),
+            How::TakenUp { deaths, .. } if deaths >= most_deaths(begun) => Err(Answer::poison(request, deaths, begun)),
             How::TakenUp { state: State::Running, plan: Some(plan), .. } if changes => Ok(Task::Verify(plan)),
             How::TakenUp { state: State::Running, .. } => Err(lost_plan(request)),
             How::TakenUp { .. } if changes && self.too_old(request) => Err(not_begun(request)),

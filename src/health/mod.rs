@@ -38,6 +38,12 @@
 //! | `dronebot_store_commits_total` | | transactions |
 //! | `dronebot_store_batch_size` | | operations in one transaction |
 //! | `dronebot_store_commit_seconds` | | how long a transaction took, the sync to the disk included |
+//! | `dronebot_store_call_seconds` | | how long a call to the shared store took |
+//! | `dronebot_lease_renewals_total` | `outcome` | renewals of this replica's lease: renewed, failed, reborn |
+//! | `dronebot_replicas` | `state` | replicas that share the store: alive, gone |
+//! | `dronebot_replicas_given_up_total` | | replicas that this one found gone |
+//! | `dronebot_requests_adopted_total` | | requests taken over from replicas that are gone |
+//! | `dronebot_delivery_lookups_total` | `outcome` | looks whether an answer is in Slack already: found, absent, or a class of error |
 //! | `dronebot_actor_up` | `actor` | 1: it works |
 //! | `dronebot_actor_restarts` | `actor` | restarts of this process' actors, as the tree counts them |
 //! | `dronebot_actor_restarts_total` | `actor` | the same, counted as they happen |

@@ -61,7 +61,8 @@ impl Subscription {
 
 /// The scopes of the bot token, each with what it is for, in Slack's words.
 pub fn of_bot_token() -> BTreeMap<&'static str, Vec<&'static str>> {
-    let methods = Method::ALL.into_iter().filter_map(|method| Some((method.scope()?, method.as_str())));
+    let methods =
+        Method::ALL.into_iter().flat_map(|method| method.scopes().iter().map(move |scope| (*scope, method.as_str())));
     let events = Subscription::ALL.into_iter().filter_map(|event| Some((event.scope()?, event.as_str())));
     let mut scopes = BTreeMap::<_, Vec<_>>::from([(OF_COMMANDS, vec!["/drone", "shortcuts"])]);
     methods.chain(events).for_each(|(scope, what)| scopes.entry(scope).or_default().push(what));
@@ -85,7 +86,7 @@ mod tests {
     fn every_scope_has_its_use() {
         let all = of_bot_token();
         assert_eq!(all["chat:write"], ["chat.postMessage", "chat.update", "chat.postEphemeral"]);
-        assert_eq!(all["im:history"], ["message.im"]);
+        assert_eq!(all["im:history"], ["conversations.history", "conversations.replies", "message.im"]);
         assert!(all.values().all(|uses| !uses.is_empty()));
     }
 }

@@ -376,7 +376,12 @@ pub(crate) async fn the_final_answer_is_put_in_once_and_is_due(place: &dyn Place
     assert_eq!(due(&store, now).await.iter().map(shown).collect::<Vec<_>>(), [shown(&first)]);
     let store = reopen(place, store).await;
     // a letter that changes hands may have been sent before
-    let again: Vec<_> = due(&store, now).await.into_iter().map(|letter| Letter { attempts: 0, ..letter }).collect();
+    let again: Vec<_> = due(&store, now)
+        .await
+        .into_iter()
+        .inspect(|letter| assert!(letter.unsure))
+        .map(|letter| Letter { unsure: false, ..letter })
+        .collect();
     assert_eq!(again.iter().map(shown).collect::<Vec<_>>(), [shown(&first)]);
     store.outbox.delivered(first.id, sent("response_url")).await.unwrap();
     assert!(due(&store, now).await.is_empty());
@@ -426,7 +431,10 @@ pub(crate) async fn a_later_progress_letter_takes_the_place_of_a_waiting_one(pla
     accepted(&store, 1).await;
     let first = outbox.put(letter(1, "1 of 3.", false)).await.unwrap().unwrap();
     let later = clock.now() + SignedDuration::from_secs(30);
-    outbox.delivered(first.id, Delivery::Later { not_before: later, error: "rate limited".into() }).await.unwrap();
+    outbox
+        .delivered(first.id, Delivery::Later { not_before: later, error: "rate limited".into(), unsure: false })
+        .await
+        .unwrap();
     let second = outbox.put(letter(1, "2 of 3.", false)).await.unwrap().unwrap();
     assert!(second.id > first.id);
     assert_eq!(second.not_before, later, "Slack asked to wait: that holds for the next one too");
@@ -475,7 +483,11 @@ pub(crate) async fn a_letter_put_off_waits_and_counts(place: &dyn Place) {
     let first = due(&store, start).await.remove(0);
     for attempt in 1..=3u32 {
         let not_before = start + SignedDuration::from_secs(60 * i64::from(attempt));
-        store.outbox.delivered(first.id, Delivery::Later { not_before, error: "429".into() }).await.unwrap();
+        store
+            .outbox
+            .delivered(first.id, Delivery::Later { not_before, error: "429".into(), unsure: attempt == 3 })
+            .await
+            .unwrap();
         assert!(due(&store, not_before - SignedDuration::from_nanos(1)).await.is_empty());
         let again = due(&store, not_before).await;
         assert_eq!((again[0].id, again[0].attempts, again[0].not_before), (first.id, attempt, not_before));
@@ -514,7 +526,7 @@ pub(crate) async fn how_far_a_letter_has_come_is_known_after_a_restart(place: &d
     store.outbox.note(first.id, &Way { sent: 1, file: FileWay::Unsent }).await.unwrap();
     store.outbox.note(first.id, &way).await.unwrap();
     store.outbox.note(nowhere(), &way).await.unwrap();
-    let later = Delivery::Later { not_before: now, error: "timeout".into() };
+    let later = Delivery::Later { not_before: now, error: "timeout".into(), unsure: true };
     store.outbox.delivered(first.id, later).await.unwrap();
     let store = reopen(place, store).await;
     let ways: Vec<Way> = due(&store, now).await.into_iter().map(|letter| letter.way).collect();

@@ -47,7 +47,7 @@ async fn all_is_well_and_nothing_was_changed() {
         ✅ app token: Slack takes it for Socket Mode (connections:write).
         ✅ Socket Mode: Slack offers a connection; it was not opened (--link opens one for a moment).
         ✅ bot token: Slack knows it as `drone` (UDRONE) in `Sandbox`.
-        ✅ scopes: The bot token has all that is needed: app_mentions:read, chat:write, commands, files:read, files:write, im:history, im:write, usergroups:read, users:read.
+        ✅ scopes: The bot token has all that is needed: app_mentions:read, channels:history, chat:write, commands, files:read, files:write, groups:history, im:history, im:write, usergroups:read, users:read.
         ✅ clock: This machine and Slack agree.
         ✅ user groups: `SOPERATORS` has members: 2.
         ✅ user groups: `SVIEWERS` has members: 1.
@@ -163,6 +163,8 @@ async fn a_missing_scope_and_one_too_many_and_a_wrong_clock_are_told() {
         "im:write",
         "users:read",
         "channels:history",
+        "groups:history",
+        "pins:write",
     ];
     world.slack.post("settings", json!({"scopes": granted, "app_scopes": [], "clock_skew_s": 240})).await;
     let (code, told) = doctor(&world, &[], &[]);
@@ -174,7 +176,7 @@ async fn a_missing_scope_and_one_too_many_and_a_wrong_clock_are_told() {
         ✅ bot token: Slack knows it as `drone` (UDRONE) in `Sandbox`.
         ❌ scopes: The bot token lacks `usergroups:read` (for usergroups.users.list, usergroups.list).
            → Add usergroups:read under OAuth & Permissions, and install the app again.
-        ⚠️ scopes: The bot token also has what is not needed: channels:history.
+        ⚠️ scopes: The bot token also has what is not needed: pins:write.
            → Take it out under OAuth & Permissions, and install the app again.
         ⚠️ clock: The clock of this machine is 240 seconds behind that of Slack.
            → Set this machine's clock, and let NTP keep it (timedatectl set-ntp true).

@@ -17,6 +17,7 @@ mod life;
 mod links;
 mod manifest;
 mod nasty;
+mod once;
 mod output;
 mod promises;
 mod replicas;

@@ -57,10 +57,11 @@ impl Outbox for Shelf {
         };
         self.outcomes.lock().push(outcome);
         let mut letters = self.letters.lock();
-        if let Delivery::Later { not_before, .. } = delivery {
+        if let Delivery::Later { not_before, unsure, .. } = delivery {
             for letter in letters.iter_mut().filter(|letter| letter.id == id) {
                 letter.not_before = not_before;
                 letter.attempts += 1;
+                letter.unsure |= unsure;
             }
         } else {
             letters.retain(|letter| letter.id != id);
@@ -167,7 +168,16 @@ fn letter(id: i64, address: Address) -> Letter {
     let request = RequestId::new(1, id.unsigned_abs().into());
     let letter = NewLetter { request, address, reply, last: true, trigger: None };
     let id = LetterId { request, number: id };
-    Letter { id, letter, attempts: 0, created_at: now, not_before: now, replaces: None, way: Way::default() }
+    Letter {
+        id,
+        letter,
+        attempts: 0,
+        created_at: now,
+        not_before: now,
+        replaces: None,
+        way: Way::default(),
+        unsure: false,
+    }
 }
 
 fn posted() -> Action {
@@ -342,7 +352,7 @@ fn an_answer_whose_fate_is_unknown_replaces_itself_on_a_response_url() {
         .await;
         let first = letter(1, post.response_url());
         assert_eq!(post.send(&first).await, "later it is not known whether slack did this: connection_lost");
-        assert_eq!(post.send(&Letter { attempts: 1, ..first }).await, "sent response_url");
+        assert_eq!(post.send(&Letter { attempts: 1, unsure: true, ..first }).await, "sent response_url");
         let replaces: Vec<_> = post.bodies().iter().map(|body| body["replace_original"].clone()).collect();
         assert_eq!(replaces, [serde_json::json!(false), serde_json::json!(true)]);
     });
@@ -352,7 +362,7 @@ fn an_answer_whose_fate_is_unknown_replaces_itself_on_a_response_url() {
 fn a_letter_found_in_the_outbox_may_have_been_sent_by_a_former_life() {
     run(async {
         let post = Post::new(|_| answer("ok")).await;
-        post.put(&letter(1, post.response_url()));
+        post.put(&Letter { unsure: true, ..letter(1, post.response_url()) });
         post.look().await;
         assert_eq!(post.bodies()[0]["replace_original"], true);
     });
@@ -432,7 +442,8 @@ fn waiting_for_our_own_pace_doubles_nothing() {
         let tried = Letter { attempts: 16, ..letter(1, thread()) };
         post.send(&tried).await;
         let now = clock::system().now();
-        let Delivery::Later { not_before, error } = send::send(&post.round.api, &tried, &post.round.parts).await else {
+        let Delivery::Later { not_before, error, .. } = send::send(&post.round.api, &tried, &post.round.parts).await
+        else {
             panic!("slack asked for silence")
         };
         assert_eq!(error, "slack cannot do this now: paced");

@@ -4,12 +4,14 @@
 mod error;
 mod files;
 mod pacer;
+mod seek;
 mod transport;
 mod types;
 
 pub use error::ApiError;
 pub use files::{ShareFile, Uploaded};
 pub use pacer::{Method, Pacer};
+pub use seek::Seek;
 pub use types::{
     AuthTest, EnterpriseUser, Message, Metadata, PostEphemeral, PostMessage, Posted, Respond, UpdateMessage, UserInfo,
     UserProfile, Usergroup,

@@ -35,6 +35,10 @@ pub enum Method {
     ViewsOpen,
     /// conversations.open
     ConversationsOpen,
+    /// conversations.history
+    ConversationsHistory,
+    /// conversations.replies
+    ConversationsReplies,
     /// files.getUploadURLExternal
     GetUploadUrl,
     /// The bytes of a file, to the address that Slack gave for them.
@@ -60,6 +64,8 @@ impl Method {
         Self::ViewsPublish,
         Self::ViewsOpen,
         Self::ConversationsOpen,
+        Self::ConversationsHistory,
+        Self::ConversationsReplies,
         Self::GetUploadUrl,
         Self::Upload,
         Self::CompleteUpload,
@@ -79,6 +85,8 @@ impl Method {
             Self::UsergroupsList => "usergroups.list",
             Self::ViewsPublish => "views.publish",
             Self::ConversationsOpen => "conversations.open",
+            Self::ConversationsHistory => "conversations.history",
+            Self::ConversationsReplies => "conversations.replies",
             Self::GetUploadUrl => "files.getUploadURLExternal",
             Self::Upload => "upload_url",
             Self::CompleteUpload => "files.completeUploadExternal",
@@ -88,17 +96,21 @@ impl Method {
         }
     }
 
-    /// The scope of the bot token that it needs, if it needs any. The manifest and `dronebot doctor` follow from this.
-    pub fn scope(self) -> Option<&'static str> {
+    /// The scopes of the bot token that it needs, if it needs any. The manifest and `dronebot doctor` follow from this.
+    pub fn scopes(self) -> &'static [&'static str] {
         match self {
-            Self::AuthTest | Self::Upload | Self::ViewsPublish | Self::ViewsOpen | Self::ResponseUrl => None,
-            Self::PostMessage | Self::Update | Self::PostEphemeral => Some("chat:write"),
-            Self::UsersInfo => Some("users:read"),
-            Self::UsergroupsUsersList | Self::UsergroupsList => Some("usergroups:read"),
-            Self::ConversationsOpen => Some("im:write"),
-            Self::GetUploadUrl | Self::CompleteUpload => Some("files:write"),
+            Self::AuthTest | Self::Upload | Self::ViewsPublish | Self::ViewsOpen | Self::ResponseUrl => &[],
+            Self::PostMessage | Self::Update | Self::PostEphemeral => &["chat:write"],
+            Self::UsersInfo => &["users:read"],
+            Self::UsergroupsUsersList | Self::UsergroupsList => &["usergroups:read"],
+            Self::ConversationsOpen => &["im:write"],
+            // whether a message whose answer was lost is there: in a channel, a private channel, a direct message
+            Self::ConversationsHistory | Self::ConversationsReplies => {
+                &["channels:history", "groups:history", "im:history"]
+            }
+            Self::GetUploadUrl | Self::CompleteUpload => &["files:write"],
             // whether a file whose answer was lost is there
-            Self::FilesInfo => Some("files:read"),
+            Self::FilesInfo => &["files:read"],
         }
     }
 
@@ -114,7 +126,9 @@ impl Method {
         match self {
             Self::AuthTest => Some(600),
             Self::PostMessage => Some(config.posts_per_minute),
-            Self::Update | Self::ConversationsOpen => Some(config.tier3_per_minute),
+            Self::Update | Self::ConversationsOpen | Self::ConversationsHistory | Self::ConversationsReplies => {
+                Some(config.tier3_per_minute)
+            }
             Self::PostEphemeral
             | Self::UsersInfo
             | Self::ViewsOpen

@@ -318,9 +318,11 @@ fn settle(row: &mut Row, number: i64, delivery: &Delivery) -> bool {
             }
             false
         }
-        Delivery::Later { not_before, error } => {
+        Delivery::Later { not_before, error, unsure } => {
+            let unsure = letter.unsure || *unsure;
             let attempts = letter.attempts + 1;
-            row.letter = Some(Waiting { attempts, not_before: *not_before, error: Some(error.clone()), ..letter });
+            row.letter =
+                Some(Waiting { attempts, not_before: *not_before, unsure, error: Some(error.clone()), ..letter });
             false
         }
         Delivery::Dead { error } => {

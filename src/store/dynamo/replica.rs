@@ -146,8 +146,8 @@ impl Dynamo {
             mine.deaths += 1;
         }
         // it may have been sent, and nobody was left to say so
-        if let Some(letter) = &mut mine.letter {
-            letter.attempts = letter.attempts.max(1);
+        if let Some(letter) = mine.letter.as_mut().filter(|_| died) {
+            letter.unsure = true;
         }
         let written = self.write(&mine, guard).await?;
         if written || self.load(id).await?.is_some_and(|found| found.mark == mine.mark) {

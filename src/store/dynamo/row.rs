@@ -29,6 +29,7 @@ pub(super) struct Waiting {
     pub(super) created_at: Timestamp,
     pub(super) not_before: Timestamp,
     pub(super) way: Way,
+    pub(super) unsure: bool,
     pub(super) error: Option<String>,
 }
 
@@ -112,6 +113,8 @@ struct LetterBody {
     #[serde(default)]
     way: Way,
     #[serde(default)]
+    unsure: bool,
+    #[serde(default)]
     error: Option<String>,
 }
 
@@ -160,6 +163,7 @@ impl Waiting {
             created_at: nanos(self.created_at),
             not_before: nanos(self.not_before),
             way: self.way.clone(),
+            unsure: self.unsure,
             error: self.error.clone(),
         })
     }
@@ -179,6 +183,7 @@ impl Waiting {
             created_at: time(body.created_at),
             not_before: time(body.not_before),
             way: body.way,
+            unsure: body.unsure,
             error: body.error,
         }
     }
@@ -326,6 +331,7 @@ impl Row {
             not_before: waiting.not_before,
             replaces: self.progress_ts.clone(),
             way: waiting.way.clone(),
+            unsure: waiting.unsure,
         })
     }
 
@@ -335,7 +341,8 @@ impl Row {
         let letter = NewLetter { trigger: None, ..letter };
         let number = self.letters;
         let way = Way::default();
-        self.letter = Some(Waiting { number, letter, attempts: 0, created_at: now, not_before, way, error: None });
+        self.letter =
+            Some(Waiting { number, letter, attempts: 0, created_at: now, not_before, way, unsure: false, error: None });
         LetterId { request: self.request.id, number }
     }
 

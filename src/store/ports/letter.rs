@@ -169,6 +169,8 @@ pub struct Letter {
     pub replaces: Option<String>,
     /// How far it has come.
     pub way: Way,
+    /// Whether it may have been sent without anybody knowing: its answer was lost, or whoever had it died.
+    pub unsure: bool,
 }
 
 /// What became of a delivery.
@@ -185,6 +187,8 @@ pub enum Delivery {
         not_before: Timestamp,
         /// Why, for the log.
         error: String,
+        /// Whether Slack may have it all the same.
+        unsure: bool,
     },
     /// Slack will never take it. It stays in the store as a dead letter.
     Dead {

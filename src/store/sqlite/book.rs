@@ -65,6 +65,7 @@ impl Book {
         self.execute("BEGIN", [])?;
         if self.execute("DELETE FROM facts WHERE name = 'left'", [])? == 0 {
             self.execute("UPDATE requests SET attempts = attempts + 1 WHERE finished_at IS NULL", [])?;
+            self.execute("UPDATE letters SET unsure = 1 WHERE dead_at IS NULL", [])?;
         }
         self.execute("COMMIT", [])?;
         Ok(())

@@ -74,10 +74,11 @@ impl Book {
                     None => {}
                 }
             }
-            Delivery::Later { not_before, error } => {
+            Delivery::Later { not_before, error, unsure } => {
                 self.execute(
-                    "UPDATE letters SET attempts = attempts + 1, not_before = ?2, error = ?3 WHERE id = ?1",
-                    params![number, nanos(*not_before), error],
+                    "UPDATE letters SET attempts = attempts + 1, not_before = ?2, error = ?3, unsure = unsure OR ?4 \
+                     WHERE id = ?1",
+                    params![number, nanos(*not_before), error, unsure],
                 )?;
                 self.work.letters.insert(number, Waiting { not_before: *not_before, ..letter });
             }

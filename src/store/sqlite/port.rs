@@ -113,7 +113,7 @@ fn row(letter: &NewLetter) -> Result<LetterRow, StoreError> {
 fn posted(letter: NewLetter, posted: Posted) -> Letter {
     let Posted { id, created_at, not_before, replaces } = posted;
     let id = LetterId { request: letter.request, number: id };
-    Letter { id, letter, attempts: 0, created_at, not_before, replaces, way: Way::default() }
+    Letter { id, letter, attempts: 0, created_at, not_before, replaces, way: Way::default(), unsure: false }
 }
 
 #[async_trait]

@@ -110,7 +110,7 @@ pub(super) fn queue(kind: &str, channel: &str, request: RequestId) -> u64 {
 
 /// A letter with what [`letter`] reads, by its number.
 pub(super) const LETTER: &str = "SELECT l.id, l.request, l.last, l.attempts, l.created_at, l.not_before, l.kind, \
-                                 l.channel, l.user, l.thread_ts, l.url, l.reply, r.progress_ts, l.way \
+                                 l.channel, l.user, l.thread_ts, l.url, l.reply, r.progress_ts, l.way, l.unsure \
                                  FROM letters l LEFT JOIN requests r ON r.id = l.request WHERE l.id = ?1";
 
 /// A letter, with the message that it edits as it is known now.
@@ -128,5 +128,6 @@ pub(super) fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
         not_before: time(row.get(5)?),
         replaces: row.get(12)?,
         way: row.get_ref(13)?.as_str_or_null()?.and_then(|text| readable(text, request, "way")).unwrap_or_default(),
+        unsure: row.get(14)?,
     })
 }

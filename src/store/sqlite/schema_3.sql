@@ -11,3 +11,6 @@ CREATE TABLE facts (
     name  TEXT NOT NULL PRIMARY KEY,
     value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- Whether Slack may have a letter that is not known to be delivered.
+ALTER TABLE letters ADD COLUMN unsure INTEGER NOT NULL DEFAULT 0;

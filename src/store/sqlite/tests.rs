@@ -258,7 +258,7 @@ async fn a_file_of_the_first_schema_is_opened_with_all_it_holds_and_can_be_asked
     // as a program of before left it
     let old = Connection::open(folder.path()).unwrap();
     old.execute_batch(
-        "DROP INDEX asked; DROP INDEX shown; ALTER TABLE letters DROP COLUMN way; DROP TABLE locks; \
+        "DROP INDEX asked; DROP INDEX shown; ALTER TABLE letters DROP COLUMN way; ALTER TABLE letters DROP COLUMN unsure; DROP TABLE locks; \
          DROP TABLE facts; PRAGMA user_version = 1",
     )
     .unwrap();

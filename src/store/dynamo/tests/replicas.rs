@@ -43,7 +43,7 @@ async fn the_work_of_a_dead_replica_is_adopted_and_what_it_says_afterwards_is_re
     assert_eq!(states, [(id(1), State::Accepted, 1), (id(2), State::Running, 1)]);
     assert_eq!(entries[1].steps.len(), 1);
     let letters = heir.outbox.due(cell.clock().now(), Wanted::first(9)).await.unwrap();
-    assert_eq!(letters.iter().map(|letter| (letter.id.request, letter.attempts)).collect::<Vec<_>>(), [(id(3), 1)]);
+    assert_eq!(letters.iter().map(|letter| (letter.id.request, letter.unsure)).collect::<Vec<_>>(), [(id(3), true)]);
 
     // the dead one was only asleep
     let fenced = |result: Result<(), StoreError>| matches!(result, Err(StoreError::Fenced(_)));
