@@ -165,10 +165,23 @@ async fn start(settings: Settings) -> Result<Running, String> {
 async fn open_store(settings: &Settings) -> Result<Store, StoreError> {
     match settings.store.kind {
         StoreKind::Sqlite => store::open(&settings.store, clock::system()),
-        StoreKind::Dynamodb => {
-            let client = Aws::dynamodb(&settings.aws).await;
-            store::join(client, &settings.store, clock::system()).await
+        StoreKind::Dynamodb => join_store(settings).await,
+    }
+}
+
+/// Joins the others. A store that does not answer now may answer soon: an outage is no reason to end.
+async fn join_store(settings: &Settings) -> Result<Store, StoreError> {
+    let client = Aws::dynamodb(&settings.aws).await;
+    let mut pause = Duration::from_millis(500);
+    loop {
+        match store::join(client.clone(), &settings.store, clock::system()).await {
+            Err(error @ (StoreError::Failed(_) | StoreError::Unavailable(_))) => {
+                tracing::warn!(%error, "store does not answer; trying again");
+            }
+            joined => return joined,
         }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(30));
     }
 }
 
@@ -179,7 +192,7 @@ pub async fn init_store(settings: &Settings) -> Result<String, String> {
         let file = settings.store.path.display();
         return Ok(format!("store.kind is sqlite: {file} is made by the first start; nothing was done"));
     }
-    let client = Aws::dynamodb(&settings.aws).await;
+    let client = Aws::patient_dynamodb(&settings.aws).await;
     match store::init_table(&client, &settings.store).await {
         Ok(true) => Ok(format!("table {table} was made and can be used")),
         Ok(false) => Ok(format!("table {table} was there already and can be used; nothing was changed")),

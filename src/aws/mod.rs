@@ -171,8 +171,18 @@ impl Aws {
             .operation_attempt_timeout(TABLE_ATTEMPT)
             .operation_timeout(TABLE_CALL)
             .build();
+        Self::table_client(&sdk, timeouts)
+    }
+
+    /// A client for work on a table for which nobody waits: making it.
+    pub async fn patient_dynamodb(config: &AwsConfig) -> aws_sdk_dynamodb::Client {
+        let aws = Self::new(config.clone());
+        Self::table_client(&aws.load().await, aws.timeouts(3))
+    }
+
+    fn table_client(sdk: &SdkConfig, timeouts: TimeoutConfig) -> aws_sdk_dynamodb::Client {
         let retries = RetryConfig::standard().with_max_attempts(3).with_initial_backoff(TABLE_PAUSE);
-        let config = aws_sdk_dynamodb::config::Builder::from(&sdk).timeout_config(timeouts).retry_config(retries);
+        let config = aws_sdk_dynamodb::config::Builder::from(sdk).timeout_config(timeouts).retry_config(retries);
         aws_sdk_dynamodb::Client::from_conf(config.build())
     }
 

@@ -10,6 +10,7 @@ use actix::{Actor, AsyncContext, Context, Handler, Message};
 use jiff::SignedDuration;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Between two looks for requests that nobody works on.
@@ -22,12 +23,22 @@ const SWEEP_AGE: SignedDuration = SignedDuration::from_secs(10);
 pub struct Dispatcher {
     parts: DeskParts,
     desk: Option<Rc<Desk>>,
+    sweeping: Arc<AtomicBool>,
+}
+
+/// One look for requests that nobody works on, until dropped.
+struct Sweep(Arc<AtomicBool>);
+
+impl Drop for Sweep {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
 }
 
 impl Dispatcher {
     /// A dispatcher that has not started.
     pub fn new(parts: DeskParts) -> Self {
-        Self { parts, desk: None }
+        Self { parts, desk: None, sweeping: Arc::default() }
     }
 }
 
@@ -131,9 +142,15 @@ impl Handler<TakeUp> for Dispatcher {
         let journal = Arc::clone(&self.parts.shop.desk.journal);
         let now = self.parts.clock.now();
         let dispatcher = ctx.address();
+        // a journal that is slow is not asked more often for it
+        if self.sweeping.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let sweep = Sweep(Arc::clone(&self.sweeping));
         // what is in work now may end while the journal is read, and would be found there as it stood before
         let in_work = self.parts.flights.ids();
         supervision::spawn_local_detached("take up", async move {
+            let _sweep = sweep;
             let entries = match journal.take_up().await {
                 Ok(entries) => entries,
                 Err(error) => {

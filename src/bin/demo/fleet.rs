@@ -7,7 +7,8 @@ use aws_sdk_ec2::config::Credentials;
 use aws_sdk_ec2::error::DisplayErrorContext;
 use aws_sdk_ec2::types::{InstanceType, ResourceType, Tag, TagSpecification};
 use aws_smithy_http_client::Builder;
-use std::collections::HashMap;
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, HashMap};
 
 /// One instance to be made.
 pub struct Seed {
@@ -83,7 +84,7 @@ pub async fn plant(url: &str, seeds: &[Seed]) -> Result<Vec<String>, String> {
     for seed in seeds {
         if !known.contains_key(seed.region) {
             let client = client(url, seed.region).await;
-            let image = image(&client).await.map_err(trouble)?;
+            let image = image(&client, seed.region).await.map_err(trouble)?;
             known.insert(seed.region, (client, image));
         }
         let (client, image) = &known[seed.region];
@@ -92,7 +93,18 @@ pub async fn plant(url: &str, seeds: &[Seed]) -> Result<Vec<String>, String> {
     Ok(ids)
 }
 
-async fn image(client: &Client) -> Result<String, String> {
+/// An image to start from. Moto lists all it has, which keeps it busy for a second, so it is asked once for a region.
+async fn image(client: &Client, region: &'static str) -> Result<String, String> {
+    static KNOWN: Mutex<BTreeMap<&str, String>> = Mutex::new(BTreeMap::new());
+    if let Some(known) = KNOWN.lock().get(region) {
+        return Ok(known.clone());
+    }
+    let image = ask_image(client).await?;
+    KNOWN.lock().insert(region, image.clone());
+    Ok(image)
+}
+
+async fn ask_image(client: &Client) -> Result<String, String> {
     let images = client.describe_images().owners("amazon").send().await.map_err(text)?;
     let image = images.images().first().and_then(|image| image.image_id());
     image.map(str::to_owned).ok_or_else(|| "no image to start from".to_owned())

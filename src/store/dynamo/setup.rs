@@ -1,11 +1,11 @@
 //! The table itself: made once, by `dronebot store init` or by the stack's template, and checked at each start.
 
 use super::item::{item, number};
-use super::table::Table;
+use super::table::{Table, short};
 use crate::store::{Condition, StoreConfig, StoreError};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::client::Waiters;
-use aws_sdk_dynamodb::error::DisplayErrorContext;
+use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
     ScalarAttributeType, TimeToLiveSpecification,
@@ -40,7 +40,9 @@ pub(in crate::store) async fn init(client: &Client, config: &StoreConfig) -> Res
 }
 
 async fn make(client: &Client, name: &str) -> Result<bool, StoreError> {
-    let failed = |error: &dyn std::fmt::Display| open(name, &format!("it cannot be made: {error}"));
+    let failed = |error: &dyn std::fmt::Display| {
+        open(name, &format!("it cannot be made: {}; check the credentials and their rights", short(&error.to_string())))
+    };
     let mut call = client.create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
     for attribute in ["pk", "sk", "held", "asked", "shown"] {
         let kind = ScalarAttributeType::S;
@@ -88,13 +90,15 @@ pub(super) async fn check(table: &Table) -> Result<(), StoreError> {
     let name = &table.name;
     let described = table.client.describe_table().table_name(name).send().await;
     if let Err(error) = described {
+        let why = short(&DisplayErrorContext(&error).to_string());
+        let passes =
+            matches!(error, SdkError::TimeoutError(_) | SdkError::DispatchFailure(_) | SdkError::ResponseError(_))
+                || error.raw_response().is_some_and(|response| response.status().is_server_error());
         let missing = error.as_service_error().is_some_and(|error| error.is_resource_not_found_exception());
-        return Err(match missing {
-            true => open(name, "it is not there; run `dronebot store init`, or set store.table to another one"),
-            false => open(
-                name,
-                &format!("{}; check the region, the credentials and their rights", DisplayErrorContext(&error)),
-            ),
+        return Err(match (passes, missing) {
+            (true, _) => StoreError::Unavailable(format!("table {name}: {why}")),
+            (_, true) => open(name, "it is not there; run `dronebot store init`, or set store.table to another one"),
+            _ => open(name, &format!("{why}; check the region, the credentials and their rights")),
         });
     }
     let schema = table.get("schema", "-").await?;

@@ -207,7 +207,7 @@ impl Table {
 }
 
 /// Without the SDK's debug output: what a person may read.
-fn short(error: &str) -> String {
+pub(super) fn short(error: &str) -> String {
     let line = error.lines().next().unwrap_or_default();
     let end = line.char_indices().nth(300).map_or(line.len(), |(at, _)| at);
     line[..end].split(" (").next().unwrap_or_default().to_owned()

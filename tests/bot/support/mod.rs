@@ -48,10 +48,20 @@ pub const NEVER: Duration = Duration::from_secs(30);
 
 /// One Moto for the whole run; each world is an account of its own in it. It ends with the last world that uses it,
 /// because a static value is never dropped and would outlive the run.
-#[expect(clippy::print_stderr, reason = "whoever runs the tests waits for it")]
 fn moto() -> Arc<moto::Moto> {
     static SHARED: Mutex<Weak<moto::Moto>> = Mutex::new(Weak::new());
-    let mut shared = SHARED.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    moto_in(&SHARED)
+}
+
+/// Another one for the shared stores: making instances keeps Moto busy for longer than a store may take to answer.
+fn moto_of_tables() -> Arc<moto::Moto> {
+    static SHARED: Mutex<Weak<moto::Moto>> = Mutex::new(Weak::new());
+    moto_in(&SHARED)
+}
+
+#[expect(clippy::print_stderr, reason = "whoever runs the tests waits for it")]
+fn moto_in(place: &'static Mutex<Weak<moto::Moto>>) -> Arc<moto::Moto> {
+    let mut shared = place.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if let Some(running) = shared.upgrade() {
         return running;
     }
@@ -80,6 +90,8 @@ pub struct Options {
     pub rate_limits: bool,
     /// The store is a DynamoDB table that several replicas can share, with a lease of so many seconds.
     pub lease: Option<u32>,
+    /// The Web API is called by a proxy that can hold calls.
+    pub slack_proxy: bool,
 }
 
 /// Everything that one test needs.
@@ -100,10 +112,13 @@ pub struct World {
     pub table: Arc<Control>,
     /// The address of that proxy.
     pub table_url: String,
+    /// The proxy in front of Slack's Web API, where a test wants it.
+    pub web_api: Option<Arc<Control>>,
     /// Whether the store is shared.
     is_shared: bool,
     env: Vec<(&'static str, String)>,
     _moto: Arc<moto::Moto>,
+    _tables: Option<Arc<moto::Moto>>,
 }
 
 impl World {
@@ -119,7 +134,9 @@ impl World {
         let account = format!("{:012}", 100_000_000_000_u64 + u64::from(ACCOUNTS.fetch_add(1, Ordering::Relaxed)));
         let (aws_url, aws) = proxy::start(moto.url.clone(), Some(account.clone())).expect("the proxy starts");
         aws.set_lag(options.lag);
-        let (table_url, table) = proxy::start(moto.url.clone(), Some(account)).expect("the proxy starts");
+        let tables = options.lease.map(|_| moto_of_tables());
+        let url = tables.as_ref().map_or_else(|| moto.url.clone(), |tables| tables.url.clone());
+        let (table_url, table) = proxy::start(url, Some(account)).expect("the proxy starts");
         let slack = Sandbox::start(options.rate_limits);
         let folder =
             tempfile::Builder::new().prefix("dronebot-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
@@ -129,11 +146,30 @@ impl World {
             env.push(("DRONEBOT__STORE__LEASE_SECONDS", lease.to_string()));
             env.push(("AWS_ENDPOINT_URL_DYNAMODB", table_url.clone()));
         }
+        let mut web_api = None;
+        if options.slack_proxy {
+            let (url, control) = proxy::start(slack.url.clone(), None).expect("the proxy starts");
+            env.push(("DRONEBOT__SLACK__API_URL", format!("{url}/api")));
+            web_api = Some(control);
+        }
         env.extend(options.env);
         let is_shared = options.lease.is_some();
         let others = Vec::new();
-        let mut world =
-            Self { slack, bot: None, aws, aws_url, folder, others, table, table_url, is_shared, env, _moto: moto };
+        let mut world = Self {
+            slack,
+            bot: None,
+            aws,
+            aws_url,
+            folder,
+            others,
+            table,
+            table_url,
+            web_api,
+            is_shared,
+            env,
+            _moto: moto,
+            _tables: tables,
+        };
         if is_shared {
             world.init_table();
         }
@@ -162,6 +198,20 @@ impl World {
         command.envs(self.env.iter().map(|(key, value)| (*key, value.as_str()))).args(["store", "init"]);
         let output = command.output().expect("the program starts");
         assert!(output.status.success(), "{output:?}");
+    }
+
+    /// Whether nobody has anything to do any more for any request.
+    pub async fn is_quiet(&mut self) -> bool {
+        if self.is_shared {
+            return self.held().await.is_empty();
+        }
+        let metric = |queue: &'static str| (queue, "dronebot_queue_depth");
+        for (queue, name) in [metric("unfinished requests"), metric("outbox")] {
+            if self.bot().metric(name, &[queue]).await != Some(0.0) {
+                return false;
+            }
+        }
+        true
     }
 
     /// One more replica that shares the store, ready.
