@@ -52,6 +52,7 @@ pub struct Control {
     faults: Mutex<Vec<Fault>>,
     moving: Mutex<HashMap<String, (&'static str, &'static str, Instant)>>,
     calls: Mutex<Vec<(String, Vec<String>)>>,
+    made: Mutex<Vec<(String, Vec<String>)>>,
     lag: Mutex<Duration>,
     gate: Mutex<Gate>,
     down: AtomicBool,
@@ -63,6 +64,16 @@ impl Control {
     /// `us-east-1/StopInstances` means the calls in one region.
     pub fn break_next(&self, action: &str, trouble: Trouble, times: u32) {
         self.faults.lock().push(Fault { action: action.to_owned(), trouble, times });
+    }
+
+    /// The calls that reached AWS: those of [`Control::calls`] that no trouble kept back.
+    pub fn made(&self) -> Vec<(String, Vec<String>)> {
+        self.made.lock().clone()
+    }
+
+    /// No more trouble.
+    pub fn clear(&self) {
+        self.faults.lock().clear();
     }
 
     /// After so many more calls the next is held for ever: before it is made, or when it was made and before its answer.
@@ -233,6 +244,9 @@ async fn forward(request: HttpRequest, body: Bytes, control: Data<Control>, upst
         _ => (),
     }
     let answer = ask(&request, body, &upstream).await;
+    if !ids.is_empty() {
+        control.made.lock().push((action.clone(), ids.clone()));
+    }
     control.begin(&action, &ids);
     if gate == Some(true) {
         control.gate.lock().reached = true;

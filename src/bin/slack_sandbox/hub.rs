@@ -220,6 +220,7 @@ impl Hub {
         let settled = if ack.ignored.is_none() { self.pending.remove(&ack.envelope_id) } else { None };
         if let Some(envelope) = &settled {
             ack.kind = envelope.cargo.kind();
+            ack.event_id = envelope.event_id();
             ack.latency = Some(envelope.sent.elapsed());
         } else if ack.ignored.is_none() {
             let known = self.sent.iter().rev().find(|e| e.id == ack.envelope_id);

@@ -353,6 +353,7 @@ impl Driver {
         let frame = frame.unwrap_or(AckFrame { envelope_id: String::new(), payload: None });
         let ack = Ack {
             envelope_id: frame.envelope_id,
+            event_id: None,
             kind: "",
             latency: None,
             payload: frame.payload.clone(),

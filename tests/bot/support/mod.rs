@@ -221,6 +221,11 @@ impl World {
         self.others.push(bot);
     }
 
+    /// One more replica that shares the store, not waited for.
+    pub fn one_more_unready(&mut self) {
+        self.others.push(Bot::start(&self.slack.url, &self.aws_url, self.folder.path(), &self.env));
+    }
+
     /// The requests in the shared store with which somebody still has something to do.
     pub async fn held(&self) -> Vec<String> {
         let client = fleet::table_client(&self.table_url, HOME).await;

@@ -103,6 +103,22 @@ impl Sandbox {
         answer
     }
 
+    /// A POST of the control API that may be refused: what it names may be gone by now.
+    pub async fn try_post(&self, path: &str, body: Value) -> Option<Value> {
+        let client = awc::Client::builder().timeout(NEVER).finish();
+        let mut response = client.post(format!("{}/control/{path}", self.url)).send_json(&body).await.ok()?;
+        response.json().limit(64 << 20).await.ok()
+    }
+
+    /// Everything that the bot ever said there, as this person sees it; as everybody together sees it without one.
+    pub async fn all_from_bot(&self, channel: &str, user: Option<&str>) -> Vec<Message> {
+        let mut query = vec![("channel", channel), ("limit", "100000")];
+        query.extend(user.map(|user| ("user", user)));
+        let (_, answer) = self.get("messages", &query).await;
+        let said: Vec<Message> = serde_json::from_value(answer["messages"].clone()).expect("messages");
+        said.into_iter().filter(|message| message.bot_id.as_deref() == Some(BOT_ID)).collect()
+    }
+
     /// A GET of the control API.
     pub async fn get(&self, path: &str, query: &[(&str, &str)]) -> (u16, Value) {
         let client = awc::Client::builder().timeout(NEVER + Duration::from_secs(5)).finish();

@@ -23,7 +23,7 @@
 //! | `GET /control/wait` | `channel? user? from? contains? thread_ts? ephemeral? ts? after? timeout_ms?` | `{message, cursor}`, or after `timeout_ms` (5000) HTTP 408 `{error: "timeout", latest}` |
 //! | `GET /control/changes` | `user? since timeout_ms?` | `{messages, cursor, connections, views, home}` as soon as anything is newer than `since` |
 //! | `GET /control/log` | `method? since? contains? limit? count_only?` | `{calls: [{n, method, args, time, status, response}], counts, total}` |
-//! | `GET /control/acks` | `envelope_id? limit?` | `{acks: [{envelope_id, type, latency_ms, payload, connection, time, ignored, size}], pending, count}` |
+//! | `GET /control/acks` | `envelope_id? limit?` | `{acks: [{envelope_id, event_id, type, latency_ms, payload, connection, time, ignored, size}], pending, count}` |
 //! | `GET /control/connections` | | `{connections: [{id, ready, delivered, acked, pings, pongs, …}], ghosts}` |
 //! | `POST /control/envelope` | `{connection?, text? \| json? \| binary? \| fragments? \| raw_hex? \| ping?}` | `{connection}` |
 //! | `POST /control/event` | `{event, channel?}` or `{payload}` | `{envelope_id, connection}`: any event, acked and redelivered as all are |

@@ -78,6 +78,12 @@ pub struct Envelope {
 }
 
 impl Envelope {
+    /// The event that it carries, if it carries one.
+    pub(super) fn event_id(&self) -> Option<String> {
+        let payload: Value = serde_json::from_str(&self.payload).ok()?;
+        payload["event_id"].as_str().map(str::to_owned)
+    }
+
     pub(super) fn text(&self) -> String {
         let (kind, id, payload) = (self.cargo.kind(), &self.id, &self.payload);
         match &self.cargo {
@@ -106,6 +112,8 @@ impl Envelope {
 pub struct Ack {
     /// Of which envelope.
     pub envelope_id: String,
+    /// Of which event, where it is one: the same in every attempt.
+    pub event_id: Option<String>,
     /// `events_api`, … or empty for an envelope nobody waits for.
     pub kind: &'static str,
     /// From delivery to ack; `None` when nobody waits for it.
@@ -126,7 +134,7 @@ impl Ack {
     /// For the control API.
     pub fn json(&self) -> Value {
         json!({
-            "envelope_id": self.envelope_id, "type": self.kind, "latency_ms": self.latency.map(|l| l.as_secs_f64() * 1000.0),
+            "envelope_id": self.envelope_id, "event_id": self.event_id, "type": self.kind, "latency_ms": self.latency.map(|l| l.as_secs_f64() * 1000.0),
             "payload": self.payload, "connection": self.link, "time": clock::ts(self.at), "ignored": self.ignored, "size": self.size,
         })
     }
