@@ -25,6 +25,7 @@ mod replicas;
 mod secrets;
 mod shortcut;
 mod storm;
+#[allow(dead_code, reason = "shared with tests/chaos, which uses what is left")]
 mod support;
 mod surfaces;
 mod typed;

@@ -132,7 +132,7 @@ pub async fn count(world: &World, load: &Load, saboteur: &Saboteur, rest: Durati
 }
 
 /// The time from each fault to the next message of the bot.
-fn to_service(saboteur: &Saboteur, times: &mut Vec<f64>) -> String {
+fn to_service(saboteur: &Saboteur, times: &mut [f64]) -> String {
     times.sort_by(f64::total_cmp);
     let mut gaps: Vec<f64> = Vec::new();
     for fault in &saboteur.faults {
