@@ -83,6 +83,8 @@ pub struct Link {
     pub pings: u64,
     /// Pongs it sent.
     pub pongs: u64,
+    /// Pings of its client that were answered.
+    pub answered: u64,
 }
 
 /// Tickets, links, envelopes and acks.
@@ -154,6 +156,7 @@ impl Hub {
             acked: 0,
             pings: 0,
             pongs: 0,
+            answered: 0,
         });
         (self.next_link, switches)
     }
@@ -300,7 +303,7 @@ impl Link {
         let on = |switch: &AtomicBool| switch.load(Ordering::Relaxed);
         json!({
             "id": self.id, "ready": self.ready, "opened": clock::ts(self.opened), "delivered": self.delivered, "acked": self.acked,
-            "pings": self.pings, "pongs": self.pongs, "half_open": on(&self.switches.frozen), "closing": on(&self.switches.closing),
+            "pings": self.pings, "pongs": self.pongs, "answered": self.answered, "half_open": on(&self.switches.frozen), "closing": on(&self.switches.closing),
             "no_pongs": on(&self.switches.mute_pongs), "no_pings": on(&self.switches.mute_pings),
             "pongs_ignored": on(&self.switches.ignore_pongs), "ping_ms": self.switches.ping_ms.load(Ordering::Relaxed),
         })

@@ -340,6 +340,9 @@ impl Driver {
             Frame::Continuation(_) | Frame::Binary(_) => {}
             Frame::Ping(bytes) => {
                 if !self.switches.mute_pongs.load(Relaxed) {
+                    if let Some(link) = self.sandbox.lock().hub.link(self.id) {
+                        link.answered += 1;
+                    }
                     self.send(Message::Pong(bytes));
                 }
             }

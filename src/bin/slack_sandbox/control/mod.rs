@@ -24,7 +24,7 @@
 //! | `GET /control/changes` | `user? since timeout_ms?` | `{messages, cursor, connections, views, home}` as soon as anything is newer than `since` |
 //! | `GET /control/log` | `method? since? contains? limit? count_only?` | `{calls: [{n, method, args, time, status, response}], counts, total}` |
 //! | `GET /control/acks` | `envelope_id? limit?` | `{acks: [{envelope_id, event_id, type, latency_ms, payload, connection, time, ignored, size}], pending, count}` |
-//! | `GET /control/connections` | | `{connections: [{id, ready, delivered, acked, pings, pongs, …}], ghosts}` |
+//! | `GET /control/connections` | | `{connections: [{id, ready, delivered, acked, pings, pongs, answered, …}], ghosts}` |
 //! | `POST /control/envelope` | `{connection?, text? \| json? \| binary? \| fragments? \| raw_hex? \| ping?}` | `{connection}` |
 //! | `POST /control/event` | `{event, channel?}` or `{payload}` | `{envelope_id, connection}`: any event, acked and redelivered as all are |
 //! | `POST /control/redeliver` | `{event_id \| envelope_id, identical?}` | `{envelope_id, connection}` |
