@@ -53,7 +53,7 @@
 //! | [`delivery`] | from the outbox to Slack | slack, store, health, supervision, clock, domain |
 //! | [`slack`] | Socket Mode, Web API, text forms, rendering; knows nothing of the bot | clock, domain |
 //! | [`aws`] | the only place that builds SDK clients | clock, domain |
-//! | [`store`] | the ports `Journal` and `Outbox`; SQLite behind them | clock, domain |
+//! | [`store`] | the ports `Journal`, `Outbox` and `Replicas`; SQLite or one DynamoDB table behind them | clock, domain |
 //! | [`health`] | status board, probes, metrics | domain |
 //! | [`supervision`] | actors that cannot stay dead; knows nothing of the bot | domain |
 //! | [`clock`] | the time of day | domain |
@@ -67,6 +67,7 @@
 //! | actor | what it does | what its failure costs |
 //! |---|---|---|
 //! | `health-reporter` | counts what waits, for the status board | a restart |
+//! | `lease-keeper` | says that this replica lives, and hears who else does | a restart; the others take over at the end of the lease |
 //! | `courier` | drains the outbox | a restart; the letters stay in the store |
 //! | `aws-worker-0` … | watch over running jobs | a restart; the job runs on, its answer is given |
 //! | `dispatcher` | parses, judges, hands on | a restart; what is unfinished is read from the journal |
@@ -120,8 +121,7 @@
 //!
 //! # What is absent
 //!
-//! Approvals by a second person, a store for several replicas, several workspaces, several AWS
-//! accounts, and AWS calls that no command stands for.
+//! Approvals by a second person, several workspaces, several AWS accounts, and AWS calls that no command stands for.
 
 pub mod app;
 pub mod aws;
