@@ -65,6 +65,8 @@ pub struct Settings {
     pub shutdown: ShutdownSettings,
     /// The proxy of the environment.
     pub proxy: ProxyVariables,
+    /// The files from which secrets were read, by key.
+    pub token_files: BTreeMap<&'static str, PathBuf>,
     effective: Effective,
 }
 
@@ -131,8 +133,9 @@ impl Settings {
             layers.add_file(file, &mut problems);
         }
         layers.add_environment(environment, &mut problems);
-        secrets::resolve(&mut layers, environment, &mut problems);
+        let token_files = secrets::resolve(&mut layers, environment, &mut problems);
         let settings = Self::read(&mut layers, environment, &mut problems);
+        let settings = settings.map(|settings| Self { token_files, ..settings });
         match settings {
             Some(settings) if problems.is_empty() => Ok(settings),
             _ => Err(SettingsError { problems }),
@@ -172,6 +175,7 @@ impl Settings {
             supervision: supervision?,
             shutdown: shutdown?,
             effective: Effective::of(layers, proxy.https_proxy.is_some()),
+            token_files: BTreeMap::new(),
             proxy,
         })
     }

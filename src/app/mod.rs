@@ -6,6 +6,7 @@ pub mod doctor;
 mod drain;
 mod keeper;
 mod reporter;
+mod tokens;
 
 use crate::aws::Aws;
 use crate::clock;
@@ -31,6 +32,7 @@ use reporter::{HealthReporter, ReporterParts};
 use secrecy::ExposeSecret;
 use std::sync::Arc;
 use std::time::Duration;
+use tokens::{TokenKeeper, Tokens};
 use tokio::sync::{OnceCell, mpsc, watch};
 
 /// Exit code of a bot that cannot work as it is configured (`EX_CONFIG` of sysexits.h): restarting does not help.
@@ -82,6 +84,7 @@ struct House {
     lanes: Arc<Lanes>,
     flights: Arc<Flights>,
     runtime: WorkerRuntime,
+    tokens: Arc<Tokens>,
 }
 
 /// The running bot.
@@ -126,6 +129,8 @@ async fn start(settings: Settings) -> Result<Running, String> {
     for group in policies.unknown_groups() {
         tracing::warn!(group, "policies name a group that the configuration does not have");
     }
+    let tokens = Arc::new(Tokens::of(&settings));
+    tokens.first().await?;
     let store = open_store(&settings).await.map_err(|error| error.to_string())?;
     let runtime = WorkerRuntime::new("aws-worker", WORKER_THREADS).map_err(|error| format!("no threads: {error}"))?;
     let metrics = Metrics::install().map_err(|error| error.to_string())?;
@@ -158,6 +163,7 @@ async fn start(settings: Settings) -> Result<Running, String> {
         lanes: Arc::default(),
         flights: Arc::default(),
         runtime,
+        tokens,
     };
     grow(house, proxy, serving.handle).await
 }
@@ -223,6 +229,8 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
         tracing::warn!(%error, "the other replicas are not known yet");
     }
     tree.add(house.spec("lease-keeper"), move |_| LeaseKeeper::new(keeper.clone())).await;
+    let tokens = Arc::clone(&house.tokens);
+    tree.add(house.spec("token-keeper"), move |_| TokenKeeper::new(Arc::clone(&tokens), Arc::default())).await;
     let courier = tree.add(house.spec("courier"), house.courier()).await;
     let shop = house.workshop(courier);
     let mut workers = Vec::new();
@@ -256,6 +264,7 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
             slot,
             config: Arc::new(house.settings.slack.clone()),
             proxy: Arc::clone(&proxy),
+            tokens: Arc::clone(&house.tokens) as _,
             web_api: Arc::clone(&house.web_api),
             door: Arc::clone(&door) as _,
             identity: Arc::clone(&identity),

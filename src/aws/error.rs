@@ -97,6 +97,7 @@ impl Class {
             | "SignatureDoesNotMatch"
             | "MissingAuthenticationToken" => Self::Credentials,
             code if code.starts_with("Throttl") => Self::Throttled,
+            "ParameterNotFound" | "ResourceNotFoundException" => Self::NotFound,
             code if code.ends_with(".NotFound") => Self::NotFound,
             code if code.starts_with("Invalid") || code.starts_with("Missing") || code.starts_with("Unsupported") => {
                 Self::Input

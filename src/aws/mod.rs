@@ -11,6 +11,7 @@ mod error;
 mod identity;
 mod instance;
 mod region;
+mod secrets;
 
 pub use config::AwsConfig;
 pub use ec2::{Filter, Power};

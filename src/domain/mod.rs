@@ -7,6 +7,7 @@ mod plan;
 mod principal;
 mod reply;
 mod request;
+mod secret;
 mod vitals;
 
 pub use failure::{CommandError, Failure, Refusal, UnknownOutcome, UsageError};
@@ -16,4 +17,5 @@ pub use plan::{Plan, Step, Target};
 pub use principal::{Membership, Principal};
 pub use reply::{Attachment, Line, Part, Reply, Span, Table, Tone};
 pub use request::{ReplyTo, Request, Risk, Source};
+pub use secret::SecretReference;
 pub use vitals::{ActorVitals, Build, LinkVitals, QueueVitals, ReplicaVitals, StoreVitals, Vitals, VitalsSource};

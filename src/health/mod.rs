@@ -44,6 +44,7 @@
 //! | `dronebot_replicas_given_up_total` | | replicas that this one found gone |
 //! | `dronebot_requests_adopted_total` | | requests taken over from replicas that are gone |
 //! | `dronebot_delivery_lookups_total` | `outcome` | looks whether an answer is in Slack already: found, absent, or a class of error |
+//! | `dronebot_secret_reads_total` | `outcome` | looks whether a secret was rotated: same, rotated, failed |
 //! | `dronebot_actor_up` | `actor` | 1: it works |
 //! | `dronebot_actor_restarts` | `actor` | restarts of this process' actors, as the tree counts them |
 //! | `dronebot_actor_restarts_total` | `actor` | the same, counted as they happen |

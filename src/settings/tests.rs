@@ -32,7 +32,7 @@ fn problems(text: &str, more: &[(&str, &str)]) -> Vec<String> {
 #[test]
 fn two_tokens_are_enough() {
     let settings = Settings::load(None, &environment(&[])).unwrap();
-    assert_eq!(settings.slack.app_token.expose_secret(), "xapp-1-A-secret");
+    assert_eq!(settings.slack.app_token.get().expose_secret(), "xapp-1-A-secret");
     assert_eq!(settings.slack.connections, 2);
     assert_eq!(settings.store.path, PathBuf::from("dronebot.db"));
     assert_eq!(settings.aws.region, None);
@@ -143,8 +143,8 @@ fn missing_tokens_are_told_with_what_to_set() {
     )
     .expect_err("accepted");
     insta::assert_snapshot!(error.to_string(), @r#"
-    `slack.app_token` is missing: set DRONEBOT__SLACK__APP_TOKEN, or DRONEBOT__SLACK__APP_TOKEN_FILE to a file that holds it; it is the app-level token (xapp-…) of "Basic Information" in the app's settings; DRONEBOT_SLACK_APP_TOKEN is set, but a section is set off by two underscores: DRONEBOT__SLACK__APP_TOKEN
-    `slack.bot_token` is empty (variable DRONEBOT__SLACK__BOT_TOKEN): set DRONEBOT__SLACK__BOT_TOKEN, or DRONEBOT__SLACK__BOT_TOKEN_FILE to a file that holds it; it is the bot token (xoxb-…) of "OAuth & Permissions" in the app's settings
+    `slack.app_token` is missing: set DRONEBOT__SLACK__APP_TOKEN to it or to where AWS keeps it (ssm:…, secretsmanager:…), or DRONEBOT__SLACK__APP_TOKEN_FILE to a file that holds it; it is the app-level token (xapp-…) of "Basic Information" in the app's settings; DRONEBOT_SLACK_APP_TOKEN is set, but a section is set off by two underscores: DRONEBOT__SLACK__APP_TOKEN
+    `slack.bot_token` is empty (variable DRONEBOT__SLACK__BOT_TOKEN): set DRONEBOT__SLACK__BOT_TOKEN to it or to where AWS keeps it (ssm:…, secretsmanager:…), or DRONEBOT__SLACK__BOT_TOKEN_FILE to a file that holds it; it is the bot token (xoxb-…) of "OAuth & Permissions" in the app's settings
     "#);
 }
 
@@ -156,7 +156,22 @@ fn a_secret_comes_from_a_file_without_its_last_newline() {
     let variables: Environment =
         [("DRONEBOT__SLACK__APP_TOKEN_FILE", path.to_str().unwrap()), TOKENS[1]].into_iter().collect();
     let settings = Settings::load(None, &variables).unwrap();
-    assert_eq!(settings.slack.app_token.expose_secret(), "xapp-from-file");
+    assert_eq!(settings.slack.app_token.get().expose_secret(), "xapp-from-file");
+}
+
+#[test]
+fn a_secret_by_reference_is_shown_as_such_and_a_reference_to_nothing_is_refused() {
+    let variables = |bot: &str| -> Environment {
+        [("DRONEBOT__SLACK__APP_TOKEN", "secretsmanager:drone/slack#app_token"), ("DRONEBOT__SLACK__BOT_TOKEN", bot)]
+            .into_iter()
+            .collect()
+    };
+    let settings = Settings::load(None, &variables("ssm:/drone/bot-token")).unwrap();
+    assert!(settings.slack.bot_token.reference().is_some());
+    let shown = settings.effective().to_string();
+    assert!(shown.contains("bot_token = \"ssm:/drone/bot-token\" # variable DRONEBOT__SLACK__BOT_TOKEN"), "{shown}");
+    let error = Settings::load(None, &variables("ssm:")).expect_err("accepted");
+    insta::assert_snapshot!(error.to_string(), @"`slack.bot_token` must name a parameter after `ssm:`, as in ssm:/dronebot/bot-token (variable DRONEBOT__SLACK__BOT_TOKEN)");
 }
 
 #[test]

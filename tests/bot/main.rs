@@ -24,10 +24,12 @@ mod promises;
 mod replicas;
 mod secrets;
 mod shortcut;
+mod stack;
 mod storm;
 #[allow(dead_code, reason = "shared with tests/chaos, which uses what is left")]
 mod support;
 mod surfaces;
+mod tokens;
 mod typed;
 mod walk;
 mod words;

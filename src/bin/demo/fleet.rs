@@ -53,14 +53,18 @@ pub const DEMO: &[Seed] = &[
 
 /// A client of Moto at this address, in this region.
 pub async fn client(url: &str, region: &str) -> Client {
-    let config = aws_config::defaults(BehaviorVersion::latest())
+    Client::new(&sdk(url, region).await)
+}
+
+/// The SDK's configuration for the AWS at this address.
+pub async fn sdk(url: &str, region: &str) -> aws_config::SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(region.to_owned()))
         .endpoint_url(url)
         .credentials_provider(Credentials::new("testing", "testing", None, None, "moto"))
         .http_client(Builder::new().build_http())
         .load()
-        .await;
-    Client::new(&config)
+        .await
 }
 
 /// Makes so many running instances without a name.
@@ -78,14 +82,7 @@ pub async fn many(url: &str, region: &'static str, count: usize) -> Result<Vec<S
 /// A client of the DynamoDB at this address.
 #[allow(dead_code, reason = "the demo has no shared store; the tests do")]
 pub async fn table_client(url: &str, region: &str) -> aws_sdk_dynamodb::Client {
-    let config = aws_config::defaults(BehaviorVersion::latest())
-        .region(Region::new(region.to_owned()))
-        .endpoint_url(url)
-        .credentials_provider(Credentials::new("testing", "testing", None, None, "moto"))
-        .http_client(Builder::new().build_http())
-        .load()
-        .await;
-    aws_sdk_dynamodb::Client::new(&config)
+    aws_sdk_dynamodb::Client::new(&sdk(url, region).await)
 }
 
 /// Makes these instances; returns their ids in the same order.

@@ -99,7 +99,7 @@ impl Post {
         let server = Server::start(handler).await;
         let config = SlackConfig {
             api_url: server.url(),
-            bot_token: SecretString::from("xoxb-secret"),
+            bot_token: "xoxb-secret".into(),
             api_timeout: Duration::from_millis(500),
             pacing: PacingConfig {
                 max_wait: Duration::ZERO,

@@ -36,7 +36,7 @@ impl Office {
         };
         let config = SlackConfig {
             api_url: server.url(),
-            bot_token: secrecy::SecretString::from("xoxb-secret"),
+            bot_token: "xoxb-secret".into(),
             pacing: PacingConfig { max_wait: Duration::ZERO, ..PacingConfig::default() },
             ..SlackConfig::default()
         };

@@ -250,7 +250,7 @@ fn a_crowd_is_shown_its_homes_in_pace_though_their_keeper_dies() {
             PacingConfig { tier4_per_minute: 1_200, max_wait: Duration::from_secs(10), ..PacingConfig::default() };
         let config = SlackConfig {
             api_url: server.url(),
-            bot_token: secrecy::SecretString::from("xoxb-secret"),
+            bot_token: "xoxb-secret".into(),
             pacing: pacing.clone(),
             ..SlackConfig::default()
         };

@@ -19,6 +19,7 @@ pub use types::{
 
 use super::config::SlackConfig;
 use super::proxy::Proxy;
+use super::token::Token;
 use crate::domain::UserId;
 use error::Failed;
 pub(super) use error::safe_code;
@@ -45,7 +46,7 @@ pub struct WebApi {
 struct Inner {
     wire: Box<dyn Wire>,
     base: String,
-    authorization: awc::http::header::HeaderValue,
+    token: Token,
     pacer: Arc<Pacer>,
     timeout: Duration,
 }
@@ -60,8 +61,8 @@ impl WebApi {
 
     /// A client whose calls go this way.
     pub(crate) fn over(wire: Box<dyn Wire>, config: &SlackConfig, pacer: Arc<Pacer>) -> Self {
-        let (base, authorization) = (config.method_url(""), bearer(&config.bot_token));
-        let inner = Rc::new(Inner { wire, base, authorization, pacer, timeout: config.api_timeout });
+        let (base, token) = (config.method_url(""), config.bot_token.clone());
+        let inner = Rc::new(Inner { wire, base, token, pacer, timeout: config.api_timeout });
         Self { inner, patience: config.pacing.max_wait }
     }
 
@@ -162,8 +163,9 @@ impl WebApi {
     async fn send(&self, method: Method, channel: Option<&str>, content: Content) -> Result<Answer, ApiError> {
         let started = Instant::now();
         let url = format!("{}{}", self.inner.base, method.as_str());
-        let authorization = Some(&self.inner.authorization);
-        let result = self.paced(method, channel, &url, authorization, content).await;
+        // read anew for each call: it may have been rotated since the last
+        let authorization = bearer(&self.inner.token.get());
+        let result = self.paced(method, channel, &url, Some(&authorization), content).await;
         let result = result.and_then(|answer| error::web_api(&answer).map(|()| answer));
         self.record(method, channel, started, result)
     }

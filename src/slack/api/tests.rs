@@ -7,7 +7,7 @@ use std::cell::Cell;
 fn config(url: String) -> SlackConfig {
     SlackConfig {
         api_url: url,
-        bot_token: SecretString::from("xoxb-secret"),
+        bot_token: "xoxb-secret".into(),
         api_timeout: Duration::from_millis(250),
         pacing: PacingConfig { max_wait: Duration::ZERO, channel_interval: Duration::ZERO, ..PacingConfig::default() },
         ..SlackConfig::default()
@@ -304,7 +304,7 @@ fn a_proxy_gets_connect_with_its_credentials_and_the_tunnel_carries_the_call() {
         let proxy = Server::start(move |_| Action::Tunnel(target)).await;
         let proxied = |no_proxy: Option<&str>, host: &str| {
             let config = SlackConfig {
-                proxy_url: Some(SecretString::from(format!("http://bot:p%40ss@{}", proxy.address))),
+                proxy_url: SecretString::from(format!("http://bot:p%40ss@{}", proxy.address)).into(),
                 ..config(format!("http://{host}/api"))
             };
             let proxy = Proxy::for_config(&config, None, no_proxy).expect("valid");
@@ -327,7 +327,7 @@ fn a_proxy_that_refuses_means_that_nothing_was_sent() {
     run(async {
         let proxy = Server::start(|_| status(407, "", "")).await;
         let config = SlackConfig {
-            proxy_url: Some(SecretString::from(format!("http://bot:wrong@{}", proxy.address))),
+            proxy_url: SecretString::from(format!("http://bot:wrong@{}", proxy.address)).into(),
             ..config("http://slack.invalid/api".to_owned())
         };
         assert_eq!(class(post(&client(&config), &message()).await), "retry connect");

@@ -118,7 +118,7 @@ async fn drama(deeds: Vec<Deed>) -> Result<(), TestCaseError> {
     let config = SlackConfig {
         // the Web API and the sockets on ports of their own, to be counted apart
         api_url: "http://slack/api".to_owned(),
-        app_token: SecretString::from("xapp-test"),
+        app_token: "xapp-test".into(),
         connections: 1,
         ..SlackConfig::default()
     };
@@ -194,7 +194,7 @@ fn a_thousand_reconnects_leave_no_socket_and_hold_nothing() {
         let alive = Rc::downgrade(&held);
         let config = SlackConfig {
             api_url: "http://slack/api".to_owned(),
-            app_token: SecretString::from("xapp-test"),
+            app_token: "xapp-test".into(),
             connections: 1,
             ..SlackConfig::default()
         };
