@@ -32,6 +32,19 @@ async fn secret(world: &World, id: &str, value: &str) {
     }
 }
 
+/// Breaks every link, and waits until all are new.
+async fn redial(world: &World) {
+    let old = world.slack.links().await;
+    for link in &old {
+        world.slack.fault(json!({"socket": "reset", "connection": link})).await;
+    }
+    until("every link is a new one", async || {
+        let links = world.slack.links().await;
+        links.len() >= old.len() && links.iter().all(|link| !old.contains(link))
+    })
+    .await;
+}
+
 async fn until_rotated(world: &World, times: usize) {
     until("the new token is in force", async || world.log().matches("the new one is in force").count() >= times).await;
 }
@@ -57,7 +70,7 @@ async fn a_token_rotated_in_its_file_is_taken_up_without_a_restart() {
     let ts = world.says(OMAR, "general", "@drone ping").await;
     world.slack.final_answer("general", OMAR, Some(&ts), 0).await;
     // every link is dialled anew, with the new app-level token
-    world.slack.post("reset", json!({"connections": true})).await;
+    redial(&world).await;
     world.bot().ready().await;
     world.still_works().await;
     assert_eq!(world.bot().pid(), pid);
@@ -104,7 +117,7 @@ async fn tokens_by_reference_are_read_from_aws_at_the_start_and_again_when_they_
     secret(&world, "drone/slack", &json!({"app_token": "xapp-second"}).to_string()).await;
     parameter(&world, "/drone/bot-token", "xoxb-second").await;
     until_rotated(&world, 2).await;
-    world.slack.post("reset", json!({"connections": true})).await;
+    redial(&world).await;
     world.bot().ready().await;
     world.still_works().await;
     for secret in ["xapp-", "xoxb-"] {
