@@ -111,10 +111,14 @@ async fn attempt(
                 // nothing is replaced there, so more progress would be more messages
                 _ if closed && !letter.letter.last => Ok(letter.replaces.clone()),
                 Some(url) => respond(api, letter, url, (channel, user), message, false, parts).await,
-                None => to_caller(api, channel, user, message).await.map(|_| Some(BY_RESPONSE_URL.to_owned())),
+                None => to_caller(api, channel, None, user, message).await.map(|_| Some(BY_RESPONSE_URL.to_owned())),
             }
         }
-        Address::Ephemeral { channel, user } => to_caller(api, channel, user, message).await,
+        Address::Ephemeral { channel, thread_ts, user } => match edited(api, sending, channel, message).await? {
+            // what all have seen begin is not left as if it went on
+            Some(ts) => Ok(Some(ts)),
+            None => to_caller(api, channel, thread_ts.as_deref(), user, message).await,
+        },
     }
 }
 
@@ -130,14 +134,14 @@ async fn respond(
 ) -> Result<Option<String>, ApiError> {
     let age = parts.clock.now().duration_since(letter.created_at).unsigned_abs();
     if age > RESPONSE_URL_LIFE {
-        return to_caller(api, channel, user, message).await;
+        return to_caller(api, channel, None, user, message).await;
     }
     let answer = Respond { message, in_channel: false, replace_original: replace };
     match api.respond(url, &answer).await {
         Ok(()) => Ok(Some(BY_RESPONSE_URL.to_owned())),
         Err(error) if is_final(&error) && !is_about_form(&error) => {
             tracing::info!(req = %letter.letter.request, %error, "response_url is used up; answering otherwise");
-            to_caller(api, channel, user, message).await
+            to_caller(api, channel, None, user, message).await
         }
         Err(error) => Err(error),
     }
@@ -152,17 +156,8 @@ async fn publish(
     message: &Message,
 ) -> Result<Option<String>, ApiError> {
     let request = sending.letter.letter.request;
-    // by a person's id Slack posts, but finds nothing to edit
-    if let Some(ts) = sending.replaces.filter(|_| !channel.is_person()) {
-        let mark = once::mark(request, sending.index);
-        let edit = UpdateMessage { channel, ts, message, metadata: Some(&mark) };
-        match api.update(&edit).await {
-            Ok(_) => return Ok(Some(ts.to_owned())),
-            Err(error) if is_final(&error) && !is_about_form(&error) => {
-                tracing::info!(req = %sending.letter.letter.request, %error, "message cannot be edited; posting anew");
-            }
-            Err(error) => return Err(error),
-        }
+    if let Some(ts) = edited(api, sending, channel, message).await? {
+        return Ok(Some(ts));
     }
     if sending.again
         && let Some((room, ts)) = once::find(api, sending.letter, sending.index, channel, thread_ts).await?
@@ -181,14 +176,37 @@ async fn publish(
     Ok(Some(api.post_message(&post).await?.ts))
 }
 
-/// To one person alone: in the channel, and where the bot is not a member, by direct message.
+/// The message that is to be replaced, edited: its `ts`, or `None` where there is none that Slack would edit.
+async fn edited(
+    api: &WebApi,
+    sending: &Sending<'_>,
+    channel: &ChannelId,
+    message: &Message,
+) -> Result<Option<String>, ApiError> {
+    // by a person's id Slack posts, but finds nothing to edit
+    let replaced = sending.replaces.filter(|ts| *ts != BY_RESPONSE_URL && !channel.is_person());
+    let Some(ts) = replaced else { return Ok(None) };
+    let request = sending.letter.letter.request;
+    let mark = once::mark(request, sending.index);
+    match api.update(&UpdateMessage { channel, ts, message, metadata: Some(&mark) }).await {
+        Ok(_) => Ok(Some(ts.to_owned())),
+        Err(error) if is_final(&error) && !is_about_form(&error) => {
+            tracing::info!(req = %request, %error, "message cannot be edited; sending anew");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// To one person alone: in the channel, and where the bot or the person is not a member, by direct message.
 async fn to_caller(
     api: &WebApi,
     channel: &ChannelId,
+    thread_ts: Option<&str>,
     user: &UserId,
     message: &Message,
 ) -> Result<Option<String>, ApiError> {
-    let whisper = PostEphemeral { channel, user, thread_ts: None, message };
+    let whisper = PostEphemeral { channel, user, thread_ts, message };
     match api.post_ephemeral(&whisper).await {
         Ok(()) => Ok(None),
         Err(error) if is_final(&error) && !is_about_form(&error) => {

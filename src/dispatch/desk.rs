@@ -187,7 +187,8 @@ fn crowded(request: &Request) -> Answer {
         .text("This thread has asked me more within a minute than people do, so I did not run ")
         .code(&request.text)
         .text(". For a minute I answer nothing more in it. Ask in a new message, outside of the thread.");
-    Answer::refused(&Refusal { lines: vec![line] })
+    // it concerns all who are in it
+    Answer { alone: false, ..Answer::refused(&Refusal { lines: vec![line] }) }
 }
 
 fn not_begun(request: &Request) -> Answer {

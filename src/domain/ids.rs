@@ -58,6 +58,11 @@ impl ChannelId {
     pub fn is_person(&self) -> bool {
         self.0.starts_with(['U', 'W'])
     }
+
+    /// Whether it is a direct message: nobody else reads there.
+    pub fn is_direct(&self) -> bool {
+        self.0.starts_with('D')
+    }
 }
 
 /// One accepted request. Sortable by time; people see only [`RequestId::short`].

@@ -80,6 +80,8 @@ pub enum ReplyTo {
     Thread {
         /// The `ts` of the thread's parent message.
         thread_ts: String,
+        /// Whether somebody had replied in it already. Slack shows what is for one person alone only in such a thread.
+        begun: bool,
     },
     /// Into the request's channel (a direct message), not in a thread. Where only the person is known (the Home), the
     /// channel is the person's id: see [`ChannelId::is_person`].

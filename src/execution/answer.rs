@@ -21,22 +21,24 @@ pub struct Answer {
     pub outcome: &'static str,
     /// What the person reads.
     pub reply: Reply,
+    /// Whether it concerns nobody but whoever asked: a refusal.
+    pub alone: bool,
 }
 
 impl Answer {
     /// It was done.
     pub fn ok(reply: Reply) -> Self {
-        Self { state: State::Succeeded, outcome: "ok", reply }
+        Self { state: State::Succeeded, outcome: "ok", reply, alone: false }
     }
 
     /// It failed, and the reply says how.
     pub fn failed(reply: Reply) -> Self {
-        Self { state: State::Failed, outcome: "failed", reply }
+        Self { state: State::Failed, outcome: "failed", reply, alone: false }
     }
 
     /// It is not known, and the reply says what was seen.
     pub fn unknown(reply: Reply) -> Self {
-        Self { state: State::Unknown, outcome: "unknown", reply }
+        Self { state: State::Unknown, outcome: "unknown", reply, alone: false }
     }
 
     /// It was not understood, or does not name what it means.
@@ -46,12 +48,18 @@ impl Answer {
             reply = reply.part(Part::List(error.candidates.clone()));
         }
         let reply = reply.buttons(error.buttons.clone());
-        Self { state: State::Refused, outcome: "usage", reply }
+        Self { state: State::Refused, outcome: "usage", reply, alone: false }
     }
 
     /// It was refused.
     pub fn refused(refusal: &Refusal) -> Self {
-        Self { state: State::Refused, outcome: "refused", reply: lines(Tone::Refused, &refusal.lines) }
+        let reply = lines(Tone::Refused, &refusal.lines);
+        Self { state: State::Refused, outcome: "refused", reply, alone: true }
+    }
+
+    /// The person has the form of what was asked for, or is shown the button for it.
+    pub fn form(reply: Reply) -> Self {
+        Self { state: State::Refused, outcome: "form", reply, alone: false }
     }
 
     /// Processes have died with it more than once: what it did to them it may do again, so it is not tried again.
@@ -72,7 +80,7 @@ impl Answer {
         let line =
             first.text(" Please give ").code(format!("req {}", request.id.short())).text(" to the platform team.");
         let (state, tone) = if begun { (State::Unknown, Tone::Unknown) } else { (State::Failed, Tone::Failed) };
-        Self { state, outcome: "poison", reply: lines(tone, &[line]) }
+        Self { state, outcome: "poison", reply: lines(tone, &[line]), alone: false }
     }
 
     /// A failure of ours: the sentence that names nothing but the command.
@@ -83,7 +91,7 @@ impl Answer {
             .text(". Nothing was changed. Please give ")
             .code(format!("req {}", request.id.short()))
             .text(" to the platform team.");
-        Self { state: State::Failed, outcome: "bug", reply: lines(Tone::Failed, &[line]) }
+        Self { outcome: "bug", ..Self::failed(lines(Tone::Failed, &[line])) }
     }
 
     /// A failure of ours when calls may have been made before it.
@@ -96,7 +104,7 @@ impl Answer {
             .text(" and give ")
             .code(format!("req {}", request.id.short()))
             .text(" to the platform team.");
-        Self { state: State::Unknown, outcome: "bug", reply: lines(Tone::Unknown, &[line]) }
+        Self { outcome: "bug", ..Self::unknown(lines(Tone::Unknown, &[line])) }
     }
 
     /// A command's error; its cause goes to the log and nowhere else.
@@ -137,8 +145,10 @@ pub(super) fn address(request: &Request) -> Address {
         ReplyTo::Presser { response_url: url } => {
             Address::ClickUrl { url: url.clone(), channel, user: request.user.clone() }
         }
-        ReplyTo::Caller { response_url: None } => Address::Ephemeral { channel, user: request.user.clone() },
-        ReplyTo::Thread { thread_ts } => Address::Post { channel, thread_ts: Some(thread_ts.clone()) },
+        ReplyTo::Caller { response_url: None } => {
+            Address::Ephemeral { channel, thread_ts: None, user: request.user.clone() }
+        }
+        ReplyTo::Thread { thread_ts, .. } => Address::Post { channel, thread_ts: Some(thread_ts.clone()) },
         ReplyTo::Channel => Address::Post { channel, thread_ts: None },
         ReplyTo::Beside { thread_ts, response_url } => {
             let (thread_ts, url) = (thread_ts.clone(), response_url.clone());
@@ -147,14 +157,21 @@ pub(super) fn address(request: &Request) -> Address {
     }
 }
 
-/// Where the final answer goes. That a shortcut was not run concerns whoever used it, and nobody in the thread of a
-/// message that may be somebody else's.
+/// Where the final answer goes. A refusal concerns whoever asked, and nobody else in the thread. Nor does it concern the
+/// thread of a message, which may be somebody else's, that a shortcut on it was not run.
 fn last_address(request: &Request, answer: &Answer) -> Address {
-    let alone = request.source == Source::Shortcut && answer.state == State::Refused && answer.reply.form.is_none();
-    match address(request) {
-        Address::Beside { channel, user, url: Some(url), .. } if alone => Address::ClickUrl { url, channel, user },
-        Address::Beside { channel, user, url: None, .. } if alone => Address::Ephemeral { channel, user },
-        other => other,
+    let not_run = request.source == Source::Shortcut && answer.state == State::Refused && answer.reply.form.is_none();
+    if !answer.alone && !not_run {
+        return address(request);
+    }
+    match (address(request), &request.reply_to) {
+        (Address::Beside { channel, user, url: Some(url), .. }, _) => Address::ClickUrl { url, channel, user },
+        (Address::Beside { channel, user, url: None, .. }, _) => Address::Ephemeral { channel, thread_ts: None, user },
+        (Address::Post { channel, .. }, ReplyTo::Thread { thread_ts, begun }) if !channel.is_direct() => {
+            let thread_ts = begun.then(|| thread_ts.clone());
+            Address::Ephemeral { channel, thread_ts, user: request.user.clone() }
+        }
+        (other, _) => other,
     }
 }
 
@@ -175,7 +192,7 @@ impl AnswerDesk {
     /// Gives a request its final answer. Returns when it is durable.
     pub async fn give(&self, request: &Request, command: &'static str, answer: Answer) {
         let address = last_address(request, &answer);
-        let Answer { state, outcome, reply } = answer;
+        let Answer { state, outcome, reply, .. } = answer;
         let trigger = request.trigger.clone().filter(|_| reply.form.is_some());
         let letter = NewLetter { request: request.id, address, reply, last: true, trigger };
         let mut pause = Duration::from_millis(100);
@@ -202,5 +219,79 @@ impl AnswerDesk {
         metrics::counter!("dronebot_commands_total", "command" => command, "outcome" => outcome).increment(1);
         metrics::histogram!("dronebot_command_seconds", "command" => command).record(took);
         tracing::info!(req = %request.id, command, outcome, seconds = took, "command finished");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::RequestId;
+    use secrecy::SecretString;
+
+    fn request(source: Source, channel: &str, reply_to: ReplyTo) -> Request {
+        Request {
+            id: RequestId::new(1, 1),
+            source,
+            team: "T1".into(),
+            user: "U1".into(),
+            channel: channel.into(),
+            text: "ec2 stop web-1".to_owned(),
+            reply_to,
+            accepted_at: jiff::Timestamp::UNIX_EPOCH,
+            trigger: None,
+        }
+    }
+
+    fn place(address: &Address) -> String {
+        let thread = |ts: &Option<String>| ts.clone().unwrap_or_else(|| "-".to_owned());
+        match address {
+            Address::ResponseUrl { user, .. } | Address::ClickUrl { user, .. } => format!("{user} by url"),
+            Address::Post { channel, thread_ts } => format!("all of {channel} {}", thread(thread_ts)),
+            Address::Beside { channel, thread_ts, .. } => format!("beside {channel} {}", thread(thread_ts)),
+            Address::Ephemeral { channel, thread_ts, user } => format!("{user} in {channel} {}", thread(thread_ts)),
+        }
+    }
+
+    #[test]
+    fn a_refusal_goes_to_whoever_asked_and_every_other_answer_where_it_was_asked() {
+        let url = || SecretString::from("https://hooks.slack.com/x");
+        let thread = |begun| ReplyTo::Thread { thread_ts: "1.5".to_owned(), begun };
+        let beside = |url| ReplyTo::Beside { thread_ts: Some("1.5".to_owned()), response_url: url };
+        let table = [
+            (Source::Mention, "C1", thread(false), "U1 in C1 -", "all of C1 1.5"),
+            (Source::Mention, "C1", thread(true), "U1 in C1 1.5", "all of C1 1.5"),
+            (Source::Button, "G1", thread(true), "U1 in G1 1.5", "all of G1 1.5"),
+            (Source::Modal, "C1", thread(true), "U1 in C1 1.5", "all of C1 1.5"),
+            // nobody else reads there
+            (Source::DirectMessage, "D1", thread(true), "all of D1 1.5", "all of D1 1.5"),
+            (Source::DirectMessage, "D1", ReplyTo::Channel, "all of D1 -", "all of D1 -"),
+            (Source::Button, "U1", ReplyTo::Channel, "all of U1 -", "all of U1 -"),
+            (Source::SlashCommand, "C1", ReplyTo::Caller { response_url: Some(url()) }, "U1 by url", "U1 by url"),
+            (Source::SlashCommand, "C1", ReplyTo::Caller { response_url: None }, "U1 in C1 -", "U1 in C1 -"),
+            (Source::Button, "C1", ReplyTo::Presser { response_url: url() }, "U1 by url", "U1 by url"),
+            (Source::Modal, "C1", beside(Some(url())), "U1 by url", "beside C1 1.5"),
+            (Source::Modal, "C1", beside(None), "U1 in C1 -", "beside C1 1.5"),
+        ];
+        let refused = Answer::refused(&Refusal::sentence("No."));
+        let said = |tone| Reply::new(tone).sentence("So it is.");
+        let others = [
+            Answer::ok(said(Tone::Info)),
+            Answer::failed(said(Tone::Failed)),
+            Answer::unknown(said(Tone::Unknown)),
+            Answer::usage(&UsageError::sentence("What?")),
+            Answer::form(said(Tone::Usage)),
+        ];
+        for (source, channel, reply_to, alone, open) in table {
+            let request = request(source, channel, reply_to);
+            assert_eq!(place(&last_address(&request, &refused)), alone, "{request:?}");
+            for answer in &others {
+                assert_eq!(place(&last_address(&request, answer)), open, "{request:?} {answer:?}");
+            }
+        }
+        let again = request(Source::Shortcut, "C1", beside(Some(url())));
+        for not_run in [&refused, &others[3]] {
+            assert_eq!(place(&last_address(&again, not_run)), "U1 by url");
+        }
+        assert_eq!(place(&last_address(&again, &others[0])), "beside C1 1.5");
     }
 }

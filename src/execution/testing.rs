@@ -66,7 +66,7 @@ impl House {
             user: "U1".into(),
             channel: "C1".into(),
             text: "test stop i-1".to_owned(),
-            reply_to: ReplyTo::Thread { thread_ts: "1.2".to_owned() },
+            reply_to: ReplyTo::Thread { thread_ts: "1.2".to_owned(), begun: false },
             accepted_at: clock::system().now(),
             trigger: None,
         }

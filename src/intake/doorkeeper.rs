@@ -235,7 +235,7 @@ fn on_field(FieldError { field, sentence }: &FieldError, answerable: bool) -> Di
 /// The thread in which a request is answered.
 fn thread(request: &Request) -> Option<String> {
     match &request.reply_to {
-        ReplyTo::Thread { thread_ts } => Some(format!("{} {} {thread_ts}", request.team, request.channel)),
+        ReplyTo::Thread { thread_ts, .. } => Some(format!("{} {} {thread_ts}", request.team, request.channel)),
         _ => None,
     }
 }

@@ -102,8 +102,8 @@ fn event(envelope: &Envelope, callback: EventCallback, identity: &Identity, stam
     let mut keys = vec![format!("envelope:{}", envelope.envelope_id), format!("message:{team}:{channel}:{ts}")];
     keys.extend(callback.event_id.map(|id| format!("event:{id}")));
     let reply_to = match (source, event.thread_ts) {
-        (_, Some(thread_ts)) => ReplyTo::Thread { thread_ts },
-        (Source::Mention, None) => ReplyTo::Thread { thread_ts: ts },
+        (_, Some(thread_ts)) => ReplyTo::Thread { thread_ts, begun: true },
+        (Source::Mention, None) => ReplyTo::Thread { thread_ts: ts, begun: false },
         _ => ReplyTo::Channel,
     };
     let request = Request {

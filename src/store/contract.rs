@@ -328,15 +328,17 @@ pub(crate) async fn unfinished_requests_are_taken_up_with_all_they_have(place: &
     let store = place.open().await;
     let thread = Request {
         source: Source::Mention,
-        reply_to: ReplyTo::Thread { thread_ts: "1.5".into() },
+        reply_to: ReplyTo::Thread { thread_ts: "1.5".into(), begun: false },
         text: "ec2 list — “prod”\n".into(),
         ..request(2)
     };
     let direct = Request { source: Source::DirectMessage, reply_to: ReplyTo::Channel, ..request(3) };
     let bare = Request { reply_to: ReplyTo::Caller { response_url: None }, ..request(4) };
+    let begun = ReplyTo::Thread { thread_ts: "1.5".into(), begun: true };
+    let reply = Request { source: Source::Mention, reply_to: begun, ..request(7) };
     let pressed =
         Request { source: Source::FormButton, reply_to: ReplyTo::Presser { response_url: url(6) }, ..request(6) };
-    let all = [request(1), thread, direct, bare, pressed];
+    let all = [request(1), thread, direct, bare, pressed, reply];
     // accepted in the opposite order: they are taken up by age
     for request in all.iter().rev() {
         let keys = vec![format!("event:{}", request.id)];
@@ -555,7 +557,7 @@ pub(crate) async fn of_each_queue_come_no_more_letters_than_asked(place: &dyn Pl
     let store = place.open().await;
     let to = |number: u64, address: Address| NewLetter { address, ..letter(number, "Done.", true) };
     let post = |channel: &str| Address::Post { channel: channel.into(), thread_ts: None };
-    let whisper = || Address::Ephemeral { channel: "C1".into(), user: "U0MAYA".into() };
+    let whisper = || Address::Ephemeral { channel: "C1".into(), thread_ts: None, user: "U0MAYA".into() };
     let mut letters: Vec<NewLetter> = (1..=5).map(|number| to(number, post("C1"))).collect();
     letters.extend((6..=8).map(|number| to(number, whisper())));
     letters.push(to(9, post("C2")));
@@ -656,7 +658,7 @@ pub(crate) async fn what_a_person_asked_lately_is_theirs_alone_newest_first(plac
 pub(crate) async fn a_posted_message_leads_back_to_its_request(place: &dyn Place) {
     let store = place.open().await;
     let thread = |number: u64, channel: &str| {
-        let reply_to = ReplyTo::Thread { thread_ts: "1.5".into() };
+        let reply_to = ReplyTo::Thread { thread_ts: "1.5".into(), begun: number > 1 };
         let text = format!("ec2 show web-{number}");
         let request = Request { reply_to, text, channel: channel.into(), ..request(number) };
         NewRequest { request, keys: vec![format!("event:{number}")] }

@@ -36,7 +36,8 @@ pub(super) fn place(reply_to: &ReplyTo) -> (&'static str, Option<&str>, Option<&
     match reply_to {
         ReplyTo::Caller { response_url } => ("caller", None, response_url.as_ref().map(|url| url.expose_secret())),
         ReplyTo::Presser { response_url } => ("presser", None, Some(response_url.expose_secret())),
-        ReplyTo::Thread { thread_ts } => ("thread", Some(thread_ts), None),
+        ReplyTo::Thread { thread_ts, begun: false } => ("thread", Some(thread_ts), None),
+        ReplyTo::Thread { thread_ts, begun: true } => ("in_thread", Some(thread_ts), None),
         ReplyTo::Channel => ("channel", None, None),
         ReplyTo::Beside { thread_ts, response_url } => {
             ("beside", thread_ts.as_deref(), response_url.as_ref().map(|url| url.expose_secret()))
@@ -47,7 +48,8 @@ pub(super) fn place(reply_to: &ReplyTo) -> (&'static str, Option<&str>, Option<&
 /// The reverse of [`place`].
 pub(super) fn reply_to(place: &str, thread_ts: Option<String>, response_url: Option<SecretString>) -> ReplyTo {
     match (place, response_url) {
-        ("thread", _) => ReplyTo::Thread { thread_ts: thread_ts.unwrap_or_default() },
+        ("thread", _) => ReplyTo::Thread { thread_ts: thread_ts.unwrap_or_default(), begun: false },
+        ("in_thread", _) => ReplyTo::Thread { thread_ts: thread_ts.unwrap_or_default(), begun: true },
         ("channel", _) => ReplyTo::Channel,
         ("beside", response_url) => ReplyTo::Beside { thread_ts, response_url },
         ("presser", Some(response_url)) => ReplyTo::Presser { response_url },
@@ -73,7 +75,9 @@ impl From<&Address> for AddressRow {
             Address::Beside { channel, thread_ts, user, url } => {
                 ("beside", channel, Some(user), thread_ts.as_ref(), url.as_ref())
             }
-            Address::Ephemeral { channel, user } => ("ephemeral", channel, Some(user), None, None),
+            Address::Ephemeral { channel, thread_ts, user } => {
+                ("ephemeral", channel, Some(user), thread_ts.as_ref(), None)
+            }
         };
         Self {
             kind: kind.to_owned(),
@@ -93,7 +97,7 @@ impl From<AddressRow> for Address {
             ("click_url", Some(url)) => Self::ClickUrl { url, channel, user },
             ("post", _) => Self::Post { channel, thread_ts },
             ("beside", url) => Self::Beside { channel, thread_ts, user, url },
-            _ => Self::Ephemeral { channel, user },
+            _ => Self::Ephemeral { channel, thread_ts, user },
         }
     }
 }

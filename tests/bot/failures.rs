@@ -137,6 +137,31 @@ async fn web_api_socket_and_response_url_all_go_through_the_proxy_by_tls_of_the_
 
 // row 27
 #[actix_web::test]
+async fn a_file_goes_through_the_proxy_too() {
+    let env = vec![set("DRONEBOT__COMMANDS__PAGE_SIZE", "1")];
+    let mut world = World::with(Options { asleep: true, env, ..Options::default() }).await;
+    world.fleet(&[a_reboot(), Seed { name: "web-2", ..a_reboot() }]).await;
+    let company = Company::before(&world.slack.url).await;
+    world.more_env("DRONEBOT__SLACK__API_URL", &Company::api_url());
+    world.more_env("HTTPS_PROXY", &format!("http://bot:pass@{}", company.proxy));
+    world.more_env("NO_PROXY", "127.0.0.1");
+    world.more_env("SSL_CERT_FILE", &Company::authority());
+    world.wake().await;
+    let ts = world.says(MAYA, "ops", "@drone ec2 list").await;
+    world.slack.final_answer("ops", MAYA, Some(&ts), 0).await;
+    let files = async || world.slack.get("files", &[]).await.1["files"].as_array().cloned().expect("files");
+    until("the file is there", async || !files().await.is_empty()).await;
+    let rows = files().await[0]["content"].as_str().expect("text").lines().count();
+    assert_eq!(rows, 3, "a head and two instances");
+    // the sandbox gives the address of the upload as its own; inside it has another name, which only the proxy knows
+    let upload = world.slack.log("upload").await;
+    assert_eq!((upload.len(), &upload[0]["status"]), (1, &json!(200)));
+    assert!(company.asked().iter().any(|head| head.starts_with("CONNECT slack.test:443 ")));
+    world.ends_clean().await;
+}
+
+// row 27
+#[actix_web::test]
 async fn an_authority_that_the_machine_does_not_know_is_not_trusted() {
     let mut world = World::with(Options { asleep: true, ..Options::default() }).await;
     let company = Company::before(&world.slack.url).await;
@@ -148,6 +173,34 @@ async fn an_authority_that_the_machine_does_not_know_is_not_trusted() {
     let bot = world.bot();
     assert_eq!(bot.probe("/readyz").await.map(|(status, _)| status), Some(503));
     assert_eq!(bot.probe("/livez").await.map(|(status, _)| status), Some(200));
+    world.ends_clean().await;
+}
+
+// row 26
+#[actix_web::test]
+async fn a_switched_off_socket_mode_alerts_by_log_and_probe_and_is_over_when_it_is_on_again() {
+    let env = vec![set("DRONEBOT__SLACK__DISABLED_RECHECK_SECONDS", "1")];
+    let mut world = World::with(Options { env, ..Options::default() }).await;
+    let ready = async |world: &World| world.bot.as_ref().expect("it runs").probe("/readyz").await.expect("an answer");
+    assert_eq!(ready(&world).await.0, 200);
+    world.slack.fault(json!({"dial": {"disconnect": "link_disabled"}, "times": 0})).await;
+    world.slack.fault(json!({"socket": "disconnect", "reason": "link_disabled"})).await;
+    until("it is not ready", async || ready(&world).await.0 == 503).await;
+    let (_, said) = ready(&world).await;
+    assert!(said.contains("slack_links") && said.contains("Socket Mode is switched off"), "{said}");
+    let alerts = |world: &World| {
+        let log = world.log();
+        let of =
+            |line: &&str| line.contains("ERROR") && line.contains("Socket Mode is switched off in the app's settings");
+        log.lines().filter(of).count()
+    };
+    // each slot says so, and again at each look
+    until("the log has it at the level of errors", async || alerts(&world) >= 4).await;
+    assert_eq!(world.bot().probe("/livez").await.map(|(status, _)| status), Some(200));
+    world.slack.heal().await;
+    until("it is ready again", async || ready(&world).await.0 == 200).await;
+    world.still_works().await;
+    assert_eq!(world.bot().metric("dronebot_actor_restarts", &[]).await, Some(0.0));
     world.ends_clean().await;
 }
 

@@ -114,7 +114,9 @@ async fn a_half_open_link_is_noticed() {
     world.slack.heal().await;
     replaced(&world, &old).await;
     world.still_works().await;
-    assert!(world.log().contains("idle") || world.log().contains("silent"), "{}", world.log());
+    let log = world.log();
+    let lost = log.lines().filter(|line| line.contains("slack connection lost") && line.contains("reason=\"idle\""));
+    assert_eq!(lost.count(), 2, "each once, and for that reason: {log}");
     world.ends_clean().await;
 }
 

@@ -1,6 +1,6 @@
 //! Forms and buttons: what a person fills in or presses instead of typing.
 
-use crate::support::{HOME, MAYA, Message, NINA, OMAR, Options, Seed, VERA, World, tidy, until};
+use crate::support::{GUS, HOME, MAYA, Message, NINA, OLGA, OMAR, Options, Seed, VERA, World, tidy, until};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -135,7 +135,7 @@ async fn a_mention_without_its_argument_gets_a_button_for_the_form_and_is_answer
     ");
     // anybody may press, and is judged as who presses
     world.slack.presses(NINA, &usage, "Fill in a form").await;
-    let refusal = world.slack.hears("ops", MAYA, "Refused", usage.cursor).await;
+    let refusal = world.slack.hears("ops", NINA, "Refused", usage.cursor).await;
     assert!(refusal.text.contains("you are in no group") && refusal.thread_ts.as_deref() == Some(ts.as_str()));
     assert!(world.slack.modals(NINA).await.is_empty());
 
@@ -148,7 +148,7 @@ async fn a_mention_without_its_argument_gets_a_button_for_the_form_and_is_answer
     world.slack.modal_closes(VERA).await;
     world.rests().await;
     let thread = said(&world, "ops", MAYA).await;
-    assert_eq!(thread.len(), 3, "usage, refusal, answer: {thread:?}");
+    assert_eq!(thread.len(), 2, "usage, answer: {thread:?}");
 }
 
 #[actix_web::test]
@@ -287,7 +287,7 @@ async fn a_button_is_judged_by_who_presses_it_and_answered_in_its_thread() {
     assert_eq!(question, format!("Stop web-1 ({}) in eu-central-1?", ids[0]));
 
     world.slack.presses(VERA, &shown, "Stop").await;
-    let refusal = world.slack.hears("ops", NINA, "Refused", shown.cursor).await;
+    let refusal = world.slack.hears("ops", VERA, "Refused", shown.cursor).await;
     insta::assert_snapshot!(tidy(&refusal.text), @r"
     ⛔ Refused: `ec2 stop` needs the group operators; you are in viewers. Nothing was changed.
     Ask @UMAYA or @UOMAR.
@@ -312,8 +312,55 @@ async fn a_button_is_judged_by_who_presses_it_and_answered_in_its_thread() {
     world.rests().await;
     assert_eq!(made(&world, "StopInstances"), 1);
     let thread = said(&world, "ops", NINA).await;
-    assert_eq!(thread.len(), 3, "shown, refused, stopped: {thread:?}");
+    assert_eq!(thread.len(), 2, "shown, stopped: {thread:?}");
     assert_eq!(world.count("SELECT count(*) FROM requests WHERE source = 'button'"), 2);
+}
+
+/// The refusals among these, each with its thread and with who alone reads it.
+fn refusals(said: &[Message]) -> Vec<(&str, Option<&str>)> {
+    let refused = said.iter().filter(|message| message.text.contains("Refused"));
+    refused.map(|message| (message.only_for.as_deref().unwrap_or("all"), message.thread_ts.as_deref())).collect()
+}
+
+#[actix_web::test]
+async fn a_refusal_of_a_mention_or_a_press_is_read_by_nobody_else() {
+    let mut world = World::new().await;
+    let ids = world.fleet(&[WEB, Seed { name: "db-1", tags: &[("protected", "true")], ..WEB }]).await;
+    let hears = async |who: &str, since: u64| world.slack.hears("ops", who, "Refused", since).await;
+    // what would have begun a thread is answered beside it: in a thread without replies Slack shows nobody anything
+    world.says(NINA, "ops", "@drone ec2 list").await;
+    let first = hears(NINA, 0).await;
+    assert_eq!((first.via.as_str(), first.ephemeral), ("chat.postEphemeral", true));
+    let ts = world.says(MAYA, "ops", "@drone ec2 show web-1").await;
+    let shown = world.slack.final_answer("ops", MAYA, Some(&ts), 0).await;
+    // in the thread: words, a button that runs, one that asks for a form, and a form that is filled in
+    let before = world.slack.cursor().await;
+    world.slack.say(NINA, "ops", "@drone ec2 stop web-1", Some(&ts)).await;
+    hears(NINA, before).await;
+    world.slack.presses(VERA, &shown, "Stop").await;
+    hears(VERA, before).await;
+    world.slack.say(MAYA, "ops", "@drone ec2 stop", Some(&ts)).await;
+    let usage = world.slack.hears("ops", MAYA, "is missing", before).await;
+    world.slack.presses(GUS, &usage, "Fill in a form").await;
+    hears(GUS, before).await;
+    world.slack.presses(MAYA, &usage, "Fill in a form").await;
+    world.slack.modal(MAYA).await;
+    world.slack.submits(MAYA, json!({"target": "db-1"})).await;
+    assert!(hears(MAYA, before).await.text.contains("tagged as protected"));
+    // who has left meanwhile reads it in the direct message, where all is for one person anyway
+    let gone = json!({"api": {"method": "chat.postEphemeral", "error": "user_not_in_channel"}});
+    world.slack.fault(gone).await;
+    world.slack.presses(OLGA, &shown, "Stop").await;
+    assert!(!world.slack.hears("dm", OLGA, "Refused", before).await.ephemeral);
+    world.says(NINA, "dm", "ec2 list").await;
+    let direct = world.slack.hears("dm", NINA, "Refused", before).await;
+    assert_eq!((direct.ephemeral, direct.thread_ts), (false, None));
+    world.rests().await;
+    let all = world.slack.all_from_bot("ops", None).await;
+    let thread = Some(ts.as_str());
+    assert_eq!(refusals(&all), [(NINA, None), (NINA, thread), (VERA, thread), (GUS, thread), (MAYA, thread)]);
+    assert!(refusals(&said(&world, "ops", OMAR).await).is_empty(), "nobody else reads them");
+    assert_eq!((made(&world, "StopInstances"), world.state(HOME, &ids[1]).await.as_str()), (0, "running"));
 }
 
 #[actix_web::test]

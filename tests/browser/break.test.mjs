@@ -19,10 +19,16 @@ async function posts(text) {
   return { status: response.status, wait: response.headers.get("retry-after"), ...(await response.json().catch(() => ({}))) };
 }
 
-const settled = (page, limits, timeout) => page.waitForFunction(async ([on, ms]) => {
+/** Waits until this setting has this value. */
+const settled = (page, key, value) => page.waitForFunction(async ([name, wanted]) => {
   const { settings } = await (await fetch("/control/state")).json();
-  return settings.rate_limits === on && settings.ack_timeout_ms === ms;
-}, [limits, timeout]);
+  return JSON.stringify(settings[name]) === JSON.stringify(wanted);
+}, [key, value]);
+
+/** What the panel offers: a table of a test has an entry for each of them, so that none is left out. */
+const offers = async (where, table) => assert.deepEqual((await where.allTextContents()).sort(), Object.keys(table).sort());
+
+const seen = async (text) => (await control("messages?channel=ops")).messages.filter((message) => message.text === text).length;
 
 test("a cut link is seen: the page says that the bot is offline, and online when it is back", async () => {
   const first = await app();
@@ -60,7 +66,9 @@ test("each reason to disconnect reaches the bot, and each kind of frame", async 
   const maya = await person("UMAYA");
   const breaks = await panel(maya);
   await breaks.getByLabel("Milliseconds until the close frame").fill("600000");
-  for (const reason of ["warning", "refresh_requested", "link_disabled", "too_many_websockets"]) {
+  const reasons = ["warning", "refresh_requested", "link_disabled", "too_many_websockets"];
+  await offers(breaks.locator("#of-reasons button"), Object.fromEntries(reasons.map((reason) => [reason, reason])));
+  for (const reason of reasons) {
     await breaks.getByRole("button", { name: reason }).click();
     await bot.next((frame) => frame.type === "disconnect" && frame.reason === reason);
   }
@@ -68,6 +76,7 @@ test("each reason to disconnect reaches the bot, and each kind of frame", async 
     "Malformed JSON": (frame) => frame.raw === "{\"type\":", "Unknown type": (frame) => frame.type === "news", Binary: (frame) => frame.binary,
     Fragments: (frame) => frame.type === "fragmented", "No event": (frame) => frame.payload?.type === "app_rate_limited", Ping: (frame) => frame.ping === "sandbox",
   };
+  await offers(breaks.locator("#of-frames button"), came);
   for (const [label, wanted] of Object.entries(came)) {
     await breaks.getByRole("button", { name: label, exact: true }).click();
     await bot.next(wanted);
@@ -80,7 +89,11 @@ test("every switch of an open link turns something", async () => {
   const option = (words) => breaks.locator("#which-link option").filter({ hasText: words }).waitFor({ state: "attached" });
   const shows = (words) => () => option(words);
   const cuts = (bot) => bot.closed;
-  const turned = { "No pongs": shows("no pongs"), "No pings": shows("no pings"), "Half open": shows("half open"), "Close frame": cuts, "Close, no FIN": () => status(maya, /^bot offline$/), "TCP reset": cuts, "Drop TCP": cuts };
+  const turned = {
+    "No pongs": shows("no pongs"), "No pings": shows("no pings"), "Ignore pongs": shows("pongs ignored"), "Half open": shows("half open"), Thaw: shows(/^link \d+$/),
+    "Close frame": cuts, "Close, no FIN": () => status(maya, /^bot offline$/), "TCP reset": cuts, "Drop TCP": cuts,
+  };
+  await offers(breaks.locator("#of-links button"), turned);
   for (const [label, turns] of Object.entries(turned)) {
     const bot = await app();
     await option(/^link \d+$/);
@@ -92,6 +105,25 @@ test("every switch of an open link turns something", async () => {
   }
 });
 
+test("a link is pinged as often as is said, and all links otherwise", async () => {
+  const bot = await app();
+  const maya = await person("UMAYA");
+  const breaks = await panel(maya);
+  const pings = async (since) => { for (let n = 0; n < 5; n++) await bot.next((frame) => frame.ping?.startsWith("Ping from")); return performance.now() - since; };
+  await breaks.getByLabel("Milliseconds between pings of the link, 0 as all").fill("20");
+  await told(maya, "armed", () => breaks.getByRole("button", { name: "Set cadence" }).click());
+  await breaks.locator("#which-link option").filter({ hasText: "pinged every 20 ms" }).waitFor({ state: "attached" });
+  assert.ok(await pings(performance.now()) < 10_000);
+  await told(maya, "mended", () => breaks.getByRole("button", { name: "Mend everything" }).click());
+  await breaks.getByLabel("Milliseconds between pings of all links").fill("30");
+  await breaks.getByLabel("Milliseconds between pings of all links").press("Tab");
+  await settled(maya, "ping_ms", 30);
+  assert.ok(await pings(performance.now()) < 10_000);
+  await breaks.getByLabel("Milliseconds between pings of all links").fill("10000");
+  await breaks.getByLabel("Milliseconds between pings of all links").press("Tab");
+  await settled(maya, "ping_ms", 10000);
+});
+
 test("the next connection meets what was armed, as often as was said", async () => {
   const maya = await person("UMAYA");
   const breaks = await panel(maya);
@@ -101,16 +133,88 @@ test("the next connection meets what was armed, as often as was said", async () 
     await breaks.getByLabel("Connections, 0 for all").fill(times);
     await told(maya, "armed", () => breaks.getByRole("button", { name: "Arm the dial" }).click());
   };
-  await arm("Disconnect before hello", "link_disabled");
-  const cut = await link();
-  const first = await cut.next(() => true);
-  assert.deepEqual([first.type, first.reason], ["disconnect", "link_disabled"]);
-  await arm("Hello with a count", "7");
-  const counted = await link();
-  assert.equal((await counted.next((frame) => frame.type === "hello")).num_connections, 7);
-  await arm("Refuse (status)", "503", "2");
-  for (const refused of [await link(), await link()]) await refused.closed;
-  await app();
+  const hello = (frame) => frame.type === "hello";
+  const meets = {
+    "Disconnect before hello": async (label) => {
+      await arm(label, "link_disabled");
+      const { type, reason } = await (await link()).next(() => true);
+      assert.deepEqual([type, reason], ["disconnect", "link_disabled"]);
+    },
+    "Hello with a count": async (label) => {
+      await arm(label, "7");
+      assert.equal((await (await link()).next(hello)).num_connections, 7);
+    },
+    "Refuse (status)": async (label) => {
+      await arm(label, "503", "2");
+      for (const refused of [await link(), await link()]) await refused.closed;
+    },
+    "No hello": async (label) => {
+      await arm(label, "");
+      const silent = await link();
+      await maya.waitForFunction(async () => (await (await fetch("/control/connections")).json()).connections.length > 0);
+      const { connections } = await control("connections");
+      const { id, ready } = connections.at(-1);
+      await control("envelope", { connection: id, json: { type: "marker" } });
+      assert.deepEqual([ready, (await silent.next(() => true)).type], [false, "marker"]);
+    },
+    "Late hello (ms)": async (label) => {
+      await arm(label, "700");
+      const begun = performance.now();
+      await (await link()).next(hello);
+      assert.ok(performance.now() - begun >= 690);
+    },
+  };
+  await offers(breaks.getByLabel("What the next connection meets").locator("option"), meets);
+  for (const [label, met] of Object.entries(meets)) {
+    await met(label);
+    await control("reset", { connections: true });
+    await status(maya, /^bot offline$/);
+  }
+  await breaks.getByLabel("Ghosts").fill("4");
+  await told(maya, "armed", () => breaks.getByRole("button", { name: "Set ghosts" }).click());
+  assert.equal((await (await link()).next(hello)).num_connections, 5);
+});
+
+test("a call of the Web API fails in each way, and is done where only its answer is lost", async () => {
+  const maya = await person("UMAYA");
+  const breaks = await panel(maya);
+  const fails = {
+    "Slack error": ["is_archived", async (text) => assert.equal((await posts(text)).error, "is_archived"), 0],
+    "HTTP status": ["502", async (text) => assert.equal((await posts(text)).status, 502), 0],
+    "Retry-After (s)": ["9", async (text) => { const { status: code, wait } = await posts(text); assert.deepEqual([code, wait], [429, "9"]); }, 0],
+    "Hang (ms)": ["700", async (text) => { const begun = performance.now(); assert.equal((await posts(text)).ok, true); assert.ok(performance.now() - begun >= 690); }, 1],
+    "No JSON": ["", async (text) => { const { status: code, ok } = await posts(text); assert.deepEqual([code, ok], [200, undefined]); }, 0],
+    "Answer lost": ["", (text) => assert.rejects(posts(text)), 1],
+    "Connection dropped": ["", (text) => assert.rejects(posts(text)), 0],
+  };
+  await offers(breaks.getByLabel("Failure").locator("option"), fails);
+  await breaks.getByLabel("Method").selectOption("chat.postMessage");
+  for (const [label, [value, failed, shown]] of Object.entries(fails)) {
+    await breaks.getByLabel("Failure").selectOption(label);
+    await breaks.getByLabel("Value", { exact: true }).fill(value);
+    await told(maya, "armed", () => breaks.getByRole("button", { name: "Arm", exact: true }).click());
+    await failed(label);
+    assert.equal(await seen(label), shown, label);
+    assert.equal((await posts("again")).ok, true, "it met one call");
+  }
+});
+
+test("each method of the panel is one that can fail, by each error that it offers", async () => {
+  const maya = await person("UMAYA");
+  const breaks = await panel(maya);
+  const methods = await breaks.getByLabel("Method").locator("option").allTextContents();
+  for (const wanted of ["conversations.history", "conversations.replies", "files.info", "response_url", "upload", "*"]) assert.ok(methods.includes(wanted), wanted);
+  const errors = await breaks.locator("#errors option").evaluateAll((list) => list.map((option) => option.value));
+  const paths = { "*": "/api/auth.test", upload: "/upload/v1/nowhere", response_url: "/commands/T/1/nowhere" };
+  await breaks.getByLabel("Failure").selectOption("Slack error");
+  for (let n = 0; n < Math.max(methods.length, errors.length); n++) {
+    const [method, error] = [methods[n % methods.length], errors[n % errors.length]];
+    await breaks.getByLabel("Method").selectOption(method);
+    await breaks.getByLabel("Value", { exact: true }).fill(error);
+    await told(maya, "armed", () => breaks.getByRole("button", { name: "Arm", exact: true }).click());
+    const answer = await (await fetch(SANDBOX + (paths[method] ?? `/api/${method}`), { method: "POST", body: "x=y" })).json();
+    assert.deepEqual(answer, { ok: false, error }, method);
+  }
 });
 
 test("a call of the Web API fails as armed, after as many as may pass", async () => {
@@ -136,14 +240,21 @@ test("a call of the Web API fails as armed, after as many as may pass", async ()
 test("how strict Slack is can be turned, and shows", async () => {
   const maya = await person("UMAYA");
   const breaks = await panel(maya);
-  await breaks.getByLabel(/^Limits of rate/).check();
-  await breaks.getByLabel("Milliseconds an envelope may stay unacked").fill("700");
-  await breaks.getByLabel("Milliseconds an envelope may stay unacked").press("Tab");
-  await settled(maya, true, 700);
-  await breaks.getByLabel(/^Limits of rate/).uncheck();
-  await breaks.getByLabel("Milliseconds an envelope may stay unacked").fill("3000");
-  await breaks.getByLabel("Milliseconds an envelope may stay unacked").press("Tab");
-  await settled(maya, false, 3000);
+  const before = (await control("state")).settings;
+  const tick = (label) => async (value) => breaks.getByLabel(label).setChecked(value);
+  const fill = (label) => async (value) => { await breaks.getByLabel(label).fill([value].flat().join(" ")); await breaks.getByLabel(label).press("Tab"); };
+  const turns = {
+    rate_limits: [tick(/^Limits of rate/), !before.rate_limits], channel_messages: [tick(/^Channel messages/), true], should_escape: [tick(/should_escape/), false],
+    ack_timeout_ms: [fill("Milliseconds an envelope may stay unacked"), 700], ping_ms: [fill("Milliseconds between pings of all links"), 900],
+    clock_skew_s: [fill("Seconds that Slack's clock is ahead"), 60], scopes: [fill("Scopes of the bot token"), ["chat:write"]], app_scopes: [fill("Scopes of the app-level token"), []],
+  };
+  assert.deepEqual(Object.keys(turns).sort(), Object.keys(before).sort());
+  for (const [key, [turn, value]] of Object.entries(turns)) {
+    await turn(value);
+    await settled(maya, key, value.length === 0 ? [""] : value);
+    await turn(before[key]);
+    await settled(maya, key, before[key]);
+  }
 });
 
 test("a token loses a scope, and a method says which one is missing", async () => {

@@ -52,6 +52,31 @@ fn is_answer_to(asked: &Asked, message: &Message) -> bool {
     }
 }
 
+/// The answers to this command. That a mention was refused is told the person alone, beside the thread, and nothing in
+/// Slack says which mention it is about: each of these that nobody has taken yet answers one of the person's mentions.
+fn answers_to<'a>(asked: &Asked, said: &'a [Message], taken: &mut BTreeSet<(String, String)>) -> Vec<&'a Message> {
+    let answers: Vec<&Message> = said.iter().filter(|message| is_answer_to(asked, message)).collect();
+    if asked.door != Door::Mention || !answers.is_empty() {
+        return answers;
+    }
+    let whispered = said.iter().find(|message| {
+        let key = (message.channel.clone(), message.ts.clone());
+        message.only_for.as_deref() == Some(asked.user.as_str()) && taken.insert(key)
+    });
+    whispered.into_iter().collect()
+}
+
+/// Messages for single persons that answer no command.
+fn too_many<'a>(load: &Load, said: &'a [Message], taken: &BTreeSet<(String, String)>) -> Vec<&'a Message> {
+    let slashes = load.asked.iter().filter(|asked| asked.door == Door::Slash);
+    let known: BTreeSet<&str> = slashes.map(|asked| asked.user.as_str()).collect();
+    let stray = |message: &&Message| {
+        let is_known = message.only_for.as_deref().is_none_or(|user| known.contains(user));
+        !is_known && !taken.contains(&(message.channel.clone(), message.ts.clone()))
+    };
+    said.iter().filter(stray).collect()
+}
+
 /// Counts everything.
 pub async fn count(world: &World, load: &Load, saboteur: &Saboteur, rest: Duration, whole: Duration) -> Report {
     let said = said(world, load).await;
@@ -79,9 +104,10 @@ pub async fn count(world: &World, load: &Load, saboteur: &Saboteur, rest: Durati
         lines: Vec::new(),
     };
     let (mut doubled, mut unanswered, mut refused, mut times) = (0, 0, 0, Vec::new());
+    let mut taken = BTreeSet::new();
     for asked in &load.asked {
         let place = if asked.door == Door::Direct { &asked.user } else { &asked.channel };
-        let answers: Vec<&Message> = said[place].iter().filter(|message| is_answer_to(asked, message)).collect();
+        let answers = answers_to(asked, &said[place], &mut taken);
         let has = |set: &BTreeSet<String>, key: &str| asked.sent[key].as_str().is_some_and(|id| set.contains(id));
         let accepted = has(&envelopes, "envelope_id") || has(&events, "event_id");
         let finals = answers.iter().filter(|answer| !answer.is_progress()).count();
@@ -108,6 +134,10 @@ pub async fn count(world: &World, load: &Load, saboteur: &Saboteur, rest: Durati
         if made > 0 && finals == 0 {
             report.misses.push(format!("changed, and nobody was told: {}", name()));
         }
+    }
+    for message in said.values().flat_map(|said| too_many(load, said, &taken)) {
+        doubled += 1;
+        report.misses.push(format!("answers no command, or one a second time: {message:?}"));
     }
     let service = to_service(saboteur, &mut times);
     report.lines = vec![

@@ -126,7 +126,7 @@ impl State {
         let secret = ids::secret();
         let trigger = self.triggers.make(&user.id);
         let url = self.response_url(false, &secret);
-        let text = text::slash_text(typed, &self.directory);
+        let text = if self.should_escape { text::slash_text(typed, &self.directory) } else { typed.to_owned() };
         let payload = slash_payload(&user, (&channel, &name), (command, &text), &trigger, &url);
         self.urls.insert(secret.clone(), ResponseUrl::new(&user.id, &channel));
         let cargo = Cargo::Slash {

@@ -7,7 +7,7 @@ pub use envelope::{Ack, Cargo, Envelope};
 use std::collections::{HashMap, VecDeque};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use actix_http::ws::Message as Frame;
@@ -48,6 +48,10 @@ pub struct Switches {
     pub mute_pongs: AtomicBool,
     /// Sends no pings.
     pub mute_pings: AtomicBool,
+    /// Takes no notice of pongs: the client has answered no ping, and is dropped in the end.
+    pub ignore_pongs: AtomicBool,
+    /// Milliseconds between its pings; 0 where it pings as all links do.
+    pub ping_ms: AtomicU64,
     /// Close frame sent; waits for the peer.
     pub closing: AtomicBool,
     /// Leave TCP open after the closing handshake, for good.
@@ -79,6 +83,8 @@ pub struct Link {
     pub pings: u64,
     /// Pongs it sent.
     pub pongs: u64,
+    /// Pings of its client that were answered.
+    pub answered: u64,
 }
 
 /// Tickets, links, envelopes and acks.
@@ -150,6 +156,7 @@ impl Hub {
             acked: 0,
             pings: 0,
             pongs: 0,
+            answered: 0,
         });
         (self.next_link, switches)
     }
@@ -274,6 +281,17 @@ impl Hub {
     }
 }
 
+impl Switches {
+    /// Back to a link that works, as far as a link can be mended.
+    pub fn mend(&self) {
+        for switch in [&self.frozen, &self.mute_pongs, &self.mute_pings, &self.ignore_pongs] {
+            switch.store(false, Ordering::Relaxed);
+        }
+        self.ping_ms.store(0, Ordering::Relaxed);
+        self.turned.notify_one();
+    }
+}
+
 impl Link {
     /// Gets envelopes.
     pub fn is_open(&self) -> bool {
@@ -285,8 +303,29 @@ impl Link {
         let on = |switch: &AtomicBool| switch.load(Ordering::Relaxed);
         json!({
             "id": self.id, "ready": self.ready, "opened": clock::ts(self.opened), "delivered": self.delivered, "acked": self.acked,
-            "pings": self.pings, "pongs": self.pongs, "half_open": on(&self.switches.frozen), "closing": on(&self.switches.closing),
+            "pings": self.pings, "pongs": self.pongs, "answered": self.answered, "half_open": on(&self.switches.frozen), "closing": on(&self.switches.closing),
             "no_pongs": on(&self.switches.mute_pongs), "no_pings": on(&self.switches.mute_pings),
+            "pongs_ignored": on(&self.switches.ignore_pongs), "ping_ms": self.switches.ping_ms.load(Ordering::Relaxed),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_ticket_is_good_once_and_for_half_a_minute() {
+        let mut hub = Hub::new(Duration::from_secs(3));
+        let (first, second) = (hub.ticket(), hub.ticket());
+        assert_eq!(hub.redeem("no ticket"), Err("unknown_ticket"));
+        assert_eq!(hub.redeem(&first), Ok(()));
+        assert_eq!(hub.redeem(&first), Err("used_ticket"));
+        tokio::time::advance(TICKET_LIFE).await;
+        let third = hub.ticket();
+        assert_eq!(hub.redeem(&second), Ok(()));
+        tokio::time::advance(TICKET_LIFE + Duration::from_millis(1)).await;
+        assert_eq!(hub.redeem(&third), Err("expired_ticket"));
+        assert_eq!(TICKET_LIFE, Duration::from_secs(30));
     }
 }

@@ -151,6 +151,7 @@ impl Arguments {
             close_linger: Duration::from_millis(self.close_linger_ms),
             ack_timeout: Duration::from_millis(self.ack_timeout_ms),
             history: self.history.max(1),
+            debug_life: socket::DEBUG_LIFE,
             base_url: format!("http://{}", reachable(address)),
         }
     }

@@ -34,7 +34,7 @@ const NOTICE: Duration = Duration::from_secs(10);
 /// How long we wait for the answer to a close frame.
 const NO_REPLY: Duration = Duration::from_secs(60);
 /// The life of a connection with `debug_reconnects`.
-const DEBUG_LIFE: Duration = Duration::from_secs(360);
+pub const DEBUG_LIFE: Duration = Duration::from_secs(360);
 /// What hello says about the life of a connection.
 const CONNECTION_TIME: u64 = 18_060;
 
@@ -110,11 +110,13 @@ pub async fn link(
         state.chat.ring();
         (id, switches, crowded)
     };
-    if query.debug_reconnects == "true" {
-        recycle(&tx, &switches);
+    let short_life = (query.debug_reconnects == "true").then(|| sandbox.lock().options.debug_life);
+    if let Some(life) = short_life {
+        recycle(&tx, &switches, life);
     }
+    let life = short_life.map_or(CONNECTION_TIME, |life| life.as_secs());
     let body = LinkBody { rx, codec: Codec::new(), switches: Arc::clone(&switches), ended: false };
-    let driver = Driver { sandbox: sandbox.into_inner(), id, tx, switches, closed_at: None, unanswered: 0 };
+    let driver = Driver { sandbox: sandbox.into_inner(), id, tx, switches, life, closed_at: None, unanswered: 0 };
     clock::spawn(driver.drive(Reader::new(payload), fault, crowded));
     let head = response.finish();
     let mut out = HttpResponse::build(head.status());
@@ -125,11 +127,11 @@ pub async fn link(
 }
 
 /// With `debug_reconnects=true` a connection is refreshed after about six minutes, so that one can watch it.
-fn recycle(tx: &UnboundedSender<Out>, switches: &Arc<Switches>) {
+fn recycle(tx: &UnboundedSender<Out>, switches: &Arc<Switches>, life: Duration) {
     let (tx, switches) = (tx.clone(), Arc::clone(switches));
     clock::spawn(async move {
         tokio::select! {
-            () = tokio::time::sleep(DEBUG_LIFE) => disconnect(tx, switches, "warning", None),
+            () = tokio::time::sleep(life) => disconnect(tx, switches, "warning", None),
             () = tx.closed() => {}
         }
     });
@@ -214,6 +216,8 @@ struct Driver {
     id: u64,
     tx: UnboundedSender<Out>,
     switches: Arc<Switches>,
+    /// What hello says about it, in seconds.
+    life: u64,
     closed_at: Option<Instant>,
     unanswered: u32,
 }
@@ -232,8 +236,8 @@ impl Driver {
     }
 
     async fn drive(mut self, mut reader: Reader, fault: DialFault, crowded: bool) {
-        let interval = self.sandbox.lock().options.ping_interval;
-        let mut pings = tokio::time::interval_at(Instant::now() + interval, interval);
+        let mut every = self.cadence();
+        let mut pings = tokio::time::interval_at(Instant::now() + every, every);
         let mut hello = std::pin::pin!(tokio::time::sleep(Duration::from_millis(fault.delay_hello_ms)));
         let mut greeted = false;
         loop {
@@ -254,12 +258,26 @@ impl Driver {
                     }
                 }
                 () = tokio::time::sleep_until(linger), if self.closed_at.is_some() && !self.switches.stay.load(Relaxed) => break,
-                () = self.switches.turned.notified() => self.turned(),
+                () = self.switches.turned.notified() => {
+                    self.turned();
+                    if self.cadence() != every {
+                        every = self.cadence();
+                        pings = tokio::time::interval_at(Instant::now() + every, every);
+                    }
+                }
                 () = self.tx.closed() => break,
             }
         }
         self.leave();
         let _ = self.tx.send(Out::End);
+    }
+
+    /// Between two pings: its own time, or that of all links.
+    fn cadence(&self) -> Duration {
+        match self.switches.ping_ms.load(Relaxed) {
+            0 => self.sandbox.lock().options.ping_interval,
+            own => Duration::from_millis(own),
+        }
     }
 
     /// A switch was turned. A client that never answers our close frame is dropped in the end.
@@ -283,8 +301,7 @@ impl Driver {
         let reason = fault.disconnect.as_deref().or(crowded.then_some("too_many_websockets"));
         let mut state = self.sandbox.lock();
         let count = fault.num_connections.unwrap_or((state.hub.links.len() + state.hub.ghosts) as u64);
-        let debug =
-            json!({"host": "applink-sandbox", "build_number": 1, "approximate_connection_time": CONNECTION_TIME});
+        let debug = json!({"host": "applink-sandbox", "build_number": 1, "approximate_connection_time": self.life});
         let connection = json!({"app_id": APP});
         if let Some(reason) = reason {
             let frame = json!({"type": "disconnect", "reason": reason, "num_connections": count, "debug_info": debug,
@@ -323,9 +340,13 @@ impl Driver {
             Frame::Continuation(_) | Frame::Binary(_) => {}
             Frame::Ping(bytes) => {
                 if !self.switches.mute_pongs.load(Relaxed) {
+                    if let Some(link) = self.sandbox.lock().hub.link(self.id) {
+                        link.answered += 1;
+                    }
                     self.send(Message::Pong(bytes));
                 }
             }
+            Frame::Pong(_) if self.switches.ignore_pongs.load(Relaxed) => {}
             Frame::Pong(_) => {
                 self.unanswered = 0;
                 if let Some(link) = self.sandbox.lock().hub.link(self.id) {

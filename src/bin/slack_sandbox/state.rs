@@ -35,6 +35,8 @@ pub struct Options {
     pub ack_timeout: Duration,
     /// Messages kept per channel, and calls kept in the log.
     pub history: usize,
+    /// The life of a connection with `debug_reconnects`.
+    pub debug_life: Duration,
     /// How the bot reaches us, before it has called; `http://127.0.0.1:8080`.
     pub base_url: String,
 }
@@ -133,6 +135,8 @@ pub struct State {
     pub limits: RateLimits,
     /// Whether the app subscribes to message.channels too.
     pub channel_messages: bool,
+    /// Whether the manifest says `should_escape` of the command: names and links in what is typed behind it are marked.
+    pub should_escape: bool,
     /// What the bot token is granted.
     pub scopes: String,
     /// What the app-level token is granted.
@@ -155,6 +159,7 @@ impl State {
             faults: Faults::default(),
             limits: RateLimits::default(),
             channel_messages: false,
+            should_escape: true,
             scopes: SCOPES.to_owned(),
             app_scopes: "connections:write".to_owned(),
             clock_skew_s: 0,
@@ -175,6 +180,7 @@ impl State {
         self.faults.clear();
         self.limits.clear();
         self.channel_messages = false;
+        self.should_escape = true;
         self.scopes = SCOPES.to_owned();
         self.app_scopes = "connections:write".to_owned();
         self.clock_skew_s = 0;

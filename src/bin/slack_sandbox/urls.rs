@@ -84,3 +84,25 @@ impl ResponseUrls {
         self.order.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_response_url_takes_five_answers_and_for_half_an_hour() {
+        let mut urls = ResponseUrls::default();
+        let used = ResponseUrl { uses: USES, ..ResponseUrl::new("UMAYA", "COPS") };
+        for (secret, url) in [("used", used), ("new", ResponseUrl::new("UMAYA", "COPS"))] {
+            urls.insert(secret.to_owned(), url);
+        }
+        let error = |urls: &mut ResponseUrls, secret: &str| urls.usable(secret).err();
+        assert_eq!(error(&mut urls, "unknown"), Some("expired_url"));
+        assert_eq!(error(&mut urls, "used"), Some("used_url"));
+        tokio::time::advance(Duration::from_secs(30 * 60)).await;
+        assert_eq!(error(&mut urls, "new"), None);
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert_eq!(error(&mut urls, "new"), Some("expired_url"));
+        assert_eq!(error(&mut urls, "used"), Some("expired_url"));
+    }
+}

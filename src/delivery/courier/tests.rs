@@ -387,6 +387,42 @@ fn a_used_up_response_url_gives_way_to_a_whisper_and_that_to_a_direct_message() 
 }
 
 #[test]
+fn a_whisper_is_shown_in_its_thread_and_edits_what_all_have_seen_begin() {
+    run(async {
+        let strange = Rc::new(Cell::new(false));
+        let post = {
+            let strange = Rc::clone(&strange);
+            Post::new(move |request| match request.path() {
+                "/api/chat.postEphemeral" if strange.get() => refused("user_not_in_channel"),
+                "/api/chat.update" if request.json()["ts"] == "1.5" => refused("message_not_found"),
+                _ => posted(),
+            })
+            .await
+        };
+        let whisper = |thread_ts: Option<&str>| {
+            let thread_ts = thread_ts.map(str::to_owned);
+            letter(1, Address::Ephemeral { channel: "C1".into(), thread_ts, user: "U1".into() })
+        };
+        assert_eq!(post.send(&whisper(Some("1.000001"))).await, "sent -");
+        assert_eq!(post.send(&whisper(None)).await, "sent -");
+        let bodies = post.bodies();
+        assert_eq!((&bodies[0]["user"], &bodies[0]["thread_ts"]), (&"U1".into(), &"1.000001".into()));
+        assert!(bodies[1]["thread_ts"].is_null(), "{}", bodies[1]);
+        // a former life of the process has shown that it works on it
+        let shown = |ts: &str| Letter { replaces: Some(ts.to_owned()), ..whisper(Some("1.000001")) };
+        assert_eq!(post.send(&shown("2.5")).await, "sent 2.5");
+        assert_eq!(post.send(&shown("1.5")).await, "sent -", "it is gone");
+        // whoever is not in the channel reads it in the direct message
+        strange.set(true);
+        assert_eq!(post.send(&whisper(Some("1.000001"))).await, "sent -");
+        let calls = ["update", "update", "postEphemeral", "postEphemeral", "postMessage"];
+        assert_eq!(post.server.paths()[2..], calls.map(|call| format!("/api/chat.{call}")));
+        let last = &post.bodies()[6];
+        assert_eq!((&last["channel"], &last["thread_ts"]), (&"U1".into(), &serde_json::Value::Null));
+    });
+}
+
+#[test]
 fn an_answer_edits_the_progress_message_and_is_posted_anew_when_that_is_gone() {
     run(async {
         let post = Post::new(|request| match request.path() {
@@ -488,7 +524,7 @@ fn a_form_takes_the_place_of_its_letter_and_remembers_where_that_would_have_gone
             Address::ResponseUrl { url, channel, user } => Address::ClickUrl { url, channel, user },
             other => other,
         };
-        let whisper = Address::Ephemeral { channel: "C1".into(), user: "U1".into() };
+        let whisper = Address::Ephemeral { channel: "C1".into(), thread_ts: None, user: "U1".into() };
         for (id, address) in (1..).zip([post.response_url(), click, thread(), whisper]) {
             assert_eq!(post.send(&form_letter(id, address, SignedDuration::ZERO)).await, "sent -");
         }
@@ -502,7 +538,7 @@ fn a_form_takes_the_place_of_its_letter_and_remembers_where_that_would_have_gone
         let places: Vec<String> = memos.iter().map(read).collect();
         assert!(places[0].starts_with("Caller { response_url: Some("), "{}", places[0]);
         assert!(places[1].starts_with("Presser {"), "{}", places[1]);
-        assert_eq!(places[2..], ["Thread { thread_ts: \"1.000001\" }", "Caller { response_url: None }"]);
+        assert_eq!(places[2..], ["Thread { thread_ts: \"1.000001\", begun: true }", "Caller { response_url: None }"]);
         assert!(post.bodies().iter().all(|body| body["trigger_id"] == "1.2.secret"));
     });
 }

@@ -31,7 +31,7 @@ fn a_response_url_keeps_two_of_its_five_uses_for_the_answer() {
     assert_eq!((0..10).filter(|sent| pause(&pressed, *sent).is_some()).count(), 1);
     let home = Request { channel: "U1".into(), ..request(ReplyTo::Channel) };
     assert_eq!((0..10).filter(|sent| pause(&home, *sent).is_some()).count(), 1);
-    let thread = request(ReplyTo::Thread { thread_ts: "1.2".to_owned() });
+    let thread = request(ReplyTo::Thread { thread_ts: "1.2".to_owned(), begun: false });
     assert_eq!([pause(&thread, 0), pause(&thread, 100)], [Some(Duration::ZERO), Some(EDIT_EVERY)]);
 }
 

@@ -98,9 +98,9 @@ fn place(payload: &Interactive, user: &UserId) -> (ChannelId, ReplyTo) {
     let reply_to = match (alone, &payload.response_url, thread) {
         (true, Some(url), _) => ReplyTo::Presser { response_url: url.clone() },
         (true, None, _) => ReplyTo::Caller { response_url: None },
-        (false, _, Some(thread_ts)) => ReplyTo::Thread { thread_ts },
+        (false, _, Some(thread_ts)) => ReplyTo::Thread { thread_ts, begun: true },
         (false, _, None) => match own.filter(|_| !channel.starts_with('D')) {
-            Some(thread_ts) => ReplyTo::Thread { thread_ts },
+            Some(thread_ts) => ReplyTo::Thread { thread_ts, begun: false },
             None => ReplyTo::Channel,
         },
     };

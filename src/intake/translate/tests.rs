@@ -51,7 +51,8 @@ fn place(new: &NewRequest) -> String {
         ReplyTo::Caller { response_url: Some(url) } => format!("caller by {}", url.expose_secret()),
         ReplyTo::Caller { response_url: None } => "caller".to_owned(),
         ReplyTo::Presser { response_url } => format!("presser by {}", response_url.expose_secret()),
-        ReplyTo::Thread { thread_ts } => format!("thread {thread_ts}"),
+        ReplyTo::Thread { thread_ts, begun: false } => format!("thread {thread_ts}"),
+        ReplyTo::Thread { thread_ts, begun: true } => format!("begun thread {thread_ts}"),
         ReplyTo::Channel => "channel".to_owned(),
         ReplyTo::Beside { thread_ts, response_url } => {
             let url = response_url.as_ref().map_or("nobody", |url| url.expose_secret());
@@ -92,12 +93,12 @@ fn a_very_long_text_is_a_request_like_any_other() {
 #[test]
 fn a_mention_is_answered_in_its_thread_and_a_direct_message_where_it_stands() {
     assert_eq!(place(&event(json!({})).expect("a request")), "thread 5.6");
-    assert_eq!(place(&event(json!({"thread_ts": "1.1"})).expect("a request")), "thread 1.1");
+    assert_eq!(place(&event(json!({"thread_ts": "1.1"})).expect("a request")), "begun thread 1.1");
     let direct = json!({"type": "message", "channel_type": "im", "channel": "D1", "text": "ping"});
     assert_eq!(place(&event(direct.clone()).expect("a request")), "channel");
     let mut threaded = direct;
     threaded["thread_ts"] = json!("1.1");
-    assert_eq!(place(&event(threaded).expect("a request")), "thread 1.1");
+    assert_eq!(place(&event(threaded).expect("a request")), "begun thread 1.1");
 }
 
 // row 22
@@ -178,7 +179,7 @@ fn a_press_is_a_request_of_the_presser_and_is_answered_beside_the_button() {
         container.as_object_mut().expect("an object").extend(extra.as_object().expect("an object").clone());
         json!({"container": container})
     };
-    assert_eq!(place(&click("run:0", container(json!({"thread_ts": "1.1"})))), "thread 1.1");
+    assert_eq!(place(&click("run:0", container(json!({"thread_ts": "1.1"})))), "begun thread 1.1");
     let alone = click("run:0", container(json!({"is_ephemeral": true})));
     assert_eq!(place(&alone), "presser by https://hooks.slack.com/actions/secret");
     assert!(!format!("{alone:?}").contains("hooks"), "a capability is not shown");
@@ -234,7 +235,7 @@ fn a_filled_in_form_is_the_line_that_one_would_have_typed() {
         (json!({"response_url": "https://x/secret"}), "caller by https://x/secret"),
         (json!({"click_url": "https://x/secret"}), "presser by https://x/secret"),
         (json!({"posted": true}), "channel"),
-        (json!({"posted": true, "thread_ts": "1.1"}), "thread 1.1"),
+        (json!({"posted": true, "thread_ts": "1.1"}), "begun thread 1.1"),
     ] {
         let Translated::Submission(sent) = sent("ec2 stop", metadata, stop("web-1", "")) else { panic!() };
         assert_eq!(place(&sent.new), wanted);

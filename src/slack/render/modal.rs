@@ -92,7 +92,8 @@ impl Memo {
         match (self.click_url, self.posted, self.thread_ts) {
             (Some(url), true, thread_ts) => ReplyTo::Beside { thread_ts, response_url: Some(url) },
             (Some(response_url), false, _) => ReplyTo::Presser { response_url },
-            (None, true, Some(thread_ts)) => ReplyTo::Thread { thread_ts },
+            // what asked for the form stands in it
+            (None, true, Some(thread_ts)) => ReplyTo::Thread { thread_ts, begun: true },
             (None, true, None) => ReplyTo::Channel,
             (None, false, _) => ReplyTo::Caller { response_url: self.response_url },
         }

@@ -348,7 +348,7 @@ impl Waiting {
                 return self;
             }
         };
-        self.letter.address = Address::Ephemeral { channel, user };
+        self.letter.address = Address::Ephemeral { channel, thread_ts: None, user };
         self
     }
 }

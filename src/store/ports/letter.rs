@@ -47,10 +47,12 @@ pub enum Address {
         /// The capability.
         url: Option<SecretString>,
     },
-    /// chat.postEphemeral.
+    /// chat.postEphemeral. Where an earlier letter of the request has become a message of the channel, that is edited.
     Ephemeral {
         /// Where.
         channel: ChannelId,
+        /// In which thread, if in one. Slack shows it only where somebody has replied already.
+        thread_ts: Option<String>,
         /// To whom.
         user: UserId,
     },

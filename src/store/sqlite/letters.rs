@@ -115,7 +115,7 @@ impl Book {
     fn show_answer(&self, request: RequestId, ts: &str) -> rusqlite::Result<()> {
         self.execute(
             "UPDATE requests SET progress_ts = ?2 \
-             WHERE id = ?1 AND place IN ('thread', 'channel', 'beside') AND progress_ts IS NOT ?2",
+             WHERE id = ?1 AND place IN ('thread', 'in_thread', 'channel', 'beside') AND progress_ts IS NOT ?2",
             params![key(request), ts],
         )?;
         Ok(())

@@ -99,6 +99,9 @@ test("odd frames do not end a connection", async () => {
 });
 
 test("pings are answered both ways", async () => {
+  const link = async () => (await get("connections")).connections[0];
+  const before = (await link()).pongs;
   await post("envelope", { ping: "are you there?" });
-  await until("the SDK answers a ping", async () => (await get("connections")).connections[0].pongs > 0);
+  await until("the SDK answers a ping", async () => (await link()).pongs > before);
+  await until("and its own is answered", async () => (await link()).answered > 0);
 });

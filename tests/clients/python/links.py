@@ -127,8 +127,10 @@ def pings_are_answered_both_ways(bot, people):
     def link(key):
         return people.get("connections")["connections"][0][key]
 
+    before = link("pongs")
     people.post("envelope", ping="are you there?")
-    until("the SDK answers a ping", lambda: link("pongs") > 0)
+    until("the SDK answers a ping", lambda: link("pongs") > before)
+    until("and its own is answered", lambda: link("answered") > 0)
 
 
 ALL = [

@@ -137,6 +137,11 @@ fn post_ephemeral(state: &mut State, args: &Args) -> Outcome {
     }
     let content = Content::read(args.value())?.ok_or("no_text")?;
     let thread_ts = thread(state, &channel, args)?;
+    let begun = |ts: &String| state.chat.find(&channel, ts).is_some_and(|parent| parent.replies > 0);
+    if thread_ts.as_ref().is_some_and(|ts| !begun(ts)) {
+        // Slack shows it only in a thread in which somebody has replied, and else to nobody; of that it says nothing
+        return Ok(json!({"message_ts": crate::clock::ts(crate::clock::micros())}));
+    }
     let message = Message { thread_ts, only_for: Some(user), ..content.message("chat.postEphemeral") };
     let message = state.chat.add(&channel, message);
     Ok(json!({"message_ts": message.ts()}))
@@ -220,7 +225,7 @@ fn react(state: &mut State, args: &Args, add: bool) -> Outcome {
 
 impl State {
     /// An answer through a response URL or in the payload of a slash command's ack.
-    pub fn answer(&mut self, secret: &str, body: &Value, via: &'static str) -> Result<(), ApiError> {
+    pub fn answer(&mut self, secret: &str, body: &Value, via: &'static str) -> Result<(), Refusal> {
         let of_ack = via == "ack";
         let url = if of_ack { self.urls.get(secret).ok_or("expired_url")? } else { self.urls.usable(secret)? };
         let target = url.clone();
@@ -233,19 +238,25 @@ impl State {
             return Ok(());
         }
         let content = Content::read(body)?.ok_or("no_text")?;
+        // An answer to a click replaces the clicked message unless it says otherwise.
+        let replaces = if target.of_click { body["replace_original"] != false } else { flag("replace_original") };
+        let original =
+            target.original.filter(|original| replaces && self.chat.get(&target.channel, *original).is_some());
+        let public = body["response_type"] == "in_channel";
+        // what all see is a message of the channel like any other
+        if !of_ack && public && original.is_none() && self.options.rate_limits {
+            self.limits.post(&target.channel).map_err(Refusal::Limited)?;
+        }
         if !of_ack && let Some(url) = self.urls.get(secret) {
             url.uses += 1;
         }
-        // An answer to a click replaces the clicked message unless it says otherwise.
-        let replaces = if target.of_click { body["replace_original"] != false } else { flag("replace_original") };
-        if let (true, Some(original)) = (replaces, target.original)
+        if let Some(original) = original
             && let Some((before, after)) =
                 self.chat.edit(&target.channel, original, Some(content.text.clone()), Some(content.blocks.clone()))
         {
             self.announce_change(&target.channel, &before, &after);
             return Ok(());
         }
-        let public = body["response_type"] == "in_channel";
         let thread_ts = body["thread_ts"].as_str().map(str::to_owned).or(target.thread_ts);
         let only_for = (!public).then_some(target.user);
         let message = self.chat.add(&target.channel, Message { thread_ts, only_for, ..content.message(via) });

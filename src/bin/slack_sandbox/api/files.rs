@@ -89,6 +89,11 @@ fn complete(state: &mut State, args: &Args) -> Outcome {
             return Err("file_not_found".into());
         }
     }
+    if state.options.rate_limits {
+        for channel in &channels {
+            state.limits.post(channel).map_err(Refusal::Limited)?;
+        }
+    }
     let ids: Vec<&str> = listed.iter().filter_map(|asked| asked["id"].as_str()).collect();
     for asked in listed {
         if let Some(file) = asked["id"].as_str().and_then(|id| state.files.get_mut(id)) {

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::clock;
 use crate::faults::ApiFault;
-use crate::limits::{self, ApiError};
+use crate::limits::{self, ApiError, Place};
 use crate::people::{APP, BOT_ID, BOT_USER, TEAM};
 use crate::socket::Wire;
 use crate::state::{Call, Sandbox, State};
@@ -135,7 +135,7 @@ struct Headers {
 impl Headers {
     fn of(state: &State, method: &str, args: &Args) -> Self {
         let app_level = method == "apps.connections.open";
-        let accepted = if app_level { Some("connections:write") } else { limits::scope(method, args.text("channel")) };
+        let accepted = if app_level { Some("connections:write") } else { limits::scope(method, place(state, args)) };
         let granted = if app_level { state.app_scopes.clone() } else { state.scopes.clone() };
         let skewed = (state.clock_skew_s != 0).then(|| clock::http_date(state.clock_skew_s));
         Headers { granted, accepted, date: skewed }
@@ -214,11 +214,21 @@ fn run(state: &mut State, method: &str, args: &Args, host: &str) -> Answer {
     }
 }
 
+/// What kind of channel a call is about.
+fn place(state: &State, args: &Args) -> Place {
+    let channel = args.text("channel").and_then(|id| state.directory.channel(id));
+    match channel {
+        Some(channel) if channel.dm_with.is_some() => Place::Direct,
+        Some(channel) if channel.private => Place::Private,
+        _ => Place::Public,
+    }
+}
+
 /// Whether the token lacks what the method needs.
 fn missing_scope(state: &State, method: &str, args: &Args) -> Option<Answer> {
     let (needed, provided) = match method {
         "apps.connections.open" => ("connections:write", &state.app_scopes),
-        _ => (limits::scope(method, args.text("channel"))?, &state.scopes),
+        _ => (limits::scope(method, place(state, args))?, &state.scopes),
     };
     if provided.split(',').any(|scope| scope == needed) {
         return None;
@@ -274,7 +284,8 @@ pub async fn response_url(
         match state.answer(&secret, args.value(), "response_url") {
             Ok(()) if plain => Answer { status: 200, retry_after: None, body: json!("ok") },
             Ok(()) => Answer::ok(json!({})),
-            Err(error) => {
+            Err(Refusal::Limited(seconds)) => Answer::limited(seconds),
+            Err(Refusal::Error(error)) => {
                 let gone = matches!(error.code, "used_url" | "expired_url");
                 Answer { status: if gone { 404 } else { 400 }, ..Answer::error(&error) }
             }

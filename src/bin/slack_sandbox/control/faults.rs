@@ -6,8 +6,9 @@
 //!   `error`, `status`, `retry_after`, `hang_ms`, `non_json: true | "text"`, `after_effect: true`, `drop: true`. `times` 0 is for ever.
 //!   `hang_ms` alone delays the call; with `after_effect` the call is done and the connection dropped without an answer.
 //! - an open link: `{"socket": "<what>", "connection"?: 3}`, all links where none is named. `<what>` is `half_open`, `thaw`, `reset`
-//!   (TCP reset), `close` (close frame), `close_no_fin` (close frame, TCP left open for good), `drop` (TCP closed without a close frame), `no_pongs`,
-//!   `no_pings`, `disconnect` (with `reason`: `warning`, `refresh_requested`, `link_disabled`, `too_many_websockets`, …; the
+//!   (TCP reset), `close` (close frame), `close_no_fin` (close frame, TCP left open for good), `drop` (TCP closed without a close frame), `no_pongs`
+//!   (pings are not answered), `no_pings`, `ignore_pongs` (the client counts as silent), `ping_every` (with `ping_ms`; 0: as all
+//!   links do), `disconnect` (with `reason`: `warning`, `refresh_requested`, `link_disabled`, `too_many_websockets`, …; the
 //!   close frame follows after `close_after_ms`, by default 10 s, at once for the last two).
 //! - the next connections: `{"dial": {"refuse"?: 503, "withhold_hello"?, "delay_hello_ms"?, "disconnect"?: "reason before hello",
 //!   "num_connections"?}, "times"?: 1}`; and `{"ghosts": 3}`: registrations of dead connections, which swallow their share.
@@ -38,6 +39,7 @@ pub struct FaultAsked {
     connection: Option<u64>,
     reason: Option<String>,
     close_after_ms: Option<u64>,
+    ping_ms: Option<u64>,
     dial: Option<DialFault>,
     times: Option<u32>,
     ghosts: Option<usize>,
@@ -77,13 +79,11 @@ fn on_link(link: &mut Link, what: &str, asked: &FaultAsked) -> Result<(), String
     let switches = &link.switches;
     match what {
         "half_open" => switches.frozen.store(true, Relaxed),
-        "thaw" => {
-            switches.frozen.store(false, Relaxed);
-            switches.mute_pings.store(false, Relaxed);
-            switches.mute_pongs.store(false, Relaxed);
-        }
+        "thaw" => switches.mend(),
         "no_pongs" => switches.mute_pongs.store(true, Relaxed),
         "no_pings" => switches.mute_pings.store(true, Relaxed),
+        "ignore_pongs" => switches.ignore_pongs.store(true, Relaxed),
+        "ping_every" => switches.ping_ms.store(asked.ping_ms.ok_or("ping_every needs ping_ms")?, Relaxed),
         "reset" => {
             if let Some(fd) = &link.socket {
                 Wire::sever(fd);
@@ -115,12 +115,7 @@ pub async fn clear(sandbox: web::Data<Sandbox>) -> HttpResponse {
     let mut state = sandbox.lock();
     state.faults.clear();
     state.hub.ghosts = 0;
-    for link in &state.hub.links {
-        link.switches.frozen.store(false, Relaxed);
-        link.switches.mute_pings.store(false, Relaxed);
-        link.switches.mute_pongs.store(false, Relaxed);
-        link.switches.turned.notify_one();
-    }
+    state.hub.links.iter().for_each(|link| link.switches.mend());
     state.chat.ring();
     reply(Ok(json!({})))
 }

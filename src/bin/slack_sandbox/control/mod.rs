@@ -24,13 +24,13 @@
 //! | `GET /control/changes` | `user? since timeout_ms?` | `{messages, cursor, connections, views, home}` as soon as anything is newer than `since` |
 //! | `GET /control/log` | `method? since? contains? limit? count_only?` | `{calls: [{n, method, args, time, status, response}], counts, total}` |
 //! | `GET /control/acks` | `envelope_id? limit?` | `{acks: [{envelope_id, event_id, type, latency_ms, payload, connection, time, ignored, size}], pending, count}` |
-//! | `GET /control/connections` | | `{connections: [{id, ready, delivered, acked, pings, pongs, …}], ghosts}` |
+//! | `GET /control/connections` | | `{connections: [{id, ready, delivered, acked, pings, pongs, answered, …}], ghosts}` |
 //! | `POST /control/envelope` | `{connection?, text? \| json? \| binary? \| fragments? \| raw_hex? \| ping?}` | `{connection}` |
 //! | `POST /control/event` | `{event, channel?}` or `{payload}` | `{envelope_id, connection}`: any event, acked and redelivered as all are |
 //! | `POST /control/redeliver` | `{event_id \| envelope_id, identical?}` | `{envelope_id, connection}` |
 //! | `POST /control/fault` | see [`faults`] | `{armed}` |
 //! | `POST /control/faults/clear` | | `{}`: disarms the switches of calls and new connections, and thaws links |
-//! | `POST /control/settings` | `{rate_limits?, channel_messages?, ack_timeout_ms?, scopes?: [granted], app_scopes?, clock_skew_s?}` | `{settings}` |
+//! | `POST /control/settings` | `{rate_limits?, channel_messages?, ack_timeout_ms?, ping_ms?, should_escape?, scopes?: [granted], app_scopes?, clock_skew_s?}` | `{settings}` |
 //! | `POST /control/tokens` | `{app?, bot?}` | `{}`: other tokens are right from now on, as after a rotation |
 //! | `POST /control/user` | `{name, id?, real_name?, team_id?, is_restricted?, is_stranger?, deleted?, groups?, …}` | `{user}` |
 //! | `POST /control/group` | `{handle, id?, users, disabled?}` | `{group}` |

@@ -21,6 +21,7 @@ fn shown_settings(state: &State) -> Value {
     json!({
         "rate_limits": state.options.rate_limits, "channel_messages": state.channel_messages,
         "ack_timeout_ms": state.hub.ack_timeout.as_millis() as u64, "clock_skew_s": state.clock_skew_s,
+        "ping_ms": state.options.ping_interval.as_millis() as u64, "should_escape": state.should_escape,
         "scopes": state.scopes.split(',').collect::<Vec<_>>(), "app_scopes": state.app_scopes.split(',').collect::<Vec<_>>(),
     })
 }
@@ -51,6 +52,8 @@ pub struct Settings {
     rate_limits: Option<bool>,
     channel_messages: Option<bool>,
     ack_timeout_ms: Option<u64>,
+    ping_ms: Option<u64>,
+    should_escape: Option<bool>,
     scopes: Option<Vec<String>>,
     app_scopes: Option<Vec<String>>,
     clock_skew_s: Option<i64>,
@@ -68,6 +71,13 @@ pub async fn settings(asked: web::Json<Settings>, sandbox: web::Data<Sandbox>) -
     }
     if let Some(ms) = asked.ack_timeout_ms {
         state.hub.ack_timeout = Duration::from_millis(ms);
+    }
+    if let Some(ms) = asked.ping_ms {
+        state.options.ping_interval = Duration::from_millis(ms.max(1));
+        state.hub.links.iter().for_each(|link| link.switches.turned.notify_one());
+    }
+    if let Some(on) = asked.should_escape {
+        state.should_escape = on;
     }
     if let Some(scopes) = &asked.scopes {
         state.scopes = scopes.join(",");

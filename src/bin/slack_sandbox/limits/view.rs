@@ -85,33 +85,54 @@ impl Check<'_> {
         if !matches!(kind, "static_select" | "multi_static_select" | "radio_buttons" | "checkboxes" | "overflow") {
             return;
         }
-        let grouped = element["option_groups"].is_array();
-        let most = match kind {
-            "radio_buttons" | "checkboxes" => 10,
-            "overflow" => 5,
-            _ => 100,
-        };
-        let options = element["options"].as_array().map_or(&[][..], Vec::as_slice);
-        if !grouped && (options.is_empty() || options.len() > most) {
-            self.error(&format!("must have between 1 and {most} items"), &format!("{path}/options"));
+        let mut options: Vec<&Value> = Vec::new();
+        if kind.ends_with("select") && !element["option_groups"].is_null() {
+            if !element["options"].is_null() {
+                self.error("options and option_groups exclude each other", path);
+            }
+            for (index, group) in self.items(&element["option_groups"], 100, &format!("{path}/option_groups")) {
+                let path = format!("{path}/option_groups/{index}");
+                self.text(&group["label"], true, 75, &format!("{path}/label"));
+                options.extend(self.choices(&group["options"], 100, false, &format!("{path}/options")));
+            }
+        } else {
+            let (most, styled) = match kind {
+                "radio_buttons" | "checkboxes" => (10, true),
+                "overflow" => (5, false),
+                _ => (100, false),
+            };
+            options = self.choices(&element["options"], most, styled, &format!("{path}/options"));
         }
-        for (index, option) in options.iter().enumerate() {
-            let path = format!("{path}/options/{index}");
-            let styled = matches!(kind, "radio_buttons" | "checkboxes");
+        let first = Some(&element["initial_option"]).filter(|first| !first.is_null());
+        if first.is_some_and(|first| !options.contains(&first)) {
+            self.error("must be one of the options", &format!("{path}/initial_option"));
+        }
+        let first = element["initial_options"].as_array().into_iter().flatten();
+        for _ in first.filter(|first| !options.contains(first)) {
+            self.error("must be one of the options", &format!("{path}/initial_options"));
+        }
+    }
+
+    /// The items of a list that has at least one and at most so many.
+    fn items<'v>(&mut self, list: &'v Value, most: usize, path: &str) -> Vec<(usize, &'v Value)> {
+        let items: Vec<(usize, &Value)> = list.as_array().into_iter().flatten().enumerate().collect();
+        if items.is_empty() || items.len() > most {
+            self.error(&format!("must have between 1 and {most} items"), path);
+        }
+        items
+    }
+
+    /// Options to choose from, each with a text (with marks, where those are taken) and a value.
+    fn choices<'v>(&mut self, list: &'v Value, most: usize, styled: bool, path: &str) -> Vec<&'v Value> {
+        let items = self.items(list, most, path);
+        for (index, option) in &items {
+            let path = format!("{path}/{index}");
             self.text(&option["text"], !styled, 75, &format!("{path}/text"));
             match option["value"].as_str() {
                 Some(value) => self.length(value, 150, &format!("{path}/value")),
                 None => self.error("missing required field: value", &path),
             }
         }
-        let first = &element["initial_option"];
-        if !first.is_null() && !options.contains(first) {
-            self.error("must be one of the options", &format!("{path}/initial_option"));
-        }
-        for first in element["initial_options"].as_array().into_iter().flatten() {
-            if !options.contains(first) {
-                self.error("must be one of the options", &format!("{path}/initial_options"));
-            }
-        }
+        items.into_iter().map(|(_, option)| option).collect()
     }
 }

@@ -1,12 +1,13 @@
 "use strict";
 // The panel that breaks things: each switch of the control API.
 
-const SOCKET = [["half_open", "Half open"], ["thaw", "Thaw"], ["reset", "TCP reset"], ["drop", "Drop TCP"], ["close", "Close frame"], ["close_no_fin", "Close, no FIN"], ["no_pongs", "No pongs"], ["no_pings", "No pings"]];
+const SOCKET = [["half_open", "Half open"], ["thaw", "Thaw"], ["reset", "TCP reset"], ["drop", "Drop TCP"], ["close", "Close frame"], ["close_no_fin", "Close, no FIN"], ["no_pongs", "No pongs"], ["no_pings", "No pings"], ["ignore_pongs", "Ignore pongs"]];
 const REASONS = ["warning", "refresh_requested", "link_disabled", "too_many_websockets"];
 const FRAMES = { "Malformed JSON": { text: "{\"type\":" }, "Unknown type": { json: { type: "news", envelope_id: "00000000-0000-4000-8000-000000000000", payload: {} } },
   Binary: { binary: "\u0000\u0001" }, Fragments: { fragments: ["{\"type\":", "\"fragmented\"", "}"] }, "No event": { json: { type: "events_api", envelope_id: "00000000-0000-4000-8000-000000000001", payload: { type: "app_rate_limited" } } }, Ping: { ping: "sandbox" } };
-const METHODS = ["*", "apps.connections.open", "auth.test", "chat.postMessage", "chat.update", "chat.delete", "chat.postEphemeral", "reactions.add", "users.info", "usergroups.list", "usergroups.users.list", "conversations.info", "conversations.open",
-  "views.open", "views.update", "views.push", "views.publish", "files.getUploadURLExternal", "upload", "files.completeUploadExternal", "response_url"];
+const METHODS = ["*", "apps.connections.open", "auth.test", "chat.postMessage", "chat.update", "chat.delete", "chat.postEphemeral", "reactions.add", "reactions.remove", "users.info", "users.list", "usergroups.list", "usergroups.users.list",
+  "conversations.info", "conversations.open", "conversations.list", "conversations.members", "conversations.history", "conversations.replies",
+  "views.open", "views.update", "views.push", "views.publish", "files.getUploadURLExternal", "upload", "files.completeUploadExternal", "files.info", "response_url"];
 const ERRORS = ["invalid_auth", "not_authed", "account_inactive", "user_removed_from_team", "team_disabled", "token_revoked", "token_expired", "not_allowed_token_type", "no_permission", "missing_scope", "missing_args", "internal_error", "fatal_error", "service_unavailable",
   "ratelimited", "channel_not_found", "not_in_channel", "is_archived", "msg_too_long", "message_not_found", "cant_update_message", "user_not_found", "expired_trigger_id", "exchanged_trigger_id", "hash_conflict"];
 const CALLS = { "Slack error": (v) => ({ error: v || "internal_error" }), "HTTP status": (v) => ({ status: Number(v) || 503 }), "Retry-After (s)": (v) => ({ retry_after: Number(v) || 5 }),
@@ -18,6 +19,7 @@ const options = (list) => list.map((value) => h("option", { value }, value));
 const button = (label, act, style) => h("button", { type: "button", class: style, onclick: act }, label);
 const number = (label, value, more) => h("input", { type: "number", min: 0, value, "aria-label": label, title: label, ...more });
 const row = (...children) => h("div", { class: "row" }, children);
+const group = (id, ...children) => h("div", { class: "row", id }, children);
 const labelled = (label, node) => h("label", { class: "pair" }, label, node);
 
 async function fault(body) {
@@ -29,11 +31,13 @@ function linkPart() {
   const which = h("select", { id: "which-link", "aria-label": "Link" });
   const target = () => (which.value ? { connection: Number(which.value) } : {});
   const notice = h("input", { type: "number", min: 0, placeholder: "10000", "aria-label": "Milliseconds until the close frame" });
+  const cadence = number("Milliseconds between pings of the link, 0 as all", 1000);
   const disconnect = (reason) => fault({ socket: "disconnect", reason, ...(notice.value === "" ? {} : { close_after_ms: Number(notice.value) }), ...target() });
   return [
-    h("h2", null, "Open links"), row(which), row(SOCKET.map(([id, label]) => button(label, () => fault({ socket: id, ...target() })))),
-    h("h2", null, "Tell a link to disconnect"), row(REASONS.map((reason) => button(reason, () => disconnect(reason)))), row(labelled("close after (ms)", notice)),
-    h("h2", null, "Frames"), row(Object.entries(FRAMES).map(([label, frame]) => button(label, () => call("envelope", { ...frame, ...target() }).then((answer) => answer.ok && toast(`sent on link ${answer.connection}`))))),
+    h("h2", null, "Open links"), row(which), group("of-links", SOCKET.map(([id, label]) => button(label, () => fault({ socket: id, ...target() })))),
+    row(labelled("ping every (ms)", cadence), button("Set cadence", () => fault({ socket: "ping_every", ping_ms: Number(cadence.value), ...target() }))),
+    h("h2", null, "Tell a link to disconnect"), group("of-reasons", REASONS.map((reason) => button(reason, () => disconnect(reason)))), row(labelled("close after (ms)", notice)),
+    h("h2", null, "Frames"), group("of-frames", Object.entries(FRAMES).map(([label, frame]) => button(label, () => call("envelope", { ...frame, ...target() }).then((answer) => answer.ok && toast(`sent on link ${answer.connection}`))))),
   ];
 }
 
@@ -68,15 +72,16 @@ function settingsPart() {
   const list = (text) => text.split(/[\s,]+/).filter(Boolean);
   return [
     h("h2", null, "How strict Slack is"), box("rate_limits", "Limits of rate (tiers, one message a second)"), box("channel_messages", "Channel messages reach the bot without a mention"),
-    row(labelled("ack within (ms)", entry("ack_timeout_ms", "Milliseconds an envelope may stay unacked", "number", Number)), labelled("clock ahead (s)", entry("clock_skew_s", "Seconds that Slack's clock is ahead", "number", Number))),
+    box("should_escape", "Names and links behind a command are marked (should_escape)"),
+    row(labelled("ack within (ms)", entry("ack_timeout_ms", "Milliseconds an envelope may stay unacked", "number", Number)), labelled("ping every (ms)", entry("ping_ms", "Milliseconds between pings of all links", "number", Number)), labelled("clock ahead (s)", entry("clock_skew_s", "Seconds that Slack's clock is ahead", "number", Number))),
     row(labelled("bot's scopes", entry("scopes", "Scopes of the bot token", "text", list))), row(labelled("app's scopes", entry("app_scopes", "Scopes of the app-level token", "text", list))),
   ];
 }
 
 function drawSettings() {
   const { settings } = here.world;
-  for (const key of ["rate_limits", "channel_messages"]) $(`#set-${key}`).checked = settings[key];
-  for (const key of ["ack_timeout_ms", "clock_skew_s", "scopes", "app_scopes"]) {
+  for (const key of ["rate_limits", "channel_messages", "should_escape"]) $(`#set-${key}`).checked = settings[key];
+  for (const key of ["ack_timeout_ms", "ping_ms", "clock_skew_s", "scopes", "app_scopes"]) {
     const node = $(`#set-${key}`);
     if (document.activeElement !== node) node.value = Array.isArray(settings[key]) ? settings[key].join(" ") : settings[key];
   }
@@ -105,7 +110,7 @@ function drawLinks() {
   const which = $("#which-link");
   if (!which) return;
   const chosen = which.value;
-  const flags = (l) => ["half_open", "closing", "no_pongs", "no_pings"].filter((flag) => l[flag]).map((flag) => flag.replace("_", " "));
+  const flags = (l) => [...["half_open", "closing", "no_pongs", "no_pings", "pongs_ignored"].filter((flag) => l[flag]).map((flag) => flag.replace("_", " ")), ...(l.ping_ms ? [`pinged every ${l.ping_ms} ms`] : [])];
   which.replaceChildren(h("option", { value: "" }, here.links.length ? "all links" : "no link is open"), ...here.links.map((l) => h("option", { value: l.id }, `link ${l.id}${flags(l).length ? ` (${flags(l).join(", ")})` : ""}`)));
   which.value = here.links.some((l) => String(l.id) === chosen) ? chosen : "";
 }

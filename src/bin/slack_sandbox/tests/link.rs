@@ -171,6 +171,25 @@ async fn acks_that_are_too_large_or_in_fragments_do_not_count() {
 }
 
 #[actix_web::test]
+async fn an_ack_counts_below_20480_bytes() {
+    let slack = Slack::start(60_000);
+    let (mut socket, _) = slack.connect().await;
+    for (size, ignored) in [(20_479, Value::Null), (20_480, json!("too_large"))] {
+        slack.control("slash", json!({"user": "maya", "channel": "ops", "text": "x"})).await;
+        let envelope = next(&mut socket).await;
+        let frame = |text: &str| json!({"envelope_id": envelope["envelope_id"], "payload": {"text": text}}).to_string();
+        let frame = frame(&"x".repeat(size - frame("").len()));
+        assert_eq!(frame.len(), size);
+        socket.send(Message::Text(frame.into())).await.expect("sent");
+        let id = envelope["envelope_id"].as_str().expect("an id");
+        let came = once(&slack, &format!("acks?envelope_id={id}"), |seen| seen["acks"][0].is_object()).await;
+        assert_eq!((&came["acks"][0]["size"], &came["acks"][0]["ignored"]), (&json!(size), &ignored));
+    }
+    assert_eq!(slack.texts("maya").await.len(), 1, "what the first one said is shown");
+    slack.stop().await;
+}
+
+#[actix_web::test]
 async fn ten_links_at_most_and_each_envelope_to_one_of_them() {
     let slack = Slack::start(60_000);
     let mut sockets = Vec::new();
@@ -233,5 +252,160 @@ async fn a_half_open_link_is_silent_until_it_thaws() {
     slack.control("fault", json!({"socket": "thaw"})).await;
     slack.control("slash", json!({"user": "maya", "channel": "ops", "text": "back"})).await;
     assert_eq!(next(&mut socket).await["payload"]["text"], "back");
+    slack.stop().await;
+}
+
+/// What a route shows, once it is so.
+async fn once(slack: &Slack, route: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    let begun = std::time::Instant::now();
+    loop {
+        let seen = slack.get(route).await;
+        if wanted(&seen) {
+            return seen;
+        }
+        assert!(begun.elapsed() < PATIENCE, "never: {seen}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A client that answers pings, and does nothing else until its link ends.
+fn answering(mut socket: Socket) {
+    crate::clock::spawn(async move {
+        while let Some(Ok(frame)) = socket.next().await {
+            if let Frame::Ping(bytes) = frame
+                && socket.send(Message::Pong(bytes)).await.is_err()
+            {
+                break;
+            }
+        }
+    });
+}
+
+fn of(seen: &Value, link: usize, what: &str) -> u64 {
+    seen["connections"][link][what].as_u64().expect("a number")
+}
+
+#[actix_web::test]
+async fn a_hello_can_be_withheld_or_come_late() {
+    let slack = Slack::start(3000);
+    slack.control("fault", json!({"dial": {"withhold_hello": true}})).await;
+    let mut silent = slack.dial(&slack.ticket_url().await).await.expect("an upgrade");
+    let seen = once(&slack, "connections", |seen| seen["connections"][0].is_object()).await;
+    assert_eq!(seen["connections"][0]["ready"], false);
+    slack.control("slash", json!({"user": "maya", "channel": "ops", "text": "a"})).await;
+    assert_eq!(slack.texts("maya").await, ["/drone failed with the error \"dispatch_failed\""], "it gets no envelopes");
+    slack.control("envelope", json!({"connection": 1, "json": {"type": "marker"}})).await;
+    assert_eq!(next(&mut silent).await["type"], "marker", "no hello came before it");
+
+    slack.control("fault", json!({"dial": {"delay_hello_ms": 400}})).await;
+    let url = slack.ticket_url().await;
+    let begun = std::time::Instant::now();
+    let mut late = slack.dial(&url).await.expect("an upgrade");
+    assert_eq!(next(&mut late).await["type"], "hello");
+    assert!(begun.elapsed() >= Duration::from_millis(400), "{:?}", begun.elapsed());
+    let begun = std::time::Instant::now();
+    slack.connect().await;
+    assert!(begun.elapsed() < Duration::from_millis(400), "each fault met one connection");
+    slack.stop().await;
+}
+
+#[actix_web::test]
+async fn a_link_can_be_made_not_to_answer_pings() {
+    let slack = Slack::start(3000);
+    let (mut socket, _) = slack.connect().await;
+    slack.control("fault", json!({"socket": "no_pongs"})).await;
+    socket.send(Message::Ping(bytes("are you there?"))).await.expect("sent");
+    // what comes after the ping has been read when this ack is there, so the pong would be on its way
+    slack.control("slash", json!({"user": "maya", "channel": "ops", "text": "x"})).await;
+    let envelope = next(&mut socket).await;
+    ack(&mut socket, &envelope, None).await;
+    once(&slack, "acks", |seen| seen["count"] == 1).await;
+    slack.control("fault", json!({"socket": "thaw"})).await;
+    socket.send(Message::Ping(bytes("and now?"))).await.expect("sent");
+    let pong = async {
+        loop {
+            if let Some(Ok(Frame::Pong(bytes))) = socket.next().await {
+                return bytes;
+            }
+        }
+    };
+    let first = tokio::time::timeout(PATIENCE, pong).await.expect("a pong in time");
+    assert_eq!(first, bytes("and now?"), "the first ping was never answered");
+    slack.stop().await;
+}
+
+#[actix_web::test]
+async fn how_often_a_link_is_pinged_can_be_turned_for_one_and_for_all_at_any_time() {
+    let slack = Slack::start(3000);
+    for _ in 0..3 {
+        answering(slack.connect().await.0);
+    }
+    // one never, one often; the third as it was
+    slack.control("fault", json!({"socket": "no_pings", "connection": 1})).await;
+    slack.control("fault", json!({"socket": "ping_every", "ping_ms": 5, "connection": 2})).await;
+    let begun = slack.get("connections").await;
+    let seen = once(&slack, "connections", |seen| of(seen, 2, "pings") >= of(&begun, 2, "pings") + 2).await;
+    assert_eq!(of(&seen, 0, "pings"), of(&begun, 0, "pings"));
+    let grown = |link| of(&seen, link, "pings") - of(&begun, link, "pings");
+    assert!(grown(1) > 3 * grown(2), "{} and {}", grown(1), grown(2));
+    assert_eq!((of(&seen, 1, "ping_ms"), of(&seen, 2, "ping_ms")), (5, 0));
+    assert_eq!(slack.control("fault", json!({"socket": "ping_every"})).await["error"], "ping_every needs ping_ms");
+
+    // an hour for all is not for the one that has its own; and a second for the new ones, the open ones and those mended
+    let settings = slack.control("settings", json!({"ping_ms": 3_600_000})).await;
+    assert_eq!(settings["settings"]["ping_ms"], 3_600_000);
+    let begun = slack.get("connections").await;
+    let seen = once(&slack, "connections", |seen| of(seen, 1, "pings") >= of(&begun, 1, "pings") + 5).await;
+    assert!(of(&seen, 2, "pings") <= of(&begun, 2, "pings") + 1);
+    slack.control("faults/clear", json!({})).await;
+    slack.control("settings", json!({"ping_ms": 5})).await;
+    let begun = slack.get("connections").await;
+    once(&slack, "connections", |seen| (0..3).all(|n| of(seen, n, "pings") > of(&begun, n, "pings"))).await;
+    slack.stop().await;
+}
+
+#[actix_web::test]
+async fn a_client_whose_pongs_are_ignored_is_dropped_and_others_are_not() {
+    let slack = Slack::start(3000);
+    slack.control("settings", json!({"ping_ms": 10})).await;
+    for _ in 0..2 {
+        answering(slack.connect().await.0);
+    }
+    once(&slack, "connections", |seen| of(seen, 0, "pongs") > 2 && of(seen, 1, "pongs") > 2).await;
+    slack.control("fault", json!({"socket": "ignore_pongs", "connection": 1})).await;
+    let left =
+        once(&slack, "connections", |seen| seen["connections"].as_array().is_some_and(|all| all.len() == 1)).await;
+    assert_eq!(of(&left, 0, "id"), 2);
+    slack.stop().await;
+}
+
+#[actix_web::test]
+async fn bytes_of_any_kind_can_be_sent() {
+    let slack = Slack::start(3000);
+    let (mut socket, _) = slack.connect().await;
+    slack.control("envelope", json!({"raw_hex": "8105" .to_owned() + "68656c6c6f"})).await;
+    assert!(matches!(frame(&mut socket).await, Some(Frame::Text(text)) if text == "hello"));
+    for wrong in ["8", "xx"] {
+        assert_eq!(slack.control("envelope", json!({"raw_hex": wrong})).await["ok"], false, "{wrong}");
+    }
+    // an opcode that there is not
+    slack.control("envelope", json!({"raw_hex": "8b00"})).await;
+    assert!(frame(&mut socket).await.is_none(), "the client's library gives the link up");
+    slack.stop().await;
+}
+
+#[actix_web::test]
+async fn a_connection_that_asks_for_it_is_short_lived() {
+    let slack = Slack::start(3000);
+    let (_lasting, hello) = slack.connect().await;
+    assert_eq!(hello["debug_info"]["approximate_connection_time"], 18_060);
+    let url = slack.ticket_url().await + "&debug_reconnects=true";
+    let begun = std::time::Instant::now();
+    let mut socket = slack.dial(&url).await.expect("an upgrade");
+    assert_eq!(next(&mut socket).await["debug_info"]["approximate_connection_time"], DEBUG_LIFE.as_secs());
+    let warning = next(&mut socket).await;
+    assert_eq!((&warning["type"], &warning["reason"]), (&json!("disconnect"), &json!("warning")));
+    assert!(begun.elapsed() >= DEBUG_LIFE, "{:?}", begun.elapsed());
+    assert_eq!(crate::socket::DEBUG_LIFE, Duration::from_secs(360));
     slack.stop().await;
 }

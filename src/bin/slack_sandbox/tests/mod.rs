@@ -21,6 +21,9 @@ use crate::state::Options;
 /// How long anything may take before a test fails.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The life of a connection with `debug_reconnects`.
+const DEBUG_LIFE: Duration = Duration::from_secs(1);
+
 /// A running sandbox.
 struct Slack {
     base: String,
@@ -44,6 +47,7 @@ impl Slack {
             close_linger: Duration::from_millis(300),
             ack_timeout: Duration::from_millis(ack_timeout_ms),
             history: 1000,
+            debug_life: DEBUG_LIFE,
             base_url: base.clone(),
         };
         let server = crate::serve(listener, options, 1).expect("a server");

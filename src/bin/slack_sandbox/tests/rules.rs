@@ -55,6 +55,87 @@ async fn a_method_beyond_its_tier_is_told_when_to_come_again_and_others_go_on() 
     slack.stop().await;
 }
 
+/// Posts until Slack wants no more for the moment; how often it was taken.
+async fn until_limited(post: impl AsyncFn() -> (u16, String)) -> usize {
+    for taken in 0..20 {
+        let (status, body) = post().await;
+        if status == 429 {
+            assert!(body.contains("ratelimited"), "{body}");
+            return taken;
+        }
+        assert_eq!(status, 200, "{body}");
+    }
+    panic!("never limited");
+}
+
+#[actix_web::test]
+async fn every_way_to_write_into_a_channel_counts_towards_its_one_message_a_second() {
+    let slack = Slack::start(3000);
+    let (mut socket, _) = slack.connect().await;
+    let post = async || {
+        let args = json!({"channel": "COPS", "text": "x"});
+        slack.post("/api/chat.postMessage", Some("xoxb-sandbox"), &args).await
+    };
+    let url = async |socket: &mut Socket| {
+        slack.control("slash", json!({"user": "maya", "channel": "ops", "text": "ping"})).await;
+        let envelope = next(socket).await;
+        ack(socket, &envelope, None).await;
+        envelope["payload"]["response_url"].as_str().expect("a url").to_owned()
+    };
+    let (public, alone) = (url(&mut socket).await, url(&mut socket).await);
+    let respond = async || slack.post(&public, None, &json!({"text": "all", "response_type": "in_channel"})).await;
+    let share = async || {
+        let place = slack.form("files.getUploadURLExternal", &[("filename", "a.txt"), ("length", "3")]).await;
+        let upload = slack.client.post(place["upload_url"].as_str().expect("a URL")).send_body("abc").await;
+        assert_eq!(upload.expect("an answer").status().as_u16(), 200);
+        let args = json!({"files": [{"id": place["file_id"]}], "channel_id": "COPS"});
+        slack.post("/api/files.completeUploadExternal", Some("xoxb-sandbox"), &args).await
+    };
+    let begun = std::time::Instant::now();
+    let shared = until_limited(share).await;
+    let taken = until_limited(post).await + until_limited(respond).await + shared;
+    let most = 6 + begun.elapsed().as_secs() as usize;
+    assert!((5..=most).contains(&taken), "{taken} in {:?}", begun.elapsed());
+    assert_eq!(slack.get("files").await["files"].as_array().map(Vec::len), Some(shared), "nothing else was shared");
+    // what one person alone reads is no message of the channel
+    for n in 1..=5 {
+        assert_eq!(slack.post(&alone, None, &json!({"text": "alone"})).await.0, 200, "answer {n}");
+    }
+    slack.stop().await;
+}
+
+#[actix_web::test]
+async fn a_private_channel_is_read_by_a_scope_of_its_own() {
+    let slack = Slack::start(3000);
+    slack.control("channel", json!({"name": "secret", "private": true, "has_bot": true})).await;
+    slack.control("settings", json!({"scopes": ["channels:history", "im:history"]})).await;
+    let read = async |channel: &str| slack.form("conversations.history", &[("channel", channel)]).await;
+    assert_eq!((read("COPS").await["ok"].clone(), read("DMAYA").await["ok"].clone()), (json!(true), json!(true)));
+    let refused = read("CSECRET").await;
+    assert_eq!((&refused["error"], &refused["needed"]), (&json!("missing_scope"), &json!("groups:history")));
+    slack.control("settings", json!({"scopes": ["groups:history"]})).await;
+    assert_eq!(read("CSECRET").await["ok"], true);
+    slack.stop().await;
+}
+
+#[actix_web::test]
+async fn what_is_typed_behind_a_command_is_marked_only_where_the_manifest_says_so() {
+    let slack = Slack::start(3000);
+    let (mut socket, _) = slack.connect().await;
+    let typed = async |socket: &mut Socket| {
+        let text = "for @maya in #ops & example.com";
+        slack.control("slash", json!({"user": "maya", "channel": "ops", "text": text})).await;
+        let envelope = next(socket).await;
+        ack(socket, &envelope, None).await;
+        envelope["payload"]["text"].clone()
+    };
+    let marked = "for <@UMAYA|maya> in <#COPS|ops> &amp; <http://example.com|example.com>";
+    assert_eq!(typed(&mut socket).await, marked);
+    slack.control("settings", json!({"should_escape": false})).await;
+    assert_eq!(typed(&mut socket).await, "for @maya in #ops & example.com");
+    slack.stop().await;
+}
+
 #[actix_web::test]
 async fn a_reply_in_a_thread_changes_its_parent_and_the_bot_hears_of_that_as_of_an_edit() {
     let slack = Slack::start(3000);

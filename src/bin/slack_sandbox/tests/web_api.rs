@@ -42,6 +42,94 @@ async fn an_ephemeral_message_is_seen_by_one() {
 }
 
 #[actix_web::test]
+async fn an_ephemeral_message_in_a_thread_is_seen_only_where_somebody_has_replied() {
+    let slack = Slack::start(3000);
+    let said = slack.control("say", json!({"user": "maya", "channel": "ops", "text": "parent"})).await;
+    let whisper = json!({"channel": "COPS", "user": "UMAYA", "text": "psst", "thread_ts": said["ts"]});
+    assert!(slack.api("chat.postEphemeral", whisper.clone()).await["message_ts"].is_string(), "nothing is said of it");
+    assert_eq!(slack.texts("maya").await, ["parent"]);
+    slack.api("chat.postMessage", json!({"channel": "COPS", "text": "reply", "thread_ts": said["ts"]})).await;
+    slack.api("chat.postEphemeral", whisper).await;
+    assert_eq!(slack.texts("maya").await, ["parent", "reply", "psst"]);
+    let seen = slack.get("messages?channel=ops&user=maya").await;
+    assert_eq!(seen["messages"][2]["thread_ts"], said["ts"]);
+    assert_eq!(slack.texts("omar").await, ["parent", "reply"]);
+    slack.stop().await;
+}
+
+/// Method, its arguments with so much in one of them, what is taken and the error beyond it.
+type Bound = (&'static str, fn(usize) -> Value, usize, &'static str);
+
+const BOUNDS: &[Bound] = &[
+    ("chat.update", |n| json!({"channel": "COPS", "text": "é".repeat(n)}), 4000, "msg_too_long"),
+    ("chat.postMessage", |n| json!({"channel": "COPS", "markdown_text": "é".repeat(n)}), 12_000, "msg_too_long"),
+    (
+        "chat.postMessage",
+        |n| json!({"channel": "COPS", "attachments": vec![json!({"text": "a"}); n]}),
+        100,
+        "too_many_attachments",
+    ),
+    (
+        "chat.postMessage",
+        |n| json!({"channel": "COPS", "blocks": vec![json!({"type": "divider"}); n]}),
+        50,
+        "invalid_blocks",
+    ),
+    (
+        "views.publish",
+        |n| json!({"user_id": "UMAYA", "view": {"type": "home", "blocks": vec![json!({"type": "divider"}); n]}}),
+        100,
+        "invalid_arguments",
+    ),
+    (
+        "files.completeUploadExternal",
+        |n| json!({"files": [{"id": "FNONE"}], "channels": vec!["CGENERAL"; n].join(",")}),
+        100,
+        "channels_limit_exceeded",
+    ),
+];
+
+#[actix_web::test]
+async fn a_call_is_taken_at_each_limit_and_refused_one_beyond_it() {
+    let slack = Slack::start(3000);
+    slack.control("settings", json!({"rate_limits": false})).await;
+    let posted = slack.api("chat.postMessage", json!({"channel": "COPS", "text": "x"})).await;
+    for (method, with, limit, error) in BOUNDS {
+        let call = async |size| {
+            let mut args = with(size);
+            args["ts"] = posted["ts"].clone();
+            slack.api(method, args).await["error"].clone()
+        };
+        // of the files, none is there to be shared
+        let taken = if *method == "files.completeUploadExternal" { json!("file_not_found") } else { Value::Null };
+        assert_eq!((call(*limit).await, call(limit + 1).await), (taken, json!(error)), "{method} {limit}");
+    }
+    let warning = async |length: usize| {
+        let args = json!({"channel": "COPS", "text": "é".repeat(length)});
+        let posted = slack.api("chat.postMessage", args).await;
+        let kept = posted["message"]["text"].as_str().expect("a text").chars().count();
+        (posted["warning"].clone(), kept)
+    };
+    assert_eq!(warning(40_000).await, (Value::Null, 40_000));
+    assert_eq!(warning(40_001).await, (json!("message_truncated"), 40_000));
+    for (field, value, beyond, length, longer, error) in [
+        ("alt_txt", "é".repeat(1000), "é".repeat(1001), "3", "3", "alt_txt_too_large"),
+        ("snippet_type", "text".into(), "text".into(), "1000000", "1000001", "snippet_too_large"),
+    ] {
+        let file = [("filename", "a.txt"), ("length", length), (field, &value)];
+        assert_eq!(slack.form("files.getUploadURLExternal", &file).await["ok"], true, "{field}");
+        let file = [("filename", "a.txt"), ("length", longer), (field, &beyond)];
+        assert_eq!(slack.form("files.getUploadURLExternal", &file).await["error"], error);
+    }
+    let (most, more) = (crate::files::SIZE.to_string(), (crate::files::SIZE + 1).to_string());
+    let file =
+        async |length: &str| slack.form("files.getUploadURLExternal", &[("filename", "a"), ("length", length)]).await;
+    assert_eq!(file(&most).await["ok"], true);
+    assert_eq!(file(&more).await["error"], "file_upload_size_restricted");
+    slack.stop().await;
+}
+
+#[actix_web::test]
 async fn calls_beyond_slacks_limits_get_slacks_errors() {
     let slack = Slack::start(3000);
     let long = "x".repeat(4001);

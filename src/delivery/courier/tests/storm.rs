@@ -332,7 +332,7 @@ async fn ten_thousand_answers_to_one_channel_go_one_a_second_and_hold_up_nobody_
             channel: "C1".into(),
             user: "U1".into(),
         };
-        let whisper = Address::Ephemeral { channel: "C1".into(), user: "U2".into() };
+        let whisper = Address::Ephemeral { channel: "C1".into(), thread_ts: None, user: "U2".into() };
         let quick = [(20_000, by_url), (20_001, whisper), (20_002, thread("C2", 1))];
         let quick = quick.map(|(number, address)| letter(number, address, &format!("quick {number}"), true));
         let asked = storm.began.elapsed();

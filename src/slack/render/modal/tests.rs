@@ -234,7 +234,7 @@ fn a_memo_comes_back_as_it_was_and_shows_no_capability() {
         back.response_url.as_ref().map(|url| url.expose_secret()),
         Some("https://hooks.slack.com/commands/secret")
     );
-    assert!(matches!(back.reply_to(), ReplyTo::Thread { thread_ts } if thread_ts == "1.2"));
+    assert!(matches!(back.reply_to(), ReplyTo::Thread { thread_ts, .. } if thread_ts == "1.2"));
     for unreadable in ["", "{}", r#"{"v":2,"command":"ping"}"#, r#"{"v":1}"#] {
         assert!(Memo::read(unreadable).is_none(), "{unreadable}");
     }

@@ -2,6 +2,7 @@
 
 use super::*;
 use proptest::prelude::*;
+use tokio::runtime::{Handle, LocalOptions};
 
 /// What Slack, or the network, does next.
 #[derive(Clone, Debug)]
@@ -167,9 +168,15 @@ async fn drama(deeds: Vec<Deed>) -> Result<(), TestCaseError> {
 }
 
 fn virtually(test: impl Future<Output = Result<(), TestCaseError>>) -> Result<(), TestCaseError> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
-    tokio::task::LocalSet::new().block_on(&runtime, test)
+    // unlike a set of local tasks, such a runtime counts them
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_time().start_paused(true).build_local(LocalOptions::default()).expect("a runtime");
+    runtime.block_on(test)
+}
+
+/// The tasks there are, of both ends.
+fn tasks() -> usize {
+    Handle::current().metrics().num_alive_tasks()
 }
 
 proptest! {
@@ -186,7 +193,7 @@ proptest! {
 
 // row 3, row 32
 #[test]
-fn a_thousand_reconnects_leave_no_socket_and_hold_nothing() {
+fn a_thousand_reconnects_leave_no_socket_and_no_task_and_hold_nothing() {
     virtually(async {
         let (network, incoming) = Pipes::new();
         let network = Arc::new(network);
@@ -211,11 +218,15 @@ fn a_thousand_reconnects_leave_no_socket_and_hold_nothing() {
         tokio::task::spawn_local(slot);
         let mut bench = assemble(server, script);
         let mut replaced = None;
+        let mut few = None;
         for number in 0..1_000 {
             let mut socket = bench.up().await;
             drop(replaced.take());
             socket.envelope("e").await;
             assert_eq!(socket.ack().await, "e");
+            // beside those of the first link, at most those of one that is on its way out
+            let few = *few.get_or_insert_with(tasks);
+            assert!(tasks() <= 2 * few, "{} tasks after {number} reconnects, {few} at first", tasks());
             match number % 5 {
                 0 => socket.disconnect("refresh_requested").await,
                 1 => {
@@ -235,6 +246,13 @@ fn a_thousand_reconnects_leave_no_socket_and_hold_nothing() {
         assert_eq!(bench.stopped().await, SlotEnd::Stopped);
         assert_eq!((network.links.open(), network.calls.open()), (0, 0));
         assert!(alive.upgrade().is_none(), "what the slot was made of is gone with it");
+        drop(network);
+        before(VIRTUALLY_NEVER, "the last task to end", async {
+            while tasks() > 0 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        })
+        .await;
         Ok(())
     })
     .expect("no property fails");
