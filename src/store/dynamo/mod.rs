@@ -12,14 +12,18 @@
 //! | `key#<key>` | `-` | a key of a delivery, and which request has it |
 //! | `lock#<target>` | `-` | which request may change a target |
 //! | `replica` | `<name>` | a replica and its last beat |
+//! | `house` | a ULID | something that happened to a replica |
 //! | `schema` | `-` | the version of all this |
 //!
 //! The indexes (`held`, `asked`, `shown`) lag behind in DynamoDB, so nothing is decided by them: what they name is read
 //! again, or written with a condition.
 
 mod accept;
+mod audit;
+mod body;
 mod change;
 mod item;
+mod letters;
 mod lock;
 mod port;
 mod replica;
