@@ -776,6 +776,26 @@ pub(crate) async fn a_replica_shows_what_it_says_of_itself(place: &dyn Place) {
     store.close(PATIENCE).await.unwrap();
 }
 
+pub(crate) async fn a_note_is_rewritten_only_as_it_was_read_and_outlives_the_process(place: &dyn Place) {
+    let store = place.open().await;
+    let notes = &store.notes;
+    assert_eq!(notes.noted("bodies").await.unwrap(), None);
+    assert!(!notes.rewrite("bodies", Some("what never was"), "no").await.unwrap());
+    assert!(notes.rewrite("bodies", None, "one").await.unwrap());
+    assert!(!notes.rewrite("bodies", None, "two").await.unwrap(), "it is there already");
+    assert!(!notes.rewrite("bodies", Some("zero"), "two").await.unwrap(), "it was another");
+    // of many who have read the same, one rewrites it
+    let at_once = (0..20)
+        .map(|number| async move { notes.rewrite("bodies", Some("one"), &format!("by {number}")).await.unwrap() });
+    let wrote = futures_util::future::join_all(at_once).await;
+    assert_eq!(wrote.iter().filter(|wrote| **wrote).count(), 1, "{wrote:?}");
+    let winner = wrote.iter().position(|wrote| *wrote).unwrap();
+    assert_eq!(notes.noted("left").await.unwrap(), None, "no fact of the store's own");
+    let store = reopen(place, store).await;
+    assert_eq!(store.notes.noted("bodies").await.unwrap(), Some(format!("by {winner}")));
+    store.close(PATIENCE).await.unwrap();
+}
+
 pub(crate) async fn a_closed_store_has_done_what_was_asked_and_says_that_it_is_closed(place: &dyn Place) {
     let store = place.open().await;
     let asked: Vec<_> = (0..200u64)
@@ -837,6 +857,7 @@ macro_rules! contract {
             a_target_is_one_requests_alone_until_its_final_answer,
             whoever_says_goodbye_has_not_died,
             a_replica_shows_what_it_says_of_itself,
+            a_note_is_rewritten_only_as_it_was_read_and_outlives_the_process,
             a_closed_store_has_done_what_was_asked_and_says_that_it_is_closed,
         }
     };

@@ -18,7 +18,7 @@ use std::time::Duration;
 pub use config::{StoreConfig, StoreKind};
 pub use ports::{
     Accepted, Address, Asked, Beaten, Card, Delivery, Entry, FileWay, Journal, Letter, LetterId, NewLetter, NewRequest,
-    Outbox, Queue, QueueDepth, Recent, Replica, ReplicaName, Replicas, State, StepRecord, StepState, StoreError,
+    Notes, Outbox, Queue, QueueDepth, Recent, Replica, ReplicaName, Replicas, State, StepRecord, StepState, StoreError,
     Wanted, Way,
 };
 
@@ -32,6 +32,8 @@ pub struct Store {
     pub outbox: Arc<dyn Outbox>,
     /// Who shares the store.
     pub replicas: Arc<dyn Replicas>,
+    /// Small things that must not be forgotten.
+    pub notes: Arc<dyn Notes>,
     /// How the store is, to be read at any time.
     pub health: StoreHealth,
     backend: Arc<dyn Backend>,
@@ -134,11 +136,12 @@ pub async fn inspect_table(client: aws_sdk_dynamodb::Client, config: &StoreConfi
     dynamo::inspect(client, config).await
 }
 
-fn assemble<B: Journal + Outbox + Replicas + Backend + 'static>(backend: Arc<B>) -> Store {
+fn assemble<B: Journal + Outbox + Replicas + Notes + Backend + 'static>(backend: Arc<B>) -> Store {
     Store {
         journal: Arc::clone(&backend) as Arc<dyn Journal>,
         outbox: Arc::clone(&backend) as Arc<dyn Outbox>,
         replicas: Arc::clone(&backend) as Arc<dyn Replicas>,
+        notes: Arc::clone(&backend) as Arc<dyn Notes>,
         health: StoreHealth { pulse: backend.pulse() },
         backend,
     }

@@ -1,9 +1,11 @@
 //! The ports. Every method returns only after its write is durable, unless it says otherwise.
 
 mod letter;
+mod notes;
 mod replica;
 
 pub use letter::{Address, Delivery, FileWay, Letter, LetterId, NewLetter, Queue, Wanted, Way};
+pub use notes::Notes;
 pub use replica::{Beaten, Card, Replica, ReplicaName, Replicas};
 
 use crate::domain::{ChannelId, Plan, Request, RequestId, Source, Step, UserId};
