@@ -2,6 +2,7 @@
 //! Moto over HTTP, a real SQLite file. A test says what a person does and shows what that person reads.
 
 mod architecture;
+mod body;
 mod browser;
 mod clients;
 mod crash;
@@ -28,6 +29,7 @@ mod storm;
 #[allow(dead_code, reason = "shared with tests/chaos, which uses what is left")]
 mod support;
 mod surfaces;
+mod systemd;
 mod typed;
 mod walk;
 mod words;
