@@ -3,6 +3,7 @@
 use super::body::Leave;
 use super::{End, Running, systemd};
 use crate::dispatch::Boarded;
+use crate::store::{HouseEvent, Store, StoreError};
 use crate::supervision::{StopOutcome, Tree};
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -120,6 +121,9 @@ async fn close(mut running: Running, mut deadline: Deadline) {
         tracing::warn!("answers still wait; they are sent after the next start");
     }
     stop_actors(tree).await;
+    if let Err(error) = tokio::time::timeout(LAST, hand_over(&house.store)).await.unwrap_or_else(|_| Err(late())) {
+        tracing::warn!(%error, "what is left does not stand in the audit log");
+    }
     if let Err(error) = house.store.replicas.leave().await {
         tracing::warn!(%error, "the other replicas could not be told");
     }
@@ -130,6 +134,20 @@ async fn close(mut running: Running, mut deadline: Deadline) {
     };
     let _ = tokio::join!(store, tokio::time::timeout(LAST, server.stop(true)));
     tracing::info!("drained");
+}
+
+/// Writes down how much is left for others, if anything is.
+async fn hand_over(store: &Store) -> Result<(), StoreError> {
+    let left = store.journal.unfinished().await?.waiting + store.outbox.depth().await?.waiting;
+    if left > 0 {
+        tracing::info!(left, "handing over what is left");
+        store.audit.record(HouseEvent::HandedOver { left }).await?;
+    }
+    Ok(())
+}
+
+fn late() -> StoreError {
+    StoreError::Unavailable(format!("no answer within {LAST:?}"))
 }
 
 async fn stop_actors(tree: &Tree) {

@@ -796,6 +796,99 @@ pub(crate) async fn a_note_is_rewritten_only_as_it_was_read_and_outlives_the_pro
     store.close(PATIENCE).await.unwrap();
 }
 
+/// The kinds of what happened, in order, with the fence.
+async fn told(store: &Store, number: u64) -> Vec<(String, i64)> {
+    let history = store.audit.history(id(number)).await.unwrap();
+    let kind = |event: &Event| serde_json::to_value(&event.what).unwrap()["what"].as_str().unwrap().to_owned();
+    history.iter().map(|event| (kind(event), event.fence)).collect()
+}
+
+pub(crate) async fn everything_that_happened_to_a_request_stands_in_its_history(place: &dyn Place) {
+    let store = place.open().await;
+    let start = place.clock().now();
+    brought_to(&store, 1, State::Running).await;
+    place.clock().advance(SignedDuration::from_secs(5));
+    store.journal.step_ended(id(1), 0, StepState::Done).await.unwrap();
+    let progress = store.outbox.put(letter(1, "Stopping.", false)).await.unwrap().unwrap();
+    store.outbox.delivered(progress.id, sent("5.1")).await.unwrap();
+    let again = store.outbox.put(letter(1, "Still stopping.", false)).await.unwrap().unwrap();
+    store.outbox.delivered(again.id, sent("5.1")).await.unwrap();
+    let store = reopen(place, store).await;
+    // what was refused has not happened
+    assert!(store.journal.planned(id(1), plan(1)).await.is_err());
+    let reply = reply("Stopped `i-0abc`.").buttons(vec![Button::run("Start it", "ec2 start i-0abc")]);
+    let last = NewLetter { reply, ..letter(1, "", true) };
+    let last = store.journal.finish(id(1), State::Succeeded, last).await.unwrap();
+    store.outbox.delivered(last.id, sent("5.1")).await.unwrap();
+    let first = [("accepted", 1), ("planned", 1), ("step_started", 1), ("step_ended", 1), ("delivered", 1)];
+    let then = [("adopted", 2), ("finished", 2), ("delivered", 2)];
+    let expected: Vec<_> = first.iter().chain(&then).map(|(kind, fence)| ((*kind).to_owned(), *fence)).collect();
+    assert_eq!(told(&store, 1).await, expected);
+    let history = store.audit.history(id(1)).await.unwrap();
+    let what = |at: usize| history[at].what.clone();
+    assert_eq!(what(0), What::Accepted { user: "U0MAYA".into(), text: "ec2 stop web-1".into() });
+    assert_eq!(history[0].at, request(1).accepted_at);
+    assert_eq!(what(1), What::Planned { text: plan(1).text, plan: plan_hash(&plan(1)), policies: None });
+    assert_eq!((history[2].at, what(2)), (start, What::StepStarted { step: step(0) }));
+    let five = start + SignedDuration::from_secs(5);
+    assert_eq!((history[3].at, what(3)), (five, What::StepEnded { index: 0, state: StepState::Done }));
+    assert_eq!(what(4), What::Delivered { ts: Some("5.1".into()), last: false });
+    assert_eq!(what(5), What::Adopted { from: history[0].replica.clone(), died: true });
+    let kept = Reply::new(Tone::Done).sentence("Stopped `i-0abc`.");
+    assert_eq!(what(6), What::Finished { state: State::Succeeded, reply: kept });
+    assert_eq!(what(7), What::Delivered { ts: Some("5.1".into()), last: true });
+    assert_ne!(history[5].replica, history[0].replica);
+    assert!(history[..5].iter().all(|event| event.replica == history[0].replica));
+    assert!(history[5..].iter().all(|event| event.replica == history[5].replica));
+    store.close(PATIENCE).await.unwrap();
+}
+
+pub(crate) async fn a_request_is_found_by_the_name_that_people_know(place: &dyn Place) {
+    let store = place.open().await;
+    for number in 1..=9 {
+        accepted(&store, number).await;
+    }
+    // of the same short name, and older
+    let old = RequestId::new(1, id(4).0.random());
+    store.journal.accept(NewRequest { request: Request { id: old, ..request(4) }, keys: vec![] }).await.unwrap();
+    let short = id(4).short();
+    assert_eq!(store.audit.find(&short, 10).await.unwrap(), [id(4), old]);
+    assert_eq!(store.audit.find(&short, 1).await.unwrap(), [id(4)]);
+    assert!(store.audit.find("ZZZZ", 10).await.unwrap().is_empty());
+    assert!(store.audit.history(id(99)).await.unwrap().is_empty());
+    store.journal.finish(id(4), State::Failed, letter(4, "No.", true)).await.unwrap();
+    let dead = due(&store, place.clock().now()).await.remove(0);
+    store.outbox.delivered(dead.id, Delivery::Dead { error: "channel_not_found".into() }).await.unwrap();
+    let kinds: Vec<String> = told(&store, 4).await.into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(kinds, ["accepted", "finished", "dead"]);
+    store.close(PATIENCE).await.unwrap();
+}
+
+pub(crate) async fn what_happened_to_the_house_is_told_newest_first(place: &dyn Place) {
+    let store = place.open().await;
+    assert!(store.audit.house(10).await.unwrap().is_empty());
+    let started = |host: &str| HouseEvent::Started {
+        host: host.to_owned(),
+        version: "1.2.3 abc".into(),
+        policies: "e3b0c44298fc".into(),
+    };
+    store.audit.record(started("drone-1")).await.unwrap();
+    place.clock().advance(SignedDuration::from_secs(5));
+    let ended = HouseEvent::Stopped { why: "it was told to".into() };
+    store.audit.record(ended.clone()).await.unwrap();
+    store.replicas.leave().await.unwrap();
+    let store = reopen(place, store).await;
+    place.clock().advance(SignedDuration::from_secs(5));
+    store.audit.record(started("drone-2")).await.unwrap();
+    let all = store.audit.house(10).await.unwrap();
+    let told: Vec<HouseEvent> = all.iter().map(|entry| entry.what.clone()).collect();
+    assert_eq!(told, [started("drone-2"), ended, started("drone-1")]);
+    assert_eq!(all[0].at.duration_since(all[2].at), SignedDuration::from_secs(10));
+    assert!(all[0].replica != all[1].replica && all[1].replica == all[2].replica);
+    assert_eq!(store.audit.house(1).await.unwrap(), all[..1]);
+    store.close(PATIENCE).await.unwrap();
+}
+
 pub(crate) async fn a_closed_store_has_done_what_was_asked_and_says_that_it_is_closed(place: &dyn Place) {
     let store = place.open().await;
     let asked: Vec<_> = (0..200u64)
@@ -858,6 +951,9 @@ macro_rules! contract {
             whoever_says_goodbye_has_not_died,
             a_replica_shows_what_it_says_of_itself,
             a_note_is_rewritten_only_as_it_was_read_and_outlives_the_process,
+            everything_that_happened_to_a_request_stands_in_its_history,
+            a_request_is_found_by_the_name_that_people_know,
+            what_happened_to_the_house_is_told_newest_first,
             a_closed_store_has_done_what_was_asked_and_says_that_it_is_closed,
         }
     };

@@ -1,5 +1,6 @@
-//! What must not be forgotten. Two ports, the [`Journal`] (requests, their states and steps) and the [`Outbox`]
-//! (replies on their way to Slack); the implementations are private behind [`open`].
+//! What must not be forgotten. The ports are the [`Journal`] (requests, their states and steps), the [`Outbox`] (replies
+//! on their way to Slack), the [`AuditLog`] (what happened) and [`Replicas`] (who shares the store); the implementations
+//! are private behind [`open`] (a SQLite file) and [`join`] (a DynamoDB table).
 
 mod config;
 #[cfg(test)]
@@ -17,9 +18,9 @@ use std::time::Duration;
 
 pub use config::{StoreConfig, StoreKind};
 pub use ports::{
-    Accepted, Address, Asked, Beaten, Card, Delivery, Entry, FileWay, Journal, Letter, LetterId, NewLetter, NewRequest,
-    Notes, Outbox, Queue, QueueDepth, Recent, Replica, ReplicaName, Replicas, State, StepRecord, StepState, StoreError,
-    Wanted, Way,
+    Accepted, Address, Asked, AuditLog, Beaten, Card, Delivery, Entry, Event, FileWay, HouseEntry, HouseEvent, Journal,
+    Letter, LetterId, NewLetter, NewRequest, Notes, Outbox, Queue, QueueDepth, Recent, Replica, ReplicaName, Replicas,
+    State, StepRecord, StepState, StoreError, Wanted, Way, What, plan_hash,
 };
 
 /// An open store: its ports, and how it is. Clones share it; it is closed by [`Store::close`], or soon after the last
@@ -30,6 +31,8 @@ pub struct Store {
     pub journal: Arc<dyn Journal>,
     /// Replies on their way to Slack.
     pub outbox: Arc<dyn Outbox>,
+    /// What happened.
+    pub audit: Arc<dyn AuditLog>,
     /// Who shares the store.
     pub replicas: Arc<dyn Replicas>,
     /// Small things that must not be forgotten.
@@ -136,10 +139,11 @@ pub async fn inspect_table(client: aws_sdk_dynamodb::Client, config: &StoreConfi
     dynamo::inspect(client, config).await
 }
 
-fn assemble<B: Journal + Outbox + Replicas + Notes + Backend + 'static>(backend: Arc<B>) -> Store {
+fn assemble<B: Journal + Outbox + AuditLog + Replicas + Notes + Backend + 'static>(backend: Arc<B>) -> Store {
     Store {
         journal: Arc::clone(&backend) as Arc<dyn Journal>,
         outbox: Arc::clone(&backend) as Arc<dyn Outbox>,
+        audit: Arc::clone(&backend) as Arc<dyn AuditLog>,
         replicas: Arc::clone(&backend) as Arc<dyn Replicas>,
         notes: Arc::clone(&backend) as Arc<dyn Notes>,
         health: StoreHealth { pulse: backend.pulse() },

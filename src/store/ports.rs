@@ -1,9 +1,11 @@
 //! The ports. Every method returns only after its write is durable, unless it says otherwise.
 
+mod audit;
 mod letter;
 mod notes;
 mod replica;
 
+pub use audit::{AuditLog, Event, HouseEntry, HouseEvent, What, plan_hash};
 pub use letter::{Address, Delivery, FileWay, Letter, LetterId, NewLetter, Queue, Wanted, Way};
 pub use notes::Notes;
 pub use replica::{Beaten, Card, Replica, ReplicaName, Replicas};
@@ -11,6 +13,7 @@ pub use replica::{Beaten, Card, Replica, ReplicaName, Replicas};
 use crate::domain::{ChannelId, Plan, Request, RequestId, Source, Step, UserId};
 use async_trait::async_trait;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// Why the store did not do what it was asked.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -49,7 +52,8 @@ pub enum StoreError {
 }
 
 /// Where a request stands. The drawing is in `design.md` section 5.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum State {
     /// Journalled and acknowledged, nothing else.
     Accepted,
@@ -156,7 +160,8 @@ pub struct Recent {
 }
 
 /// How far a step has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum StepState {
     /// The call may have been made; its answer is not recorded.
     Started,

@@ -260,6 +260,17 @@ async fn two_at_work(more: &[(&'static str, &str)]) -> (World, Metadata, Metadat
     (world, other, one, ts)
 }
 
+/// What the shared store's audit log has of the replicas.
+async fn house_events(world: &World) -> Vec<String> {
+    let client = crate::support::fleet::table_client(&world.table_url, HOME).await;
+    let found = client.scan().table_name("dronebot").consistent_read(true).send().await.expect("the table is read");
+    let body = |item: &std::collections::HashMap<String, aws_sdk_dynamodb::types::AttributeValue>| {
+        let is_house = item.get("pk").and_then(|pk| pk.as_s().ok()).is_some_and(|pk| pk == "house");
+        item.get("body").filter(|_| is_house).and_then(|body| body.as_s().ok()).cloned()
+    };
+    found.items().iter().filter_map(body).collect()
+}
+
 fn knows_of_the_other(status: &str) -> bool {
     status.matches(" ready ").count() == 2
 }
@@ -289,6 +300,9 @@ async fn a_replica_whose_instance_is_taken_back_hands_over_and_the_other_finishe
     world.aws.arrive();
     let answer = world.slack.final_answer("ops", MAYA, Some(&ts), 0).await;
     assert!(answer.text.contains("is stopped"), "{}", answer.text);
+    let audit = house_events(&world).await.join("\n");
+    assert!(audit.contains(r#""what":"interrupted""#) && audit.contains("AWS takes i-000"), "{audit}");
+    assert!(audit.contains(r#""what":"handed_over""#) && audit.contains(r#""left":1"#), "{audit}");
     world.rests().await;
     let answers = world.answers("ops", MAYA, 0).await;
     assert_eq!(answers.iter().filter(|said| said.thread_ts.as_deref() == Some(&ts)).count(), 1, "{answers:#?}");
@@ -310,6 +324,8 @@ async fn a_lone_bot_whose_instance_is_taken_back_uses_the_time_that_is_left() {
     world.aws.arrive();
     assert_eq!(world.bot().exit().await, Exit::Code(0), "{}", world.log());
     world.leaves_nothing();
+    let audit = world.texts("SELECT body FROM house").join("\n");
+    assert!(audit.contains(r#""what":"interrupted""#) && !audit.contains("handed_over"), "{audit}");
     let answer = world.slack.final_answer("ops", MAYA, Some(&ts), 0).await;
     assert!(answer.text.starts_with("✅ Done") && !answer.text.contains("restarted"), "{}", answer.text);
     assert_eq!(world.answers("ops", MAYA, 0).await.len(), 1);
@@ -327,6 +343,8 @@ async fn what_a_lone_bot_cannot_finish_in_time_the_next_body_does() {
     assert_eq!(world.bot().exit().await, Exit::Code(0), "{}", world.log());
     assert!(noticed.elapsed() < Duration::from_secs(17), "{:?}", noticed.elapsed());
     assert!(world.log().contains("commands still run"), "{}", world.log());
+    let audit = world.texts("SELECT body FROM house").join("\n");
+    assert!(audit.contains(r#""left":1"#), "{audit}");
     world.bot = None;
     moves_to(&mut world, &new);
     world.wake().await;

@@ -4,12 +4,16 @@
 
 use super::{BodyParts, Leave};
 use crate::domain::{Notice, ReplicaVitals, VitalsSource};
+use crate::store::HouseEvent;
 use jiff::Timestamp;
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// What of the time until the body is gone is kept for the end itself: actors, goodbye, store, process.
 const RESERVE: Duration = Duration::from_secs(15);
+
+/// How long the audit log may take: its write must not cost the time that is left.
+const WRITING: Duration = Duration::from_secs(2);
 
 /// There is always this much for draining.
 const LEAST: Duration = Duration::from_secs(1);
@@ -58,6 +62,12 @@ impl BodyParts {
         tracing::warn!(notice = notice.as_str(), "{said}");
         metrics::counter!("dronebot_body_notices_total", "kind" => notice.as_str()).increment(1);
         self.board.notice(notice.clone());
+        let record = self.store.audit.record(HouseEvent::Interrupted { notice: said.clone() });
+        match tokio::time::timeout(WRITING, record).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "notice does not stand in the audit log"),
+            Err(_) => tracing::error!("notice was not written to the audit log in time"),
+        }
         if let Notice::Interruption { at, .. } = notice {
             let others = self.board.vitals().replicas.iter().any(goes_on);
             self.leave(said, budget(at, self.clock.now(), self.drain, others));

@@ -13,14 +13,18 @@
 //! | `lock#<target>` | `-` | which request may change a target |
 //! | `note#<name>` | `-` | a note |
 //! | `replica` | `<name>` | a replica and its last beat |
+//! | `house` | a ULID | something that happened to a replica |
 //! | `schema` | `-` | the version of all this |
 //!
 //! The indexes (`held`, `asked`, `shown`) lag behind in DynamoDB, so nothing is decided by them: what they name is read
 //! again, or written with a condition.
 
 mod accept;
+mod audit;
+mod body;
 mod change;
 mod item;
+mod letters;
 mod lock;
 mod notes;
 mod port;

@@ -1,13 +1,14 @@
 //! The ports.
 
 use super::item::text;
-use super::row::{Row, Waiting, shown};
+use super::letters::settle;
+use super::row::{Row, shown};
 use super::table::Ask;
 use super::{Dynamo, row};
 use crate::domain::{ChannelId, Plan, RequestId, Step, Target, UserId};
 use crate::store::{
     Accepted, Asked, Backend, Delivery, Entry, Journal, Letter, LetterId, NewLetter, NewRequest, Outbox, Pulse, Queue,
-    QueueDepth, Recent, State, StepRecord, StepState, StoreError, Wanted, Way,
+    QueueDepth, Recent, State, StepRecord, StepState, StoreError, Wanted, Way, What, plan_hash,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -36,11 +37,13 @@ impl Journal for Dynamo {
 
     async fn planned(&self, id: RequestId, plan: Plan) -> Result<(), StoreError> {
         let targets: Vec<String> = plan.targets.iter().map(Target::key).collect();
+        let told = What::Planned { text: plan.text.clone(), plan: plan_hash(&plan), policies: None };
         let before = self.targets_of(id);
         self.lock(id, &targets).await?;
         let planned = self
             .change(id, |row| {
                 go(row, State::Planned)?;
+                row.tell(self.clock.now(), &told);
                 row.plan = Some(plan.clone());
                 Ok(())
             })
@@ -69,6 +72,7 @@ impl Journal for Dynamo {
             }
             row.steps.push(StepRecord { step: step.clone(), state: StepState::Started });
             row.steps.sort_by_key(|record| record.step.index);
+            row.tell(self.clock.now(), &What::StepStarted { step: step.clone() });
             Ok(())
         })
         .await?;
@@ -85,6 +89,7 @@ impl Journal for Dynamo {
             match row.steps.iter_mut().find(|record| record.step.index == index) {
                 Some(record) if record.state == StepState::Started && state != StepState::Started => {
                     record.state = state;
+                    row.tell(self.clock.now(), &What::StepEnded { index, state });
                     Ok(())
                 }
                 Some(record) if record.state == state => Ok(()),
@@ -112,6 +117,7 @@ impl Journal for Dynamo {
                 go(row, state)?;
                 let now = self.clock.now();
                 row.finished_at = Some(now);
+                row.tell(now, &What::Finished { state, reply: letter.reply.for_the_record() });
                 row.post(letter.clone(), now, now);
                 row.waiting().ok_or_else(super::closed)
             })
@@ -231,7 +237,7 @@ impl Outbox for Dynamo {
         }
         let mut died = false;
         self.change(id.request, |row| {
-            died = settle(row, id.number, &delivery);
+            died = settle(row, id.number, &delivery, self.clock.now());
             Ok(())
         })
         .await?;
@@ -294,61 +300,4 @@ impl Dynamo {
 
 fn is_due(row: &Row, now: Timestamp) -> bool {
     row.letter.as_ref().is_some_and(|letter| letter.not_before <= now)
-}
-
-/// What became of a letter. Returns whether it is dead.
-fn settle(row: &mut Row, number: i64, delivery: &Delivery) -> bool {
-    let Some(letter) = row.letter.take_if(|letter| letter.number == number) else {
-        // a later letter has taken its place while it was on its way: what it became is still worth knowing
-        if let Delivery::Sent { ts: Some(ts) } = delivery {
-            row.progress_ts = Some(ts.clone());
-        }
-        return false;
-    };
-    match delivery {
-        Delivery::Sent { ts } => {
-            let is_message = matches!(
-                row.request.reply_to,
-                crate::domain::ReplyTo::Thread { .. }
-                    | crate::domain::ReplyTo::Channel
-                    | crate::domain::ReplyTo::Beside { .. }
-            );
-            if let Some(ts) = ts.as_ref().filter(|_| !letter.letter.last || is_message) {
-                row.progress_ts = Some(ts.clone());
-            }
-            false
-        }
-        Delivery::Later { not_before, error, unsure } => {
-            let unsure = letter.unsure || *unsure;
-            let attempts = letter.attempts + 1;
-            row.letter =
-                Some(Waiting { attempts, not_before: *not_before, unsure, error: Some(error.clone()), ..letter });
-            false
-        }
-        Delivery::Dead { error } => {
-            let attempts = letter.attempts + 1;
-            row.dead = Some(Waiting { attempts, error: Some(error.clone()), ..letter }.without_url());
-            true
-        }
-    }
-}
-
-impl Waiting {
-    /// A dead letter goes nowhere: its capability is forgotten.
-    fn without_url(mut self) -> Self {
-        use crate::store::Address;
-        let (channel, user) = match self.letter.address {
-            Address::ResponseUrl { channel, user, .. } | Address::ClickUrl { channel, user, .. } => (channel, user),
-            Address::Beside { channel, thread_ts, user, .. } => {
-                self.letter.address = Address::Beside { channel, thread_ts, user, url: None };
-                return self;
-            }
-            other => {
-                self.letter.address = other;
-                return self;
-            }
-        };
-        self.letter.address = Address::Ephemeral { channel, user };
-        self
-    }
 }

@@ -9,7 +9,7 @@ use super::item::{Item, item, number, text};
 use super::row::{DEAD, Row, id_of, mark};
 use super::table::{Ask, Guard, sort_key};
 use super::{Dynamo, closed};
-use crate::store::{Beaten, Card, Replica, ReplicaName, Replicas, StoreError};
+use crate::store::{Beaten, Card, Replica, ReplicaName, Replicas, StoreError, What};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
@@ -32,8 +32,7 @@ const AT_ONCE: usize = 1_000;
 impl Dynamo {
     /// Joins the others under a new name.
     pub(super) async fn enter(&self) -> Result<ReplicaName, StoreError> {
-        let millis = u64::try_from(self.clock.now().as_millisecond()).unwrap_or_default();
-        let name = ReplicaName(ulid::Ulid::from_parts(millis, fastrand::u128(..)).to_string());
+        let name = ReplicaName::new(self.clock.now());
         let began = Instant::now();
         self.table.put(self.replica_item(&name, 1, ALIVE, &Card::default()), None).await?;
         let mut memory = self.memory.lock();
@@ -137,11 +136,11 @@ impl Dynamo {
 
     async fn adopt_one(&self, row: Row, me: &ReplicaName, died: bool) -> Result<(), StoreError> {
         let (id, guard) = (row.request.id, guard(&row));
-        let mut mine = row;
-        mine.holder = me.clone();
+        let mut mine = Row { holder: me.clone(), ..row.clone() };
         mine.fence += 1;
         mine.version += 1;
         mine.mark = mark();
+        mine.tell(self.clock.now(), &What::Adopted { from: row.holder, died });
         if died && !mine.state.is_final() {
             mine.deaths += 1;
         }

@@ -1,21 +1,25 @@
 //! A request with all that belongs to it, and its item.
 
+use super::audit::EventBody;
+use super::body::{Body, LetterBody, StepBody};
 use super::item::{Item, Value, item, number, text};
 use crate::domain::{ChannelId, Plan, Reply, Request, RequestId, Source, UserId};
 use crate::store::wire::{self, AddressRow};
 use crate::store::{
-    Asked, Entry, Letter, LetterId, NewLetter, ReplicaName, State, StepRecord, StepState, StoreError, Way,
+    Asked, Entry, Letter, LetterId, NewLetter, ReplicaName, State, StepRecord, StepState, StoreError, Way, What,
 };
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
 
 /// What this program writes; it reads no newer one.
 pub(super) const VERSION: i64 = 1;
 
 /// DynamoDB takes 400 KB in one item; what is longer is kept in pieces.
 pub(super) const PIECE: usize = 300_000;
+
+/// What the names of requests begin with.
+pub(super) const REQUEST: &str = "request#";
 
 /// Where dead letters are found, in place of a replica that holds them.
 pub(super) const DEAD: &str = "#dead";
@@ -48,6 +52,8 @@ pub(super) struct Row {
     pub(super) dead: Option<Waiting>,
     /// How many letters there were.
     pub(super) letters: i64,
+    /// What happened, as JSON.
+    pub(super) history: Vec<serde_json::Value>,
     pub(super) deaths: u32,
     pub(super) holder: ReplicaName,
     pub(super) fence: i64,
@@ -58,71 +64,11 @@ pub(super) struct Row {
     pub(super) late: bool,
 }
 
-/// What is not asked for by itself, as JSON. What is added here has a default, so that old rows stay readable.
-#[derive(Serialize, Deserialize)]
-struct Body {
-    source: String,
-    team: String,
-    user: String,
-    channel: String,
-    text: String,
-    place: String,
-    #[serde(default)]
-    thread_ts: Option<String>,
-    #[serde(default)]
-    url: Option<String>,
-    accepted_at: i64,
-    #[serde(default)]
-    finished_at: Option<i64>,
-    #[serde(default)]
-    plan: Option<Plan>,
-    #[serde(default)]
-    steps: Vec<StepBody>,
-    #[serde(default)]
-    progress_ts: Option<String>,
-    #[serde(default)]
-    letter: Option<LetterBody>,
-    #[serde(default)]
-    dead: Option<LetterBody>,
-    #[serde(default)]
-    letters: i64,
-}
-
-#[derive(Serialize, Deserialize)]
-struct StepBody {
-    state: String,
-    step: crate::domain::Step,
-}
-
-#[derive(Serialize, Deserialize)]
-struct LetterBody {
-    number: i64,
-    kind: String,
-    channel: String,
-    #[serde(default)]
-    user: Option<String>,
-    #[serde(default)]
-    thread_ts: Option<String>,
-    #[serde(default)]
-    url: Option<String>,
-    reply: serde_json::Value,
-    last: bool,
-    attempts: u32,
-    created_at: i64,
-    not_before: i64,
-    #[serde(default)]
-    way: Way,
-    #[serde(default)]
-    unsure: bool,
-    #[serde(default)]
-    error: Option<String>,
-}
-
-fn nanos(time: Timestamp) -> i64 {
+pub(super) fn nanos(time: Timestamp) -> i64 {
     i64::try_from(time.as_nanosecond()).unwrap_or(i64::MAX)
 }
 
-fn time(nanos: i64) -> Timestamp {
+pub(super) fn time(nanos: i64) -> Timestamp {
     Timestamp::from_nanosecond(i128::from(nanos)).unwrap_or_default()
 }
 
@@ -132,12 +78,12 @@ fn exposed(url: Option<&SecretString>) -> Option<String> {
 
 /// The name of a request's item.
 pub(super) fn pk(id: RequestId) -> String {
-    format!("request#{id}")
+    format!("{REQUEST}{id}")
 }
 
 /// The request of an item's name.
 pub(super) fn id_of(pk: &str) -> Option<RequestId> {
-    pk.strip_prefix("request#").and_then(RequestId::parse)
+    pk.strip_prefix(REQUEST).and_then(RequestId::parse)
 }
 
 /// What leads from a message to its request.
@@ -192,7 +138,8 @@ impl Waiting {
 impl Row {
     /// A request that has just come in.
     pub(super) fn new(request: Request, holder: ReplicaName) -> Self {
-        Self {
+        let (at, user, text) = (request.accepted_at, request.user.clone(), request.text.clone());
+        let mut row = Self {
             request,
             state: State::Accepted,
             plan: None,
@@ -202,12 +149,24 @@ impl Row {
             letter: None,
             dead: None,
             letters: 0,
+            history: Vec::new(),
             deaths: 0,
             holder,
             fence: 1,
             version: 1,
             mark: mark(),
             late: false,
+        };
+        row.tell(at, &What::Accepted { user, text });
+        row
+    }
+
+    /// Tells that something happened to it. It is written with whatever else is changed.
+    pub(super) fn tell(&mut self, at: Timestamp, what: &What) {
+        let event = EventBody { at: nanos(at), replica: self.holder.clone(), fence: self.fence, what };
+        match serde_json::to_value(event) {
+            Ok(event) => self.history.push(event),
+            Err(error) => tracing::error!(request = %self.request.id, %error, "event cannot be written"),
         }
     }
 
@@ -242,6 +201,7 @@ impl Row {
             letter: self.letter.as_ref().map(Waiting::body).transpose()?,
             dead: self.dead.as_ref().map(Waiting::body).transpose()?,
             letters: self.letters,
+            history: self.history.clone(),
         };
         wire::json(&body)
     }
@@ -311,6 +271,7 @@ impl Row {
             letter: body.letter.map(|letter| Waiting::of(letter, id)),
             dead: body.dead.map(|letter| Waiting::of(letter, id)),
             letters: body.letters,
+            history: body.history,
             deaths: number(item, "deaths").and_then(|deaths| u32::try_from(deaths).ok()).unwrap_or_default(),
             holder: ReplicaName(text(item, "holder")?.to_owned()),
             fence: number(item, "fence")?,

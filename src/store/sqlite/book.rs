@@ -1,6 +1,7 @@
 //! The operations, each on the open transaction of the writer. An operation looks first and writes then: when it
 //! refuses, it has written nothing, and its neighbours in the transaction are not concerned.
 
+use super::audit;
 use super::keys::Keys;
 use super::letters::{LetterRow, Posted};
 use super::rows::{self, key, nanos};
@@ -8,7 +9,7 @@ use super::work::{Open, Work};
 use crate::clock::Clock;
 use crate::domain::{Request, RequestId};
 use crate::store::wire;
-use crate::store::{Accepted, Entry, QueueDepth, State, StepState, StoreError};
+use crate::store::{Accepted, Entry, QueueDepth, ReplicaName, State, StepState, StoreError, What};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, params};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -43,16 +44,20 @@ pub(super) struct Book {
     pub(super) work: Work,
     pub(super) keys: Keys,
     pub(super) next_delivery: i64,
+    /// Which life of a process this is, and how many events it has told of.
+    pub(super) life: i64,
+    pub(super) next_event: i64,
     /// Whether `work` may differ from the file.
     stale: bool,
 }
 
 impl Book {
     /// The book of an open file.
-    pub(super) fn open(connection: Connection, clock: Arc<dyn Clock>) -> rusqlite::Result<Self> {
-        let mut book =
-            Self { connection, clock, work: Work::default(), keys: Keys::default(), next_delivery: 1, stale: false };
-        book.move_in()?;
+    pub(super) fn open(connection: Connection, clock: Arc<dyn Clock>, name: &ReplicaName) -> rusqlite::Result<Self> {
+        let (work, keys) = (Work::default(), Keys::default());
+        let (next_delivery, life, next_event) = (1, 0, 1);
+        let mut book = Self { connection, clock, work, keys, next_delivery, life, next_event, stale: false };
+        book.move_in(name)?;
         book.work.load(&book.connection)?;
         book.keys.load(&book.connection)?;
         let last: Option<i64> = book.connection.query_row("SELECT max(seq) FROM deliveries", [], |row| row.get(0))?;
@@ -61,12 +66,14 @@ impl Book {
     }
 
     /// Takes over what a former process has left. One that ended without a goodbye died with all of it in its hands.
-    fn move_in(&mut self) -> rusqlite::Result<()> {
+    fn move_in(&mut self, name: &ReplicaName) -> rusqlite::Result<()> {
         self.execute("BEGIN", [])?;
-        if self.execute("DELETE FROM facts WHERE name = 'left'", [])? == 0 {
+        let died = self.execute("DELETE FROM facts WHERE name = 'left'", [])? == 0;
+        if died {
             self.execute("UPDATE requests SET attempts = attempts + 1 WHERE finished_at IS NULL", [])?;
             self.execute("UPDATE letters SET unsure = 1 WHERE dead_at IS NULL", [])?;
         }
+        self.life = audit::begin_life(&self.connection, name, self.clock.now(), died)?;
         self.execute("COMMIT", [])?;
         Ok(())
     }
@@ -170,7 +177,7 @@ impl Book {
         let state = State::Accepted;
         let inserted = self.execute(
             "INSERT INTO requests (id, state, attempts, accepted_at, source, team, user, channel, text, place, \
-             thread_ts, url) VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+             thread_ts, url, life) VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             params![
                 key(request.id),
                 state.as_str(),
@@ -183,6 +190,7 @@ impl Book {
                 place,
                 thread_ts,
                 url,
+                self.life,
             ],
         );
         match inserted {
@@ -216,7 +224,7 @@ impl Book {
     }
 
     /// [`crate::store::Journal::planned`].
-    pub(super) fn planned(&mut self, id: RequestId, plan: &str, targets: &[String]) -> Done<()> {
+    pub(super) fn planned(&mut self, id: RequestId, plan: &str, targets: &[String], told: &str) -> Done<()> {
         let from = self.state(id)?;
         if !from.may_become(State::Planned) {
             return Err(illegal(id, from, State::Planned));
@@ -228,7 +236,7 @@ impl Book {
             params![key(id), state.as_str(), plan],
         )?;
         self.set_state(id, state);
-        Ok(())
+        Ok(self.tell_written(id, self.clock.now(), told)?)
     }
 
     /// All targets are this request's, or none.
@@ -252,7 +260,7 @@ impl Book {
     }
 
     /// [`crate::store::Journal::step_started`].
-    pub(super) fn step_started(&mut self, id: RequestId, index: u32, body: &str) -> Done<()> {
+    pub(super) fn step_started(&mut self, id: RequestId, index: u32, body: &str, told: &str) -> Done<()> {
         let from = self.state(id)?;
         let state = State::Running;
         if from != state && !from.may_become(state) {
@@ -270,7 +278,7 @@ impl Book {
              ON CONFLICT (request, step) DO UPDATE SET state = excluded.state, body = excluded.body",
             params![key(id), index, StepState::Started.as_str(), body],
         )?;
-        Ok(())
+        Ok(self.tell_written(id, self.clock.now(), told)?)
     }
 
     fn step(&self, id: RequestId, index: u32) -> rusqlite::Result<Option<StepState>> {
@@ -299,11 +307,11 @@ impl Book {
             "UPDATE steps SET state = ?3 WHERE request = ?1 AND step = ?2",
             params![key(id), index, state.as_str()],
         )?;
-        Ok(())
+        self.tell(id, self.clock.now(), &What::StepEnded { index, state })
     }
 
     /// [`crate::store::Journal::finish`].
-    pub(super) fn finish(&mut self, id: RequestId, state: State, letter: &LetterRow) -> Done<Posted> {
+    pub(super) fn finish(&mut self, id: RequestId, state: State, letter: &LetterRow, told: &str) -> Done<Posted> {
         let from = self.state(id)?;
         if !state.is_final() || !from.may_become(state) {
             return Err(illegal(id, from, state));
@@ -314,6 +322,7 @@ impl Book {
             "UPDATE requests SET state = ?2, finished_at = ?3, url = NULL WHERE id = ?1",
             params![key(id), state.as_str(), nanos(now)],
         )?;
+        self.tell_written(id, now, told)?;
         if from != State::Accepted {
             self.execute("DELETE FROM locks WHERE request = ?1", [key(id)])?;
         }

@@ -5,7 +5,7 @@ use super::rows::{self, key, nanos};
 use super::work::Waiting;
 use crate::domain::RequestId;
 use crate::store::wire::AddressRow;
-use crate::store::{Delivery, Letter, QueueDepth, Wanted};
+use crate::store::{Delivery, Letter, QueueDepth, Wanted, What};
 use jiff::Timestamp;
 use rusqlite::params;
 use secrecy::ExposeSecret;
@@ -73,6 +73,9 @@ impl Book {
                     Some(ts) => self.show_progress(letter.request, ts)?,
                     None => {}
                 }
+                if letter.last {
+                    self.tell(letter.request, self.clock.now(), &What::Delivered { ts: ts.clone(), last: true })?;
+                }
             }
             Delivery::Later { not_before, error, unsure } => {
                 self.execute(
@@ -83,11 +86,12 @@ impl Book {
                 self.work.letters.insert(number, Waiting { not_before: *not_before, ..letter });
             }
             Delivery::Dead { error } => {
-                let now = nanos(self.clock.now());
+                let now = self.clock.now();
                 self.execute(
                     "UPDATE letters SET attempts = attempts + 1, dead_at = ?2, error = ?3, url = NULL WHERE id = ?1",
-                    params![number, now, error],
+                    params![number, nanos(now), error],
                 )?;
+                self.tell(letter.request, now, &What::Dead { error: error.clone() })?;
                 self.work.settle(number);
                 self.work.dead += 1;
             }
@@ -102,10 +106,14 @@ impl Book {
     }
 
     /// The message in which later letters of the request are edited in.
-    fn show_progress(&mut self, request: RequestId, ts: &str) -> rusqlite::Result<()> {
-        self.execute("UPDATE requests SET progress_ts = ?2 WHERE id = ?1", params![key(request), ts])?;
+    fn show_progress(&mut self, request: RequestId, ts: &str) -> Done<()> {
+        let known = "UPDATE requests SET progress_ts = ?2 WHERE id = ?1 AND progress_ts IS NOT ?2";
+        let is_new = self.execute(known, params![key(request), ts])? > 0;
         if let Some(open) = self.work.requests.get_mut(&request) {
             open.progress_ts = Some(ts.to_owned());
+        }
+        if is_new {
+            self.tell(request, self.clock.now(), &What::Delivered { ts: Some(ts.to_owned()), last: false })?;
         }
         Ok(())
     }

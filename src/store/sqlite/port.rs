@@ -11,6 +11,7 @@ use crate::store::wire::{AddressRow, json};
 use crate::store::{
     Accepted, Asked, Backend, Beaten, Card, Delivery, Entry, Journal, Letter, LetterId, NewLetter, NewRequest, Outbox,
     Pulse, QueueDepth, Recent, Replica, ReplicaName, Replicas, State, StepState, StoreConfig, StoreError, Wanted, Way,
+    What, plan_hash,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -23,6 +24,7 @@ pub(in crate::store) struct Sqlite {
     shared: Arc<Shared>,
     clock: Arc<dyn Clock>,
     card: Mutex<Card>,
+    name: ReplicaName,
 }
 
 impl Sqlite {
@@ -32,14 +34,15 @@ impl Sqlite {
         upkeep: Upkeep,
     ) -> Result<Self, StoreError> {
         let connection = file::open(config)?;
-        let book = Book::open(connection, Arc::clone(&clock));
+        let name = ReplicaName::new(clock.now());
+        let book = Book::open(connection, Arc::clone(&clock), &name);
         let book = book.map_err(|error| {
             let file = config.path.display();
             StoreError::Open(format!("{file} cannot be read: {error}; restore it from a copy, or move it away"))
         })?;
         let shared = Arc::new(Shared::new(config.queue_limit));
         writer::start(book, Arc::clone(&shared), Caretaker::new(config, upkeep))?;
-        Ok(Self { shared, clock, card: Mutex::default() })
+        Ok(Self { shared, clock, card: Mutex::default(), name })
     }
 
     /// Has the writer do this, and waits until it is durable.
@@ -82,7 +85,7 @@ impl Replicas for Sqlite {
 
     async fn all(&self) -> Result<Vec<Replica>, StoreError> {
         let card = self.card.lock().clone();
-        let name = ReplicaName(card.host.clone());
+        let name = self.name.clone();
         Ok(vec![Replica { name, card, is_me: true, is_alive: true, seen: self.clock.now() }])
     }
 
@@ -127,13 +130,15 @@ impl Journal for Sqlite {
 
     async fn planned(&self, id: RequestId, plan: Plan) -> Result<(), StoreError> {
         let targets: Vec<String> = plan.targets.iter().map(Target::key).collect();
+        let told = json(&What::Planned { text: plan.text.clone(), plan: plan_hash(&plan), policies: None })?;
         let plan = json(&plan)?;
-        self.call(WhenFull::Wait, move |book| book.planned(id, &plan, &targets)).await
+        self.call(WhenFull::Wait, move |book| book.planned(id, &plan, &targets, &told)).await
     }
 
     async fn step_started(&self, id: RequestId, step: Step) -> Result<(), StoreError> {
-        let body = json(&step)?;
-        self.call(WhenFull::Wait, move |book| book.step_started(id, step.index, &body)).await
+        let (index, body) = (step.index, json(&step)?);
+        let told = json(&What::StepStarted { step })?;
+        self.call(WhenFull::Wait, move |book| book.step_started(id, index, &body, &told)).await
     }
 
     async fn step_ended(&self, id: RequestId, index: u32, state: StepState) -> Result<(), StoreError> {
@@ -145,7 +150,8 @@ impl Journal for Sqlite {
             return Err(StoreError::Failed(format!("request {id} is finished only by its own last letter")));
         }
         let row = row(&letter)?;
-        let added = self.call(WhenFull::Wait, move |book| book.finish(id, state, &row)).await?;
+        let told = json(&What::Finished { state, reply: letter.reply.for_the_record() })?;
+        let added = self.call(WhenFull::Wait, move |book| book.finish(id, state, &row, &told)).await?;
         Ok(posted(letter, added))
     }
 

@@ -3,6 +3,7 @@
 use super::upkeep::Upkeep;
 use super::{Sqlite, file};
 use crate::clock::{self, Clock};
+use crate::domain::RequestId;
 use crate::store::contract::{PATIENCE, Place, TestClock, contract, id, letter, new, sent};
 use crate::store::*;
 use jiff::{SignedDuration, Timestamp};
@@ -13,7 +14,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// A store in a folder of its own.
@@ -200,7 +201,7 @@ async fn a_newer_schema_is_refused_and_left_as_it_was() {
     Connection::open(folder.path()).unwrap().pragma_update(None, "user_version", 7).unwrap();
     let before = std::fs::read(folder.path()).unwrap();
     let text = message(folder.try_open());
-    assert!(text.contains("bot.db has schema 7, and this program knows only 3 and older"), "{text}");
+    assert!(text.contains("bot.db has schema 7, and this program knows only 4 and older"), "{text}");
     assert!(!text.contains('\n'));
     assert_eq!(std::fs::read(folder.path()).unwrap(), before);
 }
@@ -259,7 +260,8 @@ async fn a_file_of_the_first_schema_is_opened_with_all_it_holds_and_can_be_asked
     let old = Connection::open(folder.path()).unwrap();
     old.execute_batch(
         "DROP INDEX asked; DROP INDEX shown; ALTER TABLE letters DROP COLUMN way; ALTER TABLE letters DROP COLUMN unsure; DROP TABLE locks; \
-         DROP TABLE facts; PRAGMA user_version = 1",
+         DROP TABLE facts; DROP TABLE audit; DROP TABLE house; DROP TABLE lives; ALTER TABLE requests DROP COLUMN life; \
+         PRAGMA user_version = 1",
     )
     .unwrap();
     drop(old);
@@ -270,6 +272,57 @@ async fn a_file_of_the_first_schema_is_opened_with_all_it_holds_and_can_be_asked
     assert_eq!(store.journal.answered_by(&"C0OPS".into(), "1.1").await.unwrap(), None);
     assert_eq!(store.journal.accept(new(3, &["event:1"])).await.unwrap(), Accepted::Duplicate(id(1)));
     store.close(PATIENCE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_of_the_third_schema_is_opened_and_its_history_begins_with_what_was_known() {
+    let folder = Folder::new();
+    std::fs::create_dir_all(folder.path().parent().unwrap()).unwrap();
+    let mut old = Connection::open(folder.path()).unwrap();
+    file::migrate(&mut old, 0, &file::MIGRATIONS[..3]).unwrap();
+    // as a program of then wrote them: one in the middle of a change, and one with an answer that waits
+    old.execute_batch(&format!(
+        "INSERT INTO requests (id, state, attempts, accepted_at, finished_at, source, team, user, channel, text, place, plan) VALUES \
+         (x'{running}', 'running', 0, 1772366400000000000, NULL, 'slash_command', 'T0001', 'U0MAYA', 'C0OPS', 'ec2 stop web-1', \
+          'channel', '{plan}'), \
+         (x'{done}', 'succeeded', 0, 1772366400000000000, 1772366401000000000, 'slash_command', 'T0001', 'U0MAYA', 'C0OPS', 'ping', \
+          'channel', NULL); \
+         INSERT INTO steps VALUES (x'{running}', 0, 'started', '{step}'); \
+         INSERT INTO letters (id, request, last, attempts, created_at, not_before, kind, channel, reply) VALUES \
+         (7, x'{done}', 1, 0, 1772366401000000000, 0, 'post', 'C0OPS', '{reply}'); \
+         INSERT INTO deliveries VALUES (1, x'{running}', 1772366400000000000, 'event:1'); \
+         INSERT INTO locks VALUES ('123456789012/eu-central-1/i-1', x'{running}');",
+        running = hex(id(1)),
+        done = hex(id(2)),
+        plan = r#"{"command":"ec2 stop","text":"stop i-1 in eu-central-1","targets":[{"id":"i-1","name":"web-1",
+            "account":"123456789012","region":"eu-central-1","tags":{}}],"steps":[],"cautions":[]}"#,
+        step = r#"{"index":0,"operation":"ec2:StopInstances","region":"eu-central-1","targets":["i-1"],"token":"t"}"#,
+        reply = r#"{"tone":"Done","parts":[]}"#,
+    ))
+    .unwrap();
+    drop(old);
+    let store = folder.open();
+    let entries = store.journal.take_up().await.unwrap();
+    assert_eq!((entries.len(), entries[0].state, entries[0].deaths), (1, State::Running, 1));
+    assert_eq!(entries[0].plan.as_ref().unwrap().text, "stop i-1 in eu-central-1");
+    assert_eq!((entries[0].steps.len(), entries[0].steps[0].state), (1, StepState::Started));
+    assert_eq!(store.journal.accept(new(3, &["event:1"])).await.unwrap(), Accepted::Duplicate(id(1)));
+    let letters = store.outbox.due(folder.clock().now(), Wanted::first(9)).await.unwrap();
+    assert_eq!((letters.len(), letters[0].id.request, letters[0].unsure), (1, id(2), true));
+    store.outbox.delivered(letters[0].id, sent("1.1")).await.unwrap();
+    let kinds = async |number| {
+        let history = store.audit.history(id(number)).await.unwrap();
+        history.iter().map(|event| (event.fence, event.replica.0 == "?")).collect::<Vec<_>>()
+    };
+    // nobody knows which process accepted them; this one took them over
+    assert_eq!(kinds(1).await, [(0, true), (1, false)]);
+    assert_eq!(kinds(2).await, [(0, true), (1, false), (1, false)]);
+    store.close(PATIENCE).await.unwrap();
+}
+
+/// A request's name as SQL writes it.
+fn hex(id: RequestId) -> String {
+    id.0.to_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[tokio::test]
@@ -365,13 +418,14 @@ async fn a_store_that_failed_finds_out_by_itself_that_it_works_again() {
     store.close(PATIENCE).await.unwrap();
 }
 
-/// A clock that breaks when told so: what panics here panics in the writer.
+/// A clock that falls down the time that was said, and goes on then: what panics here panics in the writer.
 #[derive(Default)]
-struct BrokenClock(AtomicBool);
+struct BrokenClock(AtomicU32);
 
 impl Clock for BrokenClock {
     fn now(&self) -> Timestamp {
-        assert!(!self.0.load(Ordering::SeqCst), "the clock fell down");
+        let falls = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        assert!(falls != Ok(1), "the clock fell down");
         clock::SystemClock.now()
     }
 }
@@ -383,7 +437,8 @@ async fn a_panic_in_the_writer_costs_one_operation_and_its_neighbours_nothing() 
     let (store, backend) = folder.with(&folder.config(), clock.clone(), Upkeep::default());
     store.journal.accept(new(1, &["event:1"])).await.unwrap();
     store.journal.accept(new(2, &["event:2"])).await.unwrap();
-    clock.0.store(true, Ordering::SeqCst);
+    // the first asks it once, then the second does
+    clock.0.store(2, Ordering::SeqCst);
     let plan = crate::domain::Plan {
         command: "ec2 stop".into(),
         text: "stop".into(),
@@ -403,7 +458,6 @@ async fn a_panic_in_the_writer_costs_one_operation_and_its_neighbours_nothing() 
     after.unwrap();
     let error = broken.unwrap_err().to_string();
     assert_eq!(error, "store failed: the operation panicked: the clock fell down");
-    clock.0.store(false, Ordering::SeqCst);
     store.journal.finish(id(1), State::Succeeded, letter(1, "Done.", true)).await.unwrap();
     assert_eq!(store.journal.unfinished().await.unwrap().waiting, 1);
     store.close(PATIENCE).await.unwrap();
@@ -491,10 +545,19 @@ async fn what_is_old_goes_in_slices_and_what_is_open_stays() {
     settle("deliveries", 0).await.unwrap();
     assert_eq!(keys(Arc::clone(&backend)).await, 0);
     assert_eq!((count(&backend, "requests").await, count(&backend, "letters").await), (40, 2));
-    clock.advance(SignedDuration::from_hours(24 * 23));
+    assert_eq!(store.audit.history(id(5)).await.unwrap().len(), 3);
+    store.audit.record(HouseEvent::Stopped { why: "it was told to".into() }).await.unwrap();
+    clock.advance(SignedDuration::from_hours(24));
+    clock.advance(SignedDuration::from_hours(24 * 22));
     // two without an answer, one whose answer waits
     settle("requests", 3).await.unwrap();
     settle("letters", 1).await.unwrap();
+    // that it was answered
+    settle("audit", 1).await.unwrap();
+    assert!(store.audit.history(id(5)).await.unwrap().is_empty());
+    assert_eq!(store.audit.house(9).await.unwrap().len(), 1);
+    clock.advance(SignedDuration::from_hours(24 * 30));
+    settle("house", 0).await.unwrap();
     assert_eq!(store.outbox.depth().await.unwrap().dead, 0);
     assert_eq!(store.journal.unfinished().await.unwrap().waiting, 2);
     store.close(PATIENCE).await.unwrap();

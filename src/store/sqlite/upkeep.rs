@@ -146,8 +146,10 @@ impl Caretaker {
             .connection
             .prepare_cached("SELECT count(*) FROM (SELECT 1 FROM letters WHERE dead_at < ?1 LIMIT ?2)")?
             .query_row(params![nanos(kept), slice], |row| row.get(0))?;
-        let found = [old_keys.len(), old_requests.len(), usize::try_from(old_letters).unwrap_or(0)];
-        if found == [0, 0, 0] {
+        let old_house = book.old_house(kept, slice)?;
+        let few = |rows: i64| usize::try_from(rows).unwrap_or(0);
+        let found = [old_keys.len(), old_requests.len(), few(old_letters), few(old_house)];
+        if found == [0; 4] {
             return Ok(false);
         }
         book.begin()?;
@@ -161,6 +163,7 @@ impl Caretaker {
             "DELETE FROM letters WHERE id IN (SELECT id FROM letters WHERE dead_at < ?1 LIMIT ?2)",
             params![nanos(kept), slice],
         )?;
+        book.forget_house(kept, slice)?;
         book.commit()?;
         book.work.dead = book.work.dead.saturating_sub(letters as u64);
         for (place, keys) in &old_keys {
