@@ -71,6 +71,7 @@
 //! | `aws-worker-0` … | watch over running jobs | a restart; the job runs on, its answer is given |
 //! | `dispatcher` | parses, judges, hands on | a restart; what is unfinished is read from the journal |
 //! | `home` | shows people their Homes | a restart; a Home is made anew each time |
+//! | `body-watch` | knows machine and task, says once that it moved, hears when AWS takes the machine back | a restart |
 //! | `slack-0` … | one Socket Mode connection each, each on its own thread | a restart; the other connection carries on |
 //!
 //! They start in the reverse order of the walk, so that each takes handles of those before it, and end in the order of the

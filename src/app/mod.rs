@@ -2,11 +2,13 @@
 //! which is the reverse of the walk: the courier first, the connections last.
 
 mod adapters;
+mod body;
 pub mod doctor;
 mod drain;
 mod keeper;
 mod reporter;
 mod tokens;
+mod systemd;
 
 use crate::aws::Aws;
 use crate::clock;
@@ -27,6 +29,7 @@ use crate::supervision::{
     self, ChildSpec, Handle, Placement, Task, Tree, TreeSpec, Watchdog, WatchdogSpec, WorkerRuntime, exit_when_stuck,
 };
 use actix_web::dev::ServerHandle;
+use body::{BodyParts, BodyWatch};
 use keeper::{KeeperParts, LeaseKeeper};
 use reporter::{HealthReporter, ReporterParts};
 use secrecy::ExposeSecret;
@@ -93,12 +96,15 @@ struct Running {
     tree: Tree,
     closing: watch::Sender<bool>,
     fatal: mpsc::UnboundedReceiver<String>,
+    leave: mpsc::UnboundedReceiver<body::Leave>,
     open: OpenLinks,
     dispatcher: Handle<Dispatcher>,
     server: ServerHandle,
     _watchdog: Watchdog,
     /// Shows the watchdog that this thread turns, also between the actors on it.
     _main_thread: Task<()>,
+    /// Tells systemd how it goes, where there is one.
+    _systemd: Option<Task<()>>,
 }
 
 /// Runs the bot until it ends. Must be called inside an actix system.
@@ -246,6 +252,10 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
     let dispatcher = tree.add(house.spec("dispatcher"), move |_| Dispatcher::new(desk.clone())).await;
     let home = tree.add(house.spec("home"), move |_| HomeKeeper::new(parts.clone())).await;
 
+    let (leaving, leave) = mpsc::unbounded_channel();
+    let parts = BodyParts::of(&house, dispatcher.clone(), leaving);
+    tree.add(house.spec("body-watch"), move |_| BodyWatch::new(parts.clone())).await;
+
     let (closing, closes) = watch::channel(false);
     let (fatal, fatals) = mpsc::unbounded_channel();
     let open = OpenLinks::default();
@@ -277,16 +287,20 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
         tree.add(spec, move |_| SlackConnection::new(parts.clone())).await;
     }
     house.board.started();
+    let systemd = house.settings.surroundings.systemd;
+    let systemd = systemd.then(|| systemd::tell(Arc::clone(&house.board), watchdog.reader(), house.runtime.clone()));
     Ok(Running {
         house,
         tree,
         closing,
         fatal: fatals,
+        leave,
         open,
         dispatcher,
         server,
         _watchdog: watchdog,
         _main_thread: main_thread,
+        _systemd: systemd,
     })
 }
 

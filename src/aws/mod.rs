@@ -10,14 +10,16 @@ mod ec2;
 mod error;
 mod identity;
 mod instance;
+mod metadata;
 mod region;
 mod secrets;
 
-pub use config::AwsConfig;
+pub use config::{AwsConfig, MetadataUse};
 pub use ec2::{Filter, Power};
 pub use error::{AwsError, Class};
 pub use identity::Identity;
 pub use instance::{Checks, Instance, Protection, State, Volume};
+pub use metadata::{Look, Metadata, MetadataSources};
 pub use region::{is_region, region_of_place};
 
 use aws_config::{BehaviorVersion, SdkConfig};

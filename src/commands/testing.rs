@@ -4,7 +4,7 @@ use super::{Context, Found, Journalled, Limits, Planned, StepError, parse};
 use crate::aws::fake::{FakeRegion, aws};
 use crate::clock::Clock;
 use crate::domain::{
-    ActorVitals, Build, CommandError, Line, LinkVitals, Membership, Part, Plan, Principal, QueueVitals, Reply,
+    ActorVitals, Body, Build, CommandError, Line, LinkVitals, Membership, Part, Plan, Principal, QueueVitals, Reply,
     RequestId, Source, Span, Step, StoreVitals, Tone, Vitals, VitalsSource,
 };
 use async_trait::async_trait;
@@ -46,6 +46,8 @@ pub(crate) fn vitals() -> Vitals {
     Vitals {
         build: Build { version: "0.1.0", revision: "abc1234" },
         host: "drone-1".into(),
+        body: Body { host: "drone-1".into(), ..Body::default() },
+        notices: Vec::new(),
         uptime: Duration::from_secs(11_100),
         actors: vec![actor("courier", 0), actor("dispatcher", 1)],
         links: vec![LinkVitals {

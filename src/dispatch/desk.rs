@@ -98,6 +98,11 @@ impl Desk {
     }
 
     async fn understand(&self, request: &Request, how: &How) -> Result<Understood, Stopped> {
+        // the bot's own words, which nobody has to be asked about
+        if request.source == Source::House {
+            let said = Reply::new(Tone::Info).text(request.text.as_str());
+            return Err(Stopped::Answered("announcement", Answer::ok(said)));
+        }
         // before Slack is asked anything: whoever asks without end is not to cost more than this
         if matches!(how, How::Crowded) {
             return Err(Stopped::Answered("unknown", crowded(request)));

@@ -1,5 +1,6 @@
 //! The words that all rooms share. No I/O, no actors, no clock: values and their rules only.
 
+mod body;
 mod failure;
 mod form;
 mod ids;
@@ -10,6 +11,7 @@ mod request;
 mod secret;
 mod vitals;
 
+pub use body::{Body, EcsTask, Notice};
 pub use failure::{CommandError, Failure, Refusal, UnknownOutcome, UsageError};
 pub use form::{Button, Field, FieldKind, Form, Press};
 pub use ids::{ChannelId, RequestId, TeamId, UserId};

@@ -1,6 +1,7 @@
 //! How the bot is, as the `status` command, the probes and the metrics see it. Rooms write to the health room's
 //! board; whoever shows it reads this.
 
+use super::{Body, Notice};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -80,6 +81,12 @@ pub struct ReplicaVitals {
     pub name: String,
     /// The host it runs on.
     pub host: String,
+    /// Its body's id; empty when it does not say.
+    pub body: String,
+    /// The zone of its body; empty when it is not known.
+    pub zone: String,
+    /// Whether AWS has said that its body will not last.
+    pub is_noticed: bool,
     /// Version and revision.
     pub version: String,
     /// Whether it is the one that says this.
@@ -103,6 +110,10 @@ pub struct Vitals {
     pub build: Build,
     /// The host's name.
     pub host: String,
+    /// The body.
+    pub body: Body,
+    /// What AWS says of the body's end, the last word of each kind.
+    pub notices: Vec<Notice>,
     /// Time since start.
     pub uptime: Duration,
     /// The supervision tree in start order.

@@ -1,7 +1,9 @@
 //! The status board: what rooms report, and the questions it answers.
 
 use super::judgement::{Judgement, Seen};
-use crate::domain::{ActorVitals, Build, LinkVitals, QueueVitals, ReplicaVitals, StoreVitals, Vitals, VitalsSource};
+use crate::domain::{
+    ActorVitals, Body, Build, LinkVitals, Notice, QueueVitals, ReplicaVitals, StoreVitals, Vitals, VitalsSource,
+};
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,6 +33,8 @@ type Watch<T> = RwLock<Option<Box<dyn Fn() -> T + Send + Sync>>>;
 pub struct Board {
     spec: BoardSpec,
     began: Instant,
+    body: RwLock<Body>,
+    notices: RwLock<Vec<Notice>>,
     replicas: RwLock<Vec<ReplicaVitals>>,
     queues: RwLock<BTreeMap<String, (QueueVitals, Instant)>>,
     links: Watch<Vec<LinkVitals>>,
@@ -51,6 +55,8 @@ impl Board {
     /// A board on which nothing has been reported yet: alive, not started, not ready.
     pub fn new(spec: BoardSpec) -> Arc<Self> {
         Arc::new(Self {
+            body: RwLock::new(Body { host: spec.host.clone(), ..Body::default() }),
+            notices: RwLock::default(),
             spec,
             began: Instant::now(),
             replicas: RwLock::default(),
@@ -72,6 +78,18 @@ impl Board {
     /// Reports who shares the store.
     pub fn replicas(&self, replicas: Vec<ReplicaVitals>) {
         *self.replicas.write() = replicas;
+    }
+
+    /// Reports what is known of the body.
+    pub fn body(&self, body: Body) {
+        *self.body.write() = body;
+    }
+
+    /// Reports that AWS says the body will not last. It takes the place of what was said of the same kind.
+    pub fn notice(&self, notice: Notice) {
+        let mut notices = self.notices.write();
+        notices.retain(|known| known.as_str() != notice.as_str());
+        notices.push(notice);
     }
 
     /// From whom the Slack links are read.
@@ -145,6 +163,8 @@ impl VitalsSource for Board {
         Vitals {
             build: self.spec.build.clone(),
             host: self.spec.host.clone(),
+            body: self.body.read().clone(),
+            notices: self.notices.read().clone(),
             uptime: self.began.elapsed(),
             actors: self.actors.read().as_ref().map(|read| read()).unwrap_or_default(),
             links: self.links.read().as_ref().map(|read| read()).unwrap_or_default(),

@@ -1,6 +1,7 @@
 //! The HTTP server of the probes: one small worker of its own beside the actors, without any signal handling.
 
 use super::{Board, HealthError, Judgement, Metrics};
+use crate::domain::VitalsSource;
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::http::header::{CACHE_CONTROL, ContentType};
 use actix_web::web::{self, Data};
@@ -93,11 +94,24 @@ async fn numbers(board: Data<Board>, metrics: Data<Metrics>) -> HttpResponse {
 
 async fn version(board: Data<Board>) -> HttpResponse {
     let spec = board.spec();
-    fresh(HttpResponse::Ok()).json(serde_json::json!({
+    let told = serde_json::json!({
         "version": spec.build.version,
         "revision": spec.build.revision,
         "policy": spec.policy_hash,
-    }))
+    });
+    fresh(HttpResponse::Ok()).json(with_place(told, &board))
+}
+
+/// Which image runs, and where, as far as it is known: what a deployment compares.
+fn with_place(mut told: serde_json::Value, board: &Board) -> serde_json::Value {
+    let body = board.vitals().body;
+    let task = body.task.map(|task| task.id);
+    for (name, value) in [("image", body.image), ("instance", body.instance), ("task", task), ("zone", body.zone)] {
+        if let Some(value) = value {
+            told[name] = value.into();
+        }
+    }
+    told
 }
 
 async fn elsewhere() -> HttpResponse {

@@ -56,6 +56,8 @@
 //! | `dronebot_escalations_total` | `tree` | restarts that did not help |
 //! | `dronebot_live`, `dronebot_ready` | | 1: what `/livez` and `/readyz` say |
 //! | `dronebot_uptime_seconds` | | since the start |
+//! | `dronebot_body_info` | `body`, `zone`, `instance_type`, `lifecycle`, `image` | 1, once the body is known |
+//! | `dronebot_body_notices_total` | `kind` | notices that AWS takes the body back: interruption, or may: rebalance |
 //! | `dronebot_build_info` | `version`, `revision`, `policy` | 1 |
 
 mod board;

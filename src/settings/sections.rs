@@ -1,5 +1,6 @@
 //! The sections of the settings that are no room's own.
 
+use crate::domain::ChannelId;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -115,6 +116,42 @@ pub struct ShutdownSettings {
     /// How long a stop waits for running commands and waiting answers.
     #[serde(rename = "drain_seconds", deserialize_with = "seconds")]
     pub drain: Duration,
+}
+
+/// The body: the machine, task and image in which the bot runs.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BodySettings {
+    /// Where it is said that the bot has moved to another body; `None`: nowhere.
+    pub announce_channel: Option<ChannelId>,
+    /// The digest of the image, where whoever started it knows it.
+    pub image_digest: Option<String>,
+    /// How often it is looked whether AWS takes the machine back; 0: never.
+    #[serde(rename = "notice_poll_seconds", deserialize_with = "seconds")]
+    pub notice_poll: Duration,
+    /// Whether the bot leaves a machine of which AWS recommends it, while others go on.
+    pub leave_on_rebalance: bool,
+}
+
+impl BodySettings {
+    /// Refuses values that cannot work; the error begins with the key.
+    pub fn check(&self) -> Result<(), String> {
+        let is_channel = |id: &ChannelId| {
+            let rest = id.as_str().strip_prefix(['C', 'G', 'D']).unwrap_or_default();
+            !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+        };
+        if let Some(channel) = self.announce_channel.as_ref().filter(|channel| !is_channel(channel)) {
+            return Err(format!("announce_channel must be a channel's id such as `C0123ABCD`, not `{channel}`"));
+        }
+        let is_digest = |digest: &String| {
+            let hex = digest.strip_prefix("sha256:").unwrap_or_default();
+            hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
+        };
+        match self.image_digest.as_ref().filter(|digest| !is_digest(digest)) {
+            Some(digest) => Err(format!("image_digest must be `sha256:` and 64 hexadecimal digits, not `{digest}`")),
+            None => Ok(()),
+        }
+    }
 }
 
 fn positive(durations: &[(&str, Duration)]) -> Result<(), String> {

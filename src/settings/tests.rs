@@ -286,6 +286,24 @@ fn keys_of<T: for<'de> Deserialize<'de>>() -> BTreeSet<String> {
 }
 
 #[test]
+fn what_whoever_started_the_bot_says_is_read_and_a_wrong_body_is_refused() {
+    let around = |more: &[(&str, &str)]| Settings::load(None, &environment(more)).unwrap().surroundings;
+    assert_eq!(around(&[("AWS_EC2_METADATA_DISABLED", "false")]), Surroundings::default());
+    let all = [
+        ("AWS_EC2_METADATA_DISABLED", "True"),
+        ("ECS_CONTAINER_METADATA_URI_V4", "http://169.254.170.2/v4/abc"),
+        ("NOTIFY_SOCKET", "/run/systemd/notify"),
+    ];
+    let ecs_metadata = Some("http://169.254.170.2/v4/abc".to_owned());
+    assert_eq!(around(&all), Surroundings { ecs_metadata, ec2_metadata_disabled: true, systemd: true });
+    let wrong = problems(
+        "[aws]\nmetadata = \"sometimes\"\n[body]\nannounce_channel = \"#ops\"\nimage_digest = \"latest\"\n",
+        &[("DRONEBOT__BODY__NOTICE_POLL_SECONDS", "-1")],
+    );
+    insta::assert_debug_snapshot!(wrong, @"");
+}
+
+#[test]
 fn every_key_stands_in_the_default_file_with_a_comment_and_every_key_there_is_read() {
     let mut listed: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let (mut section, mut commented) = (String::new(), false);
@@ -321,6 +339,7 @@ fn every_key_stands_in_the_default_file_with_a_comment_and_every_key_there_is_re
             ("health", keys_of::<HealthSettings>()),
             ("log", keys_of::<LogSettings>()),
             ("supervision", keys_of::<SupervisionSettings>()),
+            ("body", keys_of::<BodySettings>()),
             ("shutdown", keys_of::<ShutdownSettings>()),
         ]
         .map(|(section, keys)| (section.to_owned(), keys)),

@@ -778,6 +778,26 @@ pub(crate) async fn a_replica_shows_what_it_says_of_itself(place: &dyn Place) {
     store.close(PATIENCE).await.unwrap();
 }
 
+pub(crate) async fn a_note_is_rewritten_only_as_it_was_read_and_outlives_the_process(place: &dyn Place) {
+    let store = place.open().await;
+    let notes = &store.notes;
+    assert_eq!(notes.noted("bodies").await.unwrap(), None);
+    assert!(!notes.rewrite("bodies", Some("what never was"), "no").await.unwrap());
+    assert!(notes.rewrite("bodies", None, "one").await.unwrap());
+    assert!(!notes.rewrite("bodies", None, "two").await.unwrap(), "it is there already");
+    assert!(!notes.rewrite("bodies", Some("zero"), "two").await.unwrap(), "it was another");
+    // of many who have read the same, one rewrites it
+    let at_once = (0..20)
+        .map(|number| async move { notes.rewrite("bodies", Some("one"), &format!("by {number}")).await.unwrap() });
+    let wrote = futures_util::future::join_all(at_once).await;
+    assert_eq!(wrote.iter().filter(|wrote| **wrote).count(), 1, "{wrote:?}");
+    let winner = wrote.iter().position(|wrote| *wrote).unwrap();
+    assert_eq!(notes.noted("left").await.unwrap(), None, "no fact of the store's own");
+    let store = reopen(place, store).await;
+    assert_eq!(store.notes.noted("bodies").await.unwrap(), Some(format!("by {winner}")));
+    store.close(PATIENCE).await.unwrap();
+}
+
 /// The kinds of what happened, in order, with the fence.
 async fn told(store: &Store, number: u64) -> Vec<(String, i64)> {
     let history = store.audit.history(id(number)).await.unwrap();
@@ -932,6 +952,7 @@ macro_rules! contract {
             a_target_is_one_requests_alone_until_its_final_answer,
             whoever_says_goodbye_has_not_died,
             a_replica_shows_what_it_says_of_itself,
+            a_note_is_rewritten_only_as_it_was_read_and_outlives_the_process,
             everything_that_happened_to_a_request_stands_in_its_history,
             a_request_is_found_by_the_name_that_people_know,
             what_happened_to_the_house_is_told_newest_first,

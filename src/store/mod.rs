@@ -19,8 +19,8 @@ use std::time::Duration;
 pub use config::{StoreConfig, StoreKind};
 pub use ports::{
     Accepted, Address, Asked, AuditLog, Beaten, Card, Delivery, Entry, Event, FileWay, HouseEntry, HouseEvent, Journal,
-    Letter, LetterId, NewLetter, NewRequest, Outbox, Queue, QueueDepth, Recent, Replica, ReplicaName, Replicas, State,
-    StepRecord, StepState, StoreError, Wanted, Way, What, plan_hash,
+    Letter, LetterId, NewLetter, NewRequest, Notes, Outbox, Queue, QueueDepth, Recent, Replica, ReplicaName, Replicas,
+    State, StepRecord, StepState, StoreError, Wanted, Way, What, plan_hash,
 };
 
 /// An open store: its ports, and how it is. Clones share it; it is closed by [`Store::close`], or soon after the last
@@ -35,6 +35,8 @@ pub struct Store {
     pub audit: Arc<dyn AuditLog>,
     /// Who shares the store.
     pub replicas: Arc<dyn Replicas>,
+    /// Small things that must not be forgotten.
+    pub notes: Arc<dyn Notes>,
     /// How the store is, to be read at any time.
     pub health: StoreHealth,
     backend: Arc<dyn Backend>,
@@ -137,12 +139,13 @@ pub async fn inspect_table(client: aws_sdk_dynamodb::Client, config: &StoreConfi
     dynamo::inspect(client, config).await
 }
 
-fn assemble<B: Journal + Outbox + AuditLog + Replicas + Backend + 'static>(backend: Arc<B>) -> Store {
+fn assemble<B: Journal + Outbox + AuditLog + Replicas + Notes + Backend + 'static>(backend: Arc<B>) -> Store {
     Store {
         journal: Arc::clone(&backend) as Arc<dyn Journal>,
         outbox: Arc::clone(&backend) as Arc<dyn Outbox>,
         audit: Arc::clone(&backend) as Arc<dyn AuditLog>,
         replicas: Arc::clone(&backend) as Arc<dyn Replicas>,
+        notes: Arc::clone(&backend) as Arc<dyn Notes>,
         health: StoreHealth { pulse: backend.pulse() },
         backend,
     }

@@ -2,10 +2,12 @@
 
 mod audit;
 mod letter;
+mod notes;
 mod replica;
 
 pub use audit::{AuditLog, Event, HouseEntry, HouseEvent, What, plan_hash};
 pub use letter::{Address, Delivery, FileWay, Letter, LetterId, NewLetter, Queue, Wanted, Way};
+pub use notes::Notes;
 pub use replica::{Beaten, Card, Replica, ReplicaName, Replicas};
 
 use crate::domain::{ChannelId, Plan, Request, RequestId, Source, Step, UserId};

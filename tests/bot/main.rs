@@ -2,6 +2,7 @@
 //! Moto over HTTP, a real SQLite file. A test says what a person does and shows what that person reads.
 
 mod architecture;
+mod body;
 mod browser;
 mod clients;
 mod crash;
@@ -30,6 +31,7 @@ mod storm;
 mod support;
 mod surfaces;
 mod tokens;
+mod systemd;
 mod typed;
 mod walk;
 mod words;

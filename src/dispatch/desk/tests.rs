@@ -162,6 +162,17 @@ fn a_plan() -> Plan {
 }
 
 #[test]
+fn what_the_bot_says_by_itself_is_said_as_it_is_whoever_slack_knows() {
+    run(async {
+        let office = Office::new(true).await;
+        let text = "I moved: from i-0abc (eu-central-1a) to i-0def (eu-central-1b), version 1.2.3.";
+        let reply = office.letter(Source::House, "dronebot", text).await;
+        assert_eq!(plain(&reply), format!("[info] {text}"));
+        office.house.ends().await;
+    });
+}
+
+#[test]
 fn guests_and_outsiders_learn_nothing_not_even_from_a_mistake() {
     run(async {
         let office = Office::new(false).await;

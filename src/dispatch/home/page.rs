@@ -194,6 +194,7 @@ fn door(asked: &Asked) -> &'static str {
         Source::Button | Source::FormButton => "by a button",
         Source::Modal => "by a form",
         Source::Shortcut => "by a shortcut",
+        Source::House => "by myself",
     }
 }
 

@@ -11,6 +11,7 @@
 //! | `request#<ULID>` | `reply#<n>` | a piece of a reply that is too long for one item |
 //! | `key#<key>` | `-` | a key of a delivery, and which request has it |
 //! | `lock#<target>` | `-` | which request may change a target |
+//! | `note#<name>` | `-` | a note |
 //! | `replica` | `<name>` | a replica and its last beat |
 //! | `house` | a ULID | something that happened to a replica |
 //! | `schema` | `-` | the version of all this |
@@ -25,6 +26,7 @@ mod change;
 mod item;
 mod letters;
 mod lock;
+mod notes;
 mod port;
 mod replica;
 mod row;

@@ -29,6 +29,12 @@ impl ReplicaName {
 pub struct Card {
     /// The host it runs on.
     pub host: String,
+    /// Its body's id, once it knows it.
+    pub body: String,
+    /// The zone of its body, where it is known.
+    pub zone: String,
+    /// Whether AWS has said that its body will not last.
+    pub is_noticed: bool,
     /// Version and revision of the program.
     pub version: String,
     /// When its process started, in milliseconds since the Unix epoch.

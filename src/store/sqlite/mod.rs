@@ -9,6 +9,7 @@ mod book;
 mod file;
 mod keys;
 mod letters;
+mod notes;
 mod past;
 mod port;
 mod rows;

@@ -58,7 +58,8 @@ pub fn command(slack: &str, aws: &str, folder: &Path) -> Command {
         .env("AWS_ENDPOINT_URL", aws)
         .env("AWS_REGION", super::HOME)
         .env("AWS_ACCESS_KEY_ID", "testing")
-        .env("AWS_SECRET_ACCESS_KEY", "testing");
+        .env("AWS_SECRET_ACCESS_KEY", "testing")
+        .env("AWS_EC2_METADATA_DISABLED", "true");
     command
 }
 

@@ -4,6 +4,7 @@ mod bot;
 #[allow(dead_code, reason = "shared with the demo, which uses all of it")]
 #[path = "../../../src/bin/demo/fleet.rs"]
 pub mod fleet;
+mod metadata;
 #[path = "../../../src/bin/demo/moto.rs"]
 mod moto;
 pub mod node;
@@ -17,6 +18,7 @@ pub mod venv;
 
 pub use bot::{Bot, Exit, command, run};
 pub use fleet::Seed;
+pub use metadata::Metadata;
 pub use proxy::{Control, Trouble};
 pub use sandbox::{Message, Sandbox};
 pub use tidy::tidy;
