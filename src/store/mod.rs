@@ -17,9 +17,9 @@ use std::time::Duration;
 
 pub use config::{StoreConfig, StoreKind};
 pub use ports::{
-    Accepted, Address, Asked, Beaten, Card, Delivery, Entry, FileWay, Journal, Letter, LetterId, NewLetter, NewRequest,
-    Outbox, Queue, QueueDepth, Recent, Replica, ReplicaName, Replicas, State, StepRecord, StepState, StoreError,
-    Wanted, Way,
+    Accepted, Address, Asked, Beaten, Card, Delivery, Entry, FileWay, Journal, LONGEST_WAIT, Letter, LetterId,
+    NewLetter, NewRequest, Outbox, Queue, QueueDepth, Recent, Replica, ReplicaName, Replicas, State, StepRecord,
+    StepState, StoreError, Wanted, Way,
 };
 
 /// An open store: its ports, and how it is. Clones share it; it is closed by [`Store::close`], or soon after the last
@@ -54,6 +54,9 @@ trait Pulse: Send + Sync {
 
     /// [`StoreHealth::queued`].
     fn queued(&self) -> usize;
+
+    /// [`StoreHealth::open`].
+    fn open(&self) -> usize;
 }
 
 impl Store {
@@ -80,6 +83,12 @@ impl StoreHealth {
     /// How many operations wait for the writer.
     pub fn queued(&self) -> usize {
         self.pulse.queued()
+    }
+
+    /// How much of this replica's work is open: requests without a final answer, and letters that wait. It is what the
+    /// replica holds in memory.
+    pub fn open(&self) -> usize {
+        self.pulse.open()
     }
 }
 

@@ -67,6 +67,8 @@ impl Book {
             self.execute("UPDATE requests SET attempts = attempts + 1 WHERE finished_at IS NULL", [])?;
             self.execute("UPDATE letters SET unsure = 1 WHERE dead_at IS NULL", [])?;
         }
+        // put off by another life, whose clock may have been set back since: it is tried at once
+        self.execute("UPDATE letters SET not_before = ?1 WHERE not_before > ?1", [nanos(self.clock.now())])?;
         self.execute("COMMIT", [])?;
         Ok(())
     }
@@ -127,6 +129,16 @@ impl Book {
         self.insert(request)?;
         self.list(request.id, &fresh)?;
         Ok(Accepted::New)
+    }
+
+    /// [`crate::store::Journal::known`].
+    pub(super) fn known(&self, keys: &[String]) -> Done<Option<RequestId>> {
+        for key in keys {
+            if let Some(holder) = self.holder(key)? {
+                return Ok(Some(holder));
+            }
+        }
+        Ok(None)
     }
 
     /// The request that has this key.
