@@ -89,6 +89,11 @@ impl Aws {
         }
     }
 
+    /// How long one attempt of a call may take. After that a call that was begun has arrived or never will.
+    pub fn call_timeout(&self) -> Duration {
+        self.config.call_timeout()
+    }
+
     /// The account in which the bot acts, 12 digits, by GetCallerIdentity; asked once.
     pub async fn account(&self) -> Result<String, AwsError> {
         self.account.get_or_try_init(|| self.ask_account()).await.cloned()

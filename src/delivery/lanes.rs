@@ -29,6 +29,8 @@ struct State {
     latest: HashMap<RequestId, String>,
     /// The requests of which Slack may have a message that nobody knows of.
     unsure: HashSet<RequestId>,
+    /// How often a letter broke the sender.
+    broke: HashMap<LetterId, u32>,
     /// While the store is searched: the newest letter of each request that came or went in the meantime. What the
     /// search brings may be older than that.
     overtaken: Option<HashMap<RequestId, i64>>,
@@ -40,6 +42,12 @@ impl State {
             let newest = overtaken.entry(id.request).or_insert(id.number);
             *newest = id.number.max(*newest);
         }
+    }
+
+    fn forget(&mut self, request: RequestId) {
+        self.latest.remove(&request);
+        self.unsure.remove(&request);
+        self.broke.retain(|id, _| id.request != request);
     }
 
     /// A letter leaves memory, because the store knows what became of it.
@@ -131,6 +139,19 @@ impl Lanes {
         self.state.lock().known.clone()
     }
 
+    /// What is remembered of a request that another replica has by now.
+    pub(super) fn forget(&self, request: RequestId) {
+        self.state.lock().forget(request);
+    }
+
+    /// A letter broke the sender: how often by now.
+    pub(super) fn breaks(&self, id: LetterId) -> u32 {
+        let mut state = self.state.lock();
+        let times = state.broke.entry(id).or_default();
+        *times += 1;
+        *times
+    }
+
     /// Letters in memory: waiting, on their way, or sent and not yet recorded.
     pub fn len(&self) -> usize {
         self.state.lock().known.len()
@@ -214,8 +235,7 @@ impl Lane {
                 state.latest.insert(request, ts.clone());
             }
             Delivery::Sent { .. } | Delivery::Dead { .. } if letter.letter.last => {
-                state.latest.remove(&request);
-                state.unsure.remove(&request);
+                state.forget(request);
             }
             // a newer letter may take its place, which nobody has tried yet
             Delivery::Later { unsure: true, .. } => {
@@ -409,6 +429,26 @@ mod tests {
         assert!(lanes.push(letter(3, 3, "C1", false)).is_none(), "announced late");
         assert_eq!(all(lane.take()), [4]);
         assert!(lanes.is_empty());
+    }
+
+    #[test]
+    fn nothing_is_remembered_of_a_request_that_has_its_answer_or_that_another_has() {
+        let lanes = Arc::new(Lanes::default());
+        for ends in [true, false] {
+            let mut lane = lanes.push(letter(1, 1, "C1", false)).expect("a new lane");
+            let progress = lane.next().expect("it");
+            lane.went(&progress, &sent("1.1"));
+            let error = "timeout".to_owned();
+            lane.went(&progress, &Delivery::Later { not_before: progress.not_before, error, unsure: true });
+            assert_eq!([lanes.breaks(progress.id), lanes.breaks(progress.id)], [1, 2]);
+            match ends {
+                true => lane.went(&letter(2, 1, "C1", true), &sent("1.1")),
+                false => lanes.forget(progress.letter.request),
+            }
+            assert!(lane.next().is_none());
+            let state = lanes.state.lock();
+            assert!(state.latest.is_empty() && state.unsure.is_empty() && state.broke.is_empty(), "{state:?}");
+        }
     }
 
     #[test]

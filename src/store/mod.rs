@@ -19,8 +19,8 @@ use std::time::Duration;
 pub use config::{StoreConfig, StoreKind};
 pub use ports::{
     Accepted, Address, Asked, AuditLog, Beaten, Card, Delivery, Entry, Event, FileWay, HouseEntry, HouseEvent, Journal,
-    Letter, LetterId, NewLetter, NewRequest, Notes, Outbox, Queue, QueueDepth, Recent, Replica, ReplicaName, Replicas,
-    State, StepRecord, StepState, StoreError, Wanted, Way, What, plan_hash,
+    LONGEST_WAIT, Letter, LetterId, NewLetter, NewRequest, Notes, Outbox, Queue, QueueDepth, Recent, Replica,
+    ReplicaName, Replicas, State, StepRecord, StepState, StoreError, Wanted, Way, What, plan_hash,
 };
 
 /// An open store: its ports, and how it is. Clones share it; it is closed by [`Store::close`], or soon after the last
@@ -59,6 +59,9 @@ trait Pulse: Send + Sync {
 
     /// [`StoreHealth::queued`].
     fn queued(&self) -> usize;
+
+    /// [`StoreHealth::open`].
+    fn open(&self) -> usize;
 }
 
 impl Store {
@@ -85,6 +88,12 @@ impl StoreHealth {
     /// How many operations wait for the writer.
     pub fn queued(&self) -> usize {
         self.pulse.queued()
+    }
+
+    /// How much of this replica's work is open: requests without a final answer, and letters that wait. It is what the
+    /// replica holds in memory.
+    pub fn open(&self) -> usize {
+        self.pulse.open()
     }
 }
 

@@ -12,8 +12,9 @@ pub use replica::{Beaten, Card, Replica, ReplicaName, Replicas};
 
 use crate::domain::{ChannelId, Plan, Request, RequestId, Source, Step, UserId};
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// Why the store did not do what it was asked.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -239,6 +240,13 @@ pub trait Journal: Send + Sync {
     /// plan's targets are this request's alone, until its final answer: [`StoreError::Busy`] when another has one.
     async fn planned(&self, id: RequestId, plan: Plan) -> Result<(), StoreError>;
 
+    /// The request that has one of these keys, if one has. Nothing is written.
+    async fn known(&self, keys: &[String]) -> Result<Option<RequestId>, StoreError>;
+
+    /// For how long calls for this request may still be made: nobody adopts it before that. `None` when it is not this
+    /// replica's any more, or not for long enough to begin a call. Never waits.
+    fn held_for(&self, id: RequestId) -> Option<Duration>;
+
     /// planned or running -> running, before the step's call is made.
     async fn step_started(&self, id: RequestId, step: Step) -> Result<(), StoreError>;
 
@@ -264,6 +272,15 @@ pub trait Journal: Send + Sync {
     async fn unfinished(&self) -> Result<QueueDepth, StoreError>;
 }
 
+/// A letter is put off for less than this. What waits longer was written by a clock that has been set back since.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(900);
+
+/// Whether a letter that is put off until then is due.
+pub(super) fn is_due(not_before: Timestamp, now: Timestamp) -> bool {
+    let ahead = not_before.duration_since(now);
+    ahead <= SignedDuration::ZERO || ahead.unsigned_abs() > LONGEST_WAIT
+}
+
 /// Replies on their way to Slack.
 #[async_trait]
 pub trait Outbox: Send + Sync {
@@ -271,7 +288,8 @@ pub trait Outbox: Send + Sync {
     /// its final answer: a late progress message must not follow it.
     async fn put(&self, letter: NewLetter) -> Result<Option<Letter>, StoreError>;
 
-    /// The letters of this replica that are due at `now`, oldest first, as many as are wanted; of a request only its oldest waiting letter.
+    /// The letters of this replica that are due at `now`, oldest first, as many as are wanted; of a request only its oldest
+    /// waiting letter. One that is put off for longer than [`LONGEST_WAIT`] is due too.
     async fn due(&self, now: Timestamp, wanted: Wanted) -> Result<Vec<Letter>, StoreError>;
 
     /// What became of a letter. When `Sent` it is out of the queue, and its `ts` is where later letters of the
@@ -281,8 +299,9 @@ pub trait Outbox: Send + Sync {
     /// How far a letter has come that is not delivered yet: what is noted is not done again.
     async fn note(&self, id: LetterId, way: &Way) -> Result<(), StoreError>;
 
-    /// Whether this letter is still this replica's to send. Never waits: it is asked just before each call.
-    fn is_mine(&self, id: LetterId) -> bool;
+    /// For how long this letter is still this replica's to send: nobody else sends it before that. `None` when it is not
+    /// any more, or not for long enough to begin a call. Never waits: it is asked just before each call, and during it.
+    fn mine_for(&self, id: LetterId) -> Option<Duration>;
 
     /// How much of this replica's waits.
     async fn depth(&self) -> Result<QueueDepth, StoreError>;

@@ -285,6 +285,62 @@ async fn a_lost_call_that_was_not_made_is_found_out() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_that_may_still_be_on_its_way_is_not_said_to_be_undone() {
+    for (looks, found) in [(4, "Done [done] I looked: `web-1 (i-1)` is *stopped*."), (9, "NotDone [failed] I looked:")]
+    {
+        let region = one("running");
+        let cx = on(&region);
+        let plan = planned("ec2 stop web-1", &cx).await;
+        // a call of somebody who has died arrives late: at the last look within the time that a call may take, or never
+        let mut ahead = vec!["running"; looks];
+        ahead.push("stopped");
+        region.0.lock().machine("i-1").ahead = ahead.into_iter().map(str::to_owned).collect();
+        let began = tokio::time::Instant::now();
+        let said = verified("ec2 stop web-1", &plan, &cx).await;
+        assert!(said.starts_with(found), "{said}");
+        let over = began.elapsed().checked_sub(cx.aws.call_timeout()).expect("as long as a call may take");
+        assert!(over < std::time::Duration::from_millis(100), "and not much longer: {over:?}");
+    }
+}
+
+/// A journal that notes how long a call takes, from the moment that it stands in the journal.
+#[derive(Default)]
+struct Stopwatch(Mutex<Vec<std::time::Duration>>);
+
+#[async_trait::async_trait]
+impl super::super::Journalled for Stopwatch {
+    async fn step(
+        &self,
+        _: &crate::domain::Step,
+        call: futures_util::future::BoxFuture<'_, Result<(), super::super::StepError>>,
+    ) -> Result<(), super::super::StepError> {
+        let began = tokio::time::Instant::now();
+        let made = call.await;
+        self.0.lock().push(began.elapsed());
+        made
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_its_turn_is_not_journalled_yet() {
+    let region = one("stopped");
+    let cx = on(&region);
+    let plan = planned("ec2 start web-1", &cx).await;
+    // others have used up what the account may do at once
+    let began = tokio::time::Instant::now();
+    for _ in 0..10 {
+        cx.aws.turn("eu-central-1", crate::aws::Power::Start).await;
+    }
+    assert!(began.elapsed() > std::time::Duration::from_secs(1), "the next one waits");
+    let (_, command) = parse("ec2 start web-1").expect("command");
+    let stopwatch = Stopwatch::default();
+    let began = tokio::time::Instant::now();
+    command.execute(&plan, &cx, &stopwatch).await.expect("it is made");
+    assert!(began.elapsed() > std::time::Duration::from_millis(400), "it waited");
+    assert_eq!(*stopwatch.0.lock(), [std::time::Duration::ZERO], "and not between the journal and the call");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_error_is_looked_after_too() {
     let region = one("running");
     region.fails("StopInstances", Fault::Code("InternalError", "oops"));

@@ -3,6 +3,7 @@
 use super::super::api::{Answer, CallError, Content, Transport, bearer, describe, safe_code};
 use super::super::config::SlackConfig;
 use super::super::connector::Http;
+use super::super::network::Drops;
 use super::super::proxy::Proxy;
 use actix_codec::Framed;
 use awc::BoxedSocket;
@@ -67,7 +68,8 @@ impl Dialler {
         Self {
             // hours pass between two dials, so a connection kept for the next one would only be in the way
             transport: Transport::new(Arc::clone(&proxy), 1, ask, false),
-            sockets: Http::new(proxy, 0, connect),
+            // acknowledgements and the goodbye still go out when a link is closed
+            sockets: Http::new(proxy, 0, connect, Drops::Politely),
             config,
         }
     }

@@ -111,6 +111,16 @@ impl Dynamo {
         }
     }
 
+    /// The request that has this key, if it came to be.
+    pub(super) async fn holder_of(&self, key: &str) -> Result<Option<RequestId>, StoreError> {
+        let found = self.table.get(&format!("key#{key}"), "-").await?;
+        let Some(holder) = found.as_ref().and_then(|item| text(item, "request")).and_then(RequestId::parse) else {
+            return Ok(None);
+        };
+        let row = self.table.get(&row::pk(holder), "-").await?;
+        Ok(row.filter(|item| !is_void(item)).map(|_| holder))
+    }
+
     /// The keys that came only with a duplicate are known too. When that fails, nothing is lost: the other keys lead to
     /// the request.
     async fn lead_to(&self, keys: &[&String], from: RequestId, to: RequestId) {

@@ -74,7 +74,7 @@ struct Memory {
 pub(super) struct Dynamo {
     table: Arc<Table>,
     clock: Arc<dyn Clock>,
-    memory: Mutex<Memory>,
+    memory: Arc<Mutex<Memory>>,
     lease: Duration,
     retention: jiff::SignedDuration,
     dedupe: jiff::SignedDuration,
@@ -93,7 +93,7 @@ impl Dynamo {
         let dynamo = Self {
             table,
             clock,
-            memory: Mutex::default(),
+            memory: Arc::default(),
             lease: Duration::from_secs(config.lease_seconds.into()),
             retention: days(config.retention_days),
             dedupe: days(config.dedupe_days),
@@ -110,6 +110,11 @@ impl Dynamo {
             return Err(closed());
         }
         memory.name.clone().ok_or_else(closed)
+    }
+
+    /// What must be left of the lease when a call begins: it is to arrive before anybody else looks.
+    fn margin(&self) -> Duration {
+        self.lease / 3
     }
 
     /// The name, if what it holds is still its own for a while: nobody adopts it before that.

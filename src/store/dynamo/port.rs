@@ -3,15 +3,17 @@
 use super::item::text;
 use super::letters::settle;
 use super::row::{Row, shown};
-use super::table::Ask;
-use super::{Dynamo, row};
-use crate::domain::{ChannelId, Plan, RequestId, Step, Target, UserId};
+use super::table::{Ask, Table};
+use super::{Dynamo, Memory, row};
+use crate::domain::{ChannelId, Plan, RequestId, Step, StoreVitals, Target, UserId};
+use crate::store::ports::is_due;
 use crate::store::{
     Accepted, Asked, Backend, Delivery, Entry, Journal, Letter, LetterId, NewLetter, NewRequest, Outbox, Pulse, Queue,
     QueueDepth, Recent, State, StepRecord, StepState, StoreError, Wanted, Way, What, plan_hash,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,6 +62,22 @@ impl Journal for Dynamo {
         planned
     }
 
+    async fn known(&self, keys: &[String]) -> Result<Option<RequestId>, StoreError> {
+        self.name()?;
+        for key in keys {
+            if let Some(holder) = self.holder_of(key).await? {
+                return Ok(Some(holder));
+            }
+        }
+        Ok(None)
+    }
+
+    fn held_for(&self, id: RequestId) -> Option<Duration> {
+        let memory = self.memory.lock();
+        let left = memory.lease_ends?.checked_duration_since(Instant::now())?;
+        (left >= self.margin() && memory.rows.contains_key(&id)).then_some(left)
+    }
+
     async fn step_started(&self, id: RequestId, step: Step) -> Result<(), StoreError> {
         self.change(id, |row| {
             if row.state != State::Running {
@@ -77,7 +95,7 @@ impl Journal for Dynamo {
         })
         .await?;
         // the call comes next: whoever adopts the request must not look before it has arrived
-        self.name_with_lease(self.lease / 3).map(drop)
+        self.name_with_lease(self.margin()).map(drop)
     }
 
     async fn step_ended(&self, id: RequestId, index: u32, state: StepState) -> Result<(), StoreError> {
@@ -211,7 +229,7 @@ impl Outbox for Dynamo {
     async fn due(&self, now: Timestamp, wanted: Wanted) -> Result<Vec<Letter>, StoreError> {
         self.name()?;
         let memory = self.memory.lock();
-        let mut due: Vec<&Row> = memory.rows.values().filter(|row| is_due(row, now)).collect();
+        let mut due: Vec<&Row> = memory.rows.values().filter(|row| has_due(row, now)).collect();
         due.sort_by_key(|row| (row.letter.as_ref().map(|letter| letter.created_at), row.request.id));
         let mut queues: HashMap<Queue, usize> = HashMap::new();
         let mut letters = Vec::new();
@@ -261,10 +279,8 @@ impl Outbox for Dynamo {
         }
     }
 
-    fn is_mine(&self, id: LetterId) -> bool {
-        let memory = self.memory.lock();
-        let holds = memory.lease_ends.is_some_and(|ends| ends > Instant::now());
-        holds && memory.rows.contains_key(&id.request)
+    fn mine_for(&self, id: LetterId) -> Option<Duration> {
+        self.held_for(id.request)
     }
 
     async fn depth(&self) -> Result<QueueDepth, StoreError> {
@@ -285,7 +301,27 @@ impl Backend for Dynamo {
     }
 
     fn pulse(&self) -> Arc<dyn Pulse> {
-        Arc::clone(&self.table) as Arc<dyn Pulse>
+        Arc::new(Heart { table: Arc::clone(&self.table), memory: Arc::clone(&self.memory) })
+    }
+}
+
+/// Tells how the store is, without keeping it open.
+struct Heart {
+    table: Arc<Table>,
+    memory: Arc<Mutex<Memory>>,
+}
+
+impl Pulse for Heart {
+    fn vitals(&self) -> StoreVitals {
+        self.table.vitals()
+    }
+
+    fn queued(&self) -> usize {
+        self.table.queued()
+    }
+
+    fn open(&self) -> usize {
+        self.memory.lock().rows.len()
     }
 }
 
@@ -298,6 +334,6 @@ impl Dynamo {
     }
 }
 
-fn is_due(row: &Row, now: Timestamp) -> bool {
-    row.letter.as_ref().is_some_and(|letter| letter.not_before <= now)
+fn has_due(row: &Row, now: Timestamp) -> bool {
+    row.letter.as_ref().is_some_and(|letter| is_due(letter.not_before, now))
 }

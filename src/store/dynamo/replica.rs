@@ -9,8 +9,10 @@ use super::item::{Item, item, number, text};
 use super::row::{DEAD, Row, id_of, mark};
 use super::table::{Ask, Guard, sort_key};
 use super::{Dynamo, closed};
+use crate::domain::RequestId;
 use crate::store::{Beaten, Card, Replica, ReplicaName, Replicas, StoreError, What};
 use async_trait::async_trait;
+use futures_util::stream::{self, StreamExt};
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -28,6 +30,9 @@ const REMEMBERED: Duration = Duration::from_secs(600);
 
 /// How many requests of a gone replica are adopted in one go.
 const AT_ONCE: usize = 1_000;
+
+/// How many of them side by side.
+const SIDE_BY_SIDE: usize = 16;
 
 impl Dynamo {
     /// Joins the others under a new name.
@@ -80,11 +85,28 @@ impl Dynamo {
             if name == me {
                 continue;
             }
-            if let Some(died) = self.is_gone(&name, &row).await? {
-                Box::pin(self.adopt_all(&name, &me, died)).await?;
+            let adopted = async {
+                if let Some(died) = self.is_gone(&name, &row).await? {
+                    Box::pin(self.adopt_all(&name, &me, died)).await?;
+                }
+                Ok::<_, StoreError>(())
+            };
+            // the next look tries it again; the others are not to wait for that
+            if let Err(error) = adopted.await {
+                tracing::warn!(replica = name.0, %error, "work of a replica could not be taken over yet");
             }
         }
         Ok(())
+    }
+
+    /// Notes how often somebody has beaten, and tells since when that has stood still.
+    fn watch(&self, name: &ReplicaName, beat: u64) -> Duration {
+        let mut memory = self.memory.lock();
+        let watched = memory.watched.entry(name.clone()).or_insert((beat, Instant::now()));
+        if watched.0 != beat {
+            *watched = (beat, Instant::now());
+        }
+        watched.1.elapsed()
     }
 
     /// Whether what a replica has may be adopted, and if so, whether it died.
@@ -92,14 +114,7 @@ impl Dynamo {
         let beat = number(row, "beat").unwrap_or_default().cast_unsigned();
         let lease = Duration::from_millis(number(row, "lease_ms").unwrap_or_default().unsigned_abs());
         let state = text(row, "state").unwrap_or_default();
-        let since = {
-            let mut memory = self.memory.lock();
-            let watched = memory.watched.entry(name.clone()).or_insert((beat, Instant::now()));
-            if watched.0 != beat {
-                *watched = (beat, Instant::now());
-            }
-            watched.1.elapsed()
-        };
+        let since = self.watch(name, beat);
         if state == ALIVE {
             if since < lease {
                 return Ok(None);
@@ -123,15 +138,29 @@ impl Dynamo {
 
     async fn adopt_all(&self, from: &ReplicaName, me: &ReplicaName, died: bool) -> Result<(), StoreError> {
         let ask = Ask { index: Some("held"), key: ("held", &from.0), descending: false, limit: AT_ONCE };
-        for found in self.table.query(&ask).await? {
-            let Some(id) = text(&found, "pk").and_then(id_of) else { continue };
-            // the index may lag behind
-            let Some(row) = self.load(id).await? else { continue };
-            if row.holder == *from && row.is_open() {
-                self.adopt_one(row, me, died).await?;
-            }
+        let found = self.table.query(&ask).await?;
+        let ids: Vec<RequestId> = found.iter().filter_map(|item| text(item, "pk").and_then(id_of)).collect();
+        let adopted = stream::iter(ids).map(|id| self.adopt_id(id, from, me, died));
+        // one that fails keeps no other from being answered; the next look brings it again
+        let failed = adopted.buffer_unordered(SIDE_BY_SIDE).filter_map(async |adopted| adopted.err());
+        match failed.collect::<Vec<_>>().await.pop() {
+            Some(error) => Err(error),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    async fn adopt_id(
+        &self,
+        id: RequestId,
+        from: &ReplicaName,
+        me: &ReplicaName,
+        died: bool,
+    ) -> Result<(), StoreError> {
+        // the index may lag behind
+        match self.load(id).await? {
+            Some(row) if row.holder == *from && row.is_open() => self.adopt_one(row, me, died).await,
+            _ => Ok(()),
+        }
     }
 
     async fn adopt_one(&self, row: Row, me: &ReplicaName, died: bool) -> Result<(), StoreError> {
@@ -144,9 +173,11 @@ impl Dynamo {
         if died && !mine.state.is_final() {
             mine.deaths += 1;
         }
-        // it may have been sent, and nobody was left to say so
-        if let Some(letter) = mine.letter.as_mut().filter(|_| died) {
-            letter.unsure = true;
+        if let Some(letter) = mine.letter.as_mut() {
+            // it may have been sent, and nobody was left to say so
+            letter.unsure |= died;
+            // put off by another's clock: it is tried at once
+            letter.not_before = letter.not_before.min(self.clock.now());
         }
         let written = self.write(&mine, guard).await?;
         if written || self.load(id).await?.is_some_and(|found| found.mark == mine.mark) {
@@ -192,14 +223,14 @@ impl Replicas for Dynamo {
             let state = text(&row, "state").unwrap_or_default();
             let beat = number(&row, "beat").unwrap_or_default().cast_unsigned();
             let lease = Duration::from_millis(number(&row, "lease_ms").unwrap_or_default().unsigned_abs());
-            let stands = self.memory.lock().watched.get(&name).filter(|seen| seen.0 == beat).map(|seen| seen.1);
+            let is_me = name == me;
+            let since = if is_me { Duration::ZERO } else { self.watch(&name, beat) };
             let card = text(&row, "card").and_then(|card| serde_json::from_str(card).ok()).unwrap_or_default();
             let seen = Timestamp::from_millisecond(number(&row, "seen").unwrap_or_default()).unwrap_or_default();
             if state == LEFT {
                 continue;
             }
-            let is_me = name == me;
-            let is_alive = is_me || state == ALIVE && stands.is_none_or(|since| since.elapsed() < lease);
+            let is_alive = state == ALIVE && since < lease || is_me;
             all.push(Replica { name, card, is_me, is_alive, seen });
         }
         all.sort_by_key(|replica| (!replica.is_me, replica.name.clone()));

@@ -74,6 +74,8 @@ impl Book {
             self.execute("UPDATE letters SET unsure = 1 WHERE dead_at IS NULL", [])?;
         }
         self.life = audit::begin_life(&self.connection, name, self.clock.now(), died)?;
+        // put off by another life, whose clock may have been set back since: it is tried at once
+        self.execute("UPDATE letters SET not_before = ?1 WHERE not_before > ?1", [nanos(self.clock.now())])?;
         self.execute("COMMIT", [])?;
         Ok(())
     }
@@ -134,6 +136,16 @@ impl Book {
         self.insert(request)?;
         self.list(request.id, &fresh)?;
         Ok(Accepted::New)
+    }
+
+    /// [`crate::store::Journal::known`].
+    pub(super) fn known(&self, keys: &[String]) -> Done<Option<RequestId>> {
+        for key in keys {
+            if let Some(holder) = self.holder(key)? {
+                return Ok(Some(holder));
+            }
+        }
+        Ok(None)
     }
 
     /// The request that has this key.

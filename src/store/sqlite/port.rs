@@ -19,6 +19,9 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Nobody else can have the file.
+const FOR_EVER: Duration = Duration::from_secs(86_400);
+
 /// The store in a SQLite file. Dropping it closes it after what was asked before.
 pub(in crate::store) struct Sqlite {
     shared: Arc<Shared>,
@@ -41,6 +44,7 @@ impl Sqlite {
             StoreError::Open(format!("{file} cannot be read: {error}; restore it from a copy, or move it away"))
         })?;
         let shared = Arc::new(Shared::new(config.queue_limit));
+        shared.opened(book.work.open());
         writer::start(book, Arc::clone(&shared), Caretaker::new(config, upkeep))?;
         Ok(Self { shared, clock, card: Mutex::default(), name })
     }
@@ -135,6 +139,15 @@ impl Journal for Sqlite {
         self.call(WhenFull::Wait, move |book| book.planned(id, &plan, &targets, &told)).await
     }
 
+    async fn known(&self, keys: &[String]) -> Result<Option<RequestId>, StoreError> {
+        let keys = keys.to_vec();
+        self.call(WhenFull::Refuse, move |book| book.known(&keys)).await
+    }
+
+    fn held_for(&self, _: RequestId) -> Option<Duration> {
+        Some(FOR_EVER)
+    }
+
     async fn step_started(&self, id: RequestId, step: Step) -> Result<(), StoreError> {
         let (index, body) = (step.index, json(&step)?);
         let told = json(&What::StepStarted { step })?;
@@ -199,8 +212,8 @@ impl Outbox for Sqlite {
         self.call(WhenFull::WaitForCompany, move |book| book.note(id.number, &way)).await
     }
 
-    fn is_mine(&self, _: LetterId) -> bool {
-        true
+    fn mine_for(&self, _: LetterId) -> Option<Duration> {
+        Some(FOR_EVER)
     }
 
     async fn depth(&self) -> Result<QueueDepth, StoreError> {

@@ -1,10 +1,12 @@
 //! What is so of the SQLite store alone.
 
-use super::upkeep::Upkeep;
+use super::book::Book;
+use super::shared::Shared;
+use super::upkeep::{Caretaker, Upkeep};
 use super::{Sqlite, file};
 use crate::clock::{self, Clock};
 use crate::domain::RequestId;
-use crate::store::contract::{PATIENCE, Place, TestClock, contract, id, letter, new, sent};
+use crate::store::contract::{PATIENCE, Place, TestClock, contract, id, letter, new, request, sent};
 use crate::store::*;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
@@ -563,6 +565,30 @@ async fn what_is_old_goes_in_slices_and_what_is_open_stays() {
     store.close(PATIENCE).await.unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_jumps_ahead_makes_nothing_old_before_the_look_after() {
+    let folder = Folder::new();
+    let (clock, config) = (folder.clock(), folder.config());
+    let mut book = Book::open(file::open(&config).unwrap(), clock.clone()).unwrap();
+    let (shared, upkeep) = (Shared::new(8), Upkeep::default());
+    let mut caretaker = Caretaker::new(&config, upkeep);
+    book.begin().unwrap();
+    assert!(book.accept(&request(1), &["event:1".to_owned()]).is_ok());
+    book.commit().unwrap();
+    let week = SignedDuration::from_hours(24 * 8);
+    let mut known_after = async |jump: SignedDuration| {
+        clock.advance(jump);
+        caretaker.idle(&mut book, &shared).unwrap();
+        tokio::time::advance(upkeep.purge_every).await;
+        book.keys.len()
+    };
+    assert_eq!(known_after(SignedDuration::ZERO).await, 1);
+    assert_eq!(known_after(week).await, 1, "it may only have jumped");
+    assert_eq!(known_after(-week).await, 1, "and so it had");
+    assert_eq!(known_after(week).await, 1);
+    assert_eq!(known_after(SignedDuration::ZERO).await, 0, "a week has passed, and an hour after it too");
+}
+
 #[test]
 fn settings_are_read_with_defaults_and_unknown_keys_are_refused() {
     let config: StoreConfig = serde_json::from_str(r#"{ "path": "/var/lib/dronebot/bot.db" }"#).unwrap();
@@ -683,7 +709,8 @@ async fn a_time_to_remember_deliveries_that_is_too_short_is_refused() {
 async fn a_store_that_is_asked_all_the_time_is_looked_after_too() {
     let folder = Folder::new();
     let clock = folder.clock();
-    let upkeep = Upkeep { idle: Duration::from_millis(200), ..Upkeep::default() };
+    let (idle, purge_every) = (Duration::from_millis(200), Duration::from_millis(5));
+    let upkeep = Upkeep { idle, purge_every, ..Upkeep::default() };
     let (store, backend) = folder.with(&folder.config(), clock.clone(), upkeep);
     store.journal.accept(new(1, &["event:1"])).await.unwrap();
     clock.advance(SignedDuration::from_hours(24 * 8));

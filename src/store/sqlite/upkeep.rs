@@ -18,7 +18,7 @@ pub(in crate::store) struct Upkeep {
     pub(in crate::store) idle: Duration,
     /// An idle writer with nothing to do looks at the clock so often.
     pub(in crate::store) tick: Duration,
-    /// Old rows are looked for so often.
+    /// Old rows are looked for so often. They are deleted by the second look that finds them old.
     pub(in crate::store) purge_every: Duration,
     /// How many rows of a table are deleted at once: what a caller may have to wait for.
     pub(in crate::store) slice: usize,
@@ -52,7 +52,10 @@ pub(super) struct Caretaker {
     /// Whether there was work since the last rest.
     busy: bool,
     purging: bool,
-    next_purge: Timestamp,
+    /// When to look for old rows again, by a clock that nobody sets.
+    next_purge: Instant,
+    /// The time of day at the look before. What was not old then is not deleted: the clock may have jumped ahead since.
+    looked: Option<Timestamp>,
     /// How many times to leave the old rows alone, after a failure.
     rests: u32,
 }
@@ -69,7 +72,8 @@ impl Caretaker {
             rested: Instant::now(),
             busy: true,
             purging: false,
-            next_purge: Timestamp::MIN,
+            next_purge: Instant::now(),
+            looked: None,
             rests: 0,
         }
     }
@@ -117,12 +121,15 @@ impl Caretaker {
             self.rests -= 1;
             return Ok(());
         }
-        let now = book.clock.now();
-        if self.purging || now >= self.next_purge {
-            self.purging = self.purge(book, now)?;
+        if self.purging || Instant::now() >= self.next_purge {
+            let now = book.clock.now();
+            self.purging = match self.looked {
+                Some(before) => self.purge(book, before.min(now))?,
+                None => false,
+            };
             if !self.purging {
-                let pause = SignedDuration::try_from(self.upkeep.purge_every).unwrap_or(SignedDuration::MAX);
-                self.next_purge = now.checked_add(pause).unwrap_or(Timestamp::MAX);
+                self.looked = Some(now);
+                self.next_purge = Instant::now() + self.upkeep.purge_every;
             }
         }
         Ok(())

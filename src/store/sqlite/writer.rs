@@ -65,6 +65,8 @@ impl Writer {
                         count(batch.len(), began);
                     }
                     self.shared.succeeded();
+                    // before anybody hears of it: whoever asks next is counted upon what has just come in
+                    self.shared.opened(self.book.work.open());
                     batch.into_iter().for_each(Operation::answer);
                     return;
                 }

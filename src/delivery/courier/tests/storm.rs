@@ -60,8 +60,8 @@ impl Outbox for HeldOutbox {
         let (outbox, way) = (Arc::clone(&self.0), way.clone());
         held(async move { outbox.note(id, &way).await }).await
     }
-    fn is_mine(&self, id: LetterId) -> bool {
-        self.0.is_mine(id)
+    fn mine_for(&self, id: LetterId) -> Option<Duration> {
+        self.0.mine_for(id)
     }
     async fn depth(&self) -> Result<QueueDepth, StoreError> {
         let outbox = Arc::clone(&self.0);
@@ -221,6 +221,7 @@ impl Storm {
         let parts = CourierParts {
             outbox: Arc::clone(&outbox),
             lanes: Arc::default(),
+            turns: Arc::clone(&clock),
             clock,
             web_api: Arc::new(move || WebApi::over(Box::new(Line(Arc::clone(&wire))), &config, Arc::clone(&pacer))),
             config: DeliveryConfig::default(),

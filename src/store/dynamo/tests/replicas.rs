@@ -52,14 +52,35 @@ async fn the_work_of_a_dead_replica_is_adopted_and_what_it_says_afterwards_is_re
     assert!(fenced(dead.journal.finish(id(1), State::Failed, letter(1, "No.", true)).await.map(drop)));
     assert!(fenced(dead.outbox.delivered(letters[0].id, sent("1.1")).await));
     assert!(matches!(dead.journal.accept(new(4, &["event:4"])).await, Err(StoreError::Unavailable(_))));
-    assert!(!dead.outbox.is_mine(letters[0].id));
-    assert!(heir.outbox.is_mine(letters[0].id));
+    assert_eq!(dead.outbox.mine_for(letters[0].id), None);
+    assert_eq!(dead.journal.held_for(id(2)), None);
+    assert!(heir.outbox.mine_for(letters[0].id).is_some_and(|left| left <= std::time::Duration::from_secs(1)));
+    assert!(heir.journal.held_for(id(2)).is_some());
     let Beaten::Reborn(_) = dead.replicas.beat(&Card::default()).await.unwrap() else { panic!("not reborn") };
     assert_eq!(dead.journal.unfinished().await.unwrap().waiting, 0);
     accept(&dead, 4).await;
     heir.journal.finish(id(1), State::Succeeded, letter(1, "Done.", true)).await.unwrap();
     dead.close(PATIENCE).await.unwrap();
     heir.close(PATIENCE).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_has_looked_at_the_others_knows_at_the_lease_s_end_that_one_is_gone() {
+    let cell = Cell::on_moto();
+    let dead = cell.silent_replica().await;
+    join_all((0..12).map(|number| accept(&dead, number))).await;
+    let heir = cell.replica().await;
+    let lives = async || heir.replicas.all().await.unwrap().iter().filter(|replica| replica.is_alive).count();
+    assert_eq!(lives().await, 2);
+    let begun = tokio::time::Instant::now();
+    while lives().await == 2 {
+        assert!(begun.elapsed() < PATIENCE, "it never fell silent");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    // and all of its work is there with the first look
+    assert_eq!(heir.journal.take_up().await.unwrap().len(), 12);
+    heir.close(PATIENCE).await.unwrap();
+    dead.close(PATIENCE).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
