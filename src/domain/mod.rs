@@ -1,5 +1,6 @@
 //! The words that all rooms share. No I/O, no actors, no clock: values and their rules only.
 
+mod drill;
 mod failure;
 mod form;
 mod ids;
@@ -9,6 +10,7 @@ mod reply;
 mod request;
 mod vitals;
 
+pub use drill::Drill;
 pub use failure::{CommandError, Failure, Refusal, UnknownOutcome, UsageError};
 pub use form::{Button, Field, FieldKind, Form, Press};
 pub use ids::{ChannelId, RequestId, TeamId, UserId};

@@ -52,7 +52,7 @@ impl Load {
             world.slack.post("channel", json!({"name": name, "has_bot": true})).await;
         }
         let changes = commands / 8 + 1;
-        let mut targets = fleet::many(&world.aws_url, HOME, changes).await.expect("the fleet is made");
+        let mut targets = fleet::many(&world.aws_url, HOME, None, changes).await.expect("the fleet is made");
         let mut asked = Vec::new();
         for number in 0..commands {
             let mut user = people[rng.usize(..PEOPLE)].clone();

@@ -26,6 +26,8 @@ pub enum Trouble {
     LoseAnswer,
     /// The call is not made, and no answer comes.
     Swallow,
+    /// The call is made this much later.
+    Late(Duration),
 }
 
 /// Where a call is held: the tests kill its caller there.
@@ -35,6 +37,8 @@ struct Gate {
     left: usize,
     /// Whether it is held after it was made, in place of before.
     after: bool,
+    /// Only calls of this action count.
+    action: Option<String>,
     armed: bool,
     reached: bool,
 }
@@ -78,7 +82,12 @@ impl Control {
 
     /// After so many more calls the next is held for ever: before it is made, or when it was made and before its answer.
     pub fn hold(&self, left: usize, after: bool) {
-        *self.gate.lock() = Gate { left, after, armed: true, reached: false };
+        *self.gate.lock() = Gate { left, after, action: None, armed: true, reached: false };
+    }
+
+    /// The same for the next call of an action.
+    pub fn hold_next(&self, action: &str, after: bool) {
+        *self.gate.lock() = Gate { left: 0, after, action: Some(action.to_owned()), armed: true, reached: false };
     }
 
     /// Whether a call is held.
@@ -93,9 +102,12 @@ impl Control {
 
     /// Whether this call is the one to be held: before it (`Some(false)`) or after it (`Some(true)`). What replicas say
     /// of themselves all the time does not count.
-    fn gate(&self, body: &str) -> Option<bool> {
+    fn gate(&self, action: &str, body: &str) -> Option<bool> {
         let mut gate = self.gate.lock();
-        if !gate.armed || body.contains(r#"{"S":"replica"}"#) {
+        if !gate.armed
+            || body.contains(r#"{"S":"replica"}"#)
+            || gate.action.as_ref().is_some_and(|meant| meant != action)
+        {
             return None;
         }
         if gate.left > 0 {
@@ -180,9 +192,14 @@ struct Upstream {
 
 /// Starts the proxy on a free port, on a thread of its own that lives as long as the process. `account` separates the
 /// callers of one Moto from each other.
-#[expect(clippy::disallowed_methods, reason = "a thread of the demo and the tests, not of the bot")]
 pub fn start(url: String, account: Option<String>) -> Result<(String, Arc<Control>), String> {
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| format!("no port for the proxy: {error}"))?;
+    start_at("127.0.0.1", url, account)
+}
+
+/// The same at this address.
+#[expect(clippy::disallowed_methods, reason = "a thread of the demo and the tests, not of the bot")]
+pub fn start_at(host: &str, url: String, account: Option<String>) -> Result<(String, Arc<Control>), String> {
+    let listener = TcpListener::bind((host, 0)).map_err(|error| format!("no port for the proxy: {error}"))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let control = Arc::new(Control::default());
     let (state, upstream) = (Data::from(Arc::clone(&control)), Data::new(Upstream { url, account }));
@@ -230,7 +247,7 @@ async fn forward(request: HttpRequest, body: Bytes, control: Data<Control>, upst
     if !form.contains(r#"{"S":"replica"}"#) {
         control.calls.lock().push((action.clone(), ids.clone()));
     }
-    let gate = control.gate(&form);
+    let gate = control.gate(&action, &form);
     if gate == Some(false) {
         rt::time::sleep(FOR_EVER).await;
     }
@@ -241,6 +258,7 @@ async fn forward(request: HttpRequest, body: Bytes, control: Data<Control>, upst
     match trouble {
         Some(Trouble::Error(code, status)) => return error(code, status),
         Some(Trouble::Swallow) => rt::time::sleep(FOR_EVER).await,
+        Some(Trouble::Late(delay)) => rt::time::sleep(delay).await,
         _ => (),
     }
     let answer = ask(&request, body, &upstream).await;
