@@ -124,6 +124,15 @@ pub struct Lease {
     pub card: serde_json::Value,
 }
 
+/// The proxies of a world; they end with it.
+struct Proxies(Vec<Arc<Control>>);
+
+impl Drop for Proxies {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|proxy| proxy.close());
+    }
+}
+
 /// Everything that one test needs.
 pub struct World {
     /// The Slack of this test.
@@ -140,7 +149,7 @@ pub struct World {
     pub others: Vec<Bot>,
     /// The proxy in front of the shared store.
     pub table: Arc<Control>,
-    /// The address of that proxy.
+    /// Another way to the shared store, for the tests: nothing is broken there, and nothing is counted.
     pub table_url: String,
     /// The proxy in front of Slack's Web API, where a test wants it.
     pub web_api: Option<Arc<Control>>,
@@ -152,6 +161,7 @@ pub struct World {
     next_machine: Option<Rc<Shim>>,
     _moto: Arc<moto::Moto>,
     _tables: Option<Arc<moto::Moto>>,
+    _proxies: Proxies,
     /// The network between the hosts, where they have one. Dropped after the bots.
     pub net: Option<Net>,
 }
@@ -173,7 +183,9 @@ impl World {
         aws.set_lag(options.lag);
         let tables = options.lease.map(|_| moto_of_tables());
         let url = tables.as_ref().map_or_else(|| moto.url.clone(), |tables| tables.url.clone());
-        let (table_url, table) = proxy(url, Some(account));
+        let (bots_table_url, table) = proxy(url.clone(), Some(account.clone()));
+        let (table_url, tests_own) = proxy(url, Some(account));
+        let mut proxies = Proxies(vec![Arc::clone(&aws), Arc::clone(&table), tests_own]);
         let slack = Sandbox::start_at(&format!("{address}:0"), options.rate_limits);
         let folder =
             tempfile::Builder::new().prefix("dronebot-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
@@ -181,12 +193,13 @@ impl World {
         if let Some(lease) = options.lease {
             env.push(("DRONEBOT__STORE__KIND", "dynamodb".to_owned()));
             env.push(("DRONEBOT__STORE__LEASE_SECONDS", lease.to_string()));
-            env.push(("AWS_ENDPOINT_URL_DYNAMODB", table_url.clone()));
+            env.push(("AWS_ENDPOINT_URL_DYNAMODB", bots_table_url));
         }
         let mut web_api = None;
         if options.slack_proxy {
             let (url, control) = proxy(slack.url.clone(), None);
             env.push(("DRONEBOT__SLACK__API_URL", format!("{url}/api")));
+            proxies.0.push(Arc::clone(&control));
             web_api = Some(control);
         }
         env.extend(options.env);
@@ -208,6 +221,7 @@ impl World {
             next_machine: None,
             _moto: moto,
             _tables: tables,
+            _proxies: proxies,
             net: options.net,
         };
         if is_shared {
