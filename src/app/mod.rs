@@ -227,6 +227,9 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
         .map_err(|error| format!("no thread for the watchdog: {error}"))?;
     let main_thread = tree.pulses().watch_this_thread("main");
     adapters::attach(&house.board, tree.status(), watchdog.reader());
+    if supervision.drills {
+        adapters::allow_drills(&house.board, tree.drills());
+    }
 
     tree.add(house.spec("health-reporter"), house.reporter()).await;
     let keeper = house.keeper();
@@ -315,7 +318,7 @@ impl House {
         ChildSpec::new(name)
             .backoff(backoff)
             .max_in_flight(MAILBOX)
-            .heartbeat(Duration::from_secs(5), Duration::from_secs(15))
+            .heartbeat(supervision.hung_after / 3, supervision.hung_after)
             .shutdown(Duration::from_secs(2))
     }
 

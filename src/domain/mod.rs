@@ -1,6 +1,7 @@
 //! The words that all rooms share. No I/O, no actors, no clock: values and their rules only.
 
 mod body;
+mod drill;
 mod failure;
 mod form;
 mod ids;
@@ -12,6 +13,7 @@ mod secret;
 mod vitals;
 
 pub use body::{Body, EcsTask, Notice};
+pub use drill::Drill;
 pub use failure::{CommandError, Failure, Refusal, UnknownOutcome, UsageError};
 pub use form::{Button, Field, FieldKind, Form, Press};
 pub use ids::{ChannelId, RequestId, TeamId, UserId};

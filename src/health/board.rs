@@ -2,7 +2,7 @@
 
 use super::judgement::{Judgement, Seen};
 use crate::domain::{
-    ActorVitals, Body, Build, LinkVitals, Notice, QueueVitals, ReplicaVitals, StoreVitals, Vitals, VitalsSource,
+    ActorVitals, Body, Build, Drill, LinkVitals, Notice, QueueVitals, ReplicaVitals, StoreVitals, Vitals, VitalsSource,
 };
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
@@ -28,6 +28,9 @@ pub struct BoardSpec {
 
 type Watch<T> = RwLock<Option<Box<dyn Fn() -> T + Send + Sync>>>;
 
+/// Breaks an actor on purpose; whether there is such an actor.
+type Breaks = Box<dyn Fn(&str, Drill) -> bool + Send + Sync>;
+
 /// The status board. Shared; every method takes `&self`. What is registered with `watch_…` is called at each
 /// question, from the server's thread, and must answer at once.
 pub struct Board {
@@ -41,6 +44,7 @@ pub struct Board {
     actors: Watch<Vec<ActorVitals>>,
     store: Watch<StoreVitals>,
     liveness: Watch<Result<(), String>>,
+    drills: RwLock<Option<Breaks>>,
     started: AtomicBool,
     draining: AtomicBool,
 }
@@ -65,6 +69,7 @@ impl Board {
             actors: RwLock::new(None),
             store: RwLock::new(None),
             liveness: RwLock::new(None),
+            drills: RwLock::new(None),
             started: AtomicBool::new(false),
             draining: AtomicBool::new(false),
         })
@@ -110,6 +115,20 @@ impl Board {
     /// Who knows whether the actor system turns; `Err` says what does not.
     pub fn watch_liveness(&self, read: impl Fn() -> Result<(), String> + Send + Sync + 'static) {
         *self.liveness.write() = Some(Box::new(read));
+    }
+
+    /// Who breaks an actor on purpose, by name, and says whether there is such an actor. Without this nobody does.
+    pub fn allow_drills(&self, run: impl Fn(&str, Drill) -> bool + Send + Sync + 'static) {
+        *self.drills.write() = Some(Box::new(run));
+    }
+
+    /// Breaks an actor, if there is one of that name; `None` where drills are not allowed.
+    pub(super) fn drill(&self, actor: &str, drill: Drill) -> Option<bool> {
+        self.drills.read().as_ref().map(|run| run(actor, drill))
+    }
+
+    pub(super) fn allows_drills(&self) -> bool {
+        self.drills.read().is_some()
     }
 
     /// Everything has been started.

@@ -97,6 +97,11 @@ pub struct SupervisionSettings {
     /// After how long a thread that does not turn is taken for stuck.
     #[serde(rename = "stuck_after_seconds", deserialize_with = "seconds")]
     pub stuck_after: Duration,
+    /// After how long an actor that gives no sign is taken for hung.
+    #[serde(rename = "hung_after_seconds", deserialize_with = "seconds")]
+    pub hung_after: Duration,
+    /// Whether actors may be broken on purpose.
+    pub drills: bool,
 }
 
 impl SupervisionSettings {
@@ -105,7 +110,11 @@ impl SupervisionSettings {
         if self.backoff_min > self.backoff_max {
             return Err("backoff_min_seconds must not be longer than backoff_max_seconds".into());
         }
-        positive(&[("window_seconds", self.window), ("stuck_after_seconds", self.stuck_after)])
+        positive(&[
+            ("window_seconds", self.window),
+            ("stuck_after_seconds", self.stuck_after),
+            ("hung_after_seconds", self.hung_after),
+        ])
     }
 }
 

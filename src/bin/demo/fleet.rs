@@ -67,13 +67,17 @@ pub async fn sdk(url: &str, region: &str) -> aws_config::SdkConfig {
         .await
 }
 
-/// Makes so many running instances without a name.
+/// Makes so many running instances, all with this name, or without one.
 #[allow(dead_code, reason = "the demo has a small fleet; the tests break a large one")]
-pub async fn many(url: &str, region: &'static str, count: usize) -> Result<Vec<String>, String> {
+pub async fn many(url: &str, region: &'static str, name: Option<&str>, count: usize) -> Result<Vec<String>, String> {
     let client = client(url, region).await;
     let image = image(&client, region).await?;
     let count = i32::try_from(count).map_err(text)?;
-    let run = client.run_instances().image_id(image).instance_type(InstanceType::T3Micro);
+    let tags = name.map(|name| {
+        let tag = Tag::builder().key("Name").value(name).build();
+        vec![TagSpecification::builder().resource_type(ResourceType::Instance).tags(tag).build()]
+    });
+    let run = client.run_instances().image_id(image).instance_type(InstanceType::T3Micro).set_tag_specifications(tags);
     let made =
         run.min_count(count).max_count(count).send().await.map_err(|error| DisplayErrorContext(error).to_string())?;
     Ok(made.instances().iter().filter_map(|instance| instance.instance_id().map(str::to_owned)).collect())

@@ -2,12 +2,13 @@
 //! tests (which include this file too), calls that are throttled, delayed, refused, or whose answer is lost. It stands
 //! before DynamoDB and before Slack's Web API too, where a test wants to hold a call at a certain point.
 
+use actix_web::dev::ServerHandle;
 use actix_web::web::{Bytes, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::net::TcpListener;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,8 @@ pub enum Trouble {
     LoseAnswer,
     /// The call is not made, and no answer comes.
     Swallow,
+    /// The call is made this much later.
+    Late(Duration),
 }
 
 /// Where a call is held: the tests kill its caller there.
@@ -35,6 +38,8 @@ struct Gate {
     left: usize,
     /// Whether it is held after it was made, in place of before.
     after: bool,
+    /// Only calls of this action count.
+    action: Option<String>,
     armed: bool,
     reached: bool,
 }
@@ -56,6 +61,7 @@ pub struct Control {
     lag: Mutex<Duration>,
     gate: Mutex<Gate>,
     down: AtomicBool,
+    server: OnceLock<ServerHandle>,
 }
 
 #[allow(dead_code, reason = "the demo breaks nothing; the tests do")]
@@ -78,7 +84,12 @@ impl Control {
 
     /// After so many more calls the next is held for ever: before it is made, or when it was made and before its answer.
     pub fn hold(&self, left: usize, after: bool) {
-        *self.gate.lock() = Gate { left, after, armed: true, reached: false };
+        *self.gate.lock() = Gate { left, after, action: None, armed: true, reached: false };
+    }
+
+    /// The same for the next call of an action.
+    pub fn hold_next(&self, action: &str, after: bool) {
+        *self.gate.lock() = Gate { left: 0, after, action: Some(action.to_owned()), armed: true, reached: false };
     }
 
     /// Whether a call is held.
@@ -91,11 +102,22 @@ impl Control {
         *self.gate.lock() = Gate::default();
     }
 
+    /// Ends the proxy, and its threads.
+    pub fn close(&self) {
+        if let Some(server) = self.server.get() {
+            // it is told by the call; nobody waits for the end
+            drop(server.stop(false));
+        }
+    }
+
     /// Whether this call is the one to be held: before it (`Some(false)`) or after it (`Some(true)`). What replicas say
     /// of themselves all the time does not count.
-    fn gate(&self, body: &str) -> Option<bool> {
+    fn gate(&self, action: &str, body: &str) -> Option<bool> {
         let mut gate = self.gate.lock();
-        if !gate.armed || body.contains(r#"{"S":"replica"}"#) {
+        if !gate.armed
+            || body.contains(r#"{"S":"replica"}"#)
+            || gate.action.as_ref().is_some_and(|meant| meant != action)
+        {
             return None;
         }
         if gate.left > 0 {
@@ -178,20 +200,28 @@ struct Upstream {
     account: Option<String>,
 }
 
-/// Starts the proxy on a free port, on a thread of its own that lives as long as the process. `account` separates the
+/// Starts the proxy on a free port, on threads of its own that live until it is closed. `account` separates the
 /// callers of one Moto from each other.
-#[expect(clippy::disallowed_methods, reason = "a thread of the demo and the tests, not of the bot")]
 pub fn start(url: String, account: Option<String>) -> Result<(String, Arc<Control>), String> {
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| format!("no port for the proxy: {error}"))?;
+    start_at("127.0.0.1", url, account)
+}
+
+/// The same at this address.
+#[expect(clippy::disallowed_methods, reason = "a thread of the demo and the tests, not of the bot")]
+pub fn start_at(host: &str, url: String, account: Option<String>) -> Result<(String, Arc<Control>), String> {
+    let listener = TcpListener::bind((host, 0)).map_err(|error| format!("no port for the proxy: {error}"))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let control = Arc::new(Control::default());
     let (state, upstream) = (Data::from(Arc::clone(&control)), Data::new(Upstream { url, account }));
+    let known = Arc::clone(&control);
     std::thread::spawn(move || {
         let app =
             move || App::new().app_data(state.clone()).app_data(upstream.clone()).default_service(web::to(forward));
         let server = HttpServer::new(app).workers(1).disable_signals().listen(listener);
         if let Ok(server) = server {
-            let _ = rt::System::new().block_on(server.run());
+            let server = server.run();
+            let _ = known.server.set(server.handle());
+            let _ = rt::System::new().block_on(server);
         }
     });
     Ok((format!("http://{address}"), control))
@@ -230,17 +260,18 @@ async fn forward(request: HttpRequest, body: Bytes, control: Data<Control>, upst
     if !form.contains(r#"{"S":"replica"}"#) {
         control.calls.lock().push((action.clone(), ids.clone()));
     }
-    let gate = control.gate(&form);
+    let gate = control.gate(&action, &form);
     if gate == Some(false) {
         rt::time::sleep(FOR_EVER).await;
     }
     if control.down.load(Ordering::Relaxed) {
-        return error("ServiceUnavailable", 503);
+        return error(&request, "ServiceUnavailable", 503);
     }
     let trouble = control.trouble(region(&request), &action);
     match trouble {
-        Some(Trouble::Error(code, status)) => return error(code, status),
+        Some(Trouble::Error(code, status)) => return error(&request, code, status),
         Some(Trouble::Swallow) => rt::time::sleep(FOR_EVER).await,
+        Some(Trouble::Late(delay)) => rt::time::sleep(delay).await,
         _ => (),
     }
     let answer = ask(&request, body, &upstream).await;
@@ -257,7 +288,7 @@ async fn forward(request: HttpRequest, body: Bytes, control: Data<Control>, upst
         Some(Trouble::LoseAnswer) => rt::time::sleep(FOR_EVER).await,
         _ => (),
     }
-    let Some((status, kind, xml)) = answer else { return error("ServiceUnavailable", 503) };
+    let Some((status, kind, xml)) = answer else { return error(&request, "ServiceUnavailable", 503) };
     let xml = if ["DescribeInstances", "StopInstances", "StartInstances"].contains(&action.as_str()) {
         control.in_transit(xml)
     } else {
@@ -291,8 +322,13 @@ async fn ask(
     Some((answer.status(), kind, String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-fn error(code: &str, status: u16) -> HttpResponse {
+/// An error as whoever was asked words it: DynamoDB in JSON, EC2 in XML.
+fn error(request: &HttpRequest, code: &str, status: u16) -> HttpResponse {
     let status = actix_web::http::StatusCode::from_u16(status).unwrap_or(actix_web::http::StatusCode::BAD_REQUEST);
+    if request.headers().contains_key("x-amz-target") {
+        let json = format!(r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}","message":"{code}"}}"#);
+        return HttpResponse::build(status).insert_header(("content-type", "application/x-amz-json-1.0")).body(json);
+    }
     let xml = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Errors><Error><Code>{code}</Code><Message>{code}</Message>\
          </Error></Errors><RequestID>00000000-0000-0000-0000-000000000000</RequestID></Response>"

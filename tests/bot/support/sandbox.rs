@@ -37,10 +37,28 @@ impl Message {
         found["action_id"].as_str().expect("an id").to_owned()
     }
 
+    /// Whether it claims that a change was made.
+    pub fn says_done(&self) -> bool {
+        self.text.starts_with('✅')
+    }
+
+    /// Whether it claims that nothing was changed: failed, refused, or not run.
+    pub fn says_not_done(&self) -> bool {
+        self.text.starts_with(['❌', '⛔', '❔'])
+    }
+
     /// Whether it only shows that work goes on.
     pub fn is_progress(&self) -> bool {
         self.text.starts_with(PROGRESS)
     }
+}
+
+/// By which door a command comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    Mention,
+    Direct,
+    Slash,
 }
 
 /// What the bot's messages carry; there are other bots.
@@ -64,11 +82,13 @@ impl Drop for Sandbox {
 }
 
 impl Sandbox {
+    /// Starts one.
     pub fn start(rate_limits: bool) -> Self {
         Self::start_at("127.0.0.1:0", rate_limits)
     }
 
-    fn start_at(listen: &str, rate_limits: bool) -> Self {
+    /// Starts one at this address and port; 0 is any free one.
+    pub fn start_at(listen: &str, rate_limits: bool) -> Self {
         let mut command = Command::new(program("slack-sandbox"));
         command.args(["--listen", listen]).stdin(Stdio::null()).stdout(Stdio::piped());
         if !rate_limits {
