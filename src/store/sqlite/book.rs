@@ -49,14 +49,12 @@ pub(super) struct Book {
 
 impl Book {
     /// The book of an open file.
-    pub(super) fn open(connection: Connection, clock: Arc<dyn Clock>) -> rusqlite::Result<Self> {
-        let mut book =
-            Self { connection, clock, work: Work::default(), keys: Keys::default(), next_delivery: 1, stale: false };
+    pub(super) fn open(connection: Connection, clock: Arc<dyn Clock>, tail: usize) -> rusqlite::Result<Self> {
+        let keys = Keys::open(&connection, tail)?;
+        let next_delivery = keys.next_place(&connection)?;
+        let mut book = Self { connection, clock, work: Work::default(), keys, next_delivery, stale: false };
         book.move_in()?;
         book.work.load(&book.connection)?;
-        book.keys.load(&book.connection)?;
-        let last: Option<i64> = book.connection.query_row("SELECT max(seq) FROM deliveries", [], |row| row.get(0))?;
-        book.next_delivery = last.unwrap_or(0) + 1;
         Ok(book)
     }
 
@@ -130,8 +128,8 @@ impl Book {
     }
 
     /// The request that has this key.
-    fn holder(&self, key: &str) -> rusqlite::Result<Option<RequestId>> {
-        for place in self.keys.places(key) {
+    pub(super) fn holder(&self, key: &str) -> rusqlite::Result<Option<RequestId>> {
+        for place in self.keys.places(&self.connection, key)? {
             let holder = self
                 .connection
                 .prepare_cached("SELECT request, keys FROM deliveries WHERE seq = ?1")?

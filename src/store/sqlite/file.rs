@@ -10,8 +10,13 @@ use std::path::Path;
 use std::time::Duration;
 
 /// What brings an empty file to the newest schema, in order; a file's `user_version` says how many it has had.
-pub(super) const MIGRATIONS: &[&str] =
-    &[include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("schema_1.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+    include_str!("schema_5.sql"),
+];
 
 /// Marks a file as ours: "Dron".
 const APPLICATION: i64 = 0x4472_6f6e;

@@ -32,7 +32,7 @@ impl Sqlite {
         upkeep: Upkeep,
     ) -> Result<Self, StoreError> {
         let connection = file::open(config)?;
-        let book = Book::open(connection, Arc::clone(&clock));
+        let book = Book::open(connection, Arc::clone(&clock), upkeep.tail);
         let book = book.map_err(|error| {
             let file = config.path.display();
             StoreError::Open(format!("{file} cannot be read: {error}; restore it from a copy, or move it away"))
