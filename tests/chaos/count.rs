@@ -85,8 +85,9 @@ fn answers_to<'a>(asked: &Asked, said: &'a [Message], taken: &mut BTreeSet<(Stri
 
 /// Messages for single persons that answer no command.
 fn too_many<'a>(load: &Load, said: &'a [Message], taken: &BTreeSet<(String, String)>) -> Vec<&'a Message> {
-    let slashes = load.asked.iter().filter(|asked| asked.door == Door::Slash);
-    let known: BTreeSet<&str> = slashes.map(|asked| asked.user.as_str()).collect();
+    // whoever asks once is told apart by the person, by whatever door
+    let once = load.asked.iter().filter(|asked| asked.asks_once);
+    let known: BTreeSet<&str> = once.map(|asked| asked.user.as_str()).collect();
     let stray = |message: &&Message| {
         let is_known = message.only_for.as_deref().is_none_or(|user| known.contains(user));
         !is_known && !taken.contains(&(message.channel.clone(), message.ts.clone()))

@@ -53,15 +53,18 @@ pub(super) struct Book {
 
 impl Book {
     /// The book of an open file.
-    pub(super) fn open(connection: Connection, clock: Arc<dyn Clock>, name: &ReplicaName) -> rusqlite::Result<Self> {
-        let (work, keys) = (Work::default(), Keys::default());
-        let (next_delivery, life, next_event) = (1, 0, 1);
-        let mut book = Self { connection, clock, work, keys, next_delivery, life, next_event, stale: false };
+    pub(super) fn open(
+        connection: Connection,
+        clock: Arc<dyn Clock>,
+        name: &ReplicaName,
+        tail: usize,
+    ) -> rusqlite::Result<Self> {
+        let keys = Keys::open(&connection, tail)?;
+        let next_delivery = keys.next_place(&connection)?;
+        let work = Work::default();
+        let mut book = Self { connection, clock, work, keys, next_delivery, life: 0, next_event: 1, stale: false };
         book.move_in(name)?;
         book.work.load(&book.connection)?;
-        book.keys.load(&book.connection)?;
-        let last: Option<i64> = book.connection.query_row("SELECT max(seq) FROM deliveries", [], |row| row.get(0))?;
-        book.next_delivery = last.unwrap_or(0) + 1;
         Ok(book)
     }
 
@@ -149,8 +152,8 @@ impl Book {
     }
 
     /// The request that has this key.
-    fn holder(&self, key: &str) -> rusqlite::Result<Option<RequestId>> {
-        for place in self.keys.places(key) {
+    pub(super) fn holder(&self, key: &str) -> rusqlite::Result<Option<RequestId>> {
+        for place in self.keys.places(&self.connection, key)? {
             let holder = self
                 .connection
                 .prepare_cached("SELECT request, keys FROM deliveries WHERE seq = ?1")?

@@ -38,7 +38,7 @@ impl Sqlite {
     ) -> Result<Self, StoreError> {
         let connection = file::open(config)?;
         let name = ReplicaName::new(clock.now());
-        let book = Book::open(connection, Arc::clone(&clock), &name);
+        let book = Book::open(connection, Arc::clone(&clock), &name, upkeep.tail);
         let book = book.map_err(|error| {
             let file = config.path.display();
             StoreError::Open(format!("{file} cannot be read: {error}; restore it from a copy, or move it away"))

@@ -44,7 +44,7 @@ impl Folder {
     /// A store whose writer rests little.
     fn restless(&self) -> (Store, Arc<Sqlite>) {
         let moment = Duration::from_millis(5);
-        let upkeep = Upkeep { idle: moment, tick: moment, purge_every: moment, slice: 7 };
+        let upkeep = Upkeep { idle: moment, tick: moment, purge_every: moment, slice: 7, tail: 16 };
         self.with(&self.config(), self.clock.clone(), upkeep)
     }
     fn with(&self, config: &StoreConfig, clock: Arc<dyn Clock>, upkeep: Upkeep) -> (Store, Arc<Sqlite>) {
@@ -203,7 +203,7 @@ async fn a_newer_schema_is_refused_and_left_as_it_was() {
     Connection::open(folder.path()).unwrap().pragma_update(None, "user_version", 7).unwrap();
     let before = std::fs::read(folder.path()).unwrap();
     let text = message(folder.try_open());
-    assert!(text.contains("bot.db has schema 7, and this program knows only 4 and older"), "{text}");
+    assert!(text.contains("bot.db has schema 7, and this program knows only 5 and older"), "{text}");
     assert!(!text.contains('\n'));
     assert_eq!(std::fs::read(folder.path()).unwrap(), before);
 }
@@ -262,8 +262,8 @@ async fn a_file_of_the_first_schema_is_opened_with_all_it_holds_and_can_be_asked
     let old = Connection::open(folder.path()).unwrap();
     old.execute_batch(
         "DROP INDEX asked; DROP INDEX shown; ALTER TABLE letters DROP COLUMN way; ALTER TABLE letters DROP COLUMN unsure; DROP TABLE locks; \
-         DROP TABLE facts; DROP TABLE audit; DROP TABLE house; DROP TABLE lives; ALTER TABLE requests DROP COLUMN life; \
-         PRAGMA user_version = 1",
+         DROP TABLE facts; DROP TABLE known; DROP TABLE audit; DROP TABLE house; DROP TABLE lives; \
+         ALTER TABLE requests DROP COLUMN life; PRAGMA user_version = 1",
     )
     .unwrap();
     drop(old);
@@ -529,9 +529,6 @@ async fn what_is_old_goes_in_slices_and_what_is_open_stays() {
             _ => store.outbox.delivered(last.id, sent("1.1")).await.unwrap(),
         }
     }
-    let keys = |backend: Arc<Sqlite>| async move {
-        backend.call(super::shared::WhenFull::Wait, |book| Ok(book.keys.len())).await.unwrap()
-    };
     let settle = |table: &'static str, rows: i64| {
         let backend = Arc::clone(&backend);
         tokio::time::timeout(PATIENCE, async move {
@@ -542,10 +539,11 @@ async fn what_is_old_goes_in_slices_and_what_is_open_stays() {
     };
     clock.advance(SignedDuration::from_hours(24 * 6));
     assert_eq!(store.journal.accept(new(90, &["event:5"])).await.unwrap(), Accepted::Duplicate(id(5)));
-    assert_eq!(keys(Arc::clone(&backend)).await, 80);
+    assert_eq!(marks(&backend).await, 80);
     clock.advance(SignedDuration::from_hours(24 * 2));
     settle("deliveries", 0).await.unwrap();
-    assert_eq!(keys(Arc::clone(&backend)).await, 0);
+    settle("known", 0).await.unwrap();
+    assert_eq!(marks(&backend).await, 0);
     assert_eq!((count(&backend, "requests").await, count(&backend, "letters").await), (40, 2));
     assert_eq!(store.audit.history(id(5)).await.unwrap().len(), 3);
     store.audit.record(HouseEvent::Stopped { why: "it was told to".into() }).await.unwrap();
@@ -569,7 +567,7 @@ async fn what_is_old_goes_in_slices_and_what_is_open_stays() {
 async fn a_clock_that_jumps_ahead_makes_nothing_old_before_the_look_after() {
     let folder = Folder::new();
     let (clock, config) = (folder.clock(), folder.config());
-    let mut book = Book::open(file::open(&config).unwrap(), clock.clone()).unwrap();
+    let mut book = Book::open(file::open(&config).unwrap(), clock.clone(), &ReplicaName("one".into()), 50).unwrap();
     let (shared, upkeep) = (Shared::new(8), Upkeep::default());
     let mut caretaker = Caretaker::new(&config, upkeep);
     book.begin().unwrap();
@@ -580,13 +578,125 @@ async fn a_clock_that_jumps_ahead_makes_nothing_old_before_the_look_after() {
         clock.advance(jump);
         caretaker.idle(&mut book, &shared).unwrap();
         tokio::time::advance(upkeep.purge_every).await;
-        book.keys.len()
+        let count = "SELECT count(*) FROM deliveries";
+        book.connection.query_row(count, [], |row| row.get::<_, i64>(0)).unwrap()
     };
     assert_eq!(known_after(SignedDuration::ZERO).await, 1);
     assert_eq!(known_after(week).await, 1, "it may only have jumped");
     assert_eq!(known_after(-week).await, 1, "and so it had");
     assert_eq!(known_after(week).await, 1);
     assert_eq!(known_after(SignedDuration::ZERO).await, 0, "a week has passed, and an hour after it too");
+}
+
+/// How many marks there are, in memory and in the file.
+async fn marks(backend: &Sqlite) -> usize {
+    let count = |book: &mut super::book::Book| {
+        let rows: i64 = book.connection.query_row("SELECT count(*) FROM known", [], |row| row.get(0))?;
+        Ok(book.keys.tail() + rows as usize)
+    };
+    backend.call(super::shared::WhenFull::Wait, count).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_busy_writer_keeps_few_keys_in_memory_and_knows_them_all_and_so_does_the_next_life() {
+    let folder = Folder::new();
+    let upkeep = Upkeep { tail: 50, ..Upkeep::default() };
+    let keys = |n: u64| [format!("envelope:{n}"), format!("message:T1:C1:{n}"), format!("event:{n}")];
+    let mut known = 1;
+    for _ in 0..2 {
+        let (store, backend) = folder.with(&folder.config(), folder.clock(), upkeep);
+        for n in known..known + 200 {
+            let keys = keys(n);
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            assert_eq!(store.journal.accept(new(n, &keys)).await.unwrap(), Accepted::New);
+        }
+        known += 200;
+        for n in 1..known {
+            for key in keys(n) {
+                let again = store.journal.accept(new(10_000 + n, &[&key])).await.unwrap();
+                assert_eq!(again, Accepted::Duplicate(id(n)), "{key}");
+            }
+        }
+        let tail = |book: &mut super::book::Book| Ok(book.keys.tail());
+        let tail = backend.call(super::shared::WhenFull::Wait, tail).await.unwrap();
+        assert!(tail <= 100, "{tail} in memory");
+        store.close(PATIENCE).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn marks_are_written_in_the_gaps_between_callers() {
+    let folder = Folder::new();
+    let upkeep = Upkeep { tail: 50, slice: 7, ..Upkeep::default() };
+    let (store, backend) = folder.with(&folder.config(), folder.clock(), upkeep);
+    for n in 0..60 {
+        store.journal.accept(new(n, &[&format!("event:{n}")])).await.unwrap();
+    }
+    let swept = async {
+        while count(&backend, "known").await < 50 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, swept).await.unwrap();
+    assert_eq!(marks(&backend).await, 60);
+    store.close(PATIENCE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_of_the_third_schema_is_opened_and_its_deliveries_are_known() {
+    let folder = Folder::new();
+    let store = folder.open();
+    for n in 1..=100 {
+        store.journal.accept(new(n, &[&format!("event:{n}"), &format!("envelope:{n}")])).await.unwrap();
+    }
+    store.close(PATIENCE).await.unwrap();
+    let old = Connection::open(folder.path()).unwrap();
+    old.execute_batch(
+        "DROP TABLE known; DELETE FROM facts WHERE name IN ('mark_secret', 'known_to', 'known_from'); \
+         DROP TABLE audit; DROP TABLE house; DROP TABLE lives; ALTER TABLE requests DROP COLUMN life; \
+         PRAGMA user_version = 3",
+    )
+    .unwrap();
+    drop(old);
+    // as many as a start takes into memory, and more than that
+    for tail in [1_000, 20] {
+        let (store, _) = folder.with(&folder.config(), folder.clock(), Upkeep { tail, ..Upkeep::default() });
+        for n in 1..=100 {
+            let again = store.journal.accept(new(10_000 + n, &[&format!("envelope:{n}")])).await.unwrap();
+            assert_eq!(again, Accepted::Duplicate(id(n)));
+        }
+        assert_eq!(store.journal.unfinished().await.unwrap().waiting, 100);
+        store.close(PATIENCE).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_purge_forgets_the_old_deliveries_and_no_others() {
+    let folder = Folder::new();
+    let clock = folder.clock();
+    let (store, backend) = folder.restless();
+    let key = |n: u64| format!("event:{n}");
+    for n in 1..=60 {
+        store.journal.accept(new(n, &[&key(n)])).await.unwrap();
+    }
+    clock.advance(SignedDuration::from_hours(24 * 5));
+    for n in 61..=90 {
+        store.journal.accept(new(n, &[&key(n)])).await.unwrap();
+    }
+    clock.advance(SignedDuration::from_hours(24 * 3));
+    let forgotten = async {
+        while count(&backend, "deliveries").await != 30 || marks(&backend).await != 30 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, forgotten).await.unwrap();
+    for n in 61..=90 {
+        assert_eq!(store.journal.accept(new(1_000 + n, &[&key(n)])).await.unwrap(), Accepted::Duplicate(id(n)));
+    }
+    for n in 1..=60 {
+        assert_eq!(store.journal.accept(new(1_000 + n, &[&key(n)])).await.unwrap(), Accepted::New);
+    }
+    store.close(PATIENCE).await.unwrap();
 }
 
 #[test]
