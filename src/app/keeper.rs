@@ -97,7 +97,7 @@ impl KeeperParts {
         let in_work = vitals.queues.iter().find(|queue| queue.name == "requests in work");
         Card {
             host: vitals.host.clone(),
-            version: format!("{} {}", vitals.build.version, vitals.build.revision),
+            version: format!("{} {}", vitals.build.version, vitals.build.short()),
             started_ms: self.started_at.as_millisecond(),
             ready: self.board.ready().is_ok(),
             links: u32::try_from(vitals.links.iter().filter(|link| link.up).count()).unwrap_or(u32::MAX),

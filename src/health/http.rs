@@ -96,6 +96,8 @@ async fn version(board: Data<Board>) -> HttpResponse {
     fresh(HttpResponse::Ok()).json(serde_json::json!({
         "version": spec.build.version,
         "revision": spec.build.revision,
+        "created": spec.build.created,
+        "source": spec.build.source,
         "policy": spec.policy_hash,
     }))
 }
