@@ -16,8 +16,9 @@ COPY tests tests
 COPY config config
 ARG REVISION=unknown
 ARG SOURCE=unknown
-ARG SOURCE_DATE_EPOCH
-ENV DRONEBOT_REVISION=$REVISION DRONEBOT_SOURCE=$SOURCE SOURCE_DATE_EPOCH=$SOURCE_DATE_EPOCH
+ARG EPOCH=
+# not SOURCE_DATE_EPOCH, to which every C library is sensitive: each commit would build all dependencies anew
+ENV DRONEBOT_REVISION=$REVISION DRONEBOT_SOURCE=$SOURCE DRONEBOT_EPOCH=$EPOCH
 # cargo goes by time stamps, and the target folder outlives the commit: a file of an older commit must not look built
 RUN find . -type f -exec touch {} +
 
@@ -27,7 +28,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     cargo build --release --locked --bin dronebot \
  && mkdir -p /out/bin /out/state \
  && cp target/release/dronebot /out/bin/ \
- && find /out -exec touch --date="@${SOURCE_DATE_EPOCH:-0}" {} +
+ && find /out -exec touch --date="@${DRONEBOT_EPOCH:-0}" {} +
 
 FROM source AS build-sandbox
 RUN --mount=type=cache,target=/usr/local/cargo/registry \

@@ -1,7 +1,7 @@
 #![expect(clippy::disallowed_methods, reason = "a build script is told by its environment")]
 //! Tells the program which commit it was built from, so that every copy of it can say so: the revision, when it was
 //! created, and where its source is. An image's build has no git and says it by `DRONEBOT_REVISION`,
-//! `SOURCE_DATE_EPOCH` and `DRONEBOT_SOURCE`; elsewhere git is asked. Created is the commit's time, not the build's: the
+//! `DRONEBOT_EPOCH` and `DRONEBOT_SOURCE`; elsewhere git is asked. Created is the commit's time, not the build's: the
 //! same commit gives the same program.
 
 use std::process::Command;
@@ -14,7 +14,8 @@ fn main() {
         }
     }
     let revision = given("DRONEBOT_REVISION").or_else(|| git(&["rev-parse", "HEAD"]));
-    let seconds = given("SOURCE_DATE_EPOCH").or_else(|| git(&["show", "--no-patch", "--format=%ct", "HEAD"]));
+    let seconds = given("DRONEBOT_EPOCH").or_else(|| given("SOURCE_DATE_EPOCH"));
+    let seconds = seconds.or_else(|| git(&["show", "--no-patch", "--format=%ct", "HEAD"]));
     let created = seconds.and_then(|seconds| seconds.parse().ok()).map(rfc3339);
     let source = given("DRONEBOT_SOURCE").or_else(|| given("CARGO_PKG_REPOSITORY"));
     for (name, value) in [("REVISION", revision), ("CREATED", created), ("SOURCE", source)] {
