@@ -37,7 +37,7 @@ class EcrRepository(Registry):
         return data, found["imageManifestMediaType"], digest_of(data)
 
     def put(self, reference, data, kind):
-        name = {"imageDigest" if DIGEST.fullmatch(reference) else "imageTag": reference}
+        name = {} if DIGEST.fullmatch(reference) else {"imageTag": reference}
         errors = self._ecr.exceptions
         try:
             self._ecr.put_image(
@@ -45,12 +45,13 @@ class EcrRepository(Registry):
                 repositoryName=self.name,
                 imageManifest=data.decode(),
                 imageManifestMediaType=kind,
+                imageDigest=digest_of(data),
                 **name,
             )
-        except errors.ImageAlreadyExistsException:
-            pass  # this very image under this very name: that is what was wanted
-        except errors.ImageTagAlreadyExistsException as error:
-            raise Failure(f"{self.repository}:{reference} is another image, and tags never move: {error}") from error
+        except (errors.ImageAlreadyExistsException, errors.ImageTagAlreadyExistsException) as error:
+            # this very image under this very name is what was wanted
+            if self.head(reference) != digest_of(data):
+                raise Failure(f"{self.repository}:{reference} is another image, and tags never move: {error}") from error
         return digest_of(data)
 
     def revision_of(self, digest):

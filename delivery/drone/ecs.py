@@ -1,6 +1,7 @@
 """A service of ECS. Each version is a revision of the task definition with the image's digest, and a deployment is followed to
 its end: ECS says that it is completed, and the tasks that run are of that digest. `ServicesStable` alone proves neither."""
 
+import copy
 import time
 
 from . import registry
@@ -147,7 +148,7 @@ class EcsTarget(Target):
         return self._follow_or_put_back(before, digest, now)
 
     def _register(self, definition, digest, revision, before):
-        wanted = {key: value for key, value in definition.items() if key not in TOLD_BY_ECS}
+        wanted = {key: copy.deepcopy(value) for key, value in definition.items() if key not in TOLD_BY_ECS}
         for container in wanted["containerDefinitions"]:
             if container["name"] == self.container:
                 container["image"] = f"{self.repository}@{digest}"

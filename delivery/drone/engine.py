@@ -23,16 +23,25 @@ _client = None
 
 
 def client():
-    """The docker program whose engine answers: a newer client beside an older engine may not be able to speak to it."""
+    """The docker program whose engine answers and that can build: a newer client needs the buildx plugin for it, and
+    cannot speak to every older engine."""
     global _client
     if _client is None:
-        for path in _candidates():
-            asked = subprocess.run([path, "version", "--format", "{{.Server.Version}}"], capture_output=True, check=False)
-            if asked.returncode == 0:
-                _client = path
-                return path
-        raise Failure("No Docker engine answers. Nothing was done. Start one, or name its client by DRONE_DOCKER.")
+        answering = [path for path in _candidates() if _said(path, "version", "--format", "{{.Server.Version}}")]
+        if not answering:
+            raise Failure("No Docker engine answers. Nothing was done. Start one, or name its client by DRONE_DOCKER.")
+        _client = next(filter(_builds, answering), answering[0])
     return _client
+
+
+def _said(path, *arguments):
+    done = subprocess.run([path, *arguments], capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _builds(path):
+    has_buildkit = int((_said(path, "version", "--format", "{{.Client.Version}}") or "0").partition(".")[0]) < 23
+    return has_buildkit or _said(path, "buildx", "version") is not None
 
 
 def docker(*arguments, check=True, stdin=None, env=None, show=False):

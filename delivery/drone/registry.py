@@ -115,6 +115,10 @@ class Registry:
             self._upload(self._ask("POST", "blobs/uploads/", data=b"").headers["Location"], data, digest)
         return digest
 
+    def keeps_referrers(self, digest):
+        """Whether the registry itself knows what belongs to an image (OCI's referrers API, as ECR has it)."""
+        return self._ask("GET", f"referrers/{digest}", missing_is_none=True) is not None
+
     def take_blob(self, source, digest):
         """Has a blob of another repository: without copying where the registry can, else by copying."""
         if self.has_blob(digest):

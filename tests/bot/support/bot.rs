@@ -1,5 +1,6 @@
 //! The bot as a process.
 
+use super::image::{self, Running};
 use super::{NEVER, program, until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -7,7 +8,7 @@ use serde_json::Value;
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::process::{Command, ExitStatus, Output};
 use std::time::Duration;
 
 /// How a process ended.
@@ -21,23 +22,16 @@ pub enum Exit {
 
 /// A running bot; killed when dropped.
 pub struct Bot {
-    child: Child,
+    running: Running,
     folder: PathBuf,
     health: String,
-}
-
-impl Drop for Bot {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// Runs the program with these arguments and variables alone, to its end.
 pub fn run(arguments: &[&str], env: &[(&str, &str)]) -> Output {
     let mut command = Command::new(program("dronebot"));
-    command.args(arguments).env_clear().env("PATH", "/usr/bin:/bin").envs(env.iter().copied()).stdin(Stdio::null());
-    command.output().expect("the program starts")
+    command.args(arguments).env_clear().env("PATH", "/usr/bin:/bin").envs(env.iter().copied());
+    image::placed(&command).output().expect("the program starts")
 }
 
 /// The program with what it needs to know of its world.
@@ -67,15 +61,11 @@ impl Bot {
         let log = File::options().create(true).append(true).open(folder.join("bot.log")).expect("a log");
         let port =
             std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port();
-        let child = command(slack, aws, folder)
-            .env("DRONEBOT__HEALTH__LISTEN", format!("127.0.0.1:{port}"))
-            .envs(env.iter().map(|(key, value)| (*key, value.as_str())))
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("a log"))
-            .stderr(log)
-            .spawn()
-            .expect("the bot starts");
-        Self { child, folder: folder.to_path_buf(), health: format!("http://127.0.0.1:{port}") }
+        let mut call = command(slack, aws, folder);
+        call.env("DRONEBOT__HEALTH__LISTEN", format!("127.0.0.1:{port}"));
+        call.envs(env.iter().map(|(key, value)| (*key, value.as_str())));
+        let folder = folder.to_path_buf();
+        Self { running: image::start(&call, &log, &folder), folder, health: format!("http://127.0.0.1:{port}") }
     }
 
     /// A GET of a probe: status and body.
@@ -99,7 +89,7 @@ impl Bot {
             if self.probe("/readyz").await.is_some_and(|(status, _)| status == 200) {
                 return;
             }
-            let ended = self.child.try_wait().expect("its status");
+            let ended = self.running.child.try_wait().expect("its status");
             assert!(ended.is_none(), "the bot ended: {ended:?}; its log:\n{}", self.log());
             assert!(begun.elapsed() < NEVER, "the bot is not ready; its log:\n{}", self.log());
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -128,19 +118,21 @@ impl Bot {
 
     /// Its process id.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.running.pid.expect("it has a process")
     }
 
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"));
+        let pid = Pid::from_raw(i32::try_from(self.pid()).expect("a pid"));
         kill(pid, signal).expect("the signal is sent");
     }
 
     /// kill -9, and waits until it is gone.
     pub fn kill(mut self) {
-        self.child.kill().expect("it is killed");
-        self.child.wait().expect("it is gone");
+        let pid = self.running.pid.and_then(|pid| i32::try_from(pid).ok());
+        // it may have ended by itself
+        let _ = pid.map(|pid| kill(Pid::from_raw(pid), Signal::SIGKILL));
+        self.running.child.wait().expect("it is gone");
     }
 
     /// SIGTERM, and how it ended.
@@ -152,13 +144,17 @@ impl Bot {
     /// Waits until it ends by itself.
     pub async fn exit(&mut self) -> Exit {
         let ended = std::cell::Cell::new(None::<ExitStatus>);
-        let child = std::cell::RefCell::new(&mut self.child);
+        let child = std::cell::RefCell::new(&mut self.running.child);
         until("the bot ends", async || {
             ended.set(child.borrow_mut().try_wait().expect("its status"));
             ended.get().is_some()
         })
         .await;
         let status = ended.get().expect("it ended");
-        status.code().map(Exit::Code).or(status.signal().map(Exit::Signal)).expect("a reason")
+        match status.code() {
+            // how docker tells of kill -9
+            Some(137) if image::is_contained() => Exit::Signal(Signal::SIGKILL as i32),
+            code => code.map(Exit::Code).or(status.signal().map(Exit::Signal)).expect("a reason"),
+        }
     }
 }
