@@ -9,8 +9,22 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+/// What `-V` says after the name.
+const SHORT_VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("DRONEBOT_REVISION"), ")");
+
+/// What `--version` says after the name; a test compares it with [`app::BUILD`].
+const LONG_VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\nrevision: ",
+    env!("DRONEBOT_REVISION"),
+    "\ncreated: ",
+    env!("DRONEBOT_CREATED"),
+    "\nsource: ",
+    env!("DRONEBOT_SOURCE")
+);
+
 #[derive(Parser)]
-#[command(name = "dronebot", version = concat!(env!("CARGO_PKG_VERSION"), " (", env!("DRONEBOT_REVISION"), ")"), about)]
+#[command(name = "dronebot", version = SHORT_VERSION, long_version = LONG_VERSION, about)]
 struct Arguments {
     /// A settings file over the built-in defaults (or DRONEBOT_CONFIG); `config/default.toml` shows every key.
     #[arg(long, global = true)]

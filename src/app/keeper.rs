@@ -100,7 +100,7 @@ impl KeeperParts {
             body: vitals.body.id().to_owned(),
             zone: vitals.body.zone.clone().unwrap_or_default(),
             is_noticed: !vitals.notices.is_empty(),
-            version: format!("{} {}", vitals.build.version, vitals.build.revision),
+            version: format!("{} {}", vitals.build.version, vitals.build.short()),
             started_ms: self.started_at.as_millisecond(),
             ready: self.board.ready().is_ok(),
             links: u32::try_from(vitals.links.iter().filter(|link| link.up).count()).unwrap_or(u32::MAX),

@@ -42,7 +42,12 @@ use tokio::sync::{OnceCell, mpsc, watch};
 pub const EXIT_CONFIG: u8 = 78;
 
 /// Which program this is.
-pub const BUILD: Build = Build { version: env!("CARGO_PKG_VERSION"), revision: env!("DRONEBOT_REVISION") };
+pub const BUILD: Build = Build {
+    version: env!("CARGO_PKG_VERSION"),
+    revision: env!("DRONEBOT_REVISION"),
+    created: env!("DRONEBOT_CREATED"),
+    source: env!("DRONEBOT_SOURCE"),
+};
 
 /// Messages that may wait for one actor: everything in them is in the store too.
 const MAILBOX: usize = 16_384;
@@ -147,6 +152,8 @@ async fn start(settings: Settings) -> Result<Running, String> {
     tracing::info!(
         version = BUILD.version,
         revision = BUILD.revision,
+        created = BUILD.created,
+        source = BUILD.source,
         policies = policies.hash(),
         probes = %serving.address,
         "dronebot starts"

@@ -45,7 +45,7 @@ fn render(vitals: &Vitals) -> Reply {
         reply = reply.text(Line::new().bold("Not all is well:")).part(Part::List(troubles));
     }
     let mut fields = vec![
-        ("Version".into(), Line::new().code(vitals.build.version).text(" ").code(vitals.build.revision)),
+        ("Version".into(), Line::new().code(vitals.build.version).text(" ").code(vitals.build.short())),
         ("Up".into(), Line::from(words::span(vitals.uptime))),
         ("Host".into(), Line::new().code(words::name(&vitals.host))),
         (

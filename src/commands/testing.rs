@@ -44,7 +44,12 @@ pub(crate) fn vitals() -> Vitals {
         since: Duration::from_secs(4000),
     };
     Vitals {
-        build: Build { version: "0.1.0", revision: "abc1234" },
+        build: Build {
+            version: "0.1.0",
+            revision: "abc1234",
+            created: "2026-11-24T10:00:00Z",
+            source: "https://git.test/drone",
+        },
         host: "drone-1".into(),
         body: Body { host: "drone-1".into(), ..Body::default() },
         notices: Vec::new(),

@@ -10,8 +10,20 @@ use std::time::Duration;
 pub struct Build {
     /// The version in Cargo.toml.
     pub version: &'static str,
-    /// The git revision it was built from, or `unknown`.
+    /// The whole git revision it was built from, or `unknown`.
     pub revision: &'static str,
+    /// When that revision was made, as RFC 3339 in UTC, or `unknown`. Not when it was built: the same revision gives the
+    /// same program.
+    pub created: &'static str,
+    /// The address of its source, or `unknown`.
+    pub source: &'static str,
+}
+
+impl Build {
+    /// The revision as people write it, where there is no room for all of it.
+    pub fn short(&self) -> &'static str {
+        self.revision.get(..12).unwrap_or(self.revision)
+    }
 }
 
 /// One supervised actor.

@@ -105,6 +105,8 @@ async fn version(board: Data<Board>) -> HttpResponse {
     let told = serde_json::json!({
         "version": spec.build.version,
         "revision": spec.build.revision,
+        "created": spec.build.created,
+        "source": spec.build.source,
         "policy": spec.policy_hash,
     });
     fresh(HttpResponse::Ok()).json(with_place(told, &board))

@@ -7,7 +7,12 @@ use std::time::Duration;
 
 fn board() -> Arc<Board> {
     Board::new(BoardSpec {
-        build: Build { version: "0.1.0", revision: "abc123" },
+        build: Build {
+            version: "0.1.0",
+            revision: "abc123",
+            created: "2026-11-24T10:00:00Z",
+            source: "https://git.test/drone",
+        },
         host: "host-1".into(),
         policy_hash: "e3b0c44298fc".into(),
         idle_bound: Duration::from_secs(45),
@@ -177,7 +182,13 @@ async fn the_probes_answer_over_http_with_their_causes() {
     assert_eq!(get(address, "/livez").await.0, 200);
     let (status, body) = get(address, "/version").await;
     let body: serde_json::Value = serde_json::from_str(&body).unwrap();
-    let expected = serde_json::json!({"version": "0.1.0", "revision": "abc123", "policy": "e3b0c44298fc"});
+    let expected = serde_json::json!({
+        "version": "0.1.0",
+        "revision": "abc123",
+        "created": "2026-11-24T10:00:00Z",
+        "source": "https://git.test/drone",
+        "policy": "e3b0c44298fc",
+    });
     assert_eq!((status, body), (200, expected));
     let (status, body) = get(address, "/").await;
     assert_eq!((status, body.contains("/readyz")), (404, true));

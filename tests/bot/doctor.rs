@@ -1,13 +1,14 @@
 //! `dronebot doctor`: whether the bot could work, and what to do where it could not.
 
-use crate::support::{HOME, MAYA, Options, Seed, Trouble, World, command, run, tidy};
+use crate::support::{HOME, MAYA, Options, Seed, Trouble, World, command, image, run, tidy};
 use dronebot::slack::scopes;
 use serde_json::{Value, json};
 
 /// The exit code, and what is told, without what differs from run to run.
 fn doctor(world: &World, arguments: &[&str], env: &[(&str, &str)]) -> (i32, String) {
     let mut doctor = command(&world.slack.url, &world.aws_url, world.folder.path());
-    let output = doctor.arg("doctor").args(arguments).envs(env.iter().copied()).output().expect("it runs");
+    let call = doctor.arg("doctor").args(arguments).envs(env.iter().copied());
+    let output = image::placed(call).output().expect("it runs");
     let (told, logged) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(logged, "");
     for secret in ["xoxb-sandbox", "xapp-sandbox", "ticket", "testing"] {

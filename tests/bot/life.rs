@@ -294,14 +294,42 @@ async fn healthcheck_asks_the_running_bot() {
 async fn the_version_is_the_same_wherever_it_is_asked() {
     let output = run(&["--version"], &[]);
     assert_eq!(output.status.code(), Some(0));
-    let said = lines(&output.stdout).concat();
-    assert!(said.starts_with(concat!("dronebot ", env!("CARGO_PKG_VERSION"), " (")), "{said}");
-    let revision = said.split(['(', ')']).nth(1).expect("a revision").to_owned();
-    let mut world = World::new().await;
+    let said = lines(&output.stdout);
+    let [first, rest @ ..] = said.as_slice() else { panic!("nothing is said") };
+    assert_eq!(first, concat!("dronebot ", env!("CARGO_PKG_VERSION")));
+    let said: Vec<(&str, &str)> = rest.iter().map(|line| line.split_once(": ").expect("a name and a value")).collect();
+    let [("revision", revision), ("created", _), ("source", _)] = said.as_slice() else { panic!("{said:?}") };
+    let short = run(&["-V"], &[]);
+    assert_eq!(lines(&short.stdout), [format!("{first} ({revision})")]);
+    let env = vec![("DRONEBOT__LOG__FORMAT", "json".to_owned())];
+    let mut world = World::with(Options { env, ..Options::default() }).await;
     let (_, version) = world.bot().json("/version").await;
-    assert_eq!(version["version"], env!("CARGO_PKG_VERSION"));
-    assert_eq!(version["revision"], revision.as_str());
+    let log = std::fs::read_to_string(world.folder.path().join("bot.log")).expect("a log");
+    let logged = log.lines().find(|line| line.contains("dronebot starts")).expect("the start is logged");
+    let logged: serde_json::Value = serde_json::from_str(logged).expect("JSON");
     let answer = world.asks(MAYA, "version").await;
-    assert!(answer.contains(env!("CARGO_PKG_VERSION")) && answer.contains(&revision), "{answer}");
+    for (name, value) in said.iter().chain(&[("version", env!("CARGO_PKG_VERSION"))]) {
+        assert_eq!(version[name], *value, "{name} in {version}");
+        assert_eq!(logged[name], *value, "{name} in {logged}");
+        assert!(answer.contains(value), "{name} in {answer}");
+    }
     world.ends_clean().await;
+}
+
+#[test]
+fn the_build_is_named_by_the_whole_revision_and_the_time_of_the_commit() {
+    let build = dronebot::app::BUILD;
+    let git = |arguments: &[&str]| {
+        let output = std::process::Command::new("git").args(arguments).env("TZ", "UTC").output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let date = "--date=format-local:%Y-%m-%dT%H:%M:%SZ";
+    let (Some(head), Some(created)) =
+        (git(&["rev-parse", "HEAD"]), git(&["show", "--no-patch", date, "--format=%cd", "HEAD"]))
+    else {
+        return assert_eq!(build.revision, "unknown", "a build without git was told nothing");
+    };
+    assert_eq!(build.revision, head);
+    assert_eq!(build.created, created);
+    assert_eq!(build.short(), &head[..12]);
 }

@@ -147,6 +147,14 @@ fn anywhere(text: &str) -> String {
     let revision = text.split("revision `").nth(1).or_else(|| text.split("` `").nth(1));
     let revision = revision.and_then(|rest| rest.split('`').next()).expect("a revision");
     let text = text.replace(&format!("`{revision}`"), "`REVISION`");
+    let text = match text.split_once("` of `").and_then(|(_, rest)| rest.split_once('`')) {
+        Some((created, _)) => text.replace(&format!(" of `{created}`"), " of `CREATED`"),
+        None => text,
+    };
+    let text = match text.split_once(", source `").and_then(|(_, rest)| rest.split_once('`')) {
+        Some((source, _)) => text.replace(&format!(", source `{source}`"), ", source `SOURCE`"),
+        None => text,
+    };
     let host = text.split("Host: `").nth(1).and_then(|rest| rest.split('`').next());
     match host {
         Some(host) => text.replace(&format!("Host: `{host}`"), "Host: `HOST`"),
@@ -157,7 +165,7 @@ fn anywhere(text: &str) -> String {
 #[actix_web::test]
 async fn version_names_the_program_that_answers() {
     let world = World::new().await;
-    insta::assert_snapshot!(anywhere(&world.reads(VERA, "version").await), @"Dronebot `0.1.0`, revision `REVISION`, up for N s.");
+    insta::assert_snapshot!(anywhere(&world.reads(VERA, "version").await), @"Dronebot `0.1.0`, revision `REVISION` of `CREATED`, source `SOURCE`, up for N s.");
     insta::assert_snapshot!(world.reads(NINA, "version").await, @r"
     ⛔ Refused: `version` needs the group operators or viewers; you are in no group. Nothing was done.
     Ask @UMAYA, @UOMAR or @UVERA.

@@ -1,5 +1,6 @@
 //! The bot as a process.
 
+use super::image::{self, Running};
 use super::{NEVER, Place, Shim, net, program, until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -7,7 +8,7 @@ use serde_json::Value;
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ pub enum Exit {
 
 /// A running bot; killed when dropped.
 pub struct Bot {
-    child: Child,
+    running: Running,
     folder: PathBuf,
     health: String,
     place: Place,
@@ -68,18 +69,11 @@ impl Eye {
     }
 }
 
-impl Drop for Bot {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// Runs the program with these arguments and variables alone, to its end.
 pub fn run(arguments: &[&str], env: &[(&str, &str)]) -> Output {
     let mut command = Command::new(program("dronebot"));
-    command.args(arguments).env_clear().env("PATH", "/usr/bin:/bin").envs(env.iter().copied()).stdin(Stdio::null());
-    command.output().expect("the program starts")
+    command.args(arguments).env_clear().env("PATH", "/usr/bin:/bin").envs(env.iter().copied());
+    image::placed(&command).output().expect("the program starts")
 }
 
 /// The program with what it needs to know of its world.
@@ -138,18 +132,13 @@ impl Bot {
             }
         };
         let health = format!("{}:{port}", place.address);
-        let child = command_in(place.netns.as_deref(), slack, aws, &own)
-            .current_dir(&own)
-            .env("DRONEBOT__HEALTH__LISTEN", &health)
-            .envs(env.iter().map(|(key, value)| (*key, value.as_str())))
-            .envs(shim.iter().flat_map(|shim| shim.env()))
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("a log"))
-            .stderr(log)
-            .spawn()
-            .expect("the bot starts");
+        let mut call = command_in(place.netns.as_deref(), slack, aws, &own);
+        call.current_dir(&own).env("DRONEBOT__HEALTH__LISTEN", &health);
+        call.envs(env.iter().map(|(key, value)| (*key, value.as_str())));
+        call.envs(shim.iter().flat_map(|shim| shim.env()));
+        let running = image::start(&call, &log, &own);
         let health = format!("http://{health}");
-        Self { child, folder: folder.to_path_buf(), health, place, shim, alive: Rc::default() }
+        Self { running, folder: folder.to_path_buf(), health, place, shim, alive: Rc::default() }
     }
 
     /// Looks at it from outside.
@@ -216,19 +205,21 @@ impl Bot {
 
     /// Its process id.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.running.pid.expect("it has a process")
     }
 
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"));
+        let pid = Pid::from_raw(i32::try_from(self.pid()).expect("a pid"));
         kill(pid, signal).expect("the signal is sent");
     }
 
     /// kill -9, and waits until it is gone.
     pub fn kill(mut self) {
-        self.child.kill().expect("it is killed");
-        self.child.wait().expect("it is gone");
+        let pid = self.running.pid.and_then(|pid| i32::try_from(pid).ok());
+        // it may have ended by itself
+        let _ = pid.map(|pid| kill(Pid::from_raw(pid), Signal::SIGKILL));
+        self.running.child.wait().expect("it is gone");
     }
 
     /// SIGTERM, and how it ended.
@@ -239,8 +230,12 @@ impl Bot {
 
     /// How it has ended, if it has.
     pub fn ended(&mut self) -> Option<Exit> {
-        let status = self.child.try_wait().expect("its status")?;
-        status.code().map(Exit::Code).or(status.signal().map(Exit::Signal))
+        let status = self.running.child.try_wait().expect("its status")?;
+        match status.code() {
+            // how docker tells of kill -9
+            Some(137) if image::is_contained() => Some(Exit::Signal(Signal::SIGKILL as i32)),
+            code => code.map(Exit::Code).or(status.signal().map(Exit::Signal)),
+        }
     }
 
     /// Waits until it ends by itself.

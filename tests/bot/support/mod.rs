@@ -4,6 +4,7 @@ mod bot;
 #[allow(dead_code, reason = "shared with the demo, which uses all of it")]
 #[path = "../../../src/bin/demo/fleet.rs"]
 pub mod fleet;
+pub mod image;
 mod metadata;
 #[path = "../../../src/bin/demo/moto.rs"]
 mod moto;
@@ -57,7 +58,7 @@ pub const NEVER: Duration = Duration::from_secs(30);
 
 /// One Moto for the whole run; each world is an account of its own in it. It ends with the last world that uses it,
 /// because a static value is never dropped and would outlive the run.
-fn moto() -> Arc<moto::Moto> {
+pub fn moto() -> Arc<moto::Moto> {
     static SHARED: Mutex<Weak<moto::Moto>> = Mutex::new(Weak::new());
     moto_in(&SHARED)
 }
@@ -264,7 +265,7 @@ impl World {
     fn init_table(&self) {
         let mut command = command(&self.slack.url, &self.aws_url, self.folder.path());
         command.envs(self.env.iter().map(|(key, value)| (*key, value.as_str()))).args(["store", "init"]);
-        let output = command.output().expect("the program starts");
+        let output = image::placed(&command).output().expect("the program starts");
         assert!(output.status.success(), "{output:?}");
     }
 
