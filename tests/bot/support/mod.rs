@@ -9,7 +9,10 @@ mod moto;
 pub mod node;
 #[path = "../../../src/bin/demo/proxy.rs"]
 pub mod proxy;
+#[path = "../../../src/bin/demo/rollouts.rs"]
+pub mod rollouts;
 mod sandbox;
+pub mod service;
 mod tidy;
 mod tls;
 #[path = "../../../src/bin/demo/venv.rs"]
@@ -18,6 +21,7 @@ pub mod venv;
 pub use bot::{Bot, Exit, command, run};
 pub use fleet::Seed;
 pub use proxy::{Control, Trouble};
+pub use rollouts::Ending;
 pub use sandbox::{Message, Sandbox};
 pub use tidy::tidy;
 pub use tls::Company;
