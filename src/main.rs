@@ -3,6 +3,7 @@
 
 use clap::{Parser, Subcommand};
 use dronebot::app::{self, End};
+use dronebot::commands::{DeployConfig, iam_document};
 use dronebot::settings::{Environment, Settings, SettingsError};
 use dronebot::{health, supervision, telemetry};
 use std::path::PathBuf;
@@ -55,6 +56,12 @@ enum Task {
         #[command(subcommand)]
         task: StoreTask,
     },
+    /// Prints the IAM policy that the bot's AWS role needs: of all commands, of one class of them, or of the store. The
+    /// listed services of the settings narrow it.
+    IamPolicy {
+        /// basic, read, change, or store.
+        class: Option<String>,
+    },
     /// Asks a running bot on this machine whether it is alive; for container health checks.
     Healthcheck {
         /// The probe to ask.
@@ -78,6 +85,9 @@ fn main() -> ExitCode {
     }
     if let Some(Task::Doctor { json, link }) = arguments.task {
         return doctor(settings, json, link);
+    }
+    if let Some(Task::IamPolicy { class }) = arguments.task {
+        return iam_policy(class.as_deref(), settings);
     }
     let settings = match settings {
         Ok(settings) => settings,
@@ -103,6 +113,27 @@ fn healthcheck(url: Option<String>, settings: Option<&Settings>) -> ExitCode {
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// The role is made before there are tokens, so settings that cannot be used are no reason to print nothing.
+fn iam_policy(class: Option<&str>, settings: Result<Settings, SettingsError>) -> ExitCode {
+    let (deploy, table) = match settings {
+        Ok(settings) => (settings.deploy, settings.store.table),
+        Err(_) => {
+            eprintln!("the settings cannot be used (`dronebot check-config` says why), so they narrow nothing here");
+            (DeployConfig::default(), "dronebot".to_owned())
+        }
+    };
+    match iam_document(class, &deploy, &table) {
+        Some(policy) => {
+            println!("{policy:#}");
+            ExitCode::SUCCESS
+        }
+        None => {
+            eprintln!("there is no such class; say basic, read, change, store, or nothing for all commands");
+            ExitCode::from(app::EXIT_CONFIG)
         }
     }
 }

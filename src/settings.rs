@@ -19,7 +19,7 @@ pub use sections::{
 };
 
 use crate::aws::AwsConfig;
-use crate::commands::CommandsConfig;
+use crate::commands::{CommandsConfig, DeployConfig};
 use crate::delivery::DeliveryConfig;
 use crate::dispatch::GroupsConfig;
 use crate::execution::ExecutionConfig;
@@ -48,6 +48,8 @@ pub struct Settings {
     pub aws: AwsConfig,
     /// The bounds of commands.
     pub commands: CommandsConfig,
+    /// What may be deployed.
+    pub deploy: DeployConfig,
     /// Running commands.
     pub execution: ExecutionConfig,
     /// Sending answers.
@@ -175,6 +177,7 @@ impl Settings {
         let store = layers.section("store", |_: &StoreConfig| Ok(()), problems);
         let aws = layers.section("aws", AwsConfig::validate, problems);
         let commands = layers.section("commands", CommandsConfig::validate, problems);
+        let deploy = layers.section("deploy", DeployConfig::validate, problems);
         let execution = layers.section("execution", ExecutionConfig::check, problems);
         let delivery = layers.section("delivery", DeliveryConfig::check, problems);
         let policy = layers.section("policy", |_: &PolicySettings| Ok(()), problems);
@@ -194,6 +197,7 @@ impl Settings {
             store: store?,
             aws: aws?,
             commands: commands?,
+            deploy: deploy?,
             execution: execution?,
             delivery: delivery?,
             policy: policy?,

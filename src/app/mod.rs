@@ -393,6 +393,7 @@ impl House {
             vitals: Arc::clone(&self.board) as Arc<dyn VitalsSource>,
             clock: clock::system(),
             limits: self.settings.commands.limits(),
+            deploy: Arc::new(self.settings.deploy.clone()),
             sweep_every: self.store.replicas.lease().map(|lease| lease / 2),
         }
     }

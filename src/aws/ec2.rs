@@ -201,6 +201,7 @@ impl Aws {
             Err(error) => Err(error),
             // Whoever answers here did not understand that it was a rehearsal.
             Ok(()) => Err(AwsError {
+                service: "ec2",
                 operation: power.operation(),
                 region: region.to_owned(),
                 class: Class::Lost,
@@ -281,7 +282,8 @@ impl Aws {
         E: ProvideErrorMetadata + Error + 'static,
     {
         let start = Instant::now();
-        let result = call.await.map_err(|error| AwsError::from_sdk(operation, region, &error));
+        let service = bucket.map_or("sts", Bucket::service);
+        let result = call.await.map_err(|error| AwsError::from_sdk(service, operation, region, &error));
         let class = result.as_ref().map_or_else(|error| error.class.as_str(), |_| "ok");
         metrics::counter!("dronebot_aws_calls_total", "operation" => operation, "class" => class).increment(1);
         metrics::histogram!("dronebot_aws_call_seconds", "operation" => operation)

@@ -19,6 +19,7 @@ pub(super) const ROW: Row = Row {
     examples: &["status"],
     risk: Risk::Read,
     action: "status",
+    calls: &[],
     parse: |words| Ok(Box::new(args::parse::<Status>(words)?)),
     usage: || args::usage::<Status>(ROW.name),
     options: args::options::<Status>,

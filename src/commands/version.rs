@@ -16,6 +16,7 @@ pub(super) const ROW: Row = Row {
     examples: &["version"],
     risk: Risk::Read,
     action: "version",
+    calls: &[],
     parse: |words| Ok(Box::new(args::parse::<Version>(words)?)),
     usage: || args::usage::<Version>(ROW.name),
     options: args::options::<Version>,

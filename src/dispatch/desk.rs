@@ -6,7 +6,7 @@ use super::policy::Policies;
 use super::{How, forms, shortcuts};
 use crate::aws::Aws;
 use crate::clock::Clock;
-use crate::commands::{self, Command, Context, Limits, Row};
+use crate::commands::{self, Command, Context, DeployConfig, Limits, Row};
 use crate::domain::{Failure, Line, Principal, Refusal, Reply, Request, Risk, Source, Tone, VitalsSource};
 use crate::execution::{self, Answer, Flight, Flights, Job, Task, WorkerPool, Workshop};
 use crate::store::State;
@@ -40,6 +40,8 @@ pub struct DeskParts {
     pub clock: Arc<dyn Clock>,
     /// Bounds of commands.
     pub limits: Limits,
+    /// What may be deployed.
+    pub deploy: Arc<DeployConfig>,
     /// How often to look for work that nobody has, where others may leave some.
     pub sweep_every: Option<Duration>,
 }
@@ -176,7 +178,9 @@ impl Desk {
             vitals: Arc::clone(&self.parts.vitals),
             clock: Arc::clone(&self.parts.clock),
             limits: self.parts.limits.clone(),
+            deploy: Arc::clone(&self.parts.deploy),
             progress: Arc::new(|_| ()),
+            bequeath: Arc::new(|| ()),
         };
         let judge = permits.judge(row);
         Job { request, row, command, context, judge, task, flight }
@@ -211,7 +215,7 @@ fn lost_plan(request: &Request) -> Answer {
         .text("I was restarted while running ")
         .code(&request.text)
         .text(", and I do not understand any more what my journal says of it. I do not know what was done. Check the targets with ")
-        .code("ec2 show")
+        .code(commands::shows(&request.text))
         .text(".");
     Answer::unknown(Reply::new(Tone::Unknown).text(first))
 }

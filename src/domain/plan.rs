@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 /// One resolved resource that a command acts on: what a policy judges.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
-    /// The provider's id, `i-0abc…`.
+    /// The provider's id as its ARN ends, `i-0abc…` or `service/prod/web`.
     pub id: String,
-    /// Its Name tag (untrusted text), if it has one.
+    /// Its Name tag (untrusted text), if it has one; of a service the name by which it is deployed.
     pub name: Option<String>,
     /// The AWS account.
     pub account: String,
@@ -61,11 +61,34 @@ impl Target {
         format!("{}/{}/{}", self.account, self.region, self.id)
     }
 
+    /// What it is: `ec2:instance` or `ecs:service`. Its id tells.
+    pub fn kind(&self) -> &'static str {
+        if self.id.starts_with("service/") { "ecs:service" } else { "ec2:instance" }
+    }
+
     /// `web-1 (i-0abc)`, or the bare id of a nameless one.
     pub fn label(&self) -> String {
         match &self.name {
             Some(name) if !name.is_empty() => format!("{name} ({})", self.id),
             _ => self.id.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_tells_what_it_is_of() {
+        let target = |id: &str| Target {
+            id: id.to_owned(),
+            name: None,
+            account: "123456789012".to_owned(),
+            region: "eu-central-1".to_owned(),
+            tags: BTreeMap::new(),
+        };
+        assert_eq!(target("i-0abc").kind(), "ec2:instance");
+        assert_eq!(target("service/prod/web").kind(), "ecs:service");
     }
 }

@@ -3,6 +3,7 @@
 
 use super::onlookers::Onlookers;
 use crate::clock::Clock;
+use crate::commands;
 use crate::delivery::{Courier, Deliver};
 use crate::domain::{
     CommandError, Failure, Line, Part, Refusal, Reply, ReplyTo, Request, Source, Tone, UnknownOutcome, UsageError,
@@ -74,7 +75,7 @@ impl Answer {
             false => first.text("Nothing was changed by it."),
             true => first
                 .text("I do not know what was done. Check the targets with ")
-                .code("ec2 show")
+                .code(commands::shows(&request.text))
                 .text(" before anything else."),
         };
         let line =
@@ -100,7 +101,7 @@ impl Answer {
             .text("I was restarted while running ")
             .code(&request.text)
             .text(", and something broke on my side when I took it up again. I do not know what was done. Check the targets with ")
-            .code("ec2 show")
+            .code(commands::shows(&request.text))
             .text(" and give ")
             .code(format!("req {}", request.id.short()))
             .text(" to the platform team.");

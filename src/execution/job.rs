@@ -134,7 +134,9 @@ async fn execute(job: &Job, plan: Plan, shop: &Workshop, stage: &Arc<Mutex<Stage
     let (sink, replies) = progress::channel();
     let reporter = progress::report(job.request.clone(), replies, Arc::clone(&shop.outbox), shop.desk.courier.clone());
     let reporting = shop.runtime.spawn("progress", reporter).abort_on_drop();
-    let context = Context { progress: sink, ..job.context.clone() };
+    let flight = Arc::clone(&job.flight);
+    let bequeath = Arc::new(move || flight.bequeath());
+    let context = Context { progress: sink, bequeath, ..job.context.clone() };
     let journal = Arc::clone(&shop.desk.journal);
     let steps = Steps { request: job.request.id, plan: plan.clone(), journal, stage: Arc::clone(stage) };
     let limit = context.limits.wait + Duration::from_secs(120);

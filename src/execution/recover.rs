@@ -3,6 +3,7 @@
 
 use super::answer::Answer;
 use super::job::{Job, Workshop, of_found};
+use crate::commands;
 use crate::domain::{Line, Part, Plan, Reply, Tone};
 use std::time::Duration;
 
@@ -35,7 +36,10 @@ fn unseen(plan: &Plan) -> Line {
         .enumerate()
         .fold(line, |line, (index, target)| {
             let line = if index > 0 { line.text(", ") } else { line };
-            line.code(format!("ec2 show {} --region {}", target.id, target.region))
+            match (target.kind(), &target.name) {
+                ("ecs:service", Some(name)) => line.code(format!("deploy status {name}")),
+                _ => line.code(format!("ec2 show {} --region {}", target.id, target.region)),
+            }
         })
         .text(".")
 }
@@ -46,7 +50,7 @@ pub(super) fn unseen_answer(job: &Job) -> Answer {
         .text("Something broke on my side while running ")
         .code(&job.request.text)
         .text(", and again when I looked. I do not know whether it was done; check its targets with ")
-        .code("ec2 show")
+        .code(commands::shows(&job.request.text))
         .text(" and give ")
         .code(format!("req {}", job.request.id.short()))
         .text(" to the platform team.");

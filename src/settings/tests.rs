@@ -1,4 +1,5 @@
 use super::*;
+use crate::commands::ServiceConfig;
 use crate::dispatch::GroupConfig;
 use crate::slack::PacingConfig;
 use secrecy::ExposeSecret;
@@ -39,7 +40,7 @@ fn two_tokens_are_enough() {
     assert_eq!(settings.health.listen, "127.0.0.1:8080".parse().unwrap());
     assert_eq!(settings.policy, PolicySettings::default());
     assert_eq!(settings.shutdown.drain, Duration::from_secs(20));
-    assert_eq!(settings.groups.names(), ["operators", "viewers"].map(str::to_owned).into());
+    assert_eq!(settings.groups.names(), ["deployers", "operators", "viewers"].map(str::to_owned).into());
     assert_eq!(settings.log.format, LogFormat::Text);
 }
 
@@ -65,8 +66,49 @@ fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
     assert_eq!(settings.aws.region.as_deref(), Some("eu-west-1"));
     assert_eq!(settings.log.format, LogFormat::Json);
     let groups = &settings.groups.0;
-    assert_eq!(groups.keys().collect::<Vec<_>>(), ["Developers", "operators", "viewers"]);
+    assert_eq!(groups.keys().collect::<Vec<_>>(), ["Developers", "deployers", "operators", "viewers"]);
     assert_eq!(groups["operators"].users, ["U2", "U3"].map(crate::domain::UserId::from));
+}
+
+#[test]
+fn services_to_be_deployed_have_names_of_their_own() {
+    let (_folder, path) = file(
+        "[deploy]\nself = \"drone\"\n[deploy.services.drone]\ncluster = \"prod\"\nservice = \"dronebot\"\n\
+         container = \"bot\"\nrepository = \"team/dronebot\"\n",
+    );
+    let web = [
+        ("DRONEBOT__DEPLOY__SERVICES__WEB__CLUSTER", "prod"),
+        ("DRONEBOT__DEPLOY__SERVICES__WEB__SERVICE", "shop"),
+        ("DRONEBOT__DEPLOY__SERVICES__WEB__CONTAINER", "web"),
+        ("DRONEBOT__DEPLOY__SERVICES__WEB__REPOSITORY", "shop"),
+        ("DRONEBOT__DEPLOY__SERVICES__WEB__REGION", "us-east-1"),
+    ];
+    let deploy = Settings::load(Some(&path), &environment(&web)).unwrap().deploy;
+    assert_eq!(deploy.own.as_deref(), Some("drone"));
+    assert_eq!(deploy.services.keys().collect::<Vec<_>>(), ["drone", "web"], "the example of the defaults is none");
+    assert_eq!(
+        (deploy.services["drone"].region.as_deref(), deploy.services["drone"].container.as_str()),
+        (None, "bot")
+    );
+    assert_eq!(deploy.services["web"].region.as_deref(), Some("us-east-1"));
+    assert_eq!(Settings::load(None, &environment(&[])).unwrap().deploy, DeployConfig::default());
+}
+
+#[test]
+fn what_is_wrong_with_a_service_is_told_with_its_key() {
+    let text = r#"
+        [deploy]
+        self = "drone"
+        services.b-1.clustre = "x"
+        [deploy.services.web]
+        cluster = 3
+        [deploy.services."a b"]
+        cluster = "prod"
+    "#;
+    insta::assert_snapshot!(problems(text, &[]).join("\n"), @"");
+    let half = [("DRONEBOT__DEPLOY__SERVICES__WEB__CLUSTER", "prod"), ("DRONEBOT__DEPLOY__SELF", "web")];
+    insta::assert_snapshot!(problems("", &half).join("\n"), @"");
+    insta::assert_snapshot!(problems("[deploy]\nself = \"drone\"", &[]).join("\n"), @"");
 }
 
 #[test]
@@ -331,11 +373,14 @@ fn every_key_stands_in_the_default_file_with_a_comment_and_every_key_there_is_re
             ("store", keys_of::<StoreConfig>()),
             ("aws", keys_of::<AwsConfig>()),
             ("commands", keys_of::<CommandsConfig>()),
+            ("deploy", BTreeSet::from(["self".to_owned()])),
+            ("deploy.services.dronebot", keys_of::<ServiceConfig>()),
             ("execution", keys_of::<ExecutionConfig>()),
             ("delivery", keys_of::<DeliveryConfig>()),
             ("policy", keys_of::<PolicySettings>()),
             ("groups.viewers", keys_of::<GroupConfig>()),
             ("groups.operators", keys_of::<GroupConfig>()),
+            ("groups.deployers", keys_of::<GroupConfig>()),
             ("health", keys_of::<HealthSettings>()),
             ("log", keys_of::<LogSettings>()),
             ("supervision", keys_of::<SupervisionSettings>()),

@@ -3,6 +3,7 @@
 //! before DynamoDB and before Slack's Web API too, where a test wants to hold a call at a certain point.
 
 use actix_web::dev::ServerHandle;
+use super::rollouts::Rollouts;
 use actix_web::web::{Bytes, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
 use parking_lot::Mutex;
@@ -58,6 +59,10 @@ pub struct Control {
     moving: Mutex<HashMap<String, (&'static str, &'static str, Instant)>>,
     calls: Mutex<Vec<(String, Vec<String>)>>,
     made: Mutex<Vec<(String, Vec<String>)>>,
+    /// Every call by its IAM name.
+    named: Mutex<Vec<String>>,
+    /// The rollouts of ECS services.
+    pub rollouts: Rollouts,
     lag: Mutex<Duration>,
     gate: Mutex<Gate>,
     down: AtomicBool,
@@ -75,6 +80,11 @@ impl Control {
     /// The calls that reached AWS: those of [`Control::calls`] that no trouble kept back.
     pub fn made(&self) -> Vec<(String, Vec<String>)> {
         self.made.lock().clone()
+    }
+
+    /// The calls made so far by their IAM names, `ec2:StopInstances`: what a role needs for them.
+    pub fn named(&self) -> Vec<String> {
+        self.named.lock().clone()
     }
 
     /// No more trouble.
@@ -144,6 +154,7 @@ impl Control {
     /// Whatever is on its way to another state is there now.
     pub fn arrive(&self) {
         self.moving.lock().clear();
+        self.rollouts.arrive(now());
     }
 
     /// The calls made so far: action (as in [`Control::break_next`]) and instance ids.
@@ -246,13 +257,19 @@ fn instance_ids(body: &str) -> Vec<String> {
 
 /// The region for which a request is signed: `Credential=KEY/DATE/REGION/ec2/aws4_request`.
 fn region(request: &HttpRequest) -> &str {
+    signed(request, 2)
+}
+
+/// A part of what a request is signed for.
+fn signed(request: &HttpRequest, part: usize) -> &str {
     let signed = request.headers().get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    signed.split('/').nth(2).unwrap_or_default()
+    signed.split('/').nth(part).unwrap_or_default()
 }
 
 async fn forward(request: HttpRequest, body: Bytes, control: Data<Control>, upstream: Data<Upstream>) -> HttpResponse {
     let form = String::from_utf8_lossy(&body).into_owned();
     let mut action = field(&form, "Action").or_else(|| named(&request)).unwrap_or_default();
+    control.named.lock().push(format!("{}:{action}", signed(&request, 3)));
     if field(&form, "DryRun").is_some_and(|dry| dry == "true") {
         action = format!("DryRun:{action}");
     }
@@ -274,7 +291,10 @@ async fn forward(request: HttpRequest, body: Bytes, control: Data<Control>, upst
         Some(Trouble::Late(delay)) => rt::time::sleep(delay).await,
         _ => (),
     }
-    let answer = ask(&request, body, &upstream).await;
+    let answer = match is_container(&request) {
+        true => container(&request, &action, body, &control, &upstream).await,
+        false => ask(&request, body, &upstream).await,
+    };
     if !ids.is_empty() {
         control.made.lock().push((action.clone(), ids.clone()));
     }
@@ -295,6 +315,36 @@ async fn forward(request: HttpRequest, body: Bytes, control: Data<Control>, upst
         xml
     };
     HttpResponse::build(status).insert_header(("content-type", kind)).body(xml)
+}
+
+/// Whether it is a call to ECS or ECR.
+fn is_container(request: &HttpRequest) -> bool {
+    let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    target.starts_with("AmazonEC2Container")
+}
+
+/// A call to ECS or ECR: what happens over time is played, the rest is Moto's.
+async fn container(
+    request: &HttpRequest,
+    action: &str,
+    body: Bytes,
+    control: &Control,
+    upstream: &Upstream,
+) -> Option<(actix_web::http::StatusCode, String, String)> {
+    let asked = serde_json::from_slice(&body).unwrap_or_default();
+    if let Some(answer) = control.rollouts.answer(action, &asked, now()) {
+        let kind = "application/x-amz-json-1.1".to_owned();
+        return Some((actix_web::http::StatusCode::OK, kind, answer.to_string()));
+    }
+    let (status, kind, said) = ask(request, body, upstream).await?;
+    let lag = *control.lag.lock();
+    match serde_json::from_str(&said) {
+        Ok(answer) if status.is_success() => {
+            let answer = control.rollouts.complete(action, &asked, answer, lag, now());
+            Some((status, kind, answer.to_string()))
+        }
+        _ => Some((status, kind, said)),
+    }
 }
 
 async fn ask(
@@ -322,12 +372,12 @@ async fn ask(
     Some((answer.status(), kind, String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-/// An error as whoever was asked words it: DynamoDB in JSON, EC2 in XML.
+/// An error as whoever was asked words it: DynamoDB, ECS and ECR in JSON, EC2 in XML.
 fn error(request: &HttpRequest, code: &str, status: u16) -> HttpResponse {
     let status = actix_web::http::StatusCode::from_u16(status).unwrap_or(actix_web::http::StatusCode::BAD_REQUEST);
     if request.headers().contains_key("x-amz-target") {
-        let json = format!(r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}","message":"{code}"}}"#);
-        return HttpResponse::build(status).insert_header(("content-type", "application/x-amz-json-1.0")).body(json);
+        let json = format!(r#"{{"__type":"{code}","message":"{code}"}}"#);
+        return HttpResponse::build(status).insert_header(("content-type", "application/x-amz-json-1.1")).body(json);
     }
     let xml = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Errors><Error><Code>{code}</Code><Message>{code}</Message>\

@@ -64,6 +64,7 @@ impl Office {
             vitals: context.vitals,
             clock: clock::system(),
             limits: context.limits,
+            deploy: context.deploy,
             sweep_every: None,
         };
         let spec = ChildSpec::new("dispatcher");

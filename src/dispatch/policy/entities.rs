@@ -84,6 +84,7 @@ impl Known {
             }
             Resource::Target(target) => {
                 let attributes = HashMap::from([
+                    ("kind".to_owned(), text(target.kind())),
                     ("account".to_owned(), text(&target.account)),
                     ("region".to_owned(), text(&target.region)),
                 ]);

@@ -61,6 +61,7 @@ static ROW: Row = Row {
     examples: &[],
     risk: Risk::Change,
     action: "test:stop",
+    calls: &[],
     parse: |_| Err(UsageError::sentence("not parsed")),
     usage: || "test stop".to_owned(),
     definition: || clap::Command::new("test"),

@@ -12,7 +12,10 @@ mod net;
 pub mod node;
 #[path = "../../../src/bin/demo/proxy.rs"]
 pub mod proxy;
+#[path = "../../../src/bin/demo/rollouts.rs"]
+pub mod rollouts;
 mod sandbox;
+pub mod service;
 mod shim;
 mod tidy;
 mod tls;
@@ -24,6 +27,7 @@ pub use fleet::Seed;
 pub use metadata::Metadata;
 pub use net::{Net, Place};
 pub use proxy::{Control, Trouble};
+pub use rollouts::Ending;
 pub use sandbox::{Door, Message, Sandbox};
 pub use shim::Shim;
 pub use tidy::tidy;
