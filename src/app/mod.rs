@@ -7,8 +7,8 @@ pub mod doctor;
 mod drain;
 mod keeper;
 mod reporter;
-mod tokens;
 mod systemd;
+mod tokens;
 
 use crate::aws::Aws;
 use crate::clock;
@@ -356,6 +356,7 @@ impl House {
             outbox: Arc::clone(&self.store.outbox),
             lanes: Arc::clone(&self.lanes),
             clock: clock::system(),
+            turns: Arc::new(clock::Onward::new(clock::system())),
             web_api: Arc::clone(&self.web_api),
             config: self.settings.delivery.clone(),
         };

@@ -32,8 +32,8 @@ mod storm;
 #[allow(dead_code, reason = "shared with tests/chaos, which uses what is left")]
 mod support;
 mod surfaces;
-mod tokens;
 mod systemd;
+mod tokens;
 mod typed;
 mod walk;
 mod words;

@@ -2,15 +2,15 @@
 //! tests (which include this file too), calls that are throttled, delayed, refused, or whose answer is lost. It stands
 //! before DynamoDB and before Slack's Web API too, where a test wants to hold a call at a certain point.
 
-use actix_web::dev::ServerHandle;
 use super::rollouts::Rollouts;
+use actix_web::dev::ServerHandle;
 use actix_web::web::{Bytes, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::net::TcpListener;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// Longer than any caller waits.

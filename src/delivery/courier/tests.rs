@@ -280,9 +280,9 @@ fn an_answer_that_breaks_the_sender_twice_gives_way_to_a_word_about_it() {
         let pacing = PacingConfig { channel_interval: Duration::ZERO, ..PacingConfig::default() };
         let line = Box::new(Fragile(Rc::clone(&calls)));
         post.round.api = Rc::new(WebApi::over(line, &config, Arc::new(Pacer::new(&pacing))));
-        let mut poison = letter(1, Address::Ephemeral { channel: "C1".into(), user: "U1".into() });
+        let mut poison = letter(1, Address::Ephemeral { channel: "C1".into(), thread_ts: None, user: "U1".into() });
         poison.letter.reply = Reply::new(Tone::Done).text("poison");
-        let mut progress = letter(2, Address::Ephemeral { channel: "C2".into(), user: "U1".into() });
+        let mut progress = letter(2, Address::Ephemeral { channel: "C2".into(), thread_ts: None, user: "U1".into() });
         progress.letter.last = false;
         progress.letter.reply = Reply::new(Tone::Progress).text("poison");
         post.put(&poison);

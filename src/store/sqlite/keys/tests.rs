@@ -5,7 +5,7 @@ use super::super::file;
 use super::number;
 use crate::clock;
 use crate::store::contract::{id, request};
-use crate::store::{Accepted, StoreConfig};
+use crate::store::{Accepted, ReplicaName, StoreConfig};
 use proptest::prelude::*;
 use rusqlite::params;
 use std::collections::VecDeque;
@@ -38,7 +38,7 @@ impl Life {
         let connection = file::open(&config).unwrap();
         // nobody pulls the plug here
         connection.pragma_update(None, "synchronous", "OFF").unwrap();
-        self.book = Some(Book::open(connection, clock::system(), self.limit).unwrap());
+        self.book = Some(Book::open(connection, clock::system(), &ReplicaName("one".into()), self.limit).unwrap());
     }
 
     fn book(&mut self) -> &mut Book {
@@ -229,5 +229,5 @@ fn a_file_whose_secret_cannot_be_read_is_not_opened() {
     life.book().execute("UPDATE facts SET value = 'none' WHERE name = 'mark_secret'", []).unwrap();
     drop(life.book.take());
     let config = StoreConfig { path: life.folder.path().join("bot.db"), ..StoreConfig::default() };
-    assert!(Book::open(file::open(&config).unwrap(), clock::system(), 4).is_err());
+    assert!(Book::open(file::open(&config).unwrap(), clock::system(), &ReplicaName("one".into()), 4).is_err());
 }
