@@ -1,7 +1,9 @@
 //! The end, in the order of the walk: the door closes first, the last answer leaves last.
 
-use super::{End, Running};
+use super::{End, House, Running};
+use crate::clock;
 use crate::dispatch::Boarded;
+use crate::store::{Delivery, HouseEvent, StoreError};
 use crate::supervision::{StopOutcome, Tree};
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -49,14 +51,14 @@ pub(super) async fn until_the_end(mut running: Running) -> End {
     let drain = running.house.settings.shutdown.drain;
     tracing::info!(seconds = drain.as_secs_f64(), "draining");
     tokio::select! {
-        () = close(running, drain) => end,
+        () = close(running, drain, &end) => end.clone(),
         // asked twice means: now. Everything unfinished stands in the journal
         () = signals.next() => End::Hurried,
     }
 }
 
 /// Takes no longer than the drain time and the few seconds of [`ACTORS`] and [`LAST`].
-async fn close(mut running: Running, drain: Duration) {
+async fn close(mut running: Running, drain: Duration, end: &End) {
     let Running { house, tree, closing, open, dispatcher, server, .. } = &mut running;
     let deadline = Instant::now() + drain;
     house.board.draining();
@@ -82,9 +84,7 @@ async fn close(mut running: Running, drain: Duration) {
         tracing::warn!("answers still wait; they are sent after the next start");
     }
     stop_actors(tree).await;
-    if let Err(error) = house.store.replicas.leave().await {
-        tracing::warn!(%error, "the other replicas could not be told");
-    }
+    farewell(house, end).await;
     let store = async {
         if let Err(error) = house.store.close(LAST).await {
             tracing::error!(%error, "store was not closed cleanly");
@@ -92,6 +92,42 @@ async fn close(mut running: Running, drain: Duration) {
     };
     let _ = tokio::join!(store, tokio::time::timeout(LAST, server.stop(true)));
     tracing::info!("drained");
+}
+
+/// Says goodbye, so that what is left is no death of its owner.
+async fn farewell(house: &House, end: &End) {
+    let store = &house.store;
+    // no letter goes out any more, and whoever finds one that is on its way must look for it before it is sent again
+    for id in house.lanes.close() {
+        let later = Delivery::Later {
+            not_before: clock::system().now(),
+            error: "on its way when the bot ended".to_owned(),
+            unsure: true,
+        };
+        if let Err(error) = store.outbox.delivered(id, later).await {
+            tracing::warn!(req = %id.request, %error, "it is not noted that an answer may have been sent");
+        }
+    }
+    let waits =
+        async { Ok::<_, StoreError>(store.journal.unfinished().await?.waiting + store.outbox.depth().await?.waiting) };
+    let left = waits.await.unwrap_or_default();
+    let why = match end {
+        End::Drained | End::Hurried => "it was told to".to_owned(),
+        End::Misconfigured(why) | End::Escalated(why) => why.clone(),
+    };
+    let handed_over = (left > 0).then_some(HouseEvent::HandedOver { left });
+    for event in handed_over.into_iter().chain([HouseEvent::Stopped { why }]) {
+        if let Err(error) = store.audit.record(event).await {
+            tracing::warn!(%error, "the end was not noted");
+        }
+    }
+    // whoever breaks takes what it had in its hands along: what broke it may be among that
+    if matches!(end, End::Escalated(_)) {
+        return;
+    }
+    if let Err(error) = store.replicas.leave().await {
+        tracing::warn!(%error, "the other replicas could not be told");
+    }
 }
 
 async fn stop_actors(tree: &Tree) {
