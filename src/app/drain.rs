@@ -1,9 +1,10 @@
 //! The end, in the order of the walk: the door closes first, the last answer leaves last.
 
 use super::body::Leave;
-use super::{End, Running, systemd};
+use super::{End, House, Running, systemd};
+use crate::clock;
 use crate::dispatch::Boarded;
-use crate::store::{HouseEvent, Store, StoreError};
+use crate::store::{Delivery, HouseEvent, StoreError};
 use crate::supervision::{StopOutcome, Tree};
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -67,7 +68,7 @@ pub(super) async fn until_the_end(mut running: Running) -> End {
         signals.next().await;
     };
     tokio::select! {
-        () = close(running, Deadline(deadline)) => end,
+        () = close(running, Deadline(deadline), &end) => end.clone(),
         // asked twice means: now. Everything unfinished stands in the journal
         () = hurry => End::Hurried,
     }
@@ -94,7 +95,7 @@ impl Deadline {
 }
 
 /// Takes no longer than the drain time and the few seconds of [`ACTORS`] and [`LAST`].
-async fn close(mut running: Running, mut deadline: Deadline) {
+async fn close(mut running: Running, mut deadline: Deadline, end: &End) {
     let Running { house, tree, closing, open, dispatcher, server, .. } = &mut running;
     house.board.draining();
     closing.send_replace(true);
@@ -121,12 +122,7 @@ async fn close(mut running: Running, mut deadline: Deadline) {
         tracing::warn!("answers still wait; they are sent after the next start");
     }
     stop_actors(tree).await;
-    if let Err(error) = tokio::time::timeout(LAST, hand_over(&house.store)).await.unwrap_or_else(|_| Err(late())) {
-        tracing::warn!(%error, "what is left does not stand in the audit log");
-    }
-    if let Err(error) = house.store.replicas.leave().await {
-        tracing::warn!(%error, "the other replicas could not be told");
-    }
+    farewell(house, end).await;
     let store = async {
         if let Err(error) = house.store.close(LAST).await {
             tracing::error!(%error, "store was not closed cleanly");
@@ -136,18 +132,50 @@ async fn close(mut running: Running, mut deadline: Deadline) {
     tracing::info!("drained");
 }
 
-/// Writes down how much is left for others, if anything is.
-async fn hand_over(store: &Store) -> Result<(), StoreError> {
-    let left = store.journal.unfinished().await?.waiting + store.outbox.depth().await?.waiting;
-    if left > 0 {
-        tracing::info!(left, "handing over what is left");
-        store.audit.record(HouseEvent::HandedOver { left }).await?;
+/// Says goodbye, so that what is left is no death of its owner. Where the store does not answer, there is no goodbye: whoever
+/// finds what is left must look before it does anything.
+async fn farewell(house: &House, end: &End) {
+    let noted = tokio::time::timeout(LAST, last_words(house, end)).await.unwrap_or(false);
+    // whoever breaks takes what it had in its hands along: what broke it may be among that
+    if !noted || matches!(end, End::Escalated(_)) {
+        return;
     }
-    Ok(())
+    if let Err(error) = house.store.replicas.leave().await {
+        tracing::warn!(%error, "the other replicas could not be told");
+    }
 }
 
-fn late() -> StoreError {
-    StoreError::Unavailable(format!("no answer within {LAST:?}"))
+/// Notes what is on its way, and how this life ended. Whether everything could be noted that others must know.
+async fn last_words(house: &House, end: &End) -> bool {
+    let store = &house.store;
+    let mut noted = true;
+    // no letter goes out any more, and whoever finds one that is on its way must look for it before it is sent again
+    for id in house.lanes.close() {
+        let later = Delivery::Later {
+            not_before: clock::system().now(),
+            error: "on its way when the bot ended".to_owned(),
+            unsure: true,
+        };
+        if let Err(error) = store.outbox.delivered(id, later).await {
+            tracing::warn!(req = %id.request, %error, "it is not noted that an answer may have been sent");
+            noted &= matches!(error, StoreError::Fenced(_));
+        }
+    }
+    let waits =
+        async { Ok::<_, StoreError>(store.journal.unfinished().await?.waiting + store.outbox.depth().await?.waiting) };
+    let left = waits.await.unwrap_or_default();
+    let why = match end {
+        End::Drained | End::Hurried => "it was told to".to_owned(),
+        End::Misconfigured(why) | End::Escalated(why) => why.clone(),
+    };
+    let handed_over = (left > 0).then_some(HouseEvent::HandedOver { left });
+    for event in handed_over.into_iter().chain([HouseEvent::Stopped { why }]) {
+        if let Err(error) = store.audit.record(event).await {
+            tracing::warn!(%error, "the end was not noted");
+        }
+    }
+    noted
+}
 }
 
 async fn stop_actors(tree: &Tree) {

@@ -256,7 +256,7 @@ async fn a_file_of_the_first_schema_is_opened_with_all_it_holds_and_can_be_asked
     let store = folder.open();
     store.journal.accept(new(1, &["event:1"])).await.unwrap();
     store.journal.accept(new(2, &["event:2"])).await.unwrap();
-    store.journal.finish(id(1), State::Succeeded, letter(1, "Done.", true)).await.unwrap();
+    store.journal.finish(id(1), Final::Succeeded, letter(1, "Done.", true)).await.unwrap();
     store.close(PATIENCE).await.unwrap();
     // as a program of before left it
     let old = Connection::open(folder.path()).unwrap();
@@ -382,7 +382,7 @@ async fn when_the_disk_is_full_nothing_is_half_done_and_work_goes_on_when_there_
     assert_eq!(error.to_string(), "store failed: database or disk is full");
     let vitals = store.health.vitals();
     assert_eq!((vitals.ok, vitals.last_error.as_deref()), (false, Some("store failed: database or disk is full")));
-    let failed = store.journal.finish(id(1), State::Succeeded, letter(1, &"long ".repeat(2000), true)).await;
+    let failed = store.journal.finish(id(1), Final::Succeeded, letter(1, &"long ".repeat(2000), true)).await;
     assert!(matches!(failed, Err(StoreError::Failed(_))), "{failed:?}");
     // what is known in memory is as the file is
     assert_eq!(store.journal.unfinished().await.unwrap().waiting, done);
@@ -393,7 +393,7 @@ async fn when_the_disk_is_full_nothing_is_half_done_and_work_goes_on_when_there_
         let key = format!("event:{n}");
         assert_eq!(store.journal.accept(new(n, &[&key])).await.unwrap(), Accepted::New, "its key was not kept");
     }
-    store.journal.finish(id(1), State::Succeeded, letter(1, &"long ".repeat(2000), true)).await.unwrap();
+    store.journal.finish(id(1), Final::Succeeded, letter(1, &"long ".repeat(2000), true)).await.unwrap();
     assert!(store.health.vitals().ok);
     let waiting = store.outbox.due(folder.clock().now(), Wanted::first(9)).await.unwrap();
     assert_eq!(waiting.len(), 1, "the progress letter is overtaken at last");
@@ -447,11 +447,12 @@ async fn a_panic_in_the_writer_costs_one_operation_and_its_neighbours_nothing() 
         targets: Vec::new(),
         steps: Vec::new(),
         cautions: Vec::new(),
+        policies: None,
     };
     let operations = async {
         tokio::join!(
             store.journal.planned(id(1), plan.clone()),
-            store.journal.finish(id(1), State::Succeeded, letter(1, "Done.", true)),
+            store.journal.finish(id(1), Final::Succeeded, letter(1, "Done.", true)),
             store.journal.planned(id(2), plan),
         )
     };
@@ -460,7 +461,7 @@ async fn a_panic_in_the_writer_costs_one_operation_and_its_neighbours_nothing() 
     after.unwrap();
     let error = broken.unwrap_err().to_string();
     assert_eq!(error, "store failed: the operation panicked: the clock fell down");
-    store.journal.finish(id(1), State::Succeeded, letter(1, "Done.", true)).await.unwrap();
+    store.journal.finish(id(1), Final::Succeeded, letter(1, "Done.", true)).await.unwrap();
     assert_eq!(store.journal.unfinished().await.unwrap().waiting, 1);
     store.close(PATIENCE).await.unwrap();
 }
@@ -478,7 +479,7 @@ async fn when_the_writer_is_far_behind_new_requests_are_refused_and_accepted_one
     assert_eq!(store.health.queued(), 2);
     let refused = store.journal.accept(new(4, &["event:4"])).await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
-    let mut finish = store.journal.finish(id(1), State::Succeeded, letter(1, "Done.", true));
+    let mut finish = store.journal.finish(id(1), Final::Succeeded, letter(1, "Done.", true));
     assert!(futures_util::poll!(&mut finish).is_pending());
     hold.release().await;
     let (a, b) = queued.await;
@@ -498,7 +499,7 @@ async fn a_response_url_is_gone_from_the_file_when_its_letter_is() {
         if n == 1 {
             store.outbox.delivered(progress.id, sent("1.1")).await.unwrap();
         }
-        let last = store.journal.finish(id(n), State::Succeeded, letter(n, "Done.", true)).await.unwrap();
+        let last = store.journal.finish(id(n), Final::Succeeded, letter(n, "Done.", true)).await.unwrap();
         match n {
             1 => store.outbox.delivered(last.id, sent("response_url")).await.unwrap(),
             2 => store.outbox.delivered(last.id, Delivery::Dead { error: "expired_url".into() }).await.unwrap(),
@@ -522,7 +523,7 @@ async fn what_is_old_goes_in_slices_and_what_is_open_stays() {
         store.journal.accept(new(n, &[&format!("event:{n}"), &format!("envelope:{n}")])).await.unwrap();
     }
     for n in 3..=40 {
-        let last = store.journal.finish(id(n), State::Succeeded, letter(n, "Done.", true)).await.unwrap();
+        let last = store.journal.finish(id(n), Final::Succeeded, letter(n, "Done.", true)).await.unwrap();
         match n {
             3 => {}
             4 => store.outbox.delivered(last.id, Delivery::Dead { error: "gone".into() }).await.unwrap(),
@@ -726,7 +727,7 @@ async fn accepts_until_it_is_killed() {
                 let key = format!("event:{n}");
                 store.journal.accept(new(n, &[&key])).await.unwrap();
                 if n % 2 == 0 {
-                    let last = store.journal.finish(id(n), State::Succeeded, letter(n, "Done.", true)).await.unwrap();
+                    let last = store.journal.finish(id(n), Final::Succeeded, letter(n, "Done.", true)).await.unwrap();
                     if n % 4 == 0 {
                         store.outbox.delivered(last.id, sent("1.1")).await.unwrap();
                     }
