@@ -5,6 +5,7 @@ mod architecture;
 mod browser;
 mod clients;
 mod crash;
+mod cut;
 mod doctor;
 mod documents;
 mod ec2_list;

@@ -8,8 +8,8 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::net::TcpListener;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// Longer than any caller waits.
