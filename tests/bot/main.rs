@@ -8,6 +8,7 @@ mod browser;
 mod clients;
 mod crash;
 mod deploy;
+mod cut;
 mod doctor;
 mod documents;
 mod ec2_list;

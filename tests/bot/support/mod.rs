@@ -22,7 +22,9 @@ mod tls;
 #[path = "../../../src/bin/demo/venv.rs"]
 pub mod venv;
 
-pub use bot::{Bot, Exit, Eye, command, run};
+#[allow(unused_imports, reason = "shared with tests/chaos")]
+pub use bot::Eye;
+pub use bot::{Bot, Exit, command, run};
 pub use fleet::Seed;
 pub use metadata::Metadata;
 pub use net::{Net, Place};
