@@ -10,7 +10,17 @@ const GITHUB: &str = ".github/workflows/delivery.yml";
 
 /// The order of a delivery.
 const ORDER: [&str; 11] = [
-    "cargo test", "scan-secrets", "build", "test-image", "push", "attest", "deploy", "smoke", "promote", "deploy", "smoke",
+    "cargo test",
+    "scan-secrets",
+    "build",
+    "test-image",
+    "push",
+    "attest",
+    "deploy",
+    "smoke",
+    "promote",
+    "deploy",
+    "smoke",
 ];
 
 fn text(name: &str) -> String {
@@ -93,7 +103,9 @@ fn production_comes_after_staging_and_an_approval_and_both_after_the_tests() {
 fn no_pipeline_names_a_key_and_aws_is_entered_by_oidc() {
     for name in [CIRCLE, GITHUB] {
         let text = text(name);
-        for key in ["ACCESS_KEY", "SECRET_KEY", "AWS_SECRET", "SESSION_TOKEN", "secrets.", "PASSWORD", "xoxb", "xoxp", "AKIA"] {
+        for key in
+            ["ACCESS_KEY", "SECRET_KEY", "AWS_SECRET", "SESSION_TOKEN", "secrets.", "PASSWORD", "xoxb", "xoxp", "AKIA"]
+        {
             assert!(!text.contains(key), "{name} names {key}");
         }
         assert!(text.contains("DRONE_AWS_ROLE"), "{name}");

@@ -7,9 +7,8 @@ use crate::support::venv::Venv;
 use std::path::Path;
 use std::process::Command;
 
-const PROGRAMS: [&str; 11] = [
-    "attest", "build", "deploy", "pin", "promote", "push", "resolve", "rollback", "scan-secrets", "smoke", "status",
-];
+const PROGRAMS: [&str; 11] =
+    ["attest", "build", "deploy", "pin", "promote", "push", "resolve", "rollback", "scan-secrets", "smoke", "status"];
 
 const BOTO: Venv<'_> = Venv {
     folder: "delivery-venv",
