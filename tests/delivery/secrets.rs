@@ -1,6 +1,6 @@
 //! No secret in what is committed, nor in what was.
 
-use crate::engine::deliver;
+use crate::engine::{alone, deliver};
 use crate::site::Clone;
 use crate::support::node;
 
@@ -14,6 +14,7 @@ async fn the_history_has_no_secret() {
     if !node_is_there() {
         return;
     }
+    let _turn = alone().await;
     let clone = Clone::new().await;
     deliver("scan-secrets", &["--source", &clone.place()], &[]).await.says(0, "No secret");
 }
