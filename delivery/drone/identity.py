@@ -1,10 +1,14 @@
 """Who we are to AWS. Never a stored key: the role of the machine, or in CI the role that its OIDC token is exchanged for."""
 
+import fcntl
 import json
 import os
+import subprocess
+import sys
 import urllib.request
 
-from .say import Failure
+from .say import Failure, say
+from .source import ROOT
 
 AUDIENCE = "sts.amazonaws.com"
 _session = None
@@ -15,10 +19,7 @@ def session():
     global _session
     if _session is not None:
         return _session
-    try:
-        import boto3
-    except ImportError as error:
-        raise Failure("ECR and ECS need boto3: pip install -r delivery/requirements.txt") from error
+    boto3 = _boto3()
     role, token = os.environ.get("DRONE_AWS_ROLE"), None
     if role:
         token = _ci_token()
@@ -37,6 +38,29 @@ def session():
         aws_session_token=keys["SessionToken"],
     )
     return _session
+
+
+def _boto3():
+    """AWS's SDK: this Python's own, else the pinned one, installed into target/ once."""
+    try:
+        import boto3
+    except ImportError:
+        wanted, place = ROOT / "delivery" / "requirements.txt", ROOT / "target" / "delivery-boto3"
+        place.mkdir(parents=True, exist_ok=True)
+        with open(place / ".lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            stamp = place / "requirements.txt"
+            if not stamp.exists() or stamp.read_text() != wanted.read_text():
+                say("Installing boto3 into target/ (once).")
+                pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]
+                done = subprocess.run([*pip, "--target", place, "--requirement", wanted], stdout=sys.stderr, check=False)
+                if done.returncode != 0:
+                    message = "ECR and ECS need boto3, and pip could not install it. Nothing was done."
+                    raise Failure(f"{message} Install delivery/requirements.txt.") from None
+                stamp.write_text(wanted.read_text())
+        sys.path.insert(0, str(place))
+        import boto3
+    return boto3
 
 
 def _ci_token():

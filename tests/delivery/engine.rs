@@ -8,6 +8,15 @@ use tokio::process::Command;
 /// The root of this project.
 pub const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
+/// Where the source is, as the images of these tests say; a clone has another address than what it was cloned from.
+const SOURCE: &str = "https://git.test/dronebot";
+
+/// One heavy test after the other: what one builds would make another one's bots late.
+pub async fn alone() -> tokio::sync::MutexGuard<'static, ()> {
+    static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    TURN.lock().await
+}
+
 /// How a program ended, and what it said.
 pub struct Done {
     pub code: i32,
@@ -39,7 +48,7 @@ impl Done {
 /// Runs a program of `delivery/`.
 pub async fn deliver(program: &str, arguments: &[&str], env: &[(&str, &str)]) -> Done {
     let mut command = Command::new(Path::new(ROOT).join("delivery").join(program));
-    command.args(arguments).envs(env.iter().copied()).env("PYTHONDONTWRITEBYTECODE", "1");
+    command.args(arguments).envs(env.iter().copied()).env("PYTHONDONTWRITEBYTECODE", "1").env("DRONE_SOURCE", SOURCE);
     Done::of(command.output().await.expect("the program starts"))
 }
 

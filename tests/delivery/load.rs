@@ -100,7 +100,10 @@ impl Load {
             };
             let answers = said[&asked.channel].iter().filter(is_answer).count();
             let name = || format!("{} in {}: {}", asked.user, asked.channel, asked.sent);
-            if !["envelope_id", "event_id"].iter().any(|key| asked.sent[key].as_str().is_some_and(|id| taken.contains(id))) {
+            if !["envelope_id", "event_id"]
+                .iter()
+                .any(|key| asked.sent[key].as_str().is_some_and(|id| taken.contains(id)))
+            {
                 count.lost.push(name());
             }
             match answers {

@@ -1,15 +1,14 @@
 //! The programs of `delivery/` by themselves: their own tests in Python, against Moto's ECR and a scripted ECS; that each tells
 //! how it is used; and the end-to-end tests against the image.
 
-use crate::engine::{ROOT, deliver, docker};
+use crate::engine::{ROOT, alone, deliver, docker};
 use crate::support::target;
 use crate::support::venv::Venv;
 use std::path::Path;
 use std::process::Command;
 
-const PROGRAMS: [&str; 11] = [
-    "attest", "build", "deploy", "pin", "promote", "push", "resolve", "rollback", "scan-secrets", "smoke", "status",
-];
+const PROGRAMS: [&str; 11] =
+    ["attest", "build", "deploy", "pin", "promote", "push", "resolve", "rollback", "scan-secrets", "smoke", "status"];
 
 const BOTO: Venv<'_> = Venv {
     folder: "delivery-venv",
@@ -52,6 +51,7 @@ async fn the_end_to_end_tests_pass_against_the_image() {
     if docker().await.is_none() {
         return;
     }
+    let _turn = alone().await;
     let image = deliver("build", &[], &[]).await.ends(0);
     let tried = deliver("test-image", &[&image], &[]).await;
     assert_eq!(tried.code, 0, "{}\n{}", tried.out, tried.told);

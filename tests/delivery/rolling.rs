@@ -1,6 +1,6 @@
 //! From a commit to two running replicas, and back, by digest; with people who go on giving commands all the while.
 
-use crate::engine::{deliver, docker, runs};
+use crate::engine::{alone, deliver, docker, runs};
 use crate::load::{Count, Load};
 use crate::site::{Clone, Site};
 use crate::support::VERA;
@@ -25,6 +25,7 @@ async fn broken(docker: &Path, from: &str, revision: &str) -> String {
 #[actix_web::test]
 async fn a_version_goes_from_its_commit_to_two_replicas_and_back_and_no_command_is_lost() {
     let Some(docker) = docker().await else { return };
+    let _turn = alone().await;
     let clone = Clone::new().await;
     let source = clone.place();
     let a = clone.git(&["rev-parse", "HEAD"]).await;

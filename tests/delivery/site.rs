@@ -75,7 +75,8 @@ impl Site {
             format!("http://127.0.0.1:{slack}/health"),
         ];
         for url in &urls {
-            let answers = async || awc::Client::new().get(url).send().await.is_ok_and(|answer| answer.status().is_success());
+            let answers =
+                async || awc::Client::new().get(url).send().await.is_ok_and(|answer| answer.status().is_success());
             until("the world answers", answers).await;
         }
         site
@@ -141,10 +142,13 @@ impl Site {
     pub async fn digest_of(&self, tag: &str) -> String {
         let url = format!("http://127.0.0.1:{}/v2/dronebot/manifests/{tag}", self.registry);
         let accept = "application/vnd.docker.distribution.manifest.v2+json, application/vnd.oci.image.manifest.v1+json";
-        let mut answer = awc::Client::new().get(url).insert_header(("accept", accept)).send().await.expect("it answers");
-        let told = answer.headers().get("docker-content-digest").expect("a digest").to_str().expect("a text").to_owned();
+        let mut answer =
+            awc::Client::new().get(url).insert_header(("accept", accept)).send().await.expect("it answers");
+        let told =
+            answer.headers().get("docker-content-digest").expect("a digest").to_str().expect("a text").to_owned();
         let body = answer.body().await.expect("a manifest");
-        let own: String = <sha2::Sha256 as sha2::Digest>::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
+        let own: String =
+            <sha2::Sha256 as sha2::Digest>::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(told, format!("sha256:{own}"), "the registry's digest is that of its bytes");
         told
     }
@@ -157,7 +161,8 @@ impl Site {
             let service = format!("label=com.docker.compose.service={replica}");
             let id = runs(&self.docker, &["ps", "--quiet", "--filter", &project, "--filter", &service], &[]).await;
             let image = runs(&self.docker, &["inspect", "--format", "{{.Image}}", &id], &[]).await;
-            let known = runs(&self.docker, &["image", "inspect", "--format", "{{json .RepoDigests}}", &image], &[]).await;
+            let known =
+                runs(&self.docker, &["image", "inspect", "--format", "{{json .RepoDigests}}", &image], &[]).await;
             let known: Vec<String> = serde_json::from_str(&known).expect("JSON");
             let ours = known.iter().find_map(|name| name.strip_prefix(&format!("{}@", self.repository())));
             digests.push(ours.expect("a digest of our repository").to_owned());
@@ -188,8 +193,20 @@ impl Clone {
     pub async fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("clone-").tempdir().expect("a folder");
         let place = folder.path().display().to_string();
-        runs("git", &["clone", "--quiet", "--shared", ROOT, &place], &[]).await;
+        // what else lies about here is not delivered
+        runs("git", &["clone", "--quiet", "--shared", "--single-branch", ROOT, &place], &[]).await;
         Self { folder }
+    }
+
+    /// One with a single commit, of a single file.
+    pub async fn small() -> Self {
+        let folder = tempfile::Builder::new().prefix("clone-").tempdir().expect("a folder");
+        let clone = Self { folder };
+        clone.git(&["init", "--quiet"]).await;
+        std::fs::write(clone.folder.path().join("README.md"), "Nothing secret.\n").expect("it is written");
+        clone.git(&["add", "."]).await;
+        clone.commits("The first").await;
+        clone
     }
 
     pub fn place(&self) -> String {
@@ -198,7 +215,8 @@ impl Clone {
 
     pub async fn git(&self, arguments: &[&str]) -> String {
         let place = self.place();
-        let mut words = vec!["-C", place.as_str(), "-c", "user.name=Delivery", "-c", "user.email=delivery@test.invalid"];
+        let mut words =
+            vec!["-C", place.as_str(), "-c", "user.name=Delivery", "-c", "user.email=delivery@test.invalid"];
         words.extend(arguments);
         runs("git", &words, &[]).await
     }
