@@ -109,7 +109,7 @@ pub fn troubles(vitals: &Vitals) -> Vec<Line> {
         found.push(Line::from(format!("the store is failing: {}", words::name(error))));
     }
     for notice in &vitals.notices {
-        found.push(Line::from(words::name(&notice.says_of(&vitals.body.name()))));
+        found.push(Line::from(notice.says_of(&words::name(&vitals.body.name()))));
     }
     for noticed in vitals.replicas.iter().filter(|replica| replica.is_noticed && !replica.is_me) {
         found

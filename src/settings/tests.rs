@@ -342,7 +342,14 @@ fn what_whoever_started_the_bot_says_is_read_and_a_wrong_body_is_refused() {
         "[aws]\nmetadata = \"sometimes\"\n[body]\nannounce_channel = \"#ops\"\nimage_digest = \"latest\"\n",
         &[("DRONEBOT__BODY__NOTICE_POLL_SECONDS", "-1")],
     );
-    insta::assert_debug_snapshot!(wrong, @"");
+    insta::assert_debug_snapshot!(wrong, @r#"
+    [
+        "`body.notice_poll_seconds` must be 0 or more, not `-1` (variable DRONEBOT__BODY__NOTICE_POLL_SECONDS)",
+        "`aws.metadata` must be `auto`, `on` or `off`, not `sometimes` (file dronebot.toml)",
+        "`body.announce_channel` must be a channel's id such as `C0123ABCD`, not `#ops` (file dronebot.toml)",
+        "`body.image_digest` must be `sha256:` and 64 hexadecimal digits, not `latest` (file dronebot.toml)",
+    ]
+    "#);
 }
 
 #[test]

@@ -152,6 +152,7 @@ impl BodyParts {
                 return Ok(());
             }
             self.settle().await?;
+            tracing::debug!(body = self.body().id(), "body is remembered");
             self.memory.lock().settled = true;
             return Ok(());
         }
