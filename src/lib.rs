@@ -75,8 +75,8 @@
 //! | `slack-0` … | one Socket Mode connection each, each on its own thread | a restart; the other connection carries on |
 //!
 //! They start in the reverse order of the walk, so that each takes handles of those before it, and end in the order of the
-//! walk: the connections close, running commands and waiting answers are waited for, then the tree stops from the last
-//! to the first. Every actor may lose its memory at any moment, because all state is in the store. Too many restarts
+//! walk: the connections close, running commands and waiting answers are waited for (but not a deployment of the bot itself,
+//! which only its new body can end), then the tree stops from the last to the first. Every actor may lose its memory at any moment, because all state is in the store. Too many restarts
 //! within the window end the process with [`EXIT_ESCALATED`](supervision::EXIT_ESCALATED); a thread that is stuck ends it with
 //! [`EXIT_STUCK`](supervision::EXIT_STUCK); a configuration that cannot work ends it with [`EXIT_CONFIG`](app::EXIT_CONFIG). Beside
 //! the tree run the watchdog, the store's writer (both are threads), the probes' server, and the threads for calls to AWS.

@@ -8,8 +8,11 @@ mod drain;
 pub mod history;
 mod keeper;
 mod reporter;
+mod stores;
 mod systemd;
 mod tokens;
+
+pub use stores::init_store;
 
 use crate::aws::Aws;
 use crate::clock;
@@ -25,7 +28,7 @@ use crate::settings::Settings;
 use crate::slack::Proxy;
 use crate::slack::api::{Pacer, WebApi};
 use crate::slack::socket::{LinkBoard, LinkObserver};
-use crate::store::{self, HouseEvent, Store, StoreError, StoreKind, TableMade};
+use crate::store::{HouseEvent, Store};
 use crate::supervision::{
     self, ChildSpec, Handle, Placement, Task, Tree, TreeSpec, Watchdog, WatchdogSpec, WorkerRuntime, exit_when_stuck,
 };
@@ -143,7 +146,7 @@ async fn start(settings: Settings) -> Result<Running, String> {
     }
     let tokens = Arc::new(Tokens::of(&settings));
     tokens.first().await?;
-    let store = open_store(&settings).await.map_err(|error| error.to_string())?;
+    let store = stores::open(&settings).await.map_err(|error| error.to_string())?;
     let runtime = WorkerRuntime::new("aws-worker", WORKER_THREADS).map_err(|error| format!("no threads: {error}"))?;
     let metrics = Metrics::install().map_err(|error| error.to_string())?;
     let links = Arc::new(LinkBoard::new(settings.slack.connections));
@@ -180,47 +183,6 @@ async fn start(settings: Settings) -> Result<Running, String> {
         tokens,
     };
     grow(house, proxy, serving.handle).await
-}
-
-async fn open_store(settings: &Settings) -> Result<Store, StoreError> {
-    match settings.store.kind {
-        StoreKind::Sqlite => store::open(&settings.store, clock::system()),
-        StoreKind::Dynamodb => join_store(settings).await,
-    }
-}
-
-/// Joins the others. A store that does not answer now may answer soon: an outage is no reason to end.
-async fn join_store(settings: &Settings) -> Result<Store, StoreError> {
-    let client = Aws::dynamodb(&settings.aws).await;
-    let mut pause = Duration::from_millis(500);
-    loop {
-        match store::join(client.clone(), &settings.store, clock::system()).await {
-            Err(error @ (StoreError::Failed(_) | StoreError::Unavailable(_))) => {
-                tracing::warn!(%error, "store does not answer; trying again");
-            }
-            joined => return joined,
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_secs(30));
-    }
-}
-
-/// Makes the table that several replicas share; the line says what was done.
-pub async fn init_store(settings: &Settings) -> Result<String, String> {
-    let table = &settings.store.table;
-    if settings.store.kind == StoreKind::Sqlite {
-        let file = settings.store.path.display();
-        return Ok(format!("store.kind is sqlite: {file} is made by the first start; nothing was done"));
-    }
-    let client = Aws::patient_dynamodb(&settings.aws).await;
-    match store::init_table(&client, &settings.store).await {
-        Ok(TableMade::New) => Ok(format!("table {table} was made and can be used")),
-        Ok(TableMade::Completed) => {
-            Ok(format!("table {table} was there; what it lacked was added, and it can be used"))
-        }
-        Ok(TableMade::AsItWas) => Ok(format!("table {table} was there already and can be used; nothing was changed")),
-        Err(error) => Err(error.to_string()),
-    }
 }
 
 fn proxy(settings: &Settings) -> Result<Proxy, String> {

@@ -79,8 +79,6 @@ pub struct Image {
     pub tags: Vec<String>,
     /// When it was pushed.
     pub pushed: Option<jiff::Timestamp>,
-    /// Of an index, the images that it consists of: a task may show the one of its platform. Only [`Aws::image`] asks.
-    pub parts: Vec<String>,
     is_index: bool,
 }
 
@@ -93,7 +91,6 @@ impl Image {
             digest: sdk.image_digest()?.to_owned(),
             tags,
             pushed: sdk.image_pushed_at().and_then(time),
-            parts: Vec::new(),
             is_index: kind.contains("image.index") || kind.contains("manifest.list"),
         })
     }
@@ -146,7 +143,7 @@ impl Aws {
         Ok(found)
     }
 
-    /// One image with its parts, if it is there.
+    /// One image, if it is there.
     pub async fn image(&self, repository: &Repository, key: &ImageKey) -> Result<Option<Image>, AwsError> {
         const OPERATION: &str = "DescribeImages";
         let client = self.ecr(OPERATION, &repository.region).await?;
@@ -164,22 +161,21 @@ impl Aws {
             }
             Err(error) => return Err(error),
         };
-        let Some(mut image) = answer.image_details().iter().find_map(Image::from_sdk) else { return Ok(None) };
-        if image.is_index {
-            image.parts = self.parts(repository, &image.digest).await?;
-        }
-        Ok(Some(image))
+        Ok(answer.image_details().iter().find_map(Image::from_sdk))
     }
 
-    /// The digests of the images that an index consists of.
-    async fn parts(&self, repository: &Repository, digest: &str) -> Result<Vec<String>, AwsError> {
+    /// The digests of the images that an index consists of: a task may show the one of its platform. None of another image.
+    pub async fn parts(&self, repository: &Repository, image: &Image) -> Result<Vec<String>, AwsError> {
         const OPERATION: &str = "BatchGetImage";
+        if !image.is_index {
+            return Ok(Vec::new());
+        }
         let client = self.ecr(OPERATION, &repository.region).await?;
         let call = client
             .batch_get_image()
             .set_registry_id(repository.account.clone())
             .repository_name(&repository.name)
-            .image_ids(ImageKey::Digest(digest.to_owned()).sdk());
+            .image_ids(ImageKey::Digest(image.digest.clone()).sdk());
         let answer = self.observed(OPERATION, &repository.region, Some(Bucket::EcrRead), Box::pin(call.send())).await?;
         let manifest = answer.images().first().and_then(|image| image.image_manifest()).unwrap_or_default();
         let index = serde_json::from_str(manifest).unwrap_or(Index { manifests: Vec::new() });
@@ -238,7 +234,6 @@ mod tests {
             digest: "sha256:aa".into(),
             tags: tags.iter().map(ToString::to_string).collect(),
             pushed: None,
-            parts: Vec::new(),
             is_index: false,
         };
         let commit = "0123456789abcdef0123456789abcdef01234567";

@@ -81,9 +81,9 @@ fn a_version_that_is_like_a_subcommand_is_told_from_it_by_its_place() {
     ] {
         assert_eq!(parse(line).map(|(row, _)| row.name).ok(), Some(name), "{line}");
     }
-    insta::assert_snapshot!(error("deploy"), @"");
-    insta::assert_snapshot!(error("delpoy 1.4.2"), @"");
-    insta::assert_snapshot!(error("deplyo status"), @"");
+    insta::assert_snapshot!(error("deploy"), @"<version> is missing. / Usage: deploy <version> [service] / There is also deploy status [service] and deploy rollback [service].");
+    insta::assert_snapshot!(error("delpoy 1.4.2"), @"I do not know delpoy. Did you mean deploy? Say help for the list.");
+    insta::assert_snapshot!(error("deplyo status"), @"I do not know deplyo status. Did you mean deploy status? Say help for the list.");
     assert_eq!((shows("deploy 1.4.2"), shows("ec2 stop web-1"), shows("")), ("deploy status", "ec2 show", "ec2 show"));
 }
 

@@ -105,10 +105,15 @@ fn what_is_wrong_with_a_service_is_told_with_its_key() {
         [deploy.services."a b"]
         cluster = "prod"
     "#;
-    insta::assert_snapshot!(problems(text, &[]).join("\n"), @"");
+    insta::assert_snapshot!(problems(text, &[]).join("\n"), @r"
+    `deploy.services.a b.cluster` is not a setting (file dronebot.toml); did you mean `deploy.services.dronebot.cluster`?
+    `deploy.services.b-1.clustre` is not a setting (file dronebot.toml); did you mean `deploy.services.dronebot.cluster`?
+    `deploy.services.web.cluster` must be a text in quotes, not `3` (file dronebot.toml)
+    `deploy.self` must be one of deploy.services, and [deploy.services.drone] is not there (file dronebot.toml)
+    ");
     let half = [("DRONEBOT__DEPLOY__SERVICES__WEB__CLUSTER", "prod"), ("DRONEBOT__DEPLOY__SELF", "web")];
-    insta::assert_snapshot!(problems("", &half).join("\n"), @"");
-    insta::assert_snapshot!(problems("[deploy]\nself = \"drone\"", &[]).join("\n"), @"");
+    insta::assert_snapshot!(problems("", &half).join("\n"), @"`deploy.services.web.service` must be set: a service needs all but its region (default)");
+    insta::assert_snapshot!(problems("[deploy]\nself = \"drone\"", &[]).join("\n"), @"`deploy.self` must be one of deploy.services, and [deploy.services.drone] is not there (file dronebot.toml)");
 }
 
 #[test]

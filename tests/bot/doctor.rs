@@ -1,5 +1,6 @@
 //! `dronebot doctor`: whether the bot could work, and what to do where it could not.
 
+use crate::support::service::{Shop, listed};
 use crate::support::{HOME, MAYA, Options, Seed, Trouble, World, command, image, run, tidy};
 use dronebot::slack::scopes;
 use serde_json::{Value, json};
@@ -142,13 +143,38 @@ async fn every_problem_is_told_with_what_to_do() {
         ✅ AWS clock: This machine and AWS agree.
         ✅ AWS region: `eu-central-1` answers.
         ❌ AWS permissions: AWS does not allow `ec2:DescribeInstanceTypes`.
-           → Allow ec2:DescribeInstanceTypes to the bot's role (the README has the whole policy).
+           → Allow ec2:DescribeInstanceTypes to the bot's role (`dronebot iam-policy` prints the whole policy).
         ❌ AWS permissions: AWS does not allow `ec2:StopInstances`.
-           → Allow ec2:StopInstances to the bot's role (the README has the whole policy).
+           → Allow ec2:StopInstances to the bot's role (`dronebot iam-policy` prints the whole policy).
         ✅ AWS permissions: DescribeInstances, DescribeInstanceStatus, DescribeInstanceAttribute, DescribeRegions, StartInstances, RebootInstances are allowed, tried on `i-00000000000000001` by DryRun.
         The bot cannot work like this: 6 to mend, 0 to know.
         "#);
     assert_eq!(code, 78);
+}
+
+#[actix_web::test]
+async fn services_that_may_be_deployed_are_looked_at() {
+    let world = asleep().await;
+    let _shop = Shop::open(&world).await;
+    let look = |other: &[(&'static str, &'static str)]| {
+        let listed = listed();
+        let env: Vec<(&str, &str)> =
+            listed.iter().map(|(key, value)| (*key, value.as_str())).chain(other.iter().copied()).collect();
+        let (code, told) = doctor(&world, &[], &env);
+        let lines: Vec<&str> = told.lines().skip_while(|line| !line.contains("deploy:")).take(2).collect();
+        (code, lines.join("\n"))
+    };
+    let (code, told) = look(&[]);
+    insta::assert_snapshot!(told, @"");
+    assert_eq!(code, 0);
+    let (code, told) = look(&[("DRONEBOT__DEPLOY__SERVICES__DRONE__CONTAINER", "web")]);
+    insta::assert_snapshot!(told, @"");
+    assert_eq!(code, 78);
+    insta::assert_snapshot!(look(&[("DRONEBOT__DEPLOY__SERVICES__DRONE__SERVICE", "other")]).1, @"");
+    insta::assert_snapshot!(look(&[("DRONEBOT__DEPLOY__SERVICES__DRONE__REPOSITORY", "other")]).1, @"");
+    insta::assert_snapshot!(look(&[("DRONEBOT__DEPLOY__SERVICES__DRONE__CLUSTER", "other")]).1, @"");
+    world.aws.break_next("DescribeImages", Trouble::Error("AccessDeniedException", 400), 9);
+    insta::assert_snapshot!(look(&[]).1, @"");
 }
 
 #[actix_web::test]

@@ -85,24 +85,26 @@ impl Goal {
 pub(super) struct Wanted {
     image: String,
     digest: String,
-    /// `None`: ECR could not be asked.
     known: Option<Image>,
+    /// The images that it consists of; `None`: ECR could not be asked.
+    parts: Option<Vec<String>>,
 }
 
 impl Wanted {
     pub(super) async fn of(goal: &Goal, cx: &Context) -> Self {
-        Self {
-            image: goal.image.clone(),
-            digest: goal.digest().to_owned(),
-            known: known(&goal.image, &goal.at.region, cx).await,
-        }
+        let known = known(&goal.image, &goal.at.region, cx).await;
+        let parts = match (Repository::of_image(&goal.image, &goal.at.region), &known) {
+            (Some(repository), Some(image)) => cx.aws.parts(&repository, image).await.ok(),
+            _ => None,
+        };
+        Self { image: goal.image.clone(), digest: goal.digest().to_owned(), known, parts }
     }
 
     /// Whether a task runs it. A task of an index may show the image of its platform.
     pub(super) fn runs_in(&self, task: &Task) -> bool {
         let is_named = task.image.as_deref() == Some(&self.image);
-        match (&task.digest, &self.known) {
-            (Some(digest), Some(image)) => *digest == self.digest || image.parts.contains(digest),
+        match (&task.digest, &self.parts) {
+            (Some(digest), Some(parts)) => *digest == self.digest || parts.contains(digest),
             (Some(digest), None) => *digest == self.digest || is_named,
             (None, _) => is_named,
         }

@@ -165,12 +165,13 @@ async fn follow(plan: &Plan, goal: &Goal, told: Told, lead: &'static str, start:
         still: 0,
         stray: 0,
         ours: BTreeMap::new(),
+        given_up: None,
         seen: None,
         trouble: None,
     };
     let verdict = watch.until_it_rests(start).await;
-    let seen = watch.seen.take();
-    let report = Report { plan, goal, wanted: &wanted, lead, accepted, took: start.elapsed() };
+    let (seen, given_up) = (watch.seen.take(), watch.given_up.take());
+    let report = Report { plan, goal, wanted: &wanted, lead, accepted, given_up, took: start.elapsed() };
     report.found(verdict, seen, cx).await
 }
 
@@ -187,6 +188,8 @@ struct Watch<'a> {
     stray: u32,
     /// Which task definitions pin the wanted digest, by ARN.
     ours: BTreeMap<String, bool>,
+    /// Why ECS has given the wanted task definition up, while it said so.
+    given_up: Option<String>,
     seen: Option<Seen>,
     trouble: Option<AwsError>,
 }
@@ -228,6 +231,10 @@ impl Watch<'_> {
                 let digest = definition.image(&self.goal.container).and_then(pinned);
                 self.ours.insert(arn.clone(), digest == Some(self.goal.digest()));
             }
+        }
+        let failed = service.deployments.iter().find(|one| one.rollout == Some(Rollout::Failed) && self.is_ours(one));
+        if let Some(reason) = failed.and_then(|one| one.reason.clone()) {
+            self.given_up = Some(reason);
         }
         self.seen = Some(Seen { service: Some(service), tasks });
         self.trouble = None;

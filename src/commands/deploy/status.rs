@@ -33,7 +33,6 @@ pub(in super::super) const ROW: Row = Row {
     risk: Risk::Read,
     action: "deploy:status",
     calls: &[
-        "ecr:BatchGetImage",
         "ecr:DescribeImages",
         "ecs:DescribeServiceRevisions",
         "ecs:DescribeServices",

@@ -36,7 +36,12 @@ fn brief(text: &str) -> String {
 #[tokio::test]
 async fn a_plan_names_service_digests_and_calls() {
     let service = FakeService::new();
-    insta::assert_snapshot!(brief(&answer("deploy 1.4.2 web", &cx_deploying(&service)).await), @"");
+    insta::assert_snapshot!(brief(&answer("deploy 1.4.2 web", &cx_deploying(&service)).await), @r"
+    [plan] deploy web (service/prod/shop in eu-central-1): sha256:a… → sha256:b…
+    target web (service/prod/shop) eu-central-1 123456789012
+    step 0 ecs:RegisterTaskDefinition eu-central-1 arn:aws:ecs:eu-central-1:123456789012:task-definition/web:7 web REPO@sha256:b…
+    step 1 ecs:UpdateService eu-central-1 service/prod/shop web REPO@sha256:b… arn:aws:ecs:eu-central-1:123456789012:task-definition/web:7
+    ");
     assert_eq!(changes(&service), [""; 0], "planning only reads");
 }
 
@@ -89,7 +94,7 @@ async fn a_revision_that_is_there_is_used_and_not_made_again() {
 #[tokio::test]
 async fn what_runs_already_is_an_answer() {
     let service = FakeService::new();
-    insta::assert_snapshot!(answer("deploy 1.4.1 web", &cx_deploying(&service)).await, @"");
+    insta::assert_snapshot!(answer("deploy 1.4.1 web", &cx_deploying(&service)).await, @"[info] `web` runs `1.4.1` (`sha256:aaaaaaaaaaaa`) already. Nothing was changed.");
     service.0.lock().scene.tasks = vec![(7, "a"), (7, "c")];
     let plan = planned("deploy 1.4.1 web", &cx_deploying(&service)).await;
     assert_eq!(plan.steps.len(), 1, "a task that runs something else is a reason to deploy it again");
@@ -98,17 +103,25 @@ async fn what_runs_already_is_an_answer() {
 #[tokio::test]
 async fn a_version_must_be_there() {
     let cx = cx_deploying(&FakeService::new());
-    insta::assert_snapshot!(answer("deploy 9.9.9 web", &cx).await, @"");
-    insta::assert_snapshot!(answer(&format!("deploy {}", digest("f")), &cx).await, @"");
-    insta::assert_snapshot!(answer("deploy a/b", &cx).await, @"");
-    insta::assert_snapshot!(answer("deploy", &cx).await, @"");
+    insta::assert_snapshot!(answer("deploy 9.9.9 web", &cx).await, @"[usage] No image in `team/web` is tagged `9.9.9`. Nothing was changed. The latest are `1.4.2`, `1.4.1` and `1.4.0`.");
+    insta::assert_snapshot!(answer(&format!("deploy {}", digest("f")), &cx).await, @"[usage] No image in `team/web` has the digest `sha256:ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff`. Nothing was changed. The latest are `1.4.2`, `1.4.1` and `1.4.0`.");
+    insta::assert_snapshot!(answer("deploy a/b", &cx).await, @r"
+    [usage] `<version>` must be a version such as `1.4.2`, or a whole digest `sha256:…`, not `a/b`.
+    Usage: `deploy <version> [service]`
+    There is also `deploy status [service]` and `deploy rollback [service]`.
+    ");
+    insta::assert_snapshot!(answer("deploy", &cx).await, @r"
+    [usage] `<version>` is missing.
+    Usage: `deploy <version> [service]`
+    There is also `deploy status [service]` and `deploy rollback [service]`.
+    ");
     assert!(answer(&format!("deploy {}", digest("b")), &cx).await.starts_with("[plan] "), "a digest is a version too");
 }
 
 #[tokio::test]
 async fn a_mistyped_subcommand_is_no_version() {
     let cx = cx_deploying(&FakeService::new());
-    insta::assert_snapshot!(answer("deploy stauts", &cx).await, @"");
+    insta::assert_snapshot!(answer("deploy stauts", &cx).await, @"[usage] No image in `team/web` is tagged `stauts`. Nothing was changed. The latest are `1.4.2`, `1.4.1` and `1.4.0`. Did you mean `deploy status`?");
     let press = async |text: &str| {
         let (_, command) = parse(text).expect("understood");
         match command.plan(&cx).await {
@@ -125,16 +138,15 @@ async fn a_mistyped_subcommand_is_no_version() {
 async fn only_listed_services_are_deployed() {
     let service = FakeService::new();
     let mut cx = cx_deploying(&service);
-    insta::assert_snapshot!(answer("deploy 1.4.2 shop", &cx).await, @"");
+    insta::assert_snapshot!(answer("deploy 1.4.2 shop", &cx).await, @"[usage] `shop` is not among the services that I deploy. Nothing was changed. I deploy `web`; `deploy.services` in my settings lists them.");
     let mut two = DeployConfig::clone(&cx.deploy);
     two.services.insert("api".into(), two.services["web"].clone());
     cx.deploy = Arc::new(two);
-    insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"");
+    insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"[usage] Say which service is meant: `api` or `web`. Nothing was changed.");
     cx.deploy = Arc::default();
-    for line in ["deploy 1.4.2", "deploy rollback"] {
-        insta::allow_duplicates! { insta::assert_snapshot!(answer(line, &cx).await, @""); }
-    }
-    insta::assert_snapshot!(answer("deploy status", &cx).await, @"");
+    insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"[refused] I deploy nothing: my settings list no service. Nothing was changed. Set `deploy.services.<name>` with `cluster`, `service`, `container` and `repository`, and `deploy.self` for myself.");
+    assert_eq!(answer("deploy rollback", &cx).await, answer("deploy 1.4.2", &cx).await);
+    insta::assert_snapshot!(answer("deploy status", &cx).await, @"[refused] I deploy nothing: my settings list no service. Nothing could be shown. Set `deploy.services.<name>` with `cluster`, `service`, `container` and `repository`, and `deploy.self` for myself.");
     assert!(service.0.lock().calls.is_empty(), "nothing is asked about what is not listed");
 }
 
@@ -145,19 +157,19 @@ async fn what_is_not_as_configured_is_told() {
     let mut config = DeployConfig::clone(&cx.deploy);
     config.services.get_mut("web").expect("listed").repository = "team/other".into();
     cx.deploy = Arc::new(config.clone());
-    insta::assert_snapshot!(brief(&answer("deploy 1.4.2", &cx).await), @"");
+    insta::assert_snapshot!(brief(&answer("deploy 1.4.2", &cx).await), @"[failed] The container `web` of `web:7` runs `REPO@sha256:aaaaaaaaaaaaaaa…`, which is not of the repository `team/other`. Nothing was changed. Check `deploy.services.web` in my settings.");
     config.services.get_mut("web").expect("listed").container = "app".into();
     cx.deploy = Arc::new(config);
-    insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"");
+    insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"[failed] The task definition `web:7` has no container `app`. Nothing was changed. Check `deploy.services.web` in my settings.");
     service.0.lock().gone = true;
-    insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"");
+    insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"[failed] AWS has no service `shop` in the cluster `prod` in `eu-central-1`. Nothing was changed. Check `deploy.services.web` in my settings.");
     service.0.lock().gone = false;
     service.0.lock().controller = Some(aws_sdk_ecs::types::DeploymentControllerType::CodeDeploy);
-    insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"");
+    insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"[refused] `web` is deployed by `CODE_DEPLOY`, and I can only follow a rolling update of ECS. Nothing was changed. Deploy it as it was before.");
     service.fails("DescribeServices", Fault::Code("AccessDeniedException", "no"));
-    insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"");
+    insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"[failed] AWS does not allow me `ecs:DescribeServices` (`AccessDeniedException`). Nothing was changed. Ask the platform team to look at the bot's IAM role.");
     service.fails("DescribeServices", Fault::Code("ClusterNotFoundException", "no"));
-    insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"");
+    insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"[failed] AWS does not know this in `eu-central-1` (`ClusterNotFoundException`). Nothing was changed. Check `deploy.services` in my settings.");
 }
 
 #[tokio::test]
@@ -165,7 +177,7 @@ async fn no_rollout_is_begun_beside_another() {
     let service = FakeService::new();
     service.0.lock().definitions.push(definition(8, &format!("{REPOSITORY}@{}", digest("b"))));
     service.0.lock().scene = completes()[1].clone();
-    insta::assert_snapshot!(answer("deploy 1.4.0 web", &cx_deploying(&service)).await, @"");
+    insta::assert_snapshot!(answer("deploy 1.4.0 web", &cx_deploying(&service)).await, @"[refused] A rollout to `web` is in progress (`web:8`, 1 of 2 tasks), so I did not begin another. Nothing was changed. Wait for it: `deploy status web` shows it, and `deploy rollback web` stops it.");
 }
 
 #[tokio::test]
@@ -180,7 +192,7 @@ async fn what_one_may_not_see_goes_to_the_judge_without_a_step() {
             other => panic!("{other:?}"),
         }
     }
-    insta::assert_snapshot!(answer("deploy status web", &cx).await, @"");
+    insta::assert_snapshot!(answer("deploy status web", &cx).await, @"[refused] You may not see `web`. Nothing could be shown.");
     assert!(!service.0.lock().calls.contains_key("DescribeImages"), "the rest is not even read");
 }
 
@@ -194,7 +206,12 @@ async fn cautions_say_what_is_to_be_known_before() {
     let own = DeployConfig { own: Some("web".into()), ..DeployConfig::clone(&cx.deploy) };
     cx.deploy = Arc::new(own);
     let plan = planned("deploy 1.4.0", &cx).await;
-    insta::assert_snapshot!(plan.cautions.join("\n"), @"");
+    insta::assert_snapshot!(plan.cautions.join("\n"), @r"
+    This is me: I am replaced by it, and my new body answers.
+    ECS does not roll `web` back by itself if its tasks do not start; `deploy rollback web` does.
+    `web` is to have no tasks, so nothing will run.
+    `1.4.0` (`sha256:000000000000`) was pushed before `1.4.1` (`sha256:aaaaaaaaaaaa`), which runs now.
+    ");
 }
 
 // Making it, and following it to its end
@@ -207,9 +224,14 @@ async fn a_rollout_that_completes_is_done_when_its_tasks_run_the_digest() {
     let mut cx = cx_deploying(&service);
     let progress = Arc::clone(&shown);
     cx.progress = Arc::new(move |reply| progress.lock().push(super::super::testing::plain(&reply)));
-    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx).await, @"");
+    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx).await, @"Done [done] `web` runs `1.4.2` (`sha256:bbbbbbbbbbbb`): the rollout is COMPLETED, and its 2 tasks run that digest, after 6 s. Before, it had `web:7`; `deploy rollback web` goes back.");
     assert_eq!(changes(&service), [format!("RegisterTaskDefinition @{}", digest("b")), "UpdateService web:8".into()]);
-    insta::assert_snapshot!(shown.lock().join("\n"), @"");
+    insta::assert_snapshot!(shown.lock().join("\n"), @r"
+    [progress] Deploying `web`: asking AWS… 0 s
+    [progress] Deploying `web`: asking AWS… 0 s
+    [progress] Deploying `web`: rollout IN_PROGRESS, 0 of 2 running tasks have `sha256:bbbbbbbbbbbb`… 0 s
+    [progress] Deploying `web`: rollout IN_PROGRESS, 1 of 2 running tasks have `sha256:bbbbbbbbbbbb`… 3 s
+    ");
     let made = service.0.lock().definitions.last().cloned().expect("made");
     let container = &made.container_definitions()[0];
     assert_eq!(container.docker_labels().expect("labels")["dronebot.request"], format!("cmd-{}-0", cx.request));
@@ -239,7 +261,7 @@ async fn a_rollout_that_ecs_rolls_back_is_not_done() {
     service.0.lock().stopped = Some((7, "a", "Scaling activity"));
     service.0.lock().definitions.push(definition(8, &format!("{REPOSITORY}@{}", digest("b"))));
     service.0.lock().stopped = Some((8, "b", "Task failed container health checks"));
-    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"");
+    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"NotDone [failed] `1.4.2` (`sha256:bbbbbbbbbbbb`) was not deployed to `web`: it was rolled back to `web:7` (`ECS deployment circuit breaker: tasks failed to start.`). 2 tasks run `1.4.1` (`sha256:aaaaaaaaaaaa`). The latest of its tasks stopped: `Task failed container health checks`. Look with `deploy status web`.");
 }
 
 #[tokio::test(start_paused = true)]
@@ -252,7 +274,7 @@ async fn a_rollout_that_ecs_gives_up_is_told_with_the_way_back() {
         "UpdateService",
         &[completes()[0].clone(), Scene::new(&[failed, Dep::new("ecs-svc/7", 7, "COMPLETED", 2).old()], &tasks)],
     );
-    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"");
+    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"NotDone [failed] `1.4.2` (`sha256:bbbbbbbbbbbb`) was not deployed to `web`: ECS has given the rollout up (`ECS deployment circuit breaker: tasks failed to start.`), and has not put back what was before. 2 tasks run `1.4.1` (`sha256:aaaaaaaaaaaa`). `deploy rollback web` puts it back. Look with `deploy status web`.");
 }
 
 #[tokio::test(start_paused = true)]
@@ -267,14 +289,14 @@ async fn a_rollout_that_another_overtakes_is_not_called_done() {
             Scene::new(&[Dep::new("ecs-svc/other", 9, "IN_PROGRESS", 1)], &[(9, "c"), (7, "a")]),
         ],
     );
-    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"");
+    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"NotDone [failed] `web` was given `web:9` meanwhile, by somebody else, so it is not `1.4.2` (`sha256:bbbbbbbbbbbb`) that it runs. 1 task runs `1.4.1` (`sha256:aaaaaaaaaaaa`), 1 task runs `sha256:cccccccccccc`. Look with `deploy status web`.");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_rollout_that_does_not_end_in_time_says_how_far_it_is() {
     let service = FakeService::new();
     service.after("UpdateService", &completes()[..2]);
-    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"");
+    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"Unknown [unknown] The rollout of `1.4.2` (`sha256:bbbbbbbbbbbb`) to `web` is IN_PROGRESS after 1 min, and I stopped watching: 1 of 2 running tasks has `sha256:bbbbbbbbbbbb`. Look with `deploy status web`.");
 }
 
 #[tokio::test(start_paused = true)]
@@ -282,7 +304,7 @@ async fn stable_is_no_proof_where_the_digest_differs() {
     let service = FakeService::new();
     let done = Dep::new("ecs-svc/new", 8, "COMPLETED", 2);
     service.after("UpdateService", &[Scene::new(&[done], &[(8, "b"), (8, "c")])]);
-    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"");
+    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"NotDone [failed] ECS calls the rollout of `1.4.2` (`sha256:bbbbbbbbbbbb`) to `web` COMPLETED, but 1 of 2 running tasks has `sha256:bbbbbbbbbbbb`. It does not run what was asked for. Look with `deploy status web`.");
 }
 
 #[tokio::test(start_paused = true)]
@@ -304,7 +326,7 @@ async fn a_task_of_an_index_may_show_the_image_of_its_platform() {
 async fn a_throttled_call_changes_nothing_and_a_throttled_look_is_repeated() {
     let service = FakeService::new();
     service.fails("UpdateService", Fault::Code("ThrottlingException", "Rate exceeded"));
-    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"");
+    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"[failed] AWS is limiting our calls. `web` was not changed. Try again in a minute.");
     let service = FakeService::new();
     service.after("UpdateService", &completes());
     let cx = cx_deploying(&service);
@@ -319,10 +341,10 @@ async fn a_throttled_call_changes_nothing_and_a_throttled_look_is_repeated() {
 async fn a_refused_call_is_told_with_its_reason() {
     let service = FakeService::new();
     service.fails("RegisterTaskDefinition", Fault::Code("AccessDeniedException", "iam:PassRole"));
-    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"");
+    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"[failed] AWS does not allow me `ecs:RegisterTaskDefinition` (`AccessDeniedException`). `web` was not changed. Ask the platform team to look at the bot's IAM role.");
     assert_eq!(changes(&service), [""; 0]);
     service.fails("UpdateService", Fault::Code("ServiceNotActiveException", "not active"));
-    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"");
+    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"[failed] Its state does not allow this now (`ServiceNotActiveException`): not active. `web` was not changed. Look with `deploy status`, and try again when it has settled.");
 }
 
 #[tokio::test(start_paused = true)]
@@ -330,14 +352,14 @@ async fn a_lost_answer_of_the_update_is_followed_by_a_look() {
     let service = FakeService::new();
     service.after("UpdateService", &completes());
     service.fails("UpdateService", Fault::Lost { happened: true });
-    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"");
+    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"Done [done] AWS did not confirm it. I looked: `web` runs `1.4.2` (`sha256:bbbbbbbbbbbb`): the rollout is COMPLETED, and its 2 tasks run that digest. Before, it had `web:7`; `deploy rollback web` goes back.");
     let service = FakeService::new();
     service.fails("UpdateService", Fault::Lost { happened: false });
-    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"");
+    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"NotDone [failed] AWS did not confirm it. I looked: `web` still has `web:7`, so `1.4.2` (`sha256:bbbbbbbbbbbb`) was not deployed. Look with `deploy status web`.");
     assert_eq!(changes(&service).last().map(String::as_str), Some("UpdateService (lost)"), "it is not called again");
     let service = FakeService::new();
     service.fails("UpdateService", Fault::NotSent);
-    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"");
+    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"[failed] I cannot reach AWS in `eu-central-1`. `web` was not changed. Check the region's name, and try again in a minute.");
 }
 
 #[tokio::test(start_paused = true)]
@@ -350,14 +372,14 @@ async fn a_lost_answer_of_the_registration_is_looked_for() {
     assert_eq!(changes(&service), [format!("RegisterTaskDefinition @{}", digest("b")), "UpdateService web:8".into()]);
     let service = FakeService::new();
     service.fails("RegisterTaskDefinition", Fault::Lost { happened: false });
-    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"");
+    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"NotDone [failed] AWS did not confirm the new revision of the task definition, and I do not find it, so I went no further. `web` was not changed. Look with `deploy status web`, and try again.");
     assert_eq!(changes(&service), ["RegisterTaskDefinition (lost)"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_accepted_update_that_does_not_show_is_not_called_done() {
     let service = FakeService::new();
-    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"");
+    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"Unknown [unknown] `web` still has `web:7` after 27 s, although AWS accepted the change. Look with `deploy status web`.");
 }
 
 #[tokio::test(start_paused = true)]
@@ -374,7 +396,7 @@ async fn the_same_version_again_waits_for_its_own_deployment() {
             Scene::new(&[Dep::new("ecs-svc/new", 7, "COMPLETED", 2)], &tasks),
         ],
     );
-    insta::assert_snapshot!(executed("deploy 1.4.1 web", &cx_deploying(&service)).await, @"");
+    insta::assert_snapshot!(executed("deploy 1.4.1 web", &cx_deploying(&service)).await, @"Done [done] `web` runs `1.4.1` (`sha256:aaaaaaaaaaaa`): the rollout is COMPLETED, and its 2 tasks run that digest, after 6 s.");
 }
 
 #[tokio::test(start_paused = true)]
@@ -429,7 +451,14 @@ async fn after_a_restart_it_says_what_is_so() {
         said.push(verified("deploy 1.4.2 web", &plan, &cx).await);
         assert_eq!(changes(&service), [""; 0], "verifying only reads");
     }
-    insta::assert_snapshot!(said.join("\n"), @"");
+    insta::assert_snapshot!(said.join("\n"), @r"
+    Done [done] I looked: `web` runs `1.4.2` (`sha256:bbbbbbbbbbbb`): the rollout is COMPLETED, and its 2 tasks run that digest. Before, it had `web:7`; `deploy rollback web` goes back.
+    Done [done] I looked: `web` runs `1.4.2` (`sha256:bbbbbbbbbbbb`): the rollout is COMPLETED, and its 2 tasks run that digest. Before, it had `web:7`; `deploy rollback web` goes back.
+    NotDone [failed] I looked: `web` still has `web:7`, so `1.4.2` (`sha256:bbbbbbbbbbbb`) was not deployed. Look with `deploy status web`.
+    NotDone [failed] I looked: `1.4.2` (`sha256:bbbbbbbbbbbb`) was not deployed to `web`: it was rolled back to `web:7` (`ECS deployment circuit breaker: tasks failed to start.`). 2 tasks run `1.4.1` (`sha256:aaaaaaaaaaaa`). Look with `deploy status web`.
+    NotDone [failed] I looked: `web` was given `web:6` meanwhile, by somebody else, so it is not `1.4.2` (`sha256:bbbbbbbbbbbb`) that it runs. 2 tasks run `1.4.0` (`sha256:000000000000`). Look with `deploy status web`.
+    Unknown [unknown] I looked: the rollout of `1.4.2` (`sha256:bbbbbbbbbbbb`) to `web` is IN_PROGRESS after 1 min, and I stopped watching: 0 of 2 running tasks have `sha256:bbbbbbbbbbbb`. Look with `deploy status web`.
+    ");
 }
 
 #[tokio::test(start_paused = true)]
@@ -448,7 +477,10 @@ async fn what_cannot_be_seen_is_unknown() {
     let mut said = vec![verified("deploy 1.4.2 web", &plan, &cx).await];
     service.fails("DescribeServices", Fault::Code("AccessDeniedException", "no"));
     said.push(verified("deploy 1.4.2 web", &plan, &cx).await);
-    insta::assert_snapshot!(said.join("\n"), @"");
+    insta::assert_snapshot!(said.join("\n"), @r"
+    Unknown [unknown] I looked: AWS does not show the service `web` any more, or not as an active one. Look with `deploy status web`.
+    Unknown [unknown] I looked: I cannot tell whether `1.4.2` (`sha256:bbbbbbbbbbbb`) was deployed to `web`: AWS does not allow me `ecs:DescribeServices` (`AccessDeniedException`). Look with `deploy status web`.
+    ");
 }
 
 // Rolling back
@@ -456,7 +488,12 @@ async fn what_cannot_be_seen_is_unknown() {
 #[tokio::test(start_paused = true)]
 async fn a_rollback_deploys_the_digest_that_ran_before() {
     let service = FakeService::new();
-    insta::assert_snapshot!(brief(&answer("deploy rollback web", &cx_deploying(&service)).await), @"");
+    insta::assert_snapshot!(brief(&answer("deploy rollback web", &cx_deploying(&service)).await), @r"
+    [plan] roll back web (service/prod/shop in eu-central-1): sha256:a… → sha256:0…
+    target web (service/prod/shop) eu-central-1 123456789012
+    step 0 ecs:UpdateService eu-central-1 service/prod/shop web REPO@sha256:0… arn:aws:ecs:eu-central-1:123456789012:task-definition/web:7 arn:aws:ecs:eu-central-1:123456789012:task-definition/web:6
+    caution `1.4.0` (`sha256:000000000000`) was pushed before `1.4.1` (`sha256:aaaaaaaaaaaa`), which runs now.
+    ");
     service.after(
         "UpdateService",
         &[
@@ -464,7 +501,10 @@ async fn a_rollback_deploys_the_digest_that_ran_before() {
             Scene::new(&[Dep::new("ecs-svc/new", 6, "COMPLETED", 2)], &[(6, "0"), (6, "0")]),
         ],
     );
-    insta::assert_snapshot!(executed("deploy rollback web", &cx_deploying(&service)).await, @"");
+    insta::assert_snapshot!(executed("deploy rollback web", &cx_deploying(&service)).await, @r"
+    Done [done] `web` runs `1.4.0` (`sha256:000000000000`): the rollout is COMPLETED, and its 2 tasks run that digest, after 3 s. Before, it had `web:7`; `deploy rollback web` goes back.
+    (`1.4.0` (`sha256:000000000000`) was pushed before `1.4.1` (`sha256:aaaaaaaaaaaa`), which runs now.)
+    ");
     assert_eq!(changes(&service), ["UpdateService web:6"]);
 }
 
@@ -498,19 +538,22 @@ async fn where_ecs_does_not_tell_a_guess_is_called_one() {
     let service = FakeService::new();
     service.fails("ListServiceDeployments", Fault::Code("AccessDeniedException", "no"));
     let plan = planned("deploy rollback web", &cx_deploying(&service)).await;
-    insta::assert_snapshot!(plan.cautions.join("\n"), @"");
+    insta::assert_snapshot!(plan.cautions.join("\n"), @r"
+    `1.4.0` (`sha256:000000000000`) was pushed before `1.4.1` (`sha256:aaaaaaaaaaaa`), which runs now.
+    ECS does not tell what ran before; `web:6` is the latest older revision with another image, and may never have run.
+    ");
     service.fails("ListServiceDeployments", Fault::Code("ThrottlingException", "Rate exceeded"));
-    insta::assert_snapshot!(answer("deploy rollback web", &cx_deploying(&service)).await, @"");
+    insta::assert_snapshot!(answer("deploy rollback web", &cx_deploying(&service)).await, @"[failed] AWS is limiting our calls. Nothing was changed. Try again in a minute.");
 }
 
 #[tokio::test]
 async fn there_must_be_something_to_go_back_to() {
     let service = FakeService::new();
     service.0.lock().images.remove(0);
-    insta::assert_snapshot!(answer("deploy rollback web", &cx_deploying(&service)).await, @"");
+    insta::assert_snapshot!(answer("deploy rollback web", &cx_deploying(&service)).await, @"[refused] Before, `web` ran `sha256:000000000000`, and ECR does not have that image any more. Nothing was changed. `deploy status web` shows what it has.");
     service.0.lock().past.pop();
     service.0.lock().definitions.remove(0);
-    insta::assert_snapshot!(answer("deploy rollback web", &cx_deploying(&service)).await, @"");
+    insta::assert_snapshot!(answer("deploy rollback web", &cx_deploying(&service)).await, @"[refused] Nothing is known that `web` ran before `web:7`, so there is nothing to go back to. Nothing was changed. `deploy <version> web` deploys a version that you name.");
 }
 
 /// A rollout from `web:7` to `web:8` under way.
@@ -535,7 +578,7 @@ async fn a_rollout_under_way_is_rolled_back_by_ecs() {
             Scene::new(&[Dep::new("ecs-svc/back", 7, "COMPLETED", 2)], &[(7, "a"), (7, "a")]),
         ],
     );
-    insta::assert_snapshot!(executed("deploy rollback web", &cx_deploying(&service)).await, @"");
+    insta::assert_snapshot!(executed("deploy rollback web", &cx_deploying(&service)).await, @"Done [done] `web` runs `1.4.1` (`sha256:aaaaaaaaaaaa`): the rollout is COMPLETED, and its 2 tasks run that digest, after 6 s.");
     assert_eq!(changes(&service), ["StopServiceDeployment 3"]);
 }
 
@@ -543,13 +586,13 @@ async fn a_rollout_under_way_is_rolled_back_by_ecs() {
 async fn a_rollout_that_is_not_stopped_is_told() {
     let service = rolling();
     service.fails("StopServiceDeployment", Fault::Lost { happened: false });
-    insta::assert_snapshot!(executed("deploy rollback web", &cx_deploying(&service)).await, @"");
+    insta::assert_snapshot!(executed("deploy rollback web", &cx_deploying(&service)).await, @"NotDone [failed] AWS did not confirm it. I looked: `web` still has `web:8`, and its rollout (IN_PROGRESS) was not stopped. Look with `deploy status web`.");
     let service = rolling();
     service.fails("StopServiceDeployment", Fault::Code("ConflictException", "it has finished"));
-    insta::assert_snapshot!(executed("deploy rollback web", &cx_deploying(&service)).await, @"");
+    insta::assert_snapshot!(executed("deploy rollback web", &cx_deploying(&service)).await, @"[failed] Its state does not allow this now (`ConflictException`): it has finished. `web` was not changed. Look with `deploy status`, and try again when it has settled.");
     let service = rolling();
     service.0.lock().past[0].0 = "ROLLBACK_IN_PROGRESS";
-    insta::assert_snapshot!(answer("deploy rollback web", &cx_deploying(&service)).await, @"");
+    insta::assert_snapshot!(answer("deploy rollback web", &cx_deploying(&service)).await, @"[refused] `web` is being rolled back already. Nothing was changed. `deploy status web` shows how far it is.");
 }
 
 // Looking
@@ -558,8 +601,36 @@ async fn a_rollout_that_is_not_stopped_is_told() {
 async fn status_shows_what_runs_and_what_could() {
     let service = FakeService::new();
     service.0.lock().stopped = Some((7, "a", "Scaling activity initiated by deployment"));
-    insta::assert_snapshot!(answer("deploy status web", &cx_deploying(&service)).await, @"");
-    insta::assert_snapshot!(answer("deploy status", &cx_deploying(&rolling())).await, @"");
+    insta::assert_snapshot!(answer("deploy status web", &cx_deploying(&service)).await, @r#"
+    [info] # web
+    Service: `service/prod/shop` in `eu-central-1`
+    Runs: `1.4.1` (`sha256:aaaaaaaaaaaa`) in 2 tasks
+    Task definition: `web:7`
+    Rollout: *COMPLETED*, begun 2026-11-18 08:20 UTC
+    Tasks: 2 wanted, 2 running, 0 pending, 2 healthy
+    Stopped last: 2026-11-18 08:28 UTC: `Scaling activity initiated by deployment`
+    A rollback goes to: `1.4.0` (`sha256:000000000000`), `web:6`
+    The latest versions:
+    - `1.4.2` (`sha256:bbbbbbbbbbbb`), pushed 2026-11-09 04:53 UTC
+    - `1.4.1` (`sha256:aaaaaaaaaaaa`), pushed 2026-11-08 01:06 UTC, runs
+    - `1.4.0` (`sha256:000000000000`), pushed 2026-11-06 21:20 UTC
+    [Deploy 1.4.2]Run("deploy 1.4.2 web")
+    [Roll back]Run("deploy rollback web")
+    "#);
+    insta::assert_snapshot!(answer("deploy status", &cx_deploying(&rolling())).await, @r#"
+    [info] # web
+    Service: `service/prod/shop` in `eu-central-1`
+    Runs: `1.4.1` (`sha256:aaaaaaaaaaaa`) in 1 task, `1.4.2` (`sha256:bbbbbbbbbbbb`) in 1 task
+    Task definition: `web:8`
+    Rollout: *IN_PROGRESS*: `web:8`, 1 of 2 tasks, begun 2026-11-18 08:20 UTC
+    Tasks: 2 wanted, 2 running, 0 pending, 2 healthy
+    Rollback: `1.4.1` (`sha256:aaaaaaaaaaaa`), `web:7`
+    The latest versions:
+    - `1.4.2` (`sha256:bbbbbbbbbbbb`), pushed 2026-11-09 04:53 UTC, runs
+    - `1.4.1` (`sha256:aaaaaaaaaaaa`), pushed 2026-11-08 01:06 UTC, runs
+    - `1.4.0` (`sha256:000000000000`), pushed 2026-11-06 21:20 UTC
+    [Roll back]Run("deploy rollback web")
+    "#);
 }
 
 #[tokio::test]
@@ -567,7 +638,16 @@ async fn status_says_what_it_does_not_know() {
     let service = FakeService::new();
     service.fails("ListServiceDeployments", Fault::Code("ThrottlingException", "Rate exceeded"));
     service.fails("DescribeImages", Fault::Code("AccessDeniedException", "no"));
-    insta::assert_snapshot!(answer("deploy status web", &cx_deploying(&service)).await, @"");
+    insta::assert_snapshot!(answer("deploy status web", &cx_deploying(&service)).await, @r"
+    [info] # web
+    Service: `service/prod/shop` in `eu-central-1`
+    Runs: `sha256:aaaaaaaaaaaa` in 2 tasks
+    Task definition: `web:7`
+    Rollout: *COMPLETED*, begun 2026-11-18 08:20 UTC
+    Tasks: 2 wanted, 2 running, 0 pending, 2 healthy
+    A rollback goes to: not known: AWS is limiting our calls.
+    The versions in ECR are not known: AWS does not allow me `ecr:DescribeImages` (`AccessDeniedException`).
+    ");
     service.0.lock().scene = Scene::new(&[Dep::new("ecs-svc/7", 7, "COMPLETED", 2)], &[(7, "a"), (6, "0")]);
     let text = answer("deploy status web", &cx_deploying(&service)).await;
     assert!(text.contains("in 1 task, ") && text.contains("`1.4.0`"), "two versions at once are both told: {text}");
@@ -582,13 +662,21 @@ async fn status_of_several_services_is_a_table() {
     api.container = "app".into();
     two.services.insert("api".into(), api);
     cx.deploy = Arc::new(two.clone());
-    insta::assert_snapshot!(answer("deploy status", &cx).await, @"");
+    insta::assert_snapshot!(answer("deploy status", &cx).await, @r"
+    [info] service | runs | rollout | tasks
+    web | 1.4.1 | COMPLETED | 2/2
+    - The task definition `web:7` has no container `app`. Nothing could be shown. Check `deploy.services.api` in my settings.
+    (`deploy status <service>` shows more.)
+    ");
     cx.deploy = Arc::new(DeployConfig { own: Some("web".into()), ..two });
     let text = answer("deploy status", &cx).await;
     assert!(text.starts_with("[info] # web (this is me)") && text.contains("(I also deploy `api`.)"), "{text}");
     cx.sees = Arc::new(|_| false);
     cx.deploy = Arc::new(DeployConfig { own: None, ..DeployConfig::clone(&cx.deploy) });
-    insta::assert_snapshot!(answer("deploy status", &cx).await, @"");
+    insta::assert_snapshot!(answer("deploy status", &cx).await, @r"
+    [info] (You may not see 2 more services.)
+    (`deploy status <service>` shows more.)
+    ");
 }
 
 #[tokio::test]
@@ -598,5 +686,18 @@ async fn buttons_are_for_whoever_may() {
     assert!(!answer("deploy status", &cx).await.contains("Run("));
     assert!(answer("help deploy", &cx).await.contains("`deploy status`"), "what is below it is listed");
     assert!(!answer("help deploy", &cx).await.contains("rollback"));
-    insta::assert_snapshot!(answer("help deploy", &self::cx()).await, @"");
+    insta::assert_snapshot!(answer("help deploy", &self::cx()).await, @r"
+    [info] # deploy
+    Deploys a version to a service, me included, and follows it to its end.
+    Usage: `deploy <version> [service]`
+    - `<version>` – The version: a tag in ECR such as `1.4.2`, or a digest `sha256:…`
+    - `<service>` – The service, by its name in my settings; without it, myself
+    Examples:
+    - `deploy 1.4.2`
+    - `deploy 1.4.2 web`
+    There is also:
+    - `deploy status` – Shows what a service runs, its rollout, and the versions there are
+    - `deploy rollback` – Brings back what a service ran before, or stops its rollout
+    (It changes something in AWS.)
+    ");
 }

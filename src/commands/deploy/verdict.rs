@@ -50,6 +50,8 @@ pub(super) struct Report<'a> {
     pub(super) lead: &'static str,
     /// Whether ECS accepted the call; otherwise its answer was lost.
     pub(super) accepted: bool,
+    /// Why ECS has given it up, where it said so.
+    pub(super) given_up: Option<String>,
     pub(super) took: Duration,
 }
 
@@ -65,6 +67,7 @@ impl Report<'_> {
             Verdict::Unchanged if past.is_some() => Verdict::RolledBack,
             other => other,
         };
+        let past = past.or(self.given_up.clone());
         let mut text = format!("{}{}", self.lead, self.sentence(&verdict, seen.as_ref(), past.as_deref(), cx).await);
         if matches!(verdict, Verdict::Failed | Verdict::RolledBack | Verdict::Slow) {
             text += &self.why_tasks_stopped(cx).await;

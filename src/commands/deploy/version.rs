@@ -136,11 +136,11 @@ impl Version {
     async fn unknown(&self, present: &Present, cx: &Context) -> UsageError {
         let images = cx.aws.images(&present.repository).await.unwrap_or_default();
         let latest: Vec<&str> = images.iter().filter_map(Image::version).take(LATEST).collect();
-        let mut text = format!(
-            "No image in `{}` is tagged `{}`. {NOTHING}",
-            words::name(&present.repository.name),
-            words::name(&self.version)
-        );
+        let (said, repository) = (words::name(&self.version), words::name(&present.repository.name));
+        let mut text = match self.version.starts_with("sha256:") {
+            true => format!("No image in `{repository}` has the digest `{said}`. {NOTHING}"),
+            false => format!("No image in `{repository}` is tagged `{said}`. {NOTHING}"),
+        };
         if !latest.is_empty() {
             text += &format!(" The latest are {}.", words::list(&latest, "and"));
         }

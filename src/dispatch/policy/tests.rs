@@ -431,7 +431,7 @@ fn the_examples_in_comments_are_valid_policies() {
     let lines = examples.lines().skip(1).map(|line| line.trim_start_matches("//").trim());
     let code: Vec<&str> = lines.filter(|line| !line.ends_with(':')).collect();
     let policies = with_text(&code.join("\n")).unwrap();
-    assert_eq!(policies.count(), 4);
+    assert_eq!(policies.count(), 5);
 }
 
 /// How long an evaluation takes; run with `--release -- --ignored --nocapture`.
