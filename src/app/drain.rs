@@ -176,7 +176,6 @@ async fn last_words(house: &House, end: &End) -> bool {
     }
     noted
 }
-}
 
 async fn stop_actors(tree: &Tree) {
     let Ok(outcomes) = tokio::time::timeout(ACTORS, tree.stop()).await else {

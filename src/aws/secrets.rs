@@ -39,12 +39,16 @@ impl Aws {
         let client = aws_sdk_secretsmanager::Client::from_conf(conf.build());
         let call = client.get_secret_value().secret_id(id).send();
         let answer = self.observed(OPERATION, &region, None, Box::pin(call)).await?;
-        let text = answer.secret_string().ok_or_else(|| empty("secretsmanager", OPERATION, &region, "the secret is no text"))?;
+        let text = answer
+            .secret_string()
+            .ok_or_else(|| empty("secretsmanager", OPERATION, &region, "the secret is no text"))?;
         let Some(key) = key else { return Ok(SecretString::from(text)) };
         // an error of the parser could repeat what it met
         let fields: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
         let value = fields.get(key).and_then(serde_json::Value::as_str);
-        value.map(SecretString::from).ok_or_else(|| empty("secretsmanager", OPERATION, &region, &format!("its JSON has no text `{key}`")))
+        value
+            .map(SecretString::from)
+            .ok_or_else(|| empty("secretsmanager", OPERATION, &region, &format!("its JSON has no text `{key}`")))
     }
 }
 

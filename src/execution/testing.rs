@@ -51,8 +51,8 @@ impl Journal for Leased {
     async fn step_ended(&self, id: RequestId, index: u32, state: StepState) -> Result<(), StoreError> {
         self.journal.step_ended(id, index, state).await
     }
-    async fn finish(&self, id: RequestId, state: State, letter: NewLetter) -> Result<Letter, StoreError> {
-        self.journal.finish(id, state, letter).await
+    async fn finish(&self, id: RequestId, end: Final, letter: NewLetter) -> Result<Letter, StoreError> {
+        self.journal.finish(id, end, letter).await
     }
     async fn take_up(&self) -> Result<Vec<Entry>, StoreError> {
         self.journal.take_up().await

@@ -584,7 +584,7 @@ pub(crate) async fn a_key_is_known_without_being_taken(place: &dyn Place) {
     assert_eq!(store.journal.accept(new(1, &["event:1", "envelope:1"])).await.unwrap(), Accepted::New, "not taken");
     assert_eq!(known(&store, &["event:2", "envelope:1"]).await, Some(id(1)));
     assert_eq!(known(&store, &["event:2", "envelope:2"]).await, None);
-    store.journal.finish(id(1), State::Succeeded, letter(1, "Done.", true)).await.unwrap();
+    store.journal.finish(id(1), Final::Succeeded, letter(1, "Done.", true)).await.unwrap();
     let store = reopen(place, store).await;
     assert_eq!(known(&store, &["event:1"]).await, Some(id(1)));
     store.close(PATIENCE).await.unwrap();
@@ -598,11 +598,11 @@ pub(crate) async fn what_is_open_is_counted_without_being_asked_for(place: &dyn 
         assert_eq!(store.health.open(), usize::try_from(number).unwrap(), "as soon as it is accepted");
     }
     assert_eq!(store.journal.accept(new(9, &["event:1"])).await.unwrap(), Accepted::Duplicate(id(1)));
-    let answer = store.journal.finish(id(1), State::Succeeded, letter(1, "Done.", true)).await.unwrap();
+    let answer = store.journal.finish(id(1), Final::Succeeded, letter(1, "Done.", true)).await.unwrap();
     assert_eq!(store.health.open(), 3, "its answer waits");
     store.outbox.delivered(answer.id, sent("1.1")).await.unwrap();
     assert_eq!(store.health.open(), 2);
-    let answer = store.journal.finish(id(2), State::Failed, letter(2, "No.", true)).await.unwrap();
+    let answer = store.journal.finish(id(2), Final::Failed, letter(2, "No.", true)).await.unwrap();
     store.outbox.delivered(answer.id, Delivery::Dead { error: "gone".into() }).await.unwrap();
     assert_eq!(store.health.open(), 1);
     let store = reopen(place, store).await;
