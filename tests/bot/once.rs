@@ -88,6 +88,8 @@ async fn progress_whose_receipt_was_lost_becomes_the_answer() {
     let ts = world.says(MAYA, "ops", "@drone ec2 stop web-1").await;
     let progress = world.slack.hears("ops", MAYA, "⏳", 0).await;
     until("it is looked for", async || world.slack.calls("conversations.replies").await > 0).await;
+    // it is on its way by then
+    world.slack.hears("ops", MAYA, ": stopping", 0).await;
     world.aws.arrive();
     let answer = world.slack.final_answer("ops", MAYA, Some(&ts), 0).await;
     assert_eq!(answer.ts, progress.ts);

@@ -257,7 +257,7 @@ async fn a_half_open_link_is_silent_until_it_thaws() {
 
 /// What a route shows, once it is so.
 async fn once(slack: &Slack, route: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-    let begun = std::time::Instant::now();
+    let begun = crate::clock::Instant::now();
     loop {
         let seen = slack.get(route).await;
         if wanted(&seen) {
@@ -299,11 +299,11 @@ async fn a_hello_can_be_withheld_or_come_late() {
 
     slack.control("fault", json!({"dial": {"delay_hello_ms": 400}})).await;
     let url = slack.ticket_url().await;
-    let begun = std::time::Instant::now();
+    let begun = crate::clock::Instant::now();
     let mut late = slack.dial(&url).await.expect("an upgrade");
     assert_eq!(next(&mut late).await["type"], "hello");
     assert!(begun.elapsed() >= Duration::from_millis(400), "{:?}", begun.elapsed());
-    let begun = std::time::Instant::now();
+    let begun = crate::clock::Instant::now();
     slack.connect().await;
     assert!(begun.elapsed() < Duration::from_millis(400), "each fault met one connection");
     slack.stop().await;
@@ -400,7 +400,7 @@ async fn a_connection_that_asks_for_it_is_short_lived() {
     let (_lasting, hello) = slack.connect().await;
     assert_eq!(hello["debug_info"]["approximate_connection_time"], 18_060);
     let url = slack.ticket_url().await + "&debug_reconnects=true";
-    let begun = std::time::Instant::now();
+    let begun = crate::clock::Instant::now();
     let mut socket = slack.dial(&url).await.expect("an upgrade");
     assert_eq!(next(&mut socket).await["debug_info"]["approximate_connection_time"], DEBUG_LIFE.as_secs());
     let warning = next(&mut socket).await;

@@ -91,7 +91,7 @@ async fn every_way_to_write_into_a_channel_counts_towards_its_one_message_a_seco
         let args = json!({"files": [{"id": place["file_id"]}], "channel_id": "COPS"});
         slack.post("/api/files.completeUploadExternal", Some("xoxb-sandbox"), &args).await
     };
-    let begun = std::time::Instant::now();
+    let begun = crate::clock::Instant::now();
     let shared = until_limited(share).await;
     let taken = until_limited(post).await + until_limited(respond).await + shared;
     let most = 6 + begun.elapsed().as_secs() as usize;
