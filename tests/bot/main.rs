@@ -19,6 +19,7 @@ mod manifest;
 mod nasty;
 mod once;
 mod output;
+mod overload;
 mod points;
 mod promises;
 mod replicas;
