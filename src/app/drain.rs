@@ -49,14 +49,14 @@ pub(super) async fn until_the_end(mut running: Running) -> End {
     let drain = running.house.settings.shutdown.drain;
     tracing::info!(seconds = drain.as_secs_f64(), "draining");
     tokio::select! {
-        () = close(running, drain) => end,
+        () = close(running, drain, end.is_calm()) => end,
         // asked twice means: now. Everything unfinished stands in the journal
         () = signals.next() => End::Hurried,
     }
 }
 
-/// Takes no longer than the drain time and the few seconds of [`ACTORS`] and [`LAST`].
-async fn close(mut running: Running, drain: Duration) {
+/// Closes everything, with a goodbye to the store or without. Takes no longer than the drain time and the few seconds of [`ACTORS`] and [`LAST`].
+async fn close(mut running: Running, drain: Duration, goodbye: bool) {
     let Running { house, tree, closing, open, dispatcher, server, .. } = &mut running;
     let deadline = Instant::now() + drain;
     house.board.draining();
@@ -82,7 +82,7 @@ async fn close(mut running: Running, drain: Duration) {
         tracing::warn!("answers still wait; they are sent after the next start");
     }
     stop_actors(tree).await;
-    if let Err(error) = house.store.replicas.leave().await {
+    if goodbye && let Err(error) = house.store.replicas.leave().await {
         tracing::warn!(%error, "the other replicas could not be told");
     }
     let store = async {
