@@ -71,6 +71,31 @@ async fn a_killed_replica_s_command_is_finished_by_the_other_in_the_same_message
     world.ends_clean().await;
 }
 
+/// With the lease and the time of a call as they are shipped, and the call that takes longest to be sure of: one that may
+/// still arrive.
+#[actix_web::test]
+async fn what_a_killed_replica_had_begun_is_reported_within_15_seconds_of_its_lease_s_end() {
+    const LEASE: u32 = 10;
+    let mut world = World::with(Options { lease: Some(LEASE), ..Options::default() }).await;
+    world.one_more().await;
+    world.fleet(&[WEB]).await;
+    world.aws.break_next("StopInstances", Trouble::Swallow, 1);
+    let ts = world.says(MAYA, "ops", "@drone ec2 stop web-1").await;
+    until("the stop is called", async || made(&world, "StopInstances") == 1).await;
+    the_one_at_work(&mut world).await;
+    world.kill_bot();
+    // it has said for the last time that it lives before this
+    let killed = tokio::time::Instant::now();
+    let answer = world.slack.final_answer("ops", MAYA, Some(&ts), 0).await;
+    let took = killed.elapsed();
+    assert!(answer.text.contains("still running, so it was not stopped"), "{}", answer.text);
+    assert!(took < Duration::from_secs(u64::from(LEASE) + 15), "{took:?} after it was killed");
+    assert!(took > Duration::from_secs(10), "nobody can be sure so soon: {took:?}");
+    assert_eq!(made(&world, "StopInstances"), 1);
+    world.bot = world.others.pop();
+    world.ends_clean().await;
+}
+
 #[actix_web::test]
 async fn a_replica_that_comes_back_from_a_long_sleep_does_no_harm() {
     let mut world = two(NEVER_BY_ITSELF).await;
