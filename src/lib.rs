@@ -97,7 +97,8 @@
 //! A final state is stored together with its reply. What is not final when the process starts (or when a sweep, each
 //! half minute, finds that nobody works on it) is taken up: a reading command is run again; a change that had not begun is
 //! begun if it was asked for a short while ago, else reported as not begun; a change that had begun is verified and
-//! reported, never made again. [`State::may_become`](store::State::may_become) is this drawing.
+//! reported, never made again. [`State::may_become`](store::State::may_become) is this drawing. One with which two processes
+//! have died, without a goodbye, is not taken up a third time: it may be what they died of, and its answer says so.
 //!
 //! # What never happens
 //!

@@ -137,7 +137,7 @@ async fn close(mut running: Running, mut deadline: Deadline, end: &End) {
 async fn farewell(house: &House, end: &End) {
     let noted = tokio::time::timeout(LAST, last_words(house, end)).await.unwrap_or(false);
     // whoever breaks takes what it had in its hands along: what broke it may be among that
-    if !noted || matches!(end, End::Escalated(_)) {
+    if !noted || !end.is_calm() {
         return;
     }
     if let Err(error) = house.store.replicas.leave().await {

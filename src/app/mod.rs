@@ -23,7 +23,7 @@ use crate::dispatch::{DeskParts, Dispatcher, HomeKeeper, HomeParts, PeopleParts}
 use crate::domain::{Build, Risk, VitalsSource};
 use crate::execution::{AnswerDesk, AwsWorker, Flights, Locks, WorkerPool, Workshop};
 use crate::health::{self, Board, Metrics};
-use crate::intake::{ConnectionParts, Doorkeeper, OpenLinks, SlackConnection};
+use crate::intake::{ConnectionParts, Doorkeeper, Gate, OpenLinks, SlackConnection};
 use crate::settings::Settings;
 use crate::slack::Proxy;
 use crate::slack::api::{Pacer, WebApi};
@@ -80,6 +80,14 @@ impl End {
             Self::Hurried => 130,
             Self::Misconfigured(_) => EXIT_CONFIG,
             Self::Escalated(_) => crate::supervision::EXIT_ESCALATED,
+        }
+    }
+
+    /// Whether nothing has broken. Otherwise what is open dies with this life: it may be what broke it.
+    fn is_calm(&self) -> bool {
+        match self {
+            Self::Drained | Self::Misconfigured(_) => true,
+            Self::Hurried | Self::Escalated(_) => false,
         }
     }
 }
@@ -243,6 +251,8 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
         identity: Arc::clone(&identity),
         clock: clock::system(),
         threads: Arc::default(),
+        gate: house.gate(),
+        web_api: Arc::clone(&house.web_api),
     };
     let door = Arc::new(door);
     for slot in 0..house.settings.slack.connections {
@@ -319,6 +329,11 @@ impl House {
         move |_| HealthReporter::new(parts.clone())
     }
 
+    fn gate(&self) -> Arc<Gate> {
+        let health = self.store.health.clone();
+        Arc::new(Gate::new(self.settings.execution.max_open, move || health.open()))
+    }
+
     fn keeper(&self) -> KeeperParts {
         KeeperParts {
             replicas: Arc::clone(&self.store.replicas),
@@ -375,7 +390,19 @@ impl House {
             clock: clock::system(),
             limits: self.settings.commands.limits(),
             deploy: Arc::new(self.settings.deploy.clone()),
-            sweep_every: self.store.replicas.lease().map(|lease| lease / 2),
+            // a lease's end is to be noticed soon after it: others wait for their answers
+            sweep_every: self.store.replicas.lease().map(|lease| lease / 6),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_life_that_broke_says_no_goodbye() {
+        let ends = [End::Drained, End::Misconfigured(String::new()), End::Hurried, End::Escalated(String::new())];
+        assert_eq!(ends.each_ref().map(End::is_calm), [true, true, false, false]);
     }
 }

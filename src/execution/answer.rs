@@ -63,23 +63,26 @@ impl Answer {
         Self { end: Final::Refused, outcome: "form", reply, alone: false }
     }
 
-    /// Processes have died with it more than once: what it did to them it may do again, so it is not tried again.
+    /// Processes have died with it more than once: what it did to them it may do again, so it is not tried again. What
+    /// else they had in hand may have been the cause as well, and nobody is left who knows.
     pub fn poison(request: &Request, deaths: u32, begun: bool) -> Self {
+        tracing::error!(req = %request.id, deaths, begun, "request is not tried again: processes died with it in hand");
         let first = Line::new()
             .text("I broke ")
             .text(words(deaths))
             .text(" while I had ")
             .code(&request.text)
-            .text(" in hand, so I do not try it again. ");
+            .text(" in hand, perhaps because of it, so I do not try it again. ");
         let first = match begun {
-            false => first.text("Nothing was changed by it."),
+            false => {
+                first.text("Nothing was changed by it. Send it again if you still want it; if I break again, give ")
+            }
             true => first
                 .text("I do not know what was done. Check the targets with ")
                 .code(commands::shows(&request.text))
-                .text(" before anything else."),
+                .text(" before anything else, and give "),
         };
-        let line =
-            first.text(" Please give ").code(format!("req {}", request.id.short())).text(" to the platform team.");
+        let line = first.code(format!("req {}", request.id.short())).text(" to the platform team.");
         let tone = if begun { Tone::Unknown } else { Tone::Failed };
         Self { end: Final::Poison { deaths, begun }, outcome: "poison", reply: lines(tone, &[line]), alone: false }
     }

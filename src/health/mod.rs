@@ -9,12 +9,13 @@
 //!
 //! | metric | labels | what it counts |
 //! |---|---|---|
-//! | `dronebot_requests_total` | `source`, `result` | requests at the door: `accepted`, `duplicate`, `not_journalled` |
+//! | `dronebot_requests_total` | `source`, `result` | requests at the door: `accepted`, `duplicate`, `not_journalled`, `overload` (refused: too many are open) |
 //! | `dronebot_envelopes_ignored_total` | `reason` | envelopes that ask nothing of the bot |
-//! | `dronebot_commands_total` | `command`, `outcome` | final answers: `ok`, `usage`, `form`, `refused`, `failed`, `unknown`, `bug` |
+//! | `dronebot_commands_total` | `command`, `outcome` | final answers: `ok`, `usage`, `form`, `refused`, `failed`, `unknown`, `bug`, `poison` (processes died with it) |
 //! | `dronebot_command_seconds` | `command` | from the request's acceptance to its stored answer |
 //! | `dronebot_deliveries_total` | `outcome` | attempts to send an answer: `sent`, `later`, `dead` |
 //! | `dronebot_queue_depth` | `queue` | what waits: unfinished requests, outbox, dead letters, … |
+//! | `dronebot_open` | | what `execution.max_open` bounds: requests without an answer, and answers that wait |
 //! | `dronebot_queue_oldest_seconds` | `queue` | the age of the oldest |
 //! | `dronebot_aws_calls_total` | `operation`, `class` | AWS calls: `ok` or the class of the error |
 //! | `dronebot_aws_call_seconds` | `operation` | how long they took |

@@ -24,6 +24,7 @@ mod manifest;
 mod nasty;
 mod once;
 mod output;
+mod overload;
 mod points;
 mod promises;
 mod replicas;

@@ -166,6 +166,21 @@ fn when_looking_breaks_too_nobody_knows() {
 }
 
 #[test]
+fn a_request_that_breaks_whoever_looks_at_it_twice_is_answered_and_not_looked_at_again() {
+    run(async {
+        let house = House::new().await;
+        let request = house.accept(1).await;
+        house.store.journal.planned(request.id, plan()).await.expect("planned");
+        house.store.journal.step_started(request.id, plan().steps[0].clone()).await.expect("begun");
+        let said = house.runs(&request, &breaking(&["verify"]), Task::Verify(plan())).await;
+        assert_eq!(said.len(), 1);
+        assert!(said[0].starts_with("[unknown] Something broke on my side while running `test stop i-1`"), "{said:?}");
+        // nothing is left in the journal that would be taken up again
+        house.ends().await;
+    });
+}
+
+#[test]
 fn a_request_that_is_running_is_only_looked_at() {
     run(async {
         let house = House::new().await;
