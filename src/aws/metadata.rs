@@ -3,10 +3,12 @@
 //! nobody waits long for an answer.
 
 use crate::domain::{Body, EcsTask, Notice};
+use aws_config::imds::Client;
 use aws_config::imds::client::error::ImdsError;
 use aws_config::provider_config::ProviderConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
@@ -36,10 +38,10 @@ pub struct MetadataSources {
     pub ecs: Option<String>,
 }
 
-/// Asks the metadata services. To be used on one thread.
+/// Asks the metadata services.
 #[derive(Debug)]
 pub struct Metadata {
-    ec2: Option<aws_config::imds::Client>,
+    ec2: Option<Mutex<Client>>,
     ecs: Option<String>,
 }
 
@@ -55,15 +57,7 @@ pub struct Look {
 impl Metadata {
     /// Asks these services.
     pub fn new(sources: &MetadataSources) -> Self {
-        let ec2 = sources.ec2.then(|| {
-            let http =
-                aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
-            let config = ProviderConfig::without_region().with_http_client(http);
-            // a token that is over is got anew by the second attempt
-            let client = aws_config::imds::Client::builder().configure(&config).max_attempts(2);
-            client.connect_timeout(PATIENCE).read_timeout(PATIENCE).operation_timeout(PATIENCE).build()
-        });
-        Self { ec2, ecs: sources.ecs.clone() }
+        Self { ec2: sources.ec2.then(|| Mutex::new(client())), ecs: sources.ecs.clone() }
     }
 
     /// Adds what the services say to what is known of the body.
@@ -85,9 +79,10 @@ impl Metadata {
     }
 
     async fn machine(&self, until: Instant) -> Result<Option<(Document, Option<String>)>, String> {
-        let Some(client) = &self.ec2 else { return Ok(None) };
-        let get = |path| timeout_at(until, get(client, path));
-        let document = get(DOCUMENT).await.map_err(|_| "no answer in time".to_owned())??;
+        let Some(client) = self.client() else { return Ok(None) };
+        let get = |path| timeout_at(until, get(&client, path));
+        let document = get(DOCUMENT).await.map_err(|_| "no answer in time".to_owned())?;
+        let document = document.map_err(|error| self.failed(error))?;
         let document = document.ok_or_else(|| "it has no identity document".to_owned())?;
         let document = serde_json::from_str(&document).map_err(|error| format!("identity document: {error}"))?;
         // which machine it is matters more than for how long
@@ -109,13 +104,13 @@ impl Metadata {
     /// # Errors
     /// The service did not answer, or said what nobody understands.
     pub async fn notices(&self, now: Timestamp) -> Result<Vec<Notice>, String> {
-        let Some(client) = &self.ec2 else { return Ok(Vec::new()) };
-        let both = async { tokio::join!(get(client, INTERRUPTION), get(client, REBALANCE)) };
+        let Some(client) = self.client() else { return Ok(Vec::new()) };
+        let both = async { tokio::join!(get(&client, INTERRUPTION), get(&client, REBALANCE)) };
         let both = tokio::time::timeout(PATIENCE * 2, both).await;
         let (interruption, rebalance) = both.map_err(|_| "no answer in time".to_owned())?;
         let mut notices = Vec::new();
         // an interruption counts, whatever became of the other question
-        if let Some(text) = interruption? {
+        if let Some(text) = interruption.map_err(|error| self.failed(error))? {
             notices.push(interruption_of(&text, now));
         }
         if let Ok(Some(text)) = rebalance {
@@ -125,6 +120,38 @@ impl Metadata {
         }
         Ok(notices)
     }
+
+    fn client(&self) -> Option<Client> {
+        self.ec2.as_ref().map(|client| client.lock().clone())
+    }
+
+    /// The SDK keeps a token for as long as it was given for, also when it is good no more: a machine that was asleep
+    /// may find it so. A new client begins with a new one.
+    fn failed(&self, error: Silence) -> String {
+        if let (Silence::Refused, Some(kept)) = (&error, &self.ec2) {
+            *kept.lock() = client();
+        }
+        error.to_string()
+    }
+}
+
+fn client() -> Client {
+    let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let config = ProviderConfig::without_region().with_http_client(http);
+    // whoever asks asks again
+    let client = Client::builder().configure(&config).max_attempts(1);
+    client.connect_timeout(PATIENCE).read_timeout(PATIENCE).operation_timeout(PATIENCE).build()
+}
+
+/// Why EC2's service says nothing.
+#[derive(Debug, thiserror::Error)]
+enum Silence {
+    #[error("it answers 401: the token is good no more")]
+    Refused,
+    #[error("it answers {0}")]
+    Status(u16),
+    #[error("{0}")]
+    Other(String),
 }
 
 /// A notice that cannot be read is a notice all the same.
@@ -143,13 +170,16 @@ fn interruption_of(text: &str, now: Timestamp) -> Notice {
 }
 
 /// What is at a path of EC2's service; `None` when nothing is.
-async fn get(client: &aws_config::imds::Client, path: &str) -> Result<Option<String>, String> {
+async fn get(client: &Client, path: &str) -> Result<Option<String>, Silence> {
     match client.get(path).await {
         Ok(text) => Ok(Some(text.as_ref().to_owned())),
-        Err(ImdsError::ErrorResponse(answer)) if answer.response().status().as_u16() == 404 => Ok(None),
-        // the SDK would write out the answer, token and all
-        Err(ImdsError::ErrorResponse(answer)) => Err(format!("it answers {}", answer.response().status().as_u16())),
-        Err(error) => Err(error.to_string()),
+        // the SDK's own words would be the whole answer
+        Err(ImdsError::ErrorResponse(answer)) => match answer.response().status().as_u16() {
+            404 => Ok(None),
+            401 => Err(Silence::Refused),
+            status => Err(Silence::Status(status)),
+        },
+        Err(error) => Err(Silence::Other(error.to_string())),
     }
 }
 
