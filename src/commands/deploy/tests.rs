@@ -74,6 +74,8 @@ async fn a_plan_holds_all_that_is_needed_after_a_restart() {
     let goal = Goal::of(&planned("deploy rollback web", &cx).await).expect("a goal");
     assert_eq!((goal.from.as_str(), goal.to.as_deref()), (web(8).as_str(), Some(web(7).as_str())));
     assert!(goal.under_way.is_some_and(|arn| arn.ends_with(":service-deployment/prod/shop/2")));
+    let target = &planned("deploy rollback web", &cx).await.targets[0];
+    assert_eq!((target.id.as_str(), target.resource()), ("service/prod/shop#2", "service/prod/shop"));
 }
 
 #[tokio::test]

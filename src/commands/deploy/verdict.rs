@@ -3,6 +3,7 @@
 
 use super::super::{Context, Found, words};
 use super::goal::{Goal, Wanted, known, revision, says, short};
+use super::plan::SELF;
 use super::run::told_of;
 use crate::aws::{AwsError, Rollout, Service, Task};
 use crate::domain::{Line, Plan, Reply, Tone};
@@ -76,7 +77,8 @@ impl Report<'_> {
         match verdict {
             Verdict::Reached => {
                 let reply = Reply::new(Tone::Done).sentence(&(text + &self.before()));
-                let cautions = self.plan.cautions.iter().map(|caution| Line::sentence(caution));
+                let cautions = self.plan.cautions.iter().filter(|caution| *caution != SELF);
+                let cautions = cautions.map(|caution| Line::sentence(caution));
                 Found::Done(cautions.fold(reply, Reply::note))
             }
             Verdict::Slow | Verdict::Gone | Verdict::Blind(_) => Found::Unknown(reply(Tone::Unknown, &text, &look)),
