@@ -243,7 +243,7 @@ async fn whoever_follows_a_rollout_is_not_in_the_way_of_whoever_stops_it() {
     assert!(stopped.starts_with("✅ Done: `drone` runs `1.4.1`"), "{stopped}");
     let answer = world.slack.final_answer("ops", MAYA, Some(&ts), 0).await;
     insta::assert_snapshot!(brief(&shop, &answer.text).await, @r"
-    ❌ Failed: `1.4.2` (`sha256:1.4.2`) was not deployed to `drone`: it was rolled back to `dronebot:1` (`ROLLBACK_SUCCESSFUL`). 2 tasks run `1.4.1` (`sha256:1.4.1`). Look with `deploy status drone`.
+    ❌ Failed: `1.4.2` (`sha256:1.4.2`) was not deployed to `drone`: it was rolled back to `dronebot:1`. 2 tasks run `1.4.1` (`sha256:1.4.1`). Look with `deploy status drone`.
     (req XXXX)
     ");
     assert_eq!((made(&world, "UpdateService"), made(&world, "StopServiceDeployment")), (1, 1));

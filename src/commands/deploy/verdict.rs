@@ -68,7 +68,7 @@ impl Report<'_> {
             Verdict::Unchanged if past.is_some() => Verdict::RolledBack,
             other => other,
         };
-        let past = past.or(self.given_up.clone());
+        let past = past.filter(|reason| !reason.is_empty()).or(self.given_up.clone());
         let mut text = format!("{}{}", self.lead, self.sentence(&verdict, seen.as_ref(), past.as_deref(), cx).await);
         if matches!(verdict, Verdict::Failed | Verdict::RolledBack | Verdict::Slow) {
             text += &self.why_tasks_stopped(cx).await;
@@ -150,7 +150,7 @@ impl Report<'_> {
         let arns = [latest.revision.clone()];
         let brought = cx.aws.revisions(&self.goal.at, &self.goal.container, &arns).await.ok()?;
         let is_ours = brought.first().is_some_and(|one| one.digest.as_deref() == Some(self.goal.digest()));
-        is_ours.then(|| latest.reason.clone().unwrap_or_else(|| latest.status.clone()))
+        is_ours.then(|| latest.reason.clone().unwrap_or_default())
     }
 
     /// Why the latest task of the wanted version stopped, where ECS still knows.
