@@ -314,7 +314,7 @@ async fn a_task_of_an_index_may_show_the_image_of_its_platform() {
     let service = FakeService::new();
     service.0.lock().images[2].parts = vec!["c", "d"];
     let done = Dep::new("ecs-svc/new", 8, "COMPLETED", 2);
-    service.after("UpdateService", &[Scene::new(&[done.clone()], &[(8, "c"), (8, "b")])]);
+    service.after("UpdateService", &[Scene::new(std::slice::from_ref(&done), &[(8, "c"), (8, "b")])]);
     let text = executed("deploy 1.4.2 web", &cx_deploying(&service)).await;
     assert!(text.starts_with("Done [done] `web` runs `1.4.2`"), "{text}");
     // where ECS tells no digest, the image that the task definition pins is what runs
