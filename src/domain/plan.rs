@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 /// One resolved resource that a command acts on: what a policy judges.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
-    /// The provider's id as its ARN ends, `i-0abc…` or `service/prod/web`.
+    /// The provider's id as its ARN ends, `i-0abc…` or `service/prod/web`. What follows a `#` is a part of it that may be
+    /// changed while another command changes the rest: `service/prod/web#7` is its rollout under way.
     pub id: String,
     /// Its Name tag (untrusted text), if it has one; of a service the name by which it is deployed.
     pub name: Option<String>,
@@ -91,6 +92,11 @@ impl Target {
         format!("{}/{}/{}", self.account, self.region, self.id)
     }
 
+    /// What a policy knows it by: a part is judged as the whole.
+    pub fn resource(&self) -> &str {
+        self.id.split('#').next().unwrap_or_default()
+    }
+
     /// What it is: `ec2:instance` or `ecs:service`. Its id tells.
     pub fn kind(&self) -> &'static str {
         if self.id.starts_with("service/") { "ecs:service" } else { "ec2:instance" }
@@ -120,5 +126,19 @@ mod tests {
         };
         assert_eq!(target("i-0abc").kind(), "ec2:instance");
         assert_eq!(target("service/prod/web").kind(), "ecs:service");
+    }
+
+    #[test]
+    fn a_part_is_another_lock_and_the_same_resource() {
+        let target = |id: &str| Target {
+            id: id.to_owned(),
+            name: None,
+            account: "123456789012".to_owned(),
+            region: "eu-central-1".to_owned(),
+            tags: BTreeMap::new(),
+        };
+        let (whole, part) = (target("service/prod/web"), target("service/prod/web#7"));
+        assert_ne!(whole.key(), part.key());
+        assert_eq!((whole.resource(), whole.kind()), (part.resource(), part.kind()));
     }
 }

@@ -56,3 +56,31 @@ pub(super) fn unseen_answer(job: &Job) -> Answer {
         .text(" to the platform team.");
     Answer::unknown(Reply::new(Tone::Unknown).text(line))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Target;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn what_could_not_be_seen_is_named_with_the_command_that_shows_it() {
+        let target = |id: &str, name: Option<&str>| Target {
+            id: id.to_owned(),
+            name: name.map(str::to_owned),
+            account: "123456789012".to_owned(),
+            region: "eu-central-1".to_owned(),
+            tags: BTreeMap::new(),
+        };
+        let plan = |targets| Plan {
+            command: String::new(),
+            text: String::new(),
+            targets,
+            steps: Vec::new(),
+            cautions: Vec::new(),
+        };
+        let said =
+            unseen(&plan(vec![target("i-0abc", Some("web-1")), target("service/prod/shop", Some("web"))])).plain();
+        assert!(said.ends_with("Check with ec2 show i-0abc --region eu-central-1, deploy status web."), "{said}");
+    }
+}

@@ -44,7 +44,7 @@ async fn all_is_well_and_nothing_was_changed() {
     let (code, told) = doctor(&world, &[], &[]);
     insta::assert_snapshot!(told, @r#"
         ✅ settings: They can be used.
-        ✅ policies: 6 policies (6c9fa2de382c) can be used.
+        ✅ policies: 7 policies (bb976c43799e) can be used.
         ✅ store: `FOLDER/dronebot.db` is not there yet; the first start makes it.
         ✅ app token: Slack takes it for Socket Mode (connections:write).
         ✅ Socket Mode: Slack offers a connection; it was not opened (--link opens one for a moment).
@@ -130,7 +130,7 @@ async fn every_problem_is_told_with_what_to_do() {
     let (code, told) = doctor(&world, &[], &env);
     insta::assert_snapshot!(told, @r#"
         ✅ settings: They can be used.
-        ✅ policies: 6 policies (6c9fa2de382c) can be used.
+        ✅ policies: 7 policies (bb976c43799e) can be used.
         ❌ store: /dev/null/dronebot.db: Not a directory (os error 20).
            → Check the rights on the folder, or set store.path to another file.
         ❌ app token: Slack refuses the app token (invalid_auth).
@@ -165,16 +165,34 @@ async fn services_that_may_be_deployed_are_looked_at() {
         (code, lines.join("\n"))
     };
     let (code, told) = look(&[]);
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @r"
+    ✅ deploy: `drone` is `service/prod/dronebot`, with 3 tagged images in `team/dronebot`.
+    The bot can work like this: 0 to mend, 0 to know.
+    ");
     assert_eq!(code, 0);
     let (code, told) = look(&[("DRONEBOT__DEPLOY__SERVICES__DRONE__CONTAINER", "web")]);
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @r"
+    ❌ deploy: `drone`: it has no container `web`.
+       → See deploy.services.drone in the settings.
+    ");
     assert_eq!(code, 78);
-    insta::assert_snapshot!(look(&[("DRONEBOT__DEPLOY__SERVICES__DRONE__SERVICE", "other")]).1, @"");
-    insta::assert_snapshot!(look(&[("DRONEBOT__DEPLOY__SERVICES__DRONE__REPOSITORY", "other")]).1, @"");
-    insta::assert_snapshot!(look(&[("DRONEBOT__DEPLOY__SERVICES__DRONE__CLUSTER", "other")]).1, @"");
+    insta::assert_snapshot!(look(&[("DRONEBOT__DEPLOY__SERVICES__DRONE__SERVICE", "other")]).1, @r"
+    ❌ deploy: `drone`: there is no service `other` in the cluster `prod`.
+       → See deploy.services.drone in the settings.
+    ");
+    insta::assert_snapshot!(look(&[("DRONEBOT__DEPLOY__SERVICES__DRONE__REPOSITORY", "other")]).1, @r"
+    ❌ deploy: `drone`: its container `bot` runs no image of the repository `other`.
+       → See deploy.services.drone in the settings.
+    ");
+    insta::assert_snapshot!(look(&[("DRONEBOT__DEPLOY__SERVICES__DRONE__CLUSTER", "other")]).1, @r"
+    ❌ deploy: AWS refuses `DescribeServices` (`ClusterNotFoundException`).
+       → See deploy.services in the settings.
+    ");
     world.aws.break_next("DescribeImages", Trouble::Error("AccessDeniedException", 400), 9);
-    insta::assert_snapshot!(look(&[]).1, @"");
+    insta::assert_snapshot!(look(&[]).1, @r"
+    ❌ deploy: AWS does not allow `ecr:DescribeImages` (`AccessDeniedException`).
+       → Allow ecr:DescribeImages to the bot's role (`dronebot iam-policy` prints the whole policy).
+    ");
 }
 
 #[actix_web::test]
@@ -242,7 +260,7 @@ async fn a_slack_and_an_aws_that_cannot_be_reached_are_told_and_not_waited_for()
     assert!(!told.contains("pa55"));
     insta::assert_snapshot!(told, @r#"
         ✅ settings: They can be used.
-        ✅ policies: 6 policies (6c9fa2de382c) can be used.
+        ✅ policies: 7 policies (bb976c43799e) can be used.
         ✅ store: `FOLDER/dronebot.db` is not there yet; the first start makes it.
         ❌ app token: Slack cannot be asked: apps.connections.open: connect: cannot connect: proxy cannot be reached: Connection refused (os error 111).
            → Check the network, slack.api_url, and the proxy (slack.proxy_url, HTTPS_PROXY, NO_PROXY).

@@ -11,6 +11,9 @@ use std::time::Duration;
 /// AWS allows it to everybody who has credentials.
 const ALWAYS: &str = "sts:GetCallerIdentity";
 
+/// It is made once in a life, by whoever needs it first.
+const ONCE: &str = "ec2:DescribeRegions";
+
 const WEB: Seed = Seed { region: HOME, name: "web-1", kind: "m5d.large", stopped: false, tags: &[] };
 
 /// Everything that is said in the test below, and before it what goes wrong then.
@@ -83,13 +86,16 @@ async fn each_command_makes_the_calls_of_its_row_and_no_other() {
     asks("deploy 1.4.0").await;
     asks("deploy rollback").await;
 
+    let mut somewhere = BTreeSet::new();
     for row in COMMANDS {
         let listed: BTreeSet<String> = row.calls.iter().map(ToString::to_string).collect();
         let called = made.remove(row.name).unwrap_or_default();
         let called: BTreeSet<String> = called.into_iter().filter(|call| call != ALWAYS).collect();
         let strange: Vec<_> = called.difference(&listed).collect();
         assert!(strange.is_empty(), "`{}` makes calls that its row does not name: {strange:?}", row.name);
-        let unused: Vec<_> = listed.difference(&called).collect();
+        somewhere.extend(called.iter().cloned());
+        let unused: Vec<_> =
+            listed.difference(&called).filter(|call| *call != ONCE || !somewhere.contains(ONCE)).collect();
         assert!(unused.is_empty(), "`{}` never makes these calls of its row: {unused:?}", row.name);
     }
     assert!(made.is_empty(), "{made:?}");

@@ -11,6 +11,9 @@ use crate::domain::{CommandError, Line, Plan, Refusal, Target};
 /// The sentence of every plan that comes to nothing.
 pub(super) const NOTHING: &str = "Nothing was changed.";
 
+/// What somebody who deploys the bot by the bot should know before; afterwards it is seen.
+pub(super) const SELF: &str = "This is me: I am replaced by it, and my new body answers.";
+
 /// What is to run in place of what runs now.
 pub(super) struct Change<'a> {
     /// The row's name.
@@ -143,7 +146,7 @@ fn cautions(present: &Present) -> Vec<String> {
     let (name, service) = (&present.chosen.name, &present.service);
     let mut cautions = Vec::new();
     if present.chosen.is_self {
-        cautions.push("This is me: I am replaced by it, and my new body answers.".to_owned());
+        cautions.push(SELF.to_owned());
     }
     if !service.rolls_back {
         cautions.push(format!(

@@ -74,6 +74,8 @@ async fn a_plan_holds_all_that_is_needed_after_a_restart() {
     let goal = Goal::of(&planned("deploy rollback web", &cx).await).expect("a goal");
     assert_eq!((goal.from.as_str(), goal.to.as_deref()), (web(8).as_str(), Some(web(7).as_str())));
     assert!(goal.under_way.is_some_and(|arn| arn.ends_with(":service-deployment/prod/shop/2")));
+    let target = &planned("deploy rollback web", &cx).await.targets[0];
+    assert_eq!((target.id.as_str(), target.resource()), ("service/prod/shop#2", "service/prod/shop"));
 }
 
 #[tokio::test]
@@ -312,7 +314,7 @@ async fn a_task_of_an_index_may_show_the_image_of_its_platform() {
     let service = FakeService::new();
     service.0.lock().images[2].parts = vec!["c", "d"];
     let done = Dep::new("ecs-svc/new", 8, "COMPLETED", 2);
-    service.after("UpdateService", &[Scene::new(&[done.clone()], &[(8, "c"), (8, "b")])]);
+    service.after("UpdateService", &[Scene::new(std::slice::from_ref(&done), &[(8, "c"), (8, "b")])]);
     let text = executed("deploy 1.4.2 web", &cx_deploying(&service)).await;
     assert!(text.starts_with("Done [done] `web` runs `1.4.2`"), "{text}");
     // where ECS tells no digest, the image that the task definition pins is what runs

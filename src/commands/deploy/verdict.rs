@@ -3,6 +3,7 @@
 
 use super::super::{Context, Found, words};
 use super::goal::{Goal, Wanted, known, revision, says, short};
+use super::plan::SELF;
 use super::run::told_of;
 use crate::aws::{AwsError, Rollout, Service, Task};
 use crate::domain::{Line, Plan, Reply, Tone};
@@ -67,7 +68,7 @@ impl Report<'_> {
             Verdict::Unchanged if past.is_some() => Verdict::RolledBack,
             other => other,
         };
-        let past = past.or(self.given_up.clone());
+        let past = past.filter(|reason| !reason.is_empty()).or(self.given_up.clone());
         let mut text = format!("{}{}", self.lead, self.sentence(&verdict, seen.as_ref(), past.as_deref(), cx).await);
         if matches!(verdict, Verdict::Failed | Verdict::RolledBack | Verdict::Slow) {
             text += &self.why_tasks_stopped(cx).await;
@@ -76,7 +77,8 @@ impl Report<'_> {
         match verdict {
             Verdict::Reached => {
                 let reply = Reply::new(Tone::Done).sentence(&(text + &self.before()));
-                let cautions = self.plan.cautions.iter().map(|caution| Line::sentence(caution));
+                let cautions = self.plan.cautions.iter().filter(|caution| *caution != SELF);
+                let cautions = cautions.map(|caution| Line::sentence(caution));
                 Found::Done(cautions.fold(reply, Reply::note))
             }
             Verdict::Slow | Verdict::Gone | Verdict::Blind(_) => Found::Unknown(reply(Tone::Unknown, &text, &look)),
@@ -148,7 +150,7 @@ impl Report<'_> {
         let arns = [latest.revision.clone()];
         let brought = cx.aws.revisions(&self.goal.at, &self.goal.container, &arns).await.ok()?;
         let is_ours = brought.first().is_some_and(|one| one.digest.as_deref() == Some(self.goal.digest()));
-        is_ours.then(|| latest.reason.clone().unwrap_or_else(|| latest.status.clone()))
+        is_ours.then(|| latest.reason.clone().unwrap_or_default())
     }
 
     /// Why the latest task of the wanted version stopped, where ECS still knows.

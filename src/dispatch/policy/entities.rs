@@ -90,7 +90,7 @@ impl Known {
                 ]);
                 let parents = HashSet::from([id(&self.region, &target.region), id(&self.account, &target.account)]);
                 let tags: Vec<_> = target.tags.iter().map(|(key, value)| (key.clone(), text(value))).collect();
-                Entity::new_with_tags(id(&self.target, &target.id), attributes, parents, tags)
+                Entity::new_with_tags(id(&self.target, target.resource()), attributes, parents, tags)
                     .map_err(|error| error.to_string())
             }
         }
