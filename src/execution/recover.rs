@@ -78,6 +78,7 @@ mod tests {
             targets,
             steps: Vec::new(),
             cautions: Vec::new(),
+            policies: None,
         };
         let said =
             unseen(&plan(vec![target("i-0abc", Some("web-1")), target("service/prod/shop", Some("web"))])).plain();

@@ -70,9 +70,10 @@ mod tests {
             region: "eu-central-1".to_owned(),
             targets: vec!["i-1".to_owned()],
             token: "t".to_owned(),
+            before: std::collections::BTreeMap::new(),
         };
         let (command, text) = ("test stop".to_owned(), "stop i-1".to_owned());
-        Plan { command, text, targets: Vec::new(), steps: vec![step], cautions: Vec::new() }
+        Plan { command, text, targets: Vec::new(), steps: vec![step], cautions: Vec::new(), policies: None }
     }
 
     #[test]

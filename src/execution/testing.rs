@@ -8,7 +8,7 @@ use crate::domain::{ReplyTo, Request, RequestId, Source};
 use crate::slack::api::{Pacer, WebApi};
 use crate::slack::{Proxy, SlackConfig};
 use crate::store::{
-    self, Accepted, Asked, Entry, Journal, Letter, NewLetter, NewRequest, QueueDepth, Recent, State, StepState, Store,
+    self, Accepted, Asked, Entry, Final, Journal, Letter, NewLetter, NewRequest, QueueDepth, Recent, StepState, Store,
     StoreConfig, StoreError, Wanted,
 };
 use crate::supervision::{ChildSpec, Tree, TreeSpec, WorkerRuntime};

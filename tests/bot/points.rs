@@ -370,7 +370,6 @@ async fn every_point(case: Case, shared: bool, to: To, in_recovery: bool) {
     let reached = ends.iter().filter(|end| **end == Ok(true)).count();
     let wrong: Vec<String> = ends.into_iter().filter_map(Result::err).collect();
     assert!(wrong.is_empty(), "{} of {count} points:\n{}", wrong.len(), wrong.join("\n--\n"));
-    eprintln!("`{}`: died at {reached} of {count} points of {to:?}", case.text);
     // several operations may share a sync, so not every run has as many as the recorded one
     assert!(reached * 2 >= count, "died at {reached} of {count} points only");
 }

@@ -95,6 +95,10 @@ fn too_many<'a>(load: &Load, said: &'a [Message], taken: &BTreeSet<(String, Stri
     said.iter().filter(stray).collect()
 }
 
+fn is_by_ephemeral(answer: &Message) -> bool {
+    answer.only_for.is_some() && answer.via == "chat.postEphemeral"
+}
+
 /// The ids of what was acknowledged: envelopes and events.
 async fn acknowledged(world: &World) -> BTreeSet<String> {
     let (_, answer) = world.slack.get("acks", &[("limit", "1000000")]).await;
@@ -185,13 +189,17 @@ impl Tally {
         }
         if finals.len() > 1 {
             self.doubled += 1;
-            self.misses.push(miss(&format!("answered {} times", finals.len())));
+            // what one person alone sees cannot be looked for, and by chat.postEphemeral it cannot be replaced
+            let is_known_limit = finals.iter().filter(|answer| !is_by_ephemeral(answer)).count() <= 1
+                && finals.iter().all(|answer| answer.only_for.is_some());
+            if !is_known_limit {
+                self.misses.push(miss(&format!("answered {} times", finals.len())));
+            }
         }
         if !finals.is_empty() && finals.len() < answers.len() {
             self.left_over += 1;
             // what one person alone sees can be replaced by its response_url only, and Slack takes those for half an hour
-            let is_stuck = finals.iter().all(|answer| answer.only_for.is_some() && answer.via != "response_url");
-            if !is_stuck {
+            if !finals.iter().all(|answer| is_by_ephemeral(answer)) {
                 self.misses.push(miss("progress stands beside the answer"));
             }
         }
@@ -202,7 +210,7 @@ impl Tally {
             self.misses.push(miss("changed, and nobody was told"));
         }
         let is_lie = |answer: &&&Message| answer.says_done() && made == 0 || answer.says_not_done() && made > 0;
-        if asked.target.is_some() && finals.iter().any(|answer| is_lie(&answer)) {
+        if asked.target.is_some() && finals.iter().any(is_lie) {
             self.lies += 1;
             self.misses.push(miss(&format!("not true, {made} changes were made")));
         }

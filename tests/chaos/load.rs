@@ -5,13 +5,19 @@ use fastrand::Rng;
 use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};
 use std::time::Duration;
+use tokio::time::MissedTickBehavior;
 
 const PEOPLE: usize = 24;
 const CHANNELS: usize = 20;
 
-/// How many people type at the same time, and how long each pauses: fifteen commands a second.
-const AT_ONCE: usize = 6;
-const PAUSE: Duration = Duration::from_millis(400);
+/// How many people wait for an answer at the same time, at most.
+const AT_ONCE: usize = 16;
+
+/// Between two commands, of whomever.
+const APART: Duration = Duration::from_millis(65);
+
+/// So long a person waits for an answer before doing something else: what breaks slows people down.
+const PATIENCE: Duration = Duration::from_secs(4);
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -75,11 +81,15 @@ impl Load {
         Self { asked }
     }
 
-    /// Sends everything, some at the same time.
+    /// Sends everything, one after the other, some before others are answered.
     pub async fn send(&mut self, slack: &str) {
+        let mut turns = tokio::time::interval(APART);
+        turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let turns = &tokio::sync::Mutex::new(turns);
         let sends = self.asked.iter_mut().map(|asked| async move {
+            turns.lock().await.tick().await;
             asked.sent = send_one(slack, asked).await;
-            tokio::time::sleep(PAUSE).await;
+            await_answer(slack, asked).await;
         });
         stream::iter(sends).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
     }
@@ -133,4 +143,21 @@ async fn send_one(slack: &str, asked: &Asked) -> Value {
     let mut answer =
         client.post(format!("{slack}/control/{path}")).send_json(&body).await.expect("the sandbox answers");
     answer.json().await.expect("JSON")
+}
+
+/// As a person does: until the bot says something, or for as long as it is worth it.
+async fn await_answer(slack: &str, asked: &Asked) {
+    let (patience, since) = (PATIENCE.as_millis().to_string(), asked.sent["cursor"].as_u64().unwrap_or_default());
+    let since = since.to_string();
+    let channel = if asked.door == Door::Direct { "dm" } else { &asked.channel };
+    let mut query = vec![("from", "bot"), ("channel", channel), ("timeout_ms", &patience), ("after", &since)];
+    match asked.door {
+        Door::Mention => query.extend(asked.sent["ts"].as_str().map(|ts| ("thread_ts", ts))),
+        Door::Slash => query.extend([("user", asked.user.as_str()), ("ephemeral", "true")]),
+        Door::Direct => query.push(("user", &asked.user)),
+    }
+    let client = awc::Client::builder().timeout(PATIENCE * 2).finish();
+    let wait = client.get(format!("{slack}/control/wait")).query(&query).expect("a query");
+    // whether it came is counted at the end
+    let _ = wait.send().await;
 }

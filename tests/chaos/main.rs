@@ -74,10 +74,10 @@ async fn world(store: Store) -> World {
         ("DRONEBOT__SUPERVISION__HUNG_AFTER_SECONDS", "3"),
         ("DRONEBOT__SUPERVISION__STUCK_AFTER_SECONDS", "2"),
         ("DRONEBOT__SHUTDOWN__DRAIN_SECONDS", "5"),
-        ("DRONEBOT__LOG__FILTER", "info"),
+        ("DRONEBOT__LOG__FILTER", "info,dronebot::intake=debug,dronebot::delivery=debug"),
     ];
     let env = env.map(|(key, value)| (key, value.to_owned())).into();
-    let lease = (store == Store::Shared).then_some(2);
+    let lease = (store == Store::Shared).then_some(3);
     let mut world = World::with(Options { lease, env, shim: true, ..Options::default() }).await;
     if store == Store::Shared {
         world.one_more().await;

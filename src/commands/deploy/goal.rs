@@ -3,6 +3,7 @@
 
 use super::super::{Context, words};
 use crate::aws::{Image, ImageKey, Repository, ServiceAt, Task, pinned};
+use std::collections::BTreeMap;
 use crate::domain::{Plan, RequestId, Step};
 
 /// The calls, by their IAM names.
@@ -51,6 +52,8 @@ impl Goal {
             region: self.at.region.clone(),
             targets,
             token: format!("cmd-{request}-{index}").chars().take(LONGEST_TOKEN).collect(),
+            // the first targets name what the service has now
+            before: BTreeMap::new(),
         };
         (0..).zip(calls).map(step).collect()
     }

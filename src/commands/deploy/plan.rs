@@ -98,6 +98,7 @@ pub(super) fn made(command: &str, verb: &str, goal: Goal, from: Option<&str>, ta
         targets: vec![target],
         steps: goal.steps(cx.request),
         cautions: Vec::new(),
+        policies: None,
     }
 }
 
@@ -110,6 +111,7 @@ pub(super) fn hidden(command: &str, verb: &str, chosen: &Chosen, target: &Target
             targets: vec![target.clone()],
             steps: Vec::new(),
             cautions: Vec::new(),
+        policies: None,
         })
     })
 }

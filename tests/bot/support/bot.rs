@@ -10,6 +10,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::rc::{Rc, Weak};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// How a process ended.
@@ -112,6 +113,19 @@ fn command_in(netns: Option<&str>, slack: &str, aws: &str, folder: &Path) -> Com
     command
 }
 
+/// A port that nobody listens on, below those that the system deals out by itself: it stays free until the bot takes it.
+fn free_port() -> u16 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let first = std::process::id().wrapping_mul(101);
+    loop {
+        let port = 10_000 + first.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 20_000;
+        let port = u16::try_from(port).expect("a port");
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
 impl Bot {
     /// Starts it there, on that machine.
     pub fn start(
@@ -127,9 +141,7 @@ impl Bot {
         let port = match &place.netns {
             // nobody else is there
             Some(_) => 8080,
-            None => {
-                std::net::TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr()).expect("a port").port()
-            }
+            None => free_port(),
         };
         let health = format!("{}:{port}", place.address);
         let mut call = command_in(place.netns.as_deref(), slack, aws, &own);
