@@ -6,6 +6,7 @@ use crate::clock;
 use crate::dispatch::Boarded;
 use crate::store::{Delivery, HouseEvent, StoreError};
 use crate::supervision::{StopOutcome, Tree};
+use futures_util::future::join_all;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -132,11 +133,20 @@ async fn close(mut running: Running, mut deadline: Deadline, end: &End) {
     tracing::info!("drained");
 }
 
-/// Says goodbye, so that what is left is no death of its owner. Where the store does not answer, there is no goodbye: whoever
-/// finds what is left must look before it does anything.
+/// Says goodbye, so that what is left is no death of its owner. Not when it breaks: what broke it may be among what it had
+/// in its hands. And not when nobody can be told which answers may be there already.
 async fn farewell(house: &House, end: &End) {
-    let noted = tokio::time::timeout(LAST, last_words(house, end)).await.unwrap_or(false);
-    // whoever breaks takes what it had in its hands along: what broke it may be among that
+    let noted = match tokio::time::timeout(LAST, last_words(house, end)).await {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "the end was not noted");
+            false
+        }
+        Err(_) => {
+            tracing::warn!("the end was not noted in time");
+            false
+        }
+    };
     if !noted || !end.is_calm() {
         return;
     }
@@ -145,36 +155,30 @@ async fn farewell(house: &House, end: &End) {
     }
 }
 
-/// Notes what is on its way, and how this life ended. Whether everything could be noted that others must know.
-async fn last_words(house: &House, end: &End) -> bool {
+/// No letter goes out any more, and one that is on its way must be looked for before it is sent again.
+async fn last_words(house: &House, end: &End) -> Result<(), StoreError> {
     let store = &house.store;
-    let mut noted = true;
-    // no letter goes out any more, and whoever finds one that is on its way must look for it before it is sent again
-    for id in house.lanes.close() {
-        let later = Delivery::Later {
-            not_before: clock::system().now(),
-            error: "on its way when the bot ended".to_owned(),
-            unsure: true,
-        };
-        if let Err(error) = store.outbox.delivered(id, later).await {
-            tracing::warn!(req = %id.request, %error, "it is not noted that an answer may have been sent");
-            noted &= matches!(error, StoreError::Fenced(_));
+    let not_before = clock::system().now();
+    let unsure = |id| {
+        let error = "on its way when the bot ended".to_owned();
+        store.outbox.delivered(id, Delivery::Later { not_before, error, unsure: true })
+    };
+    for told in join_all(house.lanes.close().into_iter().map(unsure)).await {
+        match told {
+            // others have it, and look for it
+            Err(StoreError::Fenced(_)) => {}
+            other => other?,
         }
     }
-    let waits =
-        async { Ok::<_, StoreError>(store.journal.unfinished().await?.waiting + store.outbox.depth().await?.waiting) };
-    let left = waits.await.unwrap_or_default();
+    let left = store.journal.unfinished().await?.waiting + store.outbox.depth().await?.waiting;
+    if left > 0 {
+        store.audit.record(HouseEvent::HandedOver { left }).await?;
+    }
     let why = match end {
         End::Drained | End::Hurried => "it was told to".to_owned(),
         End::Misconfigured(why) | End::Escalated(why) => why.clone(),
     };
-    let handed_over = (left > 0).then_some(HouseEvent::HandedOver { left });
-    for event in handed_over.into_iter().chain([HouseEvent::Stopped { why }]) {
-        if let Err(error) = store.audit.record(event).await {
-            tracing::warn!(%error, "the end was not noted");
-        }
-    }
-    noted
+    store.audit.record(HouseEvent::Stopped { why }).await
 }
 
 async fn stop_actors(tree: &Tree) {

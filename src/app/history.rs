@@ -280,7 +280,7 @@ mod tests {
         ];
         let id = RequestId::new(1_772_366_400_000, 7);
         let expected = "\
-request 01KJMTCYR00000000000000007 (req 0007)
+request 01KJMMA2G00000000000000007 (req 0007)
 2026-03-01T12:00:00.000Z  accepted        U0MAYA asked: ec2 stop web-1\\u{1b}[2J
                                           by replica R1, fence 1
 2026-03-01T12:00:01.000Z  planned         stop i-0abc in eu-central-1

@@ -28,7 +28,7 @@ impl Dynamo {
         let id = new.request.id;
         // what nobody waits for any more may come to be all the same
         self.memory.lock().doubtful.insert(id, Instant::now());
-        let accepted = tokio::time::timeout(PATIENCE, self.claim(new, me)).await;
+        let accepted = tokio::time::timeout(PATIENCE, Box::pin(self.claim(new, me))).await;
         let accepted =
             accepted.unwrap_or_else(|_| Err(StoreError::Unavailable(format!("no answer within {PATIENCE:?}"))));
         if accepted.is_ok() {

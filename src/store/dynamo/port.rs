@@ -147,7 +147,9 @@ impl Journal for Dynamo {
         self.name()?;
         self.settle_doubts().await?;
         Box::pin(self.adopt()).await?;
-        self.recount_dead().await?;
+        if let Err(error) = self.recount_dead().await {
+            tracing::debug!(%error, "dead letters were not counted");
+        }
         let memory = self.memory.lock();
         let mut open: Vec<&Row> = memory.rows.values().filter(|row| !row.state.is_final()).collect();
         open.sort_by_key(|row| (row.request.accepted_at, row.request.id));

@@ -303,6 +303,8 @@ async fn a_file_of_the_third_schema_is_opened_and_its_history_begins_with_what_w
     ))
     .unwrap();
     drop(old);
+    let Err(StoreError::Open(why)) = read(&folder.config()) else { panic!("it was read") };
+    assert!(why.contains("has schema 3, from before what this program reads (4); nothing was changed"), "{why}");
     let store = folder.open();
     let entries = store.journal.take_up().await.unwrap();
     assert_eq!((entries.len(), entries[0].state, entries[0].deaths), (1, State::Running, 1));
@@ -319,6 +321,35 @@ async fn a_file_of_the_third_schema_is_opened_and_its_history_begins_with_what_w
     // nobody knows which process accepted them; this one took them over
     assert_eq!(kinds(1).await, [(0, true), (1, false)]);
     assert_eq!(kinds(2).await, [(0, true), (1, false), (1, false)]);
+    store.close(PATIENCE).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_file_of_a_bot_that_died_is_read_and_stays_as_it_was() {
+    let folder = Folder::new();
+    let Err(StoreError::Open(why)) = read(&folder.config()) else { panic!("there is nothing to read") };
+    assert!(why.contains("bot.db is not there"), "{why}");
+    let store = folder.open();
+    store.journal.accept(new(1, &["event:1"])).await.unwrap();
+    store.journal.finish(id(1), Final::Succeeded, letter(1, "Done.", true)).await.unwrap();
+    store.audit.record(HouseEvent::Stopped { why: "it was told to".into() }).await.unwrap();
+    let Err(StoreError::Open(why)) = read(&folder.config()) else { panic!("two have it") };
+    assert!(why.contains("is in use by a running bot") && why.contains("nothing was read"), "{why}");
+    // as a death leaves them: the file and its log
+    let config = StoreConfig { path: folder.folder.path().join("dead.db"), ..folder.config() };
+    let log = |path: &Path| path.with_file_name(format!("{}-wal", path.file_name().unwrap().to_string_lossy()));
+    std::fs::copy(folder.path(), &config.path).unwrap();
+    std::fs::copy(log(&folder.path()), log(&config.path)).unwrap();
+    let bytes = || [std::fs::read(&config.path).unwrap(), std::fs::read(log(&config.path)).unwrap()];
+    let before = bytes();
+    for _ in 0..2 {
+        let reader = read(&config).unwrap();
+        assert_eq!(reader.history(id(1)).await.unwrap(), store.audit.history(id(1)).await.unwrap());
+        assert_eq!(reader.find(&id(1).short(), 9).await.unwrap(), [id(1)]);
+        assert_eq!(reader.house(9).await.unwrap(), store.audit.house(9).await.unwrap());
+        assert!(matches!(reader.record(HouseEvent::HandedOver { left: 1 }).await, Err(StoreError::Unavailable(_))));
+    }
+    assert_eq!(bytes(), before);
     store.close(PATIENCE).await.unwrap();
 }
 
