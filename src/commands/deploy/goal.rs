@@ -3,8 +3,8 @@
 
 use super::super::{Context, words};
 use crate::aws::{Image, ImageKey, Repository, ServiceAt, Task, pinned};
-use std::collections::BTreeMap;
 use crate::domain::{Plan, RequestId, Step};
+use std::collections::BTreeMap;
 
 /// The calls, by their IAM names.
 pub(super) const REGISTER: &str = "ecs:RegisterTaskDefinition";

@@ -111,7 +111,7 @@ pub(super) fn hidden(command: &str, verb: &str, chosen: &Chosen, target: &Target
             targets: vec![target.clone()],
             steps: Vec::new(),
             cautions: Vec::new(),
-        policies: None,
+            policies: None,
         })
     })
 }
