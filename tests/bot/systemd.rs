@@ -174,7 +174,6 @@ fn unit(folder: &Path) -> PathBuf {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "whoever runs the tests should know what was left out")]
 fn systemd_takes_the_unit_and_finds_it_well_shut_off() {
     let folder = tempfile::Builder::new().prefix("unit-").tempdir_in(target()).expect("a folder");
     let unit = unit(folder.path());

@@ -71,6 +71,7 @@ impl Metadata {
     }
 
     /// AWS takes the instance back after this time.
+    #[expect(clippy::disallowed_methods, reason = "the simulated cloud has a clock of its own")]
     pub fn interrupts_in(&self, time: Duration) {
         let at = jiff::Timestamp::now() + jiff::SignedDuration::try_from(time).expect("a time");
         let notice = json!({"action": "terminate", "time": at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()});
