@@ -8,6 +8,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -72,6 +73,8 @@ const ACTORS: [&str; 11] = [
 /// Breaks things, and starts again what has ended: the bot's own way out of what it cannot mend.
 pub struct Saboteur {
     store: Store,
+    /// Between two faults, in milliseconds.
+    apart: Range<u64>,
     rng: Rng,
     kinds: Vec<Kind>,
     done: BTreeMap<&'static str, usize>,
@@ -89,11 +92,12 @@ async fn pause(millis: u64) {
 
 impl Saboteur {
     #[expect(clippy::disallowed_methods, reason = "what to leave out is told by the environment")]
-    pub fn new(store: Store, seed: u64) -> Self {
+    pub fn new(store: Store, seed: u64, apart: Range<u64>) -> Self {
         let without = std::env::var("DRONEBOT_CHAOS_WITHOUT").unwrap_or_default();
         let is_wanted = |kind: &&Kind| kind.2.contains(&store) && !without.split(',').any(|name| name == kind.0);
         Self {
             store,
+            apart,
             rng: Rng::with_seed(seed ^ 0x5EED),
             kinds: KINDS.iter().filter(is_wanted).copied().collect(),
             done: BTreeMap::new(),
@@ -116,7 +120,7 @@ impl Saboteur {
             if self.one(world, kind).await {
                 *self.done.entry(kind).or_default() += 1;
             }
-            pause(self.rng.u64(20..250)).await;
+            pause(self.rng.u64(self.apart.clone())).await;
         }
     }
 

@@ -10,9 +10,6 @@ use tokio::time::MissedTickBehavior;
 const PEOPLE: usize = 24;
 const CHANNELS: usize = 20;
 
-/// How many people wait for an answer at the same time, at most.
-const AT_ONCE: usize = 16;
-
 /// Between two commands, of whomever.
 const APART: Duration = Duration::from_millis(65);
 
@@ -81,8 +78,8 @@ impl Load {
         Self { asked }
     }
 
-    /// Sends everything, one after the other, some before others are answered.
-    pub async fn send(&mut self, slack: &str) {
+    /// Sends everything, one after the other, some before others are answered: so many people wait at once, at most.
+    pub async fn send(&mut self, slack: &str, people: usize) {
         let mut turns = tokio::time::interval(APART);
         turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let turns = &tokio::sync::Mutex::new(turns);
@@ -91,7 +88,7 @@ impl Load {
             asked.sent = send_one(slack, asked).await;
             await_answer(slack, asked).await;
         });
-        stream::iter(sends).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
+        stream::iter(sends).buffer_unordered(people).collect::<Vec<()>>().await;
     }
 }
 

@@ -3,7 +3,8 @@
 //!
 //! Once with two replicas that share a DynamoDB table, once with one bot and its SQLite file. What chooses the run:
 //!
-//! - `DRONEBOT_CHAOS_COMMANDS`: how many commands the replicas get (300); the one bot gets half of them.
+//! - `DRONEBOT_CHAOS_COMMANDS`: how many commands the replicas get (300); the one bot gets a third of
+//!   them. More than a thousand make a long run: with more time between faults, and more people.
 //! - `DRONEBOT_CHAOS_SEED`: which ones, and which faults; the seed of a run is printed.
 //! - `DRONEBOT_CHAOS_WITHOUT`: kinds of faults to leave out, by commas, to find out which one it takes.
 //! - `DRONEBOT_CHAOS_PLANT=drop_letter` or `blind_step`: a bug, which the counting must find. Each has a test of its own too.
@@ -11,6 +12,7 @@
 
 mod count;
 mod faults;
+mod forget;
 mod load;
 mod plant;
 mod service;
@@ -20,6 +22,7 @@ mod support;
 
 use count::{Report, count};
 use faults::{Saboteur, Store};
+use forget::forget;
 use load::{Load, Mix};
 use plant::Plant;
 use std::cell::Cell;
@@ -28,6 +31,15 @@ use std::time::Duration;
 use support::{Options, World};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
+
+/// A run of more commands than this is a long one.
+const LONG: usize = 1_000;
+
+/// How many people wait for an answer at the same time, and how many milliseconds there are between two faults: a short run
+/// is to see much in little time, a long one is to come through.
+fn pace(commands: usize) -> (usize, std::ops::Range<u64>) {
+    if commands > LONG { (32, 150..700) } else { (16, 20..250) }
+}
 
 /// How long everything may take to come to rest when nothing breaks any more.
 const REST: Duration = Duration::from_secs(180);
@@ -101,12 +113,19 @@ async fn run(store: Store, commands: usize, seed: u64, plant: Option<Plant>) -> 
     let mut world = world(store).await;
     let mut load = Load::prepare(&world, commands, seed, plant.map_or(Mix::People, Plant::mix)).await;
     let over = Cell::new(false);
-    let mut saboteur = Saboteur::new(store, seed);
+    let (people, apart) = pace(commands);
+    let mut saboteur = Saboteur::new(store, seed, apart);
     {
         let slack = world.slack.url.clone();
         let sending = async {
-            load.send(&slack).await;
+            load.send(&slack, people).await;
             over.set(true);
+        };
+        let table = world.table_url.clone();
+        let forgetting = async {
+            if store == Store::Shared {
+                forget(&table, &over).await;
+            }
         };
         let breaking = async {
             match plant {
@@ -114,7 +133,7 @@ async fn run(store: Store, commands: usize, seed: u64, plant: Option<Plant>) -> 
                 None => saboteur.work(&mut world, &over).await,
             }
         };
-        tokio::join!(sending, breaking);
+        tokio::join!(sending, breaking, forgetting);
     }
     saboteur.heal(&mut world).await;
     let healed = Instant::now();
@@ -145,7 +164,7 @@ async fn whatever_breaks_each_accepted_command_is_answered_once_and_nothing_is_d
 #[actix_web::test]
 async fn whatever_breaks_one_bot_with_a_file_answers_each_accepted_command_once_and_does_nothing_twice() {
     let seed = seed();
-    is_clean(&run(Store::File, commands() / 2, seed, None).await, seed);
+    is_clean(&run(Store::File, commands() / 3, seed, None).await, seed);
 }
 
 #[actix_web::test]
