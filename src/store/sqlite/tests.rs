@@ -304,7 +304,7 @@ async fn a_file_of_the_third_schema_is_opened_and_its_history_begins_with_what_w
     .unwrap();
     drop(old);
     let Err(StoreError::Open(why)) = read(&folder.config()) else { panic!("it was read") };
-    assert!(why.contains("has schema 3, from before what this program reads (4); nothing was changed"), "{why}");
+    assert!(why.contains("has schema 3, from before what this program reads (5); nothing was changed"), "{why}");
     let store = folder.open();
     let entries = store.journal.take_up().await.unwrap();
     assert_eq!((entries.len(), entries[0].state, entries[0].deaths), (1, State::Running, 1));
