@@ -328,7 +328,7 @@ fn settings_that_cannot_be_read_are_all_that_is_told() {
     assert_eq!(output.status.code(), Some(78));
     insta::assert_snapshot!(String::from_utf8_lossy(&output.stdout), @r#"
         ❌ settings: `store.ptah` is not a setting (variable DRONEBOT__STORE__PTAH); did you mean DRONEBOT__STORE__PATH?
-        ❌ settings: `slack.bot_token` is missing: set DRONEBOT__SLACK__BOT_TOKEN, or DRONEBOT__SLACK__BOT_TOKEN_FILE to a file that holds it; it is the bot token (xoxb-…) of "OAuth & Permissions" in the app's settings.
+        ❌ settings: `slack.bot_token` is missing: set DRONEBOT__SLACK__BOT_TOKEN to it or to where AWS keeps it (ssm:…, secretsmanager:…), or DRONEBOT__SLACK__BOT_TOKEN_FILE to a file that holds it; it is the bot token (xoxb-…) of "OAuth & Permissions" in the app's settings.
         ❌ settings: `slack.app_token` must be a token that starts with `xapp-`; this is one of another kind (variable DRONEBOT__SLACK__APP_TOKEN).
            → Change it there; config/default.toml shows every key, and nothing else was checked.
         The bot cannot work like this: 3 to mend, 0 to know.

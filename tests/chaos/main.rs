@@ -158,23 +158,23 @@ fn is_clean(report: &Report, seed: u64) {
 async fn whatever_breaks_each_accepted_command_is_answered_once_and_nothing_is_done_twice() {
     let seed = seed();
     let plant = std::env::var("DRONEBOT_CHAOS_PLANT").ok().map(|name| Plant::named(&name).expect("a known bug"));
-    is_clean(&run(Store::Shared, commands(), seed, plant).await, seed);
+    is_clean(&Box::pin(run(Store::Shared, commands(), seed, plant)).await, seed);
 }
 
 #[actix_web::test]
 async fn whatever_breaks_one_bot_with_a_file_answers_each_accepted_command_once_and_does_nothing_twice() {
     let seed = seed();
-    is_clean(&run(Store::File, commands() / 3, seed, None).await, seed);
+    is_clean(&Box::pin(run(Store::File, commands() / 3, seed, None)).await, seed);
 }
 
 #[actix_web::test]
 async fn a_lost_letter_is_found_by_the_counting() {
-    let report = run(Store::Shared, 12, 7, Some(Plant::DropLetter)).await;
+    let report = Box::pin(run(Store::Shared, 12, 7, Some(Plant::DropLetter))).await;
     assert!(report.misses.iter().any(|miss| miss.contains("never answered")), "{:#?}", report.misses);
 }
 
 #[actix_web::test]
 async fn a_step_that_is_run_blindly_is_found_by_the_counting() {
-    let report = run(Store::Shared, 12, 11, Some(Plant::BlindStep)).await;
+    let report = Box::pin(run(Store::Shared, 12, 11, Some(Plant::BlindStep))).await;
     assert!(report.misses.iter().any(|miss| miss.contains("calls that change")), "{:#?}", report.misses);
 }
