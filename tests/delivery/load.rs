@@ -50,7 +50,8 @@ impl Load {
     pub async fn go_on(&mut self, slack: &Sandbox, over: &Cell<bool>) {
         while !over.get() {
             let number = self.asked.len();
-            let (user, channel, slash) = (format!("UL{number}"), format!("load{}", number % CHANNELS), number % 3 == 0);
+            let (user, channel, slash) =
+                (format!("UL{number}"), format!("load{}", number % CHANNELS), number.is_multiple_of(3));
             slack.post("user", json!({"name": user.to_lowercase(), "id": user, "groups": ["viewers"]})).await;
             let sent = if slash {
                 slack.slash(&user, &channel, "whoami").await

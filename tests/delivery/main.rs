@@ -1,6 +1,5 @@
 //! Delivery, for real: an image is built, pushed, deployed to two replicas under load, found broken, taken back, by this machine's
 //! Docker engine and a registry; and what the programs of `delivery/` and the pipelines promise beside it.
-#![expect(clippy::print_stderr, reason = "whoever runs it reads the figures")]
 
 mod engine;
 mod load;

@@ -14,7 +14,11 @@ const OF_THE_IMAGE: [&str; 3] = ["DRONEBOT__STORE__PATH", "DRONEBOT__HEALTH__LIS
 /// The image to try, if one is named.
 fn image() -> Option<&'static str> {
     static IMAGE: OnceLock<Option<String>> = OnceLock::new();
-    IMAGE.get_or_init(|| std::env::var("DRONEBOT_IMAGE").ok().filter(|name| !name.is_empty())).as_deref()
+    IMAGE
+        .get_or_init(|| {
+            std::env::var_os("DRONEBOT_IMAGE").and_then(|name| name.into_string().ok()).filter(|name| !name.is_empty())
+        })
+        .as_deref()
 }
 
 /// The Docker client; a newer one beside it may not be able to speak to the engine.
