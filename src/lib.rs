@@ -53,7 +53,7 @@
 //! | [`delivery`] | from the outbox to Slack | slack, store, health, supervision, clock, domain |
 //! | [`slack`] | Socket Mode, Web API, text forms, rendering; knows nothing of the bot | clock, domain |
 //! | [`aws`] | the only place that builds SDK clients | clock, domain |
-//! | [`store`] | the ports `Journal` and `Outbox`; SQLite behind them | clock, domain |
+//! | [`store`] | the ports `Journal`, `Outbox`, `AuditLog` and `Replicas`; SQLite or DynamoDB behind them | clock, domain |
 //! | [`health`] | status board, probes, metrics | domain |
 //! | [`supervision`] | actors that cannot stay dead; knows nothing of the bot | domain |
 //! | [`clock`] | the time of day | domain |
@@ -93,7 +93,8 @@
 //! running ───► refused | succeeded | failed | unknown     calls may have been made
 //! ```
 //!
-//! A final state is stored together with its reply. What is not final when the process starts (or when a sweep, each
+//! Each arrow is one conditional write, and what happened is written with it: [`AuditLog`](store::AuditLog). A final state
+//! is stored together with its reply. What is not final when the process starts (or when a sweep, each
 //! half minute, finds that nobody works on it) is taken up: a reading command is run again; a change that had not begun is
 //! begun if it was asked for a short while ago, else reported as not begun; a change that had begun is verified and
 //! reported, never made again. [`State::may_become`](store::State::may_become) is this drawing.
@@ -120,8 +121,7 @@
 //!
 //! # What is absent
 //!
-//! Approvals by a second person, a store for several replicas, several workspaces, several AWS
-//! accounts, and AWS calls that no command stands for.
+//! Approvals by a second person, several workspaces, several AWS accounts, and AWS calls that no command stands for.
 
 pub mod app;
 pub mod aws;

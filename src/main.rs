@@ -54,6 +54,18 @@ enum StoreTask {
     /// Makes the DynamoDB table that several replicas share (`store.kind = "dynamodb"`), or what of it is missing. What is
     /// in it stays.
     Init,
+    /// Prints all that happened to a request: who asked what, the plan, each call with how its targets were before, the
+    /// answer, and which replica did it.
+    Show {
+        /// The four characters that people are shown (`7F3K`), or the 26 of the log.
+        request: String,
+    },
+    /// Prints what happened to the replicas lately: when they started and ended, and why.
+    Audit {
+        /// How many events, the latest.
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
 }
 
 fn main() -> ExitCode {
@@ -74,7 +86,7 @@ fn main() -> ExitCode {
     };
     match arguments.task {
         Some(Task::CheckConfig) => check_config(&settings),
-        Some(Task::Store { task: StoreTask::Init }) => init_store(&settings),
+        Some(Task::Store { task }) => look_after_store(&settings, task),
         _ => run(settings),
     }
 }
@@ -118,12 +130,19 @@ fn doctor(settings: Result<Settings, SettingsError>, json: bool, link: bool) -> 
     ExitCode::from(diagnosis.code())
 }
 
-fn init_store(settings: &Settings) -> ExitCode {
+fn look_after_store(settings: &Settings, task: StoreTask) -> ExitCode {
     // a second provider cannot be there yet
     let _ = rustls::crypto::ring::default_provider().install_default();
-    match actix::System::new().block_on(app::init_store(settings)) {
-        Ok(line) => {
-            println!("{line}");
+    let done = actix::System::new().block_on(async {
+        match task {
+            StoreTask::Init => app::init_store(settings).await.map(|line| line + "\n"),
+            StoreTask::Show { request } => app::history::show(settings, &request).await,
+            StoreTask::Audit { limit } => app::history::audit(settings, limit).await,
+        }
+    });
+    match done {
+        Ok(text) => {
+            print!("{text}");
             ExitCode::SUCCESS
         }
         Err(line) => {

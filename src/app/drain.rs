@@ -1,8 +1,11 @@
 //! The end, in the order of the walk: the door closes first, the last answer leaves last.
 
-use super::{End, Running};
+use super::{End, House, Running};
+use crate::clock;
 use crate::dispatch::Boarded;
+use crate::store::{Delivery, HouseEvent, StoreError};
 use crate::supervision::{StopOutcome, Tree};
+use futures_util::future::join_all;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::{Instant, timeout_at};
@@ -49,14 +52,14 @@ pub(super) async fn until_the_end(mut running: Running) -> End {
     let drain = running.house.settings.shutdown.drain;
     tracing::info!(seconds = drain.as_secs_f64(), "draining");
     tokio::select! {
-        () = close(running, drain) => end,
+        () = close(running, drain, &end) => end.clone(),
         // asked twice means: now. Everything unfinished stands in the journal
         () = signals.next() => End::Hurried,
     }
 }
 
 /// Takes no longer than the drain time and the few seconds of [`ACTORS`] and [`LAST`].
-async fn close(mut running: Running, drain: Duration) {
+async fn close(mut running: Running, drain: Duration, end: &End) {
     let Running { house, tree, closing, open, dispatcher, server, .. } = &mut running;
     let deadline = Instant::now() + drain;
     house.board.draining();
@@ -82,9 +85,7 @@ async fn close(mut running: Running, drain: Duration) {
         tracing::warn!("answers still wait; they are sent after the next start");
     }
     stop_actors(tree).await;
-    if let Err(error) = house.store.replicas.leave().await {
-        tracing::warn!(%error, "the other replicas could not be told");
-    }
+    farewell(house, end).await;
     let store = async {
         if let Err(error) = house.store.close(LAST).await {
             tracing::error!(%error, "store was not closed cleanly");
@@ -92,6 +93,54 @@ async fn close(mut running: Running, drain: Duration) {
     };
     let _ = tokio::join!(store, tokio::time::timeout(LAST, server.stop(true)));
     tracing::info!("drained");
+}
+
+/// Says goodbye, so that what is left is no death of its owner. Not when it breaks: what broke it may be among what it had
+/// in its hands. And not when nobody can be told which answers may be there already.
+async fn farewell(house: &House, end: &End) {
+    let noted = match tokio::time::timeout(LAST, last_words(house, end)).await {
+        Ok(Ok(())) => true,
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "the end was not noted");
+            false
+        }
+        Err(_) => {
+            tracing::warn!("the end was not noted in time");
+            false
+        }
+    };
+    if !noted || matches!(end, End::Escalated(_)) {
+        return;
+    }
+    if let Err(error) = house.store.replicas.leave().await {
+        tracing::warn!(%error, "the other replicas could not be told");
+    }
+}
+
+/// No letter goes out any more, and one that is on its way must be looked for before it is sent again.
+async fn last_words(house: &House, end: &End) -> Result<(), StoreError> {
+    let store = &house.store;
+    let not_before = clock::system().now();
+    let unsure = |id| {
+        let error = "on its way when the bot ended".to_owned();
+        store.outbox.delivered(id, Delivery::Later { not_before, error, unsure: true })
+    };
+    for told in join_all(house.lanes.close().into_iter().map(unsure)).await {
+        match told {
+            // others have it, and look for it
+            Err(StoreError::Fenced(_)) => {}
+            other => other?,
+        }
+    }
+    let left = store.journal.unfinished().await?.waiting + store.outbox.depth().await?.waiting;
+    if left > 0 {
+        store.audit.record(HouseEvent::HandedOver { left }).await?;
+    }
+    let why = match end {
+        End::Drained | End::Hurried => "it was told to".to_owned(),
+        End::Misconfigured(why) | End::Escalated(why) => why.clone(),
+    };
+    store.audit.record(HouseEvent::Stopped { why }).await
 }
 
 async fn stop_actors(tree: &Tree) {

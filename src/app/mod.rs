@@ -4,6 +4,7 @@
 mod adapters;
 pub mod doctor;
 mod drain;
+pub mod history;
 mod keeper;
 mod reporter;
 
@@ -21,7 +22,7 @@ use crate::settings::Settings;
 use crate::slack::Proxy;
 use crate::slack::api::{Pacer, WebApi};
 use crate::slack::socket::{LinkBoard, LinkObserver};
-use crate::store::{self, Store, StoreError, StoreKind};
+use crate::store::{self, HouseEvent, Store, StoreError, StoreKind, TableMade};
 use crate::supervision::{
     self, ChildSpec, Handle, Placement, Task, Tree, TreeSpec, Watchdog, WatchdogSpec, WorkerRuntime, exit_when_stuck,
 };
@@ -194,8 +195,11 @@ pub async fn init_store(settings: &Settings) -> Result<String, String> {
     }
     let client = Aws::patient_dynamodb(&settings.aws).await;
     match store::init_table(&client, &settings.store).await {
-        Ok(true) => Ok(format!("table {table} was made and can be used")),
-        Ok(false) => Ok(format!("table {table} was there already and can be used; nothing was changed")),
+        Ok(TableMade::New) => Ok(format!("table {table} was made and can be used")),
+        Ok(TableMade::Completed) => {
+            Ok(format!("table {table} was there; what it lacked was added, and it can be used"))
+        }
+        Ok(TableMade::AsItWas) => Ok(format!("table {table} was there already and can be used; nothing was changed")),
         Err(error) => Err(error.to_string()),
     }
 }
@@ -268,6 +272,7 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
         tree.add(spec, move |_| SlackConnection::new(parts.clone())).await;
     }
     house.board.started();
+    house.begins().await;
     Ok(Running {
         house,
         tree,
@@ -282,6 +287,18 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
 }
 
 impl House {
+    /// Notes that this replica has begun to work. The work does not wait for the note.
+    async fn begins(&self) {
+        let started = HouseEvent::Started {
+            host: self.board.vitals().host,
+            version: format!("{} {}", BUILD.version, BUILD.revision),
+            policies: self.policies.hash().to_owned(),
+        };
+        if let Err(error) = self.store.audit.record(started).await {
+            tracing::warn!(%error, "the start was not noted");
+        }
+    }
+
     fn spec(&self, name: &str) -> ChildSpec {
         let supervision = &self.settings.supervision;
         let backoff = crate::supervision::BackoffSpec {
@@ -340,6 +357,7 @@ impl House {
             outbox: Arc::clone(&self.store.outbox),
             locks: Arc::new(Locks::default()),
             runtime: self.runtime.clone(),
+            policies: self.policies.hash().into(),
             config: self.settings.execution.clone(),
         }
     }

@@ -141,6 +141,7 @@ async fn drive(mut lane: Lane, round: Round) {
         }
         if !round.parts.outbox.is_mine(letter.id) {
             tracing::warn!(req = %letter.letter.request, "letter is another replica's by now; left to it");
+            lane.forget(letter.letter.request);
             continue;
         }
         let delivery = match expired(&letter, &round.parts) {
@@ -149,6 +150,9 @@ async fn drive(mut lane: Lane, round: Round) {
         };
         lane.went(&letter, &delivery);
         let is_recorded = recorded(&letter, &delivery, &round.parts).await;
+        if !round.parts.outbox.is_mine(letter.id) {
+            lane.forget(letter.letter.request);
+        }
         // only now: what is counted as sent is known after a crash too
         report(&letter, &delivery);
         if !is_recorded {

@@ -25,6 +25,10 @@ struct State {
     /// The lanes that were full: the store may have more for them.
     more: HashSet<Queue>,
     known: HashSet<LetterId>,
+    /// Of those, the ones that are being sent, or were and are not recorded.
+    sending: HashSet<LetterId>,
+    /// Whether no letter goes out any more.
+    closed: bool,
     /// The message of a request that its next letter edits.
     latest: HashMap<RequestId, String>,
     /// The requests of which Slack may have a message that nobody knows of.
@@ -45,6 +49,7 @@ impl State {
     /// A letter leaves memory, because the store knows what became of it.
     fn settle(&mut self, id: LetterId) {
         self.known.remove(&id);
+        self.sending.remove(&id);
         self.note(id);
     }
 }
@@ -131,6 +136,14 @@ impl Lanes {
         self.state.lock().known.clone()
     }
 
+    /// The end: no letter goes out any more. Returns those that are on their way, of which nobody will know in time what
+    /// becomes of them.
+    pub fn close(&self) -> HashSet<LetterId> {
+        let mut state = self.state.lock();
+        state.closed = true;
+        state.sending.clone()
+    }
+
     /// Letters in memory: waiting, on their way, or sent and not yet recorded.
     pub fn len(&self) -> usize {
         self.state.lock().known.len()
@@ -175,7 +188,10 @@ impl Lane {
         if let Some(id) = self.current.take() {
             state.settle(id);
         }
-        let next = state.queues.get_mut(&self.key).and_then(VecDeque::pop_front);
+        let next = match state.closed {
+            true => None,
+            false => state.queues.get_mut(&self.key).and_then(VecDeque::pop_front),
+        };
         match next {
             Some(mut letter) => {
                 if let Some(ts) = state.latest.get(&letter.letter.request) {
@@ -183,10 +199,14 @@ impl Lane {
                 }
                 letter.unsure |= state.unsure.contains(&letter.letter.request);
                 self.current = Some(letter.id);
+                state.sending.insert(letter.id);
                 Some(letter)
             }
             None => {
-                state.queues.remove(&self.key);
+                let left = state.queues.remove(&self.key).unwrap_or_default();
+                for letter in left {
+                    state.known.remove(&letter.id);
+                }
                 state.more.remove(&self.key);
                 self.ended = true;
                 None
@@ -225,6 +245,13 @@ impl Lane {
         }
     }
 
+    /// The letter's request is another replica's by now: what is known here of its messages is that one's to know.
+    pub(super) fn forget(&self, request: RequestId) {
+        let mut state = self.lanes.state.lock();
+        state.latest.remove(&request);
+        state.unsure.remove(&request);
+    }
+
     /// Lets the lane go on although the store could not record what became of the present letter.
     pub(super) fn unrecorded(&mut self) -> Unrecorded {
         Unrecorded { lanes: Arc::clone(&self.lanes), letter: self.current.take() }
@@ -239,6 +266,7 @@ impl Drop for Lane {
         let mut state = self.lanes.state.lock();
         if let Some(id) = self.current.take() {
             state.known.remove(&id);
+            state.sending.remove(&id);
             state.unsure.insert(id.request);
         }
         for letter in state.queues.remove(&self.key).unwrap_or_default() {
@@ -323,6 +351,37 @@ mod tests {
         lane.went(&last, &sent("111.222"));
         assert!(lane.next().is_none());
         assert!(lanes.is_empty());
+    }
+
+    #[test]
+    fn at_the_end_no_letter_goes_out_any_more_and_those_on_their_way_are_named() {
+        let lanes = Arc::new(Lanes::default());
+        let mut lane = lanes.push(letter(1, 1, "C1", true)).expect("a new lane");
+        lanes.push(letter(2, 2, "C1", true));
+        let mut other = lanes.push(letter(3, 3, "C2", true)).expect("a new lane");
+        let sending = lane.next().expect("the first letter").id;
+        let unrecorded = other.next().expect("its letter").id;
+        let kept = other.unrecorded();
+        assert!(other.next().is_none());
+        assert_eq!(lanes.close(), HashSet::from([sending, unrecorded]));
+        assert!(lane.next().is_none(), "the second stays in the store");
+        assert_eq!(lanes.close(), HashSet::from([unrecorded]));
+        drop(kept);
+        assert!(lanes.is_empty());
+    }
+
+    #[test]
+    fn of_a_request_that_is_another_replica_s_nothing_is_remembered() {
+        let lanes = Arc::new(Lanes::default());
+        let mut lane = lanes.push(letter(1, 1, "C1", false)).expect("a new lane");
+        let progress = lane.next().expect("the progress letter");
+        lane.went(&progress, &sent("111.222"));
+        let lost =
+            Delivery::Later { not_before: jiff::Timestamp::UNIX_EPOCH, error: "timeout".to_owned(), unsure: true };
+        lane.went(&progress, &lost);
+        lane.forget(progress.id.request);
+        let state = lanes.state.lock();
+        assert!(state.latest.is_empty() && state.unsure.is_empty());
     }
 
     // row 30

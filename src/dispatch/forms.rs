@@ -6,7 +6,7 @@ use super::permits::Permits;
 use crate::commands::{self, Row};
 use crate::domain::{Button, Form, Line, Reply, Request, Tone, UsageError};
 use crate::execution::Answer;
-use crate::store::State;
+use crate::store::Final;
 
 pub use crate::commands::{Answers, Wrong};
 
@@ -72,7 +72,7 @@ fn shown(form: Form, line: &str) -> Answer {
         .text(" could not be opened in time, and nothing was done. Press again, or type the command.");
     let mut reply = Reply::new(Tone::Usage).text(late).buttons(vec![Button::form(FILL_IN, line)]);
     reply.form = Some(Box::new(form));
-    Answer { state: State::Refused, outcome: "form", reply }
+    Answer { end: Final::Refused, outcome: "form", reply }
 }
 
 /// What stands on the button that opens a form.

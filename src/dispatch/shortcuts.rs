@@ -7,7 +7,7 @@ use super::permits::Permits;
 use crate::commands::{self, Row};
 use crate::domain::{Button, Form, Line, Reply, Request, Tone, UsageError};
 use crate::execution::Answer;
-use crate::store::State;
+use crate::store::Final;
 
 /// Whether the line begins with a command. An empty one, which is `help` where it is typed, does not: here it is a message
 /// without words.
@@ -39,5 +39,5 @@ pub(super) fn ask_first(row: &'static Row, request: &Request) -> Stopped {
         fields: Vec::new(),
         submit: "Run again".to_owned(),
     }));
-    Stopped::Answered(row.name, Answer { state: State::Refused, outcome: "form", reply })
+    Stopped::Answered(row.name, Answer { end: Final::Refused, outcome: "form", reply })
 }

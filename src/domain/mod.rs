@@ -12,7 +12,7 @@ mod vitals;
 pub use failure::{CommandError, Failure, Refusal, UnknownOutcome, UsageError};
 pub use form::{Button, Field, FieldKind, Form, Press};
 pub use ids::{ChannelId, RequestId, TeamId, UserId};
-pub use plan::{Plan, Step, Target};
+pub use plan::{Before, Plan, Step, Target};
 pub use principal::{Membership, Principal};
 pub use reply::{Attachment, Line, Part, Reply, Span, Table, Tone};
 pub use request::{ReplyTo, Request, Risk, Source};

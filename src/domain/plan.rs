@@ -31,6 +31,33 @@ pub struct Step {
     pub targets: Vec<String>,
     /// Derived from the request id and the index: the same in every attempt.
     pub token: String,
+    /// How the targets were when it was planned, by their ids: what a person needs who wants them back as they were.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub before: BTreeMap<String, Before>,
+}
+
+/// How a target was before a step.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Before {
+    /// The provider's word for its state, `running`.
+    pub state: String,
+    /// What kind of machine it is, `m5.large`.
+    pub kind: String,
+    /// Where it stands, `eu-central-1a`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
+    /// Its address in the world.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_ip: Option<String>,
+    /// Whether that address is its own and outlives a stop.
+    pub elastic_ip: bool,
+    /// Its address in its network.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub private_ip: Option<String>,
+    /// When it was started last, as RFC 3339 writes it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub launched: Option<String>,
 }
 
 /// What will happen, in full. It is journalled, and it is all that `verify` needs after a restart.
@@ -46,6 +73,9 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What a person should know before it happens: data that will be lost, an address that will change.
     pub cautions: Vec<String>,
+    /// The hash of the policies by which it was permitted, once it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policies: Option<String>,
 }
 
 impl Plan {

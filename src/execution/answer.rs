@@ -7,7 +7,7 @@ use crate::delivery::{Courier, Deliver};
 use crate::domain::{
     CommandError, Failure, Line, Part, Refusal, Reply, ReplyTo, Request, Source, Tone, UnknownOutcome, UsageError,
 };
-use crate::store::{Address, Journal, NewLetter, State, StoreError};
+use crate::store::{Address, Final, Journal, NewLetter, StoreError};
 use crate::supervision::Handle;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +15,8 @@ use std::time::Duration;
 /// What a request came to.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// The final state.
-    pub state: State,
+    /// What it came to.
+    pub end: Final,
     /// The label in metrics: `ok`, `usage`, `refused`, `failed`, `unknown`, `bug`, `poison`.
     pub outcome: &'static str,
     /// What the person reads.
@@ -26,17 +26,17 @@ pub struct Answer {
 impl Answer {
     /// It was done.
     pub fn ok(reply: Reply) -> Self {
-        Self { state: State::Succeeded, outcome: "ok", reply }
+        Self { end: Final::Succeeded, outcome: "ok", reply }
     }
 
     /// It failed, and the reply says how.
     pub fn failed(reply: Reply) -> Self {
-        Self { state: State::Failed, outcome: "failed", reply }
+        Self { end: Final::Failed, outcome: "failed", reply }
     }
 
     /// It is not known, and the reply says what was seen.
     pub fn unknown(reply: Reply) -> Self {
-        Self { state: State::Unknown, outcome: "unknown", reply }
+        Self { end: Final::Unknown, outcome: "unknown", reply }
     }
 
     /// It was not understood, or does not name what it means.
@@ -46,12 +46,12 @@ impl Answer {
             reply = reply.part(Part::List(error.candidates.clone()));
         }
         let reply = reply.buttons(error.buttons.clone());
-        Self { state: State::Refused, outcome: "usage", reply }
+        Self { end: Final::Refused, outcome: "usage", reply }
     }
 
     /// It was refused.
     pub fn refused(refusal: &Refusal) -> Self {
-        Self { state: State::Refused, outcome: "refused", reply: lines(Tone::Refused, &refusal.lines) }
+        Self { end: Final::Refused, outcome: "refused", reply: lines(Tone::Refused, &refusal.lines) }
     }
 
     /// Processes have died with it more than once: what it did to them it may do again, so it is not tried again.
@@ -71,8 +71,8 @@ impl Answer {
         };
         let line =
             first.text(" Please give ").code(format!("req {}", request.id.short())).text(" to the platform team.");
-        let (state, tone) = if begun { (State::Unknown, Tone::Unknown) } else { (State::Failed, Tone::Failed) };
-        Self { state, outcome: "poison", reply: lines(tone, &[line]) }
+        let tone = if begun { Tone::Unknown } else { Tone::Failed };
+        Self { end: Final::Poison { deaths, begun }, outcome: "poison", reply: lines(tone, &[line]) }
     }
 
     /// A failure of ours: the sentence that names nothing but the command.
@@ -83,7 +83,7 @@ impl Answer {
             .text(". Nothing was changed. Please give ")
             .code(format!("req {}", request.id.short()))
             .text(" to the platform team.");
-        Self { state: State::Failed, outcome: "bug", reply: lines(Tone::Failed, &[line]) }
+        Self { end: Final::Failed, outcome: "bug", reply: lines(Tone::Failed, &[line]) }
     }
 
     /// A failure of ours when calls may have been made before it.
@@ -96,7 +96,7 @@ impl Answer {
             .text(" and give ")
             .code(format!("req {}", request.id.short()))
             .text(" to the platform team.");
-        Self { state: State::Unknown, outcome: "bug", reply: lines(Tone::Unknown, &[line]) }
+        Self { end: Final::Unknown, outcome: "bug", reply: lines(Tone::Unknown, &[line]) }
     }
 
     /// A command's error; its cause goes to the log and nowhere else.
@@ -150,7 +150,7 @@ pub(super) fn address(request: &Request) -> Address {
 /// Where the final answer goes. That a shortcut was not run concerns whoever used it, and nobody in the thread of a
 /// message that may be somebody else's.
 fn last_address(request: &Request, answer: &Answer) -> Address {
-    let alone = request.source == Source::Shortcut && answer.state == State::Refused && answer.reply.form.is_none();
+    let alone = request.source == Source::Shortcut && answer.end == Final::Refused && answer.reply.form.is_none();
     match address(request) {
         Address::Beside { channel, user, url: Some(url), .. } if alone => Address::ClickUrl { url, channel, user },
         Address::Beside { channel, user, url: None, .. } if alone => Address::Ephemeral { channel, user },
@@ -175,12 +175,12 @@ impl AnswerDesk {
     /// Gives a request its final answer. Returns when it is durable.
     pub async fn give(&self, request: &Request, command: &'static str, answer: Answer) {
         let address = last_address(request, &answer);
-        let Answer { state, outcome, reply } = answer;
+        let Answer { end, outcome, reply } = answer;
         let trigger = request.trigger.clone().filter(|_| reply.form.is_some());
         let letter = NewLetter { request: request.id, address, reply, last: true, trigger };
         let mut pause = Duration::from_millis(100);
         loop {
-            match self.journal.finish(request.id, state, letter.clone()).await {
+            match self.journal.finish(request.id, end, letter.clone()).await {
                 Ok(letter) => {
                     // a courier that is down finds the letter in the outbox
                     let _ = self.courier.tell(Deliver(letter));

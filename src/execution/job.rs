@@ -67,6 +67,8 @@ pub struct Workshop {
     pub locks: Arc<Locks>,
     /// The threads on which provider calls run.
     pub runtime: WorkerRuntime,
+    /// The hash of the policies by which it judges.
+    pub policies: Arc<str>,
     /// Bounds.
     pub config: ExecutionConfig,
 }
@@ -112,6 +114,7 @@ async fn plan_and_execute(
         Planned::Change(plan) => plan,
     };
     (job.judge)(&plan)?;
+    let plan = Plan { policies: Some(shop.policies.to_string()), ..plan };
     let _locked = shop.locks.take(&plan.targets, &job.request.text, &job.request)?;
     if let Err(error) = shop.desk.journal.planned(job.request.id, plan.clone()).await {
         if let StoreError::Transition { .. } | StoreError::Fenced(_) = error {

@@ -47,6 +47,7 @@ impl House {
             outbox: Arc::clone(&store.outbox),
             locks: Arc::new(Locks::default()),
             runtime: WorkerRuntime::new("test-worker", 1).expect("a thread"),
+            policies: "e3b0c44298fc".into(),
             config: ExecutionConfig::default(),
         };
         let worker = {

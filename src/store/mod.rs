@@ -18,9 +18,9 @@ use std::time::Duration;
 
 pub use config::{StoreConfig, StoreKind};
 pub use ports::{
-    Accepted, Address, Asked, AuditLog, Beaten, Card, Delivery, Entry, Event, FileWay, HouseEntry, HouseEvent, Journal,
-    Letter, LetterId, NewLetter, NewRequest, Outbox, Queue, QueueDepth, Recent, Replica, ReplicaName, Replicas, State,
-    StepRecord, StepState, StoreError, Wanted, Way, What, plan_hash,
+    Accepted, Address, Asked, AuditLog, Beaten, Card, Delivery, Entry, Event, FileWay, Final, HouseEntry, HouseEvent,
+    Journal, Letter, LetterId, NewLetter, NewRequest, Outbox, Queue, QueueDepth, Recent, Replica, ReplicaName,
+    Replicas, State, StepRecord, StepState, StoreError, Wanted, Way, What, plan_hash,
 };
 
 /// An open store: its ports, and how it is. Clones share it; it is closed by [`Store::close`], or soon after the last
@@ -127,14 +127,45 @@ pub async fn join(
     }
 }
 
-/// Makes the table of several replicas, or what of it is missing; says whether it was made just now.
-pub async fn init_table(client: &aws_sdk_dynamodb::Client, config: &StoreConfig) -> Result<bool, StoreError> {
+/// What [`init_table`] has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableMade {
+    /// It has made the table.
+    New,
+    /// The table was there, and lacked something that it has now.
+    Completed,
+    /// Nothing was to be done.
+    AsItWas,
+}
+
+/// Makes the table of several replicas, or what of it is missing.
+pub async fn init_table(client: &aws_sdk_dynamodb::Client, config: &StoreConfig) -> Result<TableMade, StoreError> {
     dynamo::init(client, config).await
 }
 
 /// Looks at the table of several replicas, and changes nothing.
 pub async fn inspect_table(client: aws_sdk_dynamodb::Client, config: &StoreConfig) -> Result<Condition, StoreError> {
     dynamo::inspect(client, config).await
+}
+
+/// What happened, read from the file of a bot that does not run. Nothing is changed: no life begins, and nothing ages.
+pub fn read(config: &StoreConfig) -> Result<Arc<dyn AuditLog>, StoreError> {
+    match config.fault() {
+        Some(fault) => Err(StoreError::Open(fault)),
+        None => Ok(Arc::new(sqlite::Reader::open(config)?)),
+    }
+}
+
+/// What happened, read from the table of several replicas, by one that is none of them.
+pub async fn read_table(
+    client: aws_sdk_dynamodb::Client,
+    config: &StoreConfig,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<dyn AuditLog>, StoreError> {
+    match config.fault() {
+        Some(fault) => Err(StoreError::Open(fault)),
+        None => Ok(Arc::new(dynamo::Dynamo::look(client, config, clock).await?)),
+    }
 }
 
 fn assemble<B: Journal + Outbox + AuditLog + Replicas + Backend + 'static>(backend: Arc<B>) -> Store {

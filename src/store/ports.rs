@@ -109,6 +109,38 @@ impl State {
     }
 }
 
+/// What a request came to, as whoever answers says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Final {
+    /// Not understood, or not permitted.
+    Refused,
+    /// Done.
+    Succeeded,
+    /// Not done, or done in part.
+    Failed,
+    /// It is not known what was done.
+    Unknown,
+    /// Given up: too many processes have died with it.
+    Poison {
+        /// How many.
+        deaths: u32,
+        /// Whether calls may have been made.
+        begun: bool,
+    },
+}
+
+impl Final {
+    /// The state in which it leaves the request.
+    pub fn state(self) -> State {
+        match self {
+            Self::Refused => State::Refused,
+            Self::Succeeded => State::Succeeded,
+            Self::Failed | Self::Poison { begun: false, .. } => State::Failed,
+            Self::Unknown | Self::Poison { begun: true, .. } => State::Unknown,
+        }
+    }
+}
+
 /// A request to be journalled, with every key by which Slack may deliver it again.
 #[derive(Clone, Debug)]
 pub struct NewRequest {
@@ -237,7 +269,8 @@ pub trait Journal: Send + Sync {
     /// plan's targets are this request's alone, until its final answer: [`StoreError::Busy`] when another has one.
     async fn planned(&self, id: RequestId, plan: Plan) -> Result<(), StoreError>;
 
-    /// planned or running -> running, before the step's call is made.
+    /// planned or running -> running, before the step's call is made. A step that was started is not started again,
+    /// unless the provider has refused its call.
     async fn step_started(&self, id: RequestId, step: Step) -> Result<(), StoreError>;
 
     /// The provider's answer to a started step.
@@ -245,7 +278,7 @@ pub trait Journal: Send + Sync {
 
     /// Any state -> a final one, with the final answer put into the outbox by the same transaction. Returns the letter
     /// as [`Outbox::due`] would. Refused with [`StoreError::Transition`] when the request already has its answer.
-    async fn finish(&self, id: RequestId, state: State, letter: NewLetter) -> Result<Letter, StoreError>;
+    async fn finish(&self, id: RequestId, end: Final, letter: NewLetter) -> Result<Letter, StoreError>;
 
     /// Every request of this replica without a final answer, oldest first. Before that it adopts what belongs to
     /// replicas that are gone.

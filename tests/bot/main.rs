@@ -2,6 +2,7 @@
 //! Moto over HTTP, a real SQLite file. A test says what a person does and shows what that person reads.
 
 mod architecture;
+mod audit;
 mod browser;
 mod clients;
 mod crash;

@@ -198,6 +198,28 @@ async fn each_region_has_its_own_call_and_token() {
 }
 
 #[tokio::test]
+async fn each_step_knows_how_its_targets_were_before() {
+    let mut machine = Machine::new("i-1", "web-1", "running");
+    machine.public_ip = Some("203.0.113.7".into());
+    machine.elastic = true;
+    let region = FakeRegion::new(vec![machine, Machine::new("i-2", "web-2", "stopped")]);
+    let plan = planned("ec2 stop i-1 i-2", &on(&region)).await;
+    let before = &plan.steps[0].before;
+    assert_eq!(before.keys().collect::<Vec<_>>(), ["i-1"], "what needs no change is not touched");
+    let web = &before["i-1"];
+    assert_eq!(
+        (web.state.as_str(), web.kind.as_str(), web.zone.as_deref()),
+        ("running", "t3.micro", Some("eu-central-1a"))
+    );
+    assert_eq!((web.public_ip.as_deref(), web.elastic_ip), (Some("203.0.113.7"), true));
+    // a step of a program that did not keep it is read all the same
+    let mut json = serde_json::to_value(&plan.steps[0]).expect("JSON");
+    json.as_object_mut().expect("an object").remove("before");
+    let old: crate::domain::Step = serde_json::from_value(json).expect("a step");
+    assert!(old.before.is_empty());
+}
+
+#[tokio::test]
 async fn a_target_that_may_not_be_seen_goes_to_the_judge_without_steps_in_place_of_an_answer() {
     let mut cx = on(&one("stopped"));
     cx.sees = Arc::new(|_| false);

@@ -69,6 +69,9 @@ impl Outbox for Shelf {
         Ok(())
     }
     async fn note(&self, id: LetterId, way: &Way) -> Result<(), StoreError> {
+        if *self.lost.lock() {
+            return Err(StoreError::Fenced(id.request));
+        }
         let mut deaf = self.deaf.lock();
         if *deaf > 0 {
             *deaf -= 1;

@@ -151,6 +151,7 @@ fn a_plan() -> Plan {
         region: "eu-central-1".to_owned(),
         targets: vec!["i-1".to_owned()],
         token: "t".to_owned(),
+        before: Default::default(),
     };
     Plan {
         command: "ec2 stop".to_owned(),
@@ -158,6 +159,7 @@ fn a_plan() -> Plan {
         targets: Vec::new(),
         steps: vec![step],
         cautions: Vec::new(),
+        policies: None,
     }
 }
 

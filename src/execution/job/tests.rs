@@ -81,6 +81,7 @@ fn plan() -> Plan {
         region: "eu-central-1".to_owned(),
         targets: vec!["i-1".to_owned()],
         token: "t".to_owned(),
+        before: Default::default(),
     };
     Plan {
         command: "test stop".to_owned(),
@@ -88,6 +89,7 @@ fn plan() -> Plan {
         targets: vec![target],
         steps: vec![step],
         cautions: Vec::new(),
+        policies: None,
     }
 }
 

@@ -12,6 +12,9 @@ pub(super) fn settle(row: &mut Row, number: i64, delivery: &Delivery, now: Times
         if let Delivery::Sent { ts: Some(ts) } = delivery {
             show_progress(row, ts, now);
         }
+        if let (Delivery::Later { unsure: true, .. }, Some(successor)) = (delivery, &mut row.letter) {
+            successor.unsure = true;
+        }
         return false;
     };
     match delivery {

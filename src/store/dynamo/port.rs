@@ -7,8 +7,8 @@ use super::table::Ask;
 use super::{Dynamo, row};
 use crate::domain::{ChannelId, Plan, RequestId, Step, Target, UserId};
 use crate::store::{
-    Accepted, Asked, Backend, Delivery, Entry, Journal, Letter, LetterId, NewLetter, NewRequest, Outbox, Pulse, Queue,
-    QueueDepth, Recent, State, StepRecord, StepState, StoreError, Wanted, Way, What, plan_hash,
+    Accepted, Asked, Backend, Delivery, Entry, Final, Journal, Letter, LetterId, NewLetter, NewRequest, Outbox, Pulse,
+    Queue, QueueDepth, Recent, State, StepRecord, StepState, StoreError, Wanted, Way, What,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -37,7 +37,7 @@ impl Journal for Dynamo {
 
     async fn planned(&self, id: RequestId, plan: Plan) -> Result<(), StoreError> {
         let targets: Vec<String> = plan.targets.iter().map(Target::key).collect();
-        let told = What::Planned { text: plan.text.clone(), plan: plan_hash(&plan), policies: None };
+        let told = What::planned(&plan);
         let before = self.targets_of(id);
         self.lock(id, &targets).await?;
         let planned = self
@@ -48,14 +48,10 @@ impl Journal for Dynamo {
                 Ok(())
             })
             .await;
-        match &planned {
-            Ok(()) => {
-                let left: Vec<String> = before.into_iter().filter(|target| !targets.contains(target)).collect();
-                self.unlock(id, &left).await;
-            }
-            // one that is further has its locks still
-            Err(StoreError::Transition { from: "running", .. }) => {}
-            Err(_) => self.unlock(id, &targets).await,
+        // where it was not planned the locks stay: they are the request's, and whoever has it now may need them
+        if planned.is_ok() {
+            let left: Vec<String> = before.into_iter().filter(|target| !targets.contains(target)).collect();
+            self.unlock(id, &left).await;
         }
         planned
     }
@@ -66,9 +62,11 @@ impl Journal for Dynamo {
                 go(row, State::Running)?;
             }
             let index = step.index;
-            row.steps.retain(|record| record.step.index != index || record.state == StepState::Done);
-            if row.steps.iter().any(|record| record.step.index == index) {
-                return Err(StoreError::Failed(format!("step {index} of request {id} is done already")));
+            // the provider has refused it, or nobody has asked for it yet
+            row.steps.retain(|record| record.step.index != index || record.state != StepState::Failed);
+            if let Some(record) = row.steps.iter().find(|record| record.step.index == index) {
+                let found = record.state.as_str();
+                return Err(StoreError::Failed(format!("step {index} of request {id} is {found} already")));
             }
             row.steps.push(StepRecord { step: step.clone(), state: StepState::Started });
             row.steps.sort_by_key(|record| record.step.index);
@@ -103,20 +101,20 @@ impl Journal for Dynamo {
         .await
     }
 
-    async fn finish(&self, id: RequestId, state: State, letter: NewLetter) -> Result<Letter, StoreError> {
+    async fn finish(&self, id: RequestId, end: Final, letter: NewLetter) -> Result<Letter, StoreError> {
         if letter.request != id || !letter.last {
             return Err(StoreError::Failed(format!("request {id} is finished only by its own last letter")));
         }
         let targets = self.targets_of(id);
         let posted = self
             .change(id, |row| {
-                if !state.is_final() {
-                    let (from, to) = (row.state.as_str(), state.as_str());
-                    return Err(StoreError::Transition { id, from, to });
-                }
+                let state = end.state();
                 go(row, state)?;
                 let now = self.clock.now();
                 row.finished_at = Some(now);
+                if let Final::Poison { deaths, .. } = end {
+                    row.tell(now, &What::Poison { deaths });
+                }
                 row.tell(now, &What::Finished { state, reply: letter.reply.for_the_record() });
                 row.post(letter.clone(), now, now);
                 row.waiting().ok_or_else(super::closed)
@@ -131,6 +129,9 @@ impl Journal for Dynamo {
         self.name()?;
         self.settle_doubts().await?;
         Box::pin(self.adopt()).await?;
+        if let Err(error) = self.recount_dead().await {
+            tracing::debug!(%error, "dead letters were not counted");
+        }
         let memory = self.memory.lock();
         let mut open: Vec<&Row> = memory.rows.values().filter(|row| !row.state.is_final()).collect();
         open.sort_by_key(|row| (row.request.accepted_at, row.request.id));

@@ -11,7 +11,7 @@ use super::table::{Ask, Guard, sort_key};
 use super::{Dynamo, closed};
 use crate::store::{Beaten, Card, Replica, ReplicaName, Replicas, StoreError, What};
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -22,9 +22,13 @@ const GONE: &str = "gone";
 /// It has said goodbye.
 const LEFT: &str = "left";
 
-/// How long the row of a replica that is gone is kept, and its requests looked for: one that does not know yet that it
-/// was given up may still accept some.
-const REMEMBERED: Duration = Duration::from_secs(600);
+/// How long the row of a replica that is gone is kept at least, and its requests looked for: one that does not know yet
+/// that it was given up may still accept some. It is kept for as long as anything is held in its name: nothing else leads
+/// to what that is.
+pub(super) const REMEMBERED: Duration = Duration::from_secs(600);
+
+/// How often the dead letters are counted.
+const RECOUNT: Duration = Duration::from_secs(600);
 
 /// How many requests of a gone replica are adopted in one go.
 const AT_ONCE: usize = 1_000;
@@ -47,14 +51,23 @@ impl Dynamo {
     pub(super) async fn count_dead(&self) -> Result<(), StoreError> {
         let ask = Ask { index: Some("held"), key: ("held", DEAD), descending: false, limit: usize::MAX };
         let dead = self.table.count(&ask).await?;
-        self.memory.lock().dead = dead;
+        let mut memory = self.memory.lock();
+        memory.dead = dead;
+        memory.counted = Some(Instant::now());
         Ok(())
+    }
+
+    /// The table forgets them one by one, and other replicas have theirs: now and then they are counted again.
+    pub(super) async fn recount_dead(&self) -> Result<(), StoreError> {
+        let counted = self.memory.lock().counted;
+        match counted {
+            Some(at) if at.elapsed() < RECOUNT => Ok(()),
+            _ => self.count_dead().await,
+        }
     }
 
     fn replica_item(&self, name: &ReplicaName, beat: u64, state: &str, card: &Card) -> Item {
         let card = serde_json::to_string(card).unwrap_or_default();
-        let now = self.clock.now();
-        let expires = now.checked_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX);
         item([
             ("pk", "replica".into()),
             ("sk", name.0.as_str().into()),
@@ -62,8 +75,7 @@ impl Dynamo {
             ("lease_ms", i64::try_from(self.lease.as_millis()).unwrap_or(i64::MAX).into()),
             ("state", state.into()),
             ("card", card.into()),
-            ("seen", now.as_millisecond().into()),
-            ("expires", expires.as_second().into()),
+            ("seen", self.clock.now().as_millisecond().into()),
         ])
     }
 
@@ -75,7 +87,9 @@ impl Dynamo {
     /// Takes over what belongs to replicas that are gone.
     pub(super) async fn adopt(&self) -> Result<(), StoreError> {
         let me = self.name()?;
-        for row in self.replicas().await? {
+        let rows = self.replicas().await?;
+        self.memory.lock().watched.retain(|name, _| rows.iter().any(|row| sort_key(row) == name.0));
+        for row in rows {
             let name = ReplicaName(sort_key(&row).to_owned());
             if name == me {
                 continue;
@@ -114,11 +128,16 @@ impl Dynamo {
             metrics::counter!("dronebot_replicas_given_up_total").increment(1);
             return Ok(Some(true));
         }
-        if since > REMEMBERED {
+        if since > self.remembered && self.holds_nothing(name).await? {
             self.table.delete("replica", &name.0, None).await?;
             self.memory.lock().watched.remove(name);
         }
         Ok(Some(state != LEFT))
+    }
+
+    async fn holds_nothing(&self, name: &ReplicaName) -> Result<bool, StoreError> {
+        let ask = Ask { index: Some("held"), key: ("held", &name.0), descending: false, limit: 1 };
+        Ok(self.table.query(&ask).await?.is_empty())
     }
 
     async fn adopt_all(&self, from: &ReplicaName, me: &ReplicaName, died: bool) -> Result<(), StoreError> {

@@ -235,20 +235,22 @@ impl Row {
         made
     }
 
-    /// The row of an item and its body. `None` for one that is void, or that a newer program wrote.
-    pub(super) fn read(item: &Item, body: &str) -> Option<Self> {
-        let id = id_of(text(item, "pk")?)?;
-        if number(item, "v")? > VERSION {
-            tracing::error!(request = %id, "row was written by a newer program and is left alone");
-            return None;
+    /// The row of an item and its body, or why there is none to be read.
+    pub(super) fn read(item: &Item, body: &str) -> Result<Self, String> {
+        let word = |name: &'static str| text(item, name).ok_or_else(|| format!("it has no `{name}`"));
+        let count = |name: &'static str| number(item, name).ok_or_else(|| format!("it has no `{name}`"));
+        let id = id_of(word("pk")?).ok_or("its name is not a request's")?;
+        let version = count("v")?;
+        if version > VERSION {
+            return Err(format!("a newer program wrote it (version {version}, and this one knows {VERSION})"));
         }
-        let state = State::parse(text(item, "state")?)?;
-        let body: Body = serde_json::from_str(body)
-            .inspect_err(|error| tracing::error!(request = %id, %error, "row cannot be read and is left alone"))
-            .ok()?;
+        let state = word("state")?;
+        let state = State::parse(state).ok_or_else(|| format!("`{state}` is no state that this program knows"))?;
+        let body: Body = serde_json::from_str(body).map_err(|error| error.to_string())?;
+        let source = Source::parse(&body.source).ok_or_else(|| format!("`{}` is no source", body.source))?;
         let request = Request {
             id,
-            source: Source::parse(&body.source)?,
+            source,
             team: body.team.into(),
             user: UserId(body.user),
             channel: ChannelId(body.channel),
@@ -261,7 +263,7 @@ impl Row {
             .steps
             .into_iter()
             .filter_map(|step| Some(StepRecord { state: StepState::parse(&step.state)?, step: step.step }));
-        Some(Self {
+        Ok(Self {
             request,
             state,
             plan: body.plan,
@@ -273,10 +275,10 @@ impl Row {
             letters: body.letters,
             history: body.history,
             deaths: number(item, "deaths").and_then(|deaths| u32::try_from(deaths).ok()).unwrap_or_default(),
-            holder: ReplicaName(text(item, "holder")?.to_owned()),
-            fence: number(item, "fence")?,
-            version: number(item, "version")?,
-            mark: text(item, "mark")?.to_owned(),
+            holder: ReplicaName(word("holder")?.to_owned()),
+            fence: count("fence")?,
+            version: count("version")?,
+            mark: word("mark")?.to_owned(),
             late: false,
         })
     }
@@ -296,15 +298,14 @@ impl Row {
         })
     }
 
-    /// Puts a letter in, in the place of one that waits.
-    pub(super) fn post(&mut self, letter: NewLetter, now: Timestamp, not_before: Timestamp) -> LetterId {
+    /// Puts a letter in, in the place of one that waits. Where Slack may have that one, its successor must be looked for.
+    pub(super) fn post(&mut self, letter: NewLetter, now: Timestamp, not_before: Timestamp) {
         self.letters += 1;
         let letter = NewLetter { trigger: None, ..letter };
-        let number = self.letters;
-        let way = Way::default();
+        let (number, way) = (self.letters, Way::default());
+        let unsure = self.letter.as_ref().is_some_and(|waiting| waiting.unsure);
         self.letter =
-            Some(Waiting { number, letter, attempts: 0, created_at: now, not_before, way, unsure: false, error: None });
-        LetterId { request: self.request.id, number }
+            Some(Waiting { number, letter, attempts: 0, created_at: now, not_before, way, unsure, error: None });
     }
 
     pub(super) fn entry(&self) -> Entry {

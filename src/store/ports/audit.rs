@@ -88,6 +88,13 @@ pub enum What {
     },
 }
 
+impl What {
+    /// A change was planned and permitted.
+    pub(in crate::store) fn planned(plan: &Plan) -> Self {
+        Self::Planned { text: plan.text.clone(), plan: plan_hash(plan), policies: plan.policies.clone() }
+    }
+}
+
 /// Something that happened to a replica.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HouseEntry {
@@ -129,7 +136,7 @@ pub enum HouseEvent {
     },
 }
 
-/// The plan in one short word: the beginning of the SHA-256 of its JSON.
+/// The plan in one short word: the beginning of the SHA-256 of its JSON, as it was journalled.
 pub fn plan_hash(plan: &Plan) -> String {
     let json = serde_json::to_vec(plan).unwrap_or_default();
     Sha256::digest(json).iter().take(6).map(|byte| format!("{byte:02x}")).collect()

@@ -4,14 +4,17 @@
 //! stands for who wrote it.
 
 use super::book::{Book, Done};
+use super::file;
 use super::port::Sqlite;
 use super::rows::{self, key, nanos, time};
 use super::shared::WhenFull;
+use super::upkeep::failure;
 use crate::domain::{RequestId, UserId};
 use crate::store::wire::{json, readable};
-use crate::store::{AuditLog, Event, HouseEntry, HouseEvent, ReplicaName, StoreError, What};
+use crate::store::{AuditLog, Event, HouseEntry, HouseEvent, ReplicaName, StoreConfig, StoreError, What};
 use async_trait::async_trait;
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, params};
 
 impl Book {
@@ -145,6 +148,39 @@ pub(super) fn house(connection: &Connection, limit: usize) -> rusqlite::Result<V
         }
     }
     Ok(entries)
+}
+
+/// The file of a bot that does not run, to be looked at alone.
+pub(in crate::store) struct Reader(Mutex<Connection>);
+
+impl Reader {
+    pub(in crate::store) fn open(config: &StoreConfig) -> Result<Self, StoreError> {
+        file::look(config).map(|connection| Self(Mutex::new(connection)))
+    }
+
+    /// A look takes milliseconds, and whoever looks has nothing else to do.
+    fn ask<T>(&self, look: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        look(&self.0.lock()).map_err(|error| failure(&error))
+    }
+}
+
+#[async_trait]
+impl AuditLog for Reader {
+    async fn history(&self, id: RequestId) -> Result<Vec<Event>, StoreError> {
+        self.ask(|connection| history(connection, id))
+    }
+
+    async fn find(&self, short: &str, limit: usize) -> Result<Vec<RequestId>, StoreError> {
+        self.ask(|connection| find(connection, short, limit))
+    }
+
+    async fn record(&self, _: HouseEvent) -> Result<(), StoreError> {
+        Err(StoreError::Unavailable("the file was opened to be looked at alone".to_owned()))
+    }
+
+    async fn house(&self, limit: usize) -> Result<Vec<HouseEntry>, StoreError> {
+        self.ask(|connection| house(connection, limit))
+    }
 }
 
 #[async_trait]

@@ -9,7 +9,7 @@ use super::work::{Open, Work};
 use crate::clock::Clock;
 use crate::domain::{Request, RequestId};
 use crate::store::wire;
-use crate::store::{Accepted, Entry, QueueDepth, ReplicaName, State, StepState, StoreError, What};
+use crate::store::{Accepted, Entry, Final, QueueDepth, ReplicaName, State, StepState, StoreError, What};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, params};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -266,8 +266,11 @@ impl Book {
         if from != state && !from.may_become(state) {
             return Err(illegal(id, from, state));
         }
-        if self.step(id, index)? == Some(StepState::Done) {
-            return Err(StoreError::Failed(format!("step {index} of request {id} is done already")).into());
+        // the provider has refused it, or nobody has asked for it yet
+        if let Some(found) = self.step(id, index)?.filter(|found| *found != StepState::Failed) {
+            return Err(
+                StoreError::Failed(format!("step {index} of request {id} is {} already", found.as_str())).into()
+            );
         }
         if from != state {
             self.execute("UPDATE requests SET state = ?2 WHERE id = ?1", params![key(id), state.as_str()])?;
@@ -311,9 +314,9 @@ impl Book {
     }
 
     /// [`crate::store::Journal::finish`].
-    pub(super) fn finish(&mut self, id: RequestId, state: State, letter: &LetterRow, told: &str) -> Done<Posted> {
-        let from = self.state(id)?;
-        if !state.is_final() || !from.may_become(state) {
+    pub(super) fn finish(&mut self, id: RequestId, end: Final, letter: &LetterRow, told: &str) -> Done<Posted> {
+        let (from, state) = (self.state(id)?, end.state());
+        if !from.may_become(state) {
             return Err(illegal(id, from, state));
         }
         let now = self.clock.now();
@@ -322,16 +325,17 @@ impl Book {
             "UPDATE requests SET state = ?2, finished_at = ?3, url = NULL WHERE id = ?1",
             params![key(id), state.as_str(), nanos(now)],
         )?;
+        if let Final::Poison { deaths, .. } = end {
+            self.tell(id, now, &What::Poison { deaths })?;
+        }
         self.tell_written(id, now, told)?;
         if from != State::Accepted {
             self.execute("DELETE FROM locks WHERE request = ?1", [key(id)])?;
         }
         let open = self.work.requests.remove(&id);
         let (waiting, replaces) = open.map_or((None, None), |open| (open.waiting, open.progress_ts));
-        if let Some(waiting) = waiting {
-            self.take_back(waiting, id)?;
-        }
-        self.post(letter, now, now, replaces)
+        let unsure = waiting.map_or(Ok(false), |waiting| self.take_back(waiting, id))?;
+        self.post(letter, Posted { id: 0, created_at: now, not_before: now, replaces, unsure })
     }
 
     /// [`crate::store::Journal::take_up`].

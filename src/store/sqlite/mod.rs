@@ -22,6 +22,7 @@ mod speed;
 #[cfg(test)]
 mod tests;
 
+pub(super) use audit::Reader;
 pub(super) use file::inspect;
 pub(super) use port::Sqlite;
 pub(super) use upkeep::Upkeep;

@@ -9,9 +9,9 @@ use crate::clock::Clock;
 use crate::domain::{ChannelId, Plan, RequestId, Step, Target, UserId};
 use crate::store::wire::{AddressRow, json};
 use crate::store::{
-    Accepted, Asked, Backend, Beaten, Card, Delivery, Entry, Journal, Letter, LetterId, NewLetter, NewRequest, Outbox,
-    Pulse, QueueDepth, Recent, Replica, ReplicaName, Replicas, State, StepState, StoreConfig, StoreError, Wanted, Way,
-    What, plan_hash,
+    Accepted, Asked, Backend, Beaten, Card, Delivery, Entry, Final, Journal, Letter, LetterId, NewLetter, NewRequest,
+    Outbox, Pulse, QueueDepth, Recent, Replica, ReplicaName, Replicas, StepState, StoreConfig, StoreError, Wanted, Way,
+    What,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -114,9 +114,9 @@ fn row(letter: &NewLetter) -> Result<LetterRow, StoreError> {
 }
 
 fn posted(letter: NewLetter, posted: Posted) -> Letter {
-    let Posted { id, created_at, not_before, replaces } = posted;
+    let Posted { id, created_at, not_before, replaces, unsure } = posted;
     let id = LetterId { request: letter.request, number: id };
-    Letter { id, letter, attempts: 0, created_at, not_before, replaces, way: Way::default(), unsure: false }
+    Letter { id, letter, attempts: 0, created_at, not_before, replaces, way: Way::default(), unsure }
 }
 
 #[async_trait]
@@ -130,7 +130,7 @@ impl Journal for Sqlite {
 
     async fn planned(&self, id: RequestId, plan: Plan) -> Result<(), StoreError> {
         let targets: Vec<String> = plan.targets.iter().map(Target::key).collect();
-        let told = json(&What::Planned { text: plan.text.clone(), plan: plan_hash(&plan), policies: None })?;
+        let told = json(&What::planned(&plan))?;
         let plan = json(&plan)?;
         self.call(WhenFull::Wait, move |book| book.planned(id, &plan, &targets, &told)).await
     }
@@ -145,13 +145,13 @@ impl Journal for Sqlite {
         self.call(WhenFull::Wait, move |book| book.step_ended(id, index, state)).await
     }
 
-    async fn finish(&self, id: RequestId, state: State, letter: NewLetter) -> Result<Letter, StoreError> {
+    async fn finish(&self, id: RequestId, end: Final, letter: NewLetter) -> Result<Letter, StoreError> {
         if letter.request != id || !letter.last {
             return Err(StoreError::Failed(format!("request {id} is finished only by its own last letter")));
         }
         let row = row(&letter)?;
-        let told = json(&What::Finished { state, reply: letter.reply.for_the_record() })?;
-        let added = self.call(WhenFull::Wait, move |book| book.finish(id, state, &row, &told)).await?;
+        let told = json(&What::Finished { state: end.state(), reply: letter.reply.for_the_record() })?;
+        let added = self.call(WhenFull::Wait, move |book| book.finish(id, end, &row, &told)).await?;
         Ok(posted(letter, added))
     }
 

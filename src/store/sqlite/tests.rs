@@ -254,7 +254,7 @@ async fn a_file_of_the_first_schema_is_opened_with_all_it_holds_and_can_be_asked
     let store = folder.open();
     store.journal.accept(new(1, &["event:1"])).await.unwrap();
     store.journal.accept(new(2, &["event:2"])).await.unwrap();
-    store.journal.finish(id(1), State::Succeeded, letter(1, "Done.", true)).await.unwrap();
+    store.journal.finish(id(1), Final::Succeeded, letter(1, "Done.", true)).await.unwrap();
     store.close(PATIENCE).await.unwrap();
     // as a program of before left it
     let old = Connection::open(folder.path()).unwrap();
@@ -301,6 +301,8 @@ async fn a_file_of_the_third_schema_is_opened_and_its_history_begins_with_what_w
     ))
     .unwrap();
     drop(old);
+    let Err(StoreError::Open(why)) = read(&folder.config()) else { panic!("it was read") };
+    assert!(why.contains("has schema 3, from before what this program reads (4); nothing was changed"), "{why}");
     let store = folder.open();
     let entries = store.journal.take_up().await.unwrap();
     assert_eq!((entries.len(), entries[0].state, entries[0].deaths), (1, State::Running, 1));
@@ -317,6 +319,35 @@ async fn a_file_of_the_third_schema_is_opened_and_its_history_begins_with_what_w
     // nobody knows which process accepted them; this one took them over
     assert_eq!(kinds(1).await, [(0, true), (1, false)]);
     assert_eq!(kinds(2).await, [(0, true), (1, false), (1, false)]);
+    store.close(PATIENCE).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_file_of_a_bot_that_died_is_read_and_stays_as_it_was() {
+    let folder = Folder::new();
+    let Err(StoreError::Open(why)) = read(&folder.config()) else { panic!("there is nothing to read") };
+    assert!(why.contains("bot.db is not there"), "{why}");
+    let store = folder.open();
+    store.journal.accept(new(1, &["event:1"])).await.unwrap();
+    store.journal.finish(id(1), Final::Succeeded, letter(1, "Done.", true)).await.unwrap();
+    store.audit.record(HouseEvent::Stopped { why: "it was told to".into() }).await.unwrap();
+    let Err(StoreError::Open(why)) = read(&folder.config()) else { panic!("two have it") };
+    assert!(why.contains("is in use by a running bot") && why.contains("nothing was read"), "{why}");
+    // as a death leaves them: the file and its log
+    let config = StoreConfig { path: folder.folder.path().join("dead.db"), ..folder.config() };
+    let log = |path: &Path| path.with_file_name(format!("{}-wal", path.file_name().unwrap().to_string_lossy()));
+    std::fs::copy(folder.path(), &config.path).unwrap();
+    std::fs::copy(log(&folder.path()), log(&config.path)).unwrap();
+    let bytes = || [std::fs::read(&config.path).unwrap(), std::fs::read(log(&config.path)).unwrap()];
+    let before = bytes();
+    for _ in 0..2 {
+        let reader = read(&config).unwrap();
+        assert_eq!(reader.history(id(1)).await.unwrap(), store.audit.history(id(1)).await.unwrap());
+        assert_eq!(reader.find(&id(1).short(), 9).await.unwrap(), [id(1)]);
+        assert_eq!(reader.house(9).await.unwrap(), store.audit.house(9).await.unwrap());
+        assert!(matches!(reader.record(HouseEvent::HandedOver { left: 1 }).await, Err(StoreError::Unavailable(_))));
+    }
+    assert_eq!(bytes(), before);
     store.close(PATIENCE).await.unwrap();
 }
 
@@ -380,7 +411,7 @@ async fn when_the_disk_is_full_nothing_is_half_done_and_work_goes_on_when_there_
     assert_eq!(error.to_string(), "store failed: database or disk is full");
     let vitals = store.health.vitals();
     assert_eq!((vitals.ok, vitals.last_error.as_deref()), (false, Some("store failed: database or disk is full")));
-    let failed = store.journal.finish(id(1), State::Succeeded, letter(1, &"long ".repeat(2000), true)).await;
+    let failed = store.journal.finish(id(1), Final::Succeeded, letter(1, &"long ".repeat(2000), true)).await;
     assert!(matches!(failed, Err(StoreError::Failed(_))), "{failed:?}");
     // what is known in memory is as the file is
     assert_eq!(store.journal.unfinished().await.unwrap().waiting, done);
@@ -391,7 +422,7 @@ async fn when_the_disk_is_full_nothing_is_half_done_and_work_goes_on_when_there_
         let key = format!("event:{n}");
         assert_eq!(store.journal.accept(new(n, &[&key])).await.unwrap(), Accepted::New, "its key was not kept");
     }
-    store.journal.finish(id(1), State::Succeeded, letter(1, &"long ".repeat(2000), true)).await.unwrap();
+    store.journal.finish(id(1), Final::Succeeded, letter(1, &"long ".repeat(2000), true)).await.unwrap();
     assert!(store.health.vitals().ok);
     let waiting = store.outbox.due(folder.clock().now(), Wanted::first(9)).await.unwrap();
     assert_eq!(waiting.len(), 1, "the progress letter is overtaken at last");
@@ -445,11 +476,12 @@ async fn a_panic_in_the_writer_costs_one_operation_and_its_neighbours_nothing() 
         targets: Vec::new(),
         steps: Vec::new(),
         cautions: Vec::new(),
+        policies: None,
     };
     let operations = async {
         tokio::join!(
             store.journal.planned(id(1), plan.clone()),
-            store.journal.finish(id(1), State::Succeeded, letter(1, "Done.", true)),
+            store.journal.finish(id(1), Final::Succeeded, letter(1, "Done.", true)),
             store.journal.planned(id(2), plan),
         )
     };
@@ -458,7 +490,7 @@ async fn a_panic_in_the_writer_costs_one_operation_and_its_neighbours_nothing() 
     after.unwrap();
     let error = broken.unwrap_err().to_string();
     assert_eq!(error, "store failed: the operation panicked: the clock fell down");
-    store.journal.finish(id(1), State::Succeeded, letter(1, "Done.", true)).await.unwrap();
+    store.journal.finish(id(1), Final::Succeeded, letter(1, "Done.", true)).await.unwrap();
     assert_eq!(store.journal.unfinished().await.unwrap().waiting, 1);
     store.close(PATIENCE).await.unwrap();
 }
@@ -476,7 +508,7 @@ async fn when_the_writer_is_far_behind_new_requests_are_refused_and_accepted_one
     assert_eq!(store.health.queued(), 2);
     let refused = store.journal.accept(new(4, &["event:4"])).await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
-    let mut finish = store.journal.finish(id(1), State::Succeeded, letter(1, "Done.", true));
+    let mut finish = store.journal.finish(id(1), Final::Succeeded, letter(1, "Done.", true));
     assert!(futures_util::poll!(&mut finish).is_pending());
     hold.release().await;
     let (a, b) = queued.await;
@@ -496,7 +528,7 @@ async fn a_response_url_is_gone_from_the_file_when_its_letter_is() {
         if n == 1 {
             store.outbox.delivered(progress.id, sent("1.1")).await.unwrap();
         }
-        let last = store.journal.finish(id(n), State::Succeeded, letter(n, "Done.", true)).await.unwrap();
+        let last = store.journal.finish(id(n), Final::Succeeded, letter(n, "Done.", true)).await.unwrap();
         match n {
             1 => store.outbox.delivered(last.id, sent("response_url")).await.unwrap(),
             2 => store.outbox.delivered(last.id, Delivery::Dead { error: "expired_url".into() }).await.unwrap(),
@@ -520,7 +552,7 @@ async fn what_is_old_goes_in_slices_and_what_is_open_stays() {
         store.journal.accept(new(n, &[&format!("event:{n}"), &format!("envelope:{n}")])).await.unwrap();
     }
     for n in 3..=40 {
-        let last = store.journal.finish(id(n), State::Succeeded, letter(n, "Done.", true)).await.unwrap();
+        let last = store.journal.finish(id(n), Final::Succeeded, letter(n, "Done.", true)).await.unwrap();
         match n {
             3 => {}
             4 => store.outbox.delivered(last.id, Delivery::Dead { error: "gone".into() }).await.unwrap(),
@@ -590,7 +622,7 @@ async fn accepts_until_it_is_killed() {
                 let key = format!("event:{n}");
                 store.journal.accept(new(n, &[&key])).await.unwrap();
                 if n % 2 == 0 {
-                    let last = store.journal.finish(id(n), State::Succeeded, letter(n, "Done.", true)).await.unwrap();
+                    let last = store.journal.finish(id(n), Final::Succeeded, letter(n, "Done.", true)).await.unwrap();
                     if n % 4 == 0 {
                         store.outbox.delivered(last.id, sent("1.1")).await.unwrap();
                     }

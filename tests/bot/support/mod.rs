@@ -194,10 +194,15 @@ impl World {
 
     /// `dronebot store init`
     fn init_table(&self) {
-        let mut command = command(&self.slack.url, &self.aws_url, self.folder.path());
-        command.envs(self.env.iter().map(|(key, value)| (*key, value.as_str()))).args(["store", "init"]);
-        let output = command.output().expect("the program starts");
+        let output = self.program(&["store", "init"]);
         assert!(output.status.success(), "{output:?}");
+    }
+
+    /// Runs the program with these arguments, in the bot's environment, to its end.
+    pub fn program(&self, arguments: &[&str]) -> std::process::Output {
+        let mut command = command(&self.slack.url, &self.aws_url, self.folder.path());
+        command.envs(self.env.iter().map(|(key, value)| (*key, value.as_str()))).args(arguments);
+        command.output().expect("the program starts")
     }
 
     /// Whether nobody has anything to do any more for any request.

@@ -5,7 +5,7 @@ use crate::domain::{Reply, ReplyTo, Request, RequestId, Source, Tone};
 use crate::slack::SlackConfig;
 use crate::slack::api::{Answer, CallError, Content, Pacer, Wire};
 use crate::store::{
-    self, Address, LetterId, NewLetter, NewRequest, QueueDepth, State, Store, StoreConfig, StoreError, Way,
+    self, Address, Final, LetterId, NewLetter, NewRequest, QueueDepth, Store, StoreConfig, StoreError, Way,
 };
 use crate::supervision::{ChildSpec, Handle, Tree, TreeSpec};
 use async_trait::async_trait;
@@ -268,7 +268,7 @@ impl Storm {
             let mut stored = Vec::new();
             for some in letters.chunks(512) {
                 let some = some.iter().cloned();
-                let done = some.map(|letter| journal.finish(letter.request, State::Succeeded, letter));
+                let done = some.map(|letter| journal.finish(letter.request, Final::Succeeded, letter));
                 stored.extend(join_all(done).await.into_iter().map(|letter| letter.expect("finished")));
             }
             stored
