@@ -192,6 +192,7 @@ async fn status_says_first_whether_all_is_well_and_then_how_each_part_is() {
     ```
     actor            phase  for  restarts
     health-reporter  up     N s  0
+    lease-keeper     up     N s  0
     courier          up     N s  0
     aws-worker-0     up     N s  0
     aws-worker-1     up     N s  0

@@ -208,7 +208,8 @@ impl Saboteur {
                 let body = text("body");
                 let is_changing = body.contains("StopInstances") || body.contains("RebootInstances");
                 let fits = match plant.as_str() {
-                    "drop_letter" => text("state") == "accepted",
+                    // one whose answer is sure not to have been given before everybody dies
+                    "drop_letter" => text("state") == "running" && is_changing,
                     _ => text("state") == "running" && is_changing && body.contains(r#""state":"done""#),
                 };
                 if self.planted || text("held").is_empty() || !fits {
