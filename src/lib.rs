@@ -53,7 +53,7 @@
 //! | [`delivery`] | from the outbox to Slack | slack, store, health, supervision, clock, domain |
 //! | [`slack`] | Socket Mode, Web API, text forms, rendering; knows nothing of the bot | clock, domain |
 //! | [`aws`] | the only place that builds SDK clients | clock, domain |
-//! | [`store`] | the ports `Journal`, `Outbox` and `Replicas`; SQLite or one DynamoDB table behind them | clock, domain |
+//! | [`store`] | the ports `Journal`, `Outbox`, `AuditLog` and `Replicas`; SQLite or DynamoDB behind them | clock, domain |
 //! | [`health`] | status board, probes, metrics | domain |
 //! | [`supervision`] | actors that cannot stay dead; knows nothing of the bot | domain |
 //! | [`clock`] | the time of day | domain |
@@ -67,16 +67,16 @@
 //! | actor | what it does | what its failure costs |
 //! |---|---|---|
 //! | `health-reporter` | counts what waits, for the status board | a restart |
-//! | `lease-keeper` | says that this replica lives, and hears who else does | a restart; the others take over at the end of the lease |
 //! | `courier` | drains the outbox | a restart; the letters stay in the store |
 //! | `aws-worker-0` … | watch over running jobs | a restart; the job runs on, its answer is given |
 //! | `dispatcher` | parses, judges, hands on | a restart; what is unfinished is read from the journal |
 //! | `home` | shows people their Homes | a restart; a Home is made anew each time |
+//! | `body-watch` | knows machine and task, says once that it moved, hears when AWS takes the machine back | a restart |
 //! | `slack-0` … | one Socket Mode connection each, each on its own thread | a restart; the other connection carries on |
 //!
 //! They start in the reverse order of the walk, so that each takes handles of those before it, and end in the order of the
-//! walk: the connections close, running commands and waiting answers are waited for, then the tree stops from the last
-//! to the first. Every actor may lose its memory at any moment, because all state is in the store. Too many restarts
+//! walk: the connections close, running commands and waiting answers are waited for (but not a deployment of the bot itself,
+//! which only its new body can end), then the tree stops from the last to the first. Every actor may lose its memory at any moment, because all state is in the store. Too many restarts
 //! within the window end the process with [`EXIT_ESCALATED`](supervision::EXIT_ESCALATED); a thread that is stuck ends it with
 //! [`EXIT_STUCK`](supervision::EXIT_STUCK); a configuration that cannot work ends it with [`EXIT_CONFIG`](app::EXIT_CONFIG). Beside
 //! the tree run the watchdog, the store's writer (both are threads), the probes' server, and the threads for calls to AWS.
@@ -94,10 +94,12 @@
 //! running ───► refused | succeeded | failed | unknown     calls may have been made
 //! ```
 //!
-//! A final state is stored together with its reply. What is not final when the process starts (or when a sweep, each
+//! Each arrow is one conditional write, and what happened is written with it: [`AuditLog`](store::AuditLog). A final state
+//! is stored together with its reply. What is not final when the process starts (or when a sweep, each
 //! half minute, finds that nobody works on it) is taken up: a reading command is run again; a change that had not begun is
 //! begun if it was asked for a short while ago, else reported as not begun; a change that had begun is verified and
-//! reported, never made again. [`State::may_become`](store::State::may_become) is this drawing.
+//! reported, never made again. [`State::may_become`](store::State::may_become) is this drawing. One with which two processes
+//! have died, without a goodbye, is not taken up a third time: it may be what they died of, and its answer says so.
 //!
 //! # What never happens
 //!

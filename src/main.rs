@@ -3,14 +3,29 @@
 
 use clap::{Parser, Subcommand};
 use dronebot::app::{self, End};
+use dronebot::commands::{DeployConfig, iam_document};
 use dronebot::settings::{Environment, Settings, SettingsError};
 use dronebot::{health, supervision, telemetry};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+/// What `-V` says after the name.
+const SHORT_VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("DRONEBOT_REVISION"), ")");
+
+/// What `--version` says after the name; a test compares it with [`app::BUILD`].
+const LONG_VERSION: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\nrevision: ",
+    env!("DRONEBOT_REVISION"),
+    "\ncreated: ",
+    env!("DRONEBOT_CREATED"),
+    "\nsource: ",
+    env!("DRONEBOT_SOURCE")
+);
+
 #[derive(Parser)]
-#[command(name = "dronebot", version = concat!(env!("CARGO_PKG_VERSION"), " (", env!("DRONEBOT_REVISION"), ")"), about)]
+#[command(name = "dronebot", version = SHORT_VERSION, long_version = LONG_VERSION, about)]
 struct Arguments {
     /// A settings file over the built-in defaults (or DRONEBOT_CONFIG); `config/default.toml` shows every key.
     #[arg(long, global = true)]
@@ -41,6 +56,12 @@ enum Task {
         #[command(subcommand)]
         task: StoreTask,
     },
+    /// Prints the IAM policy that the bot's AWS role needs: of all commands, of one class of them, or of the store. The
+    /// listed services of the settings narrow it.
+    IamPolicy {
+        /// basic, read, change, or store.
+        class: Option<String>,
+    },
     /// Asks a running bot on this machine whether it is alive; for container health checks.
     Healthcheck {
         /// The probe to ask.
@@ -54,6 +75,18 @@ enum StoreTask {
     /// Makes the DynamoDB table that several replicas share (`store.kind = "dynamodb"`), or what of it is missing. What is
     /// in it stays.
     Init,
+    /// Prints all that happened to a request: who asked what, the plan, each call with how its targets were before, the
+    /// answer, and which replica did it.
+    Show {
+        /// The four characters that people are shown (`7F3K`), or the 26 of the log.
+        request: String,
+    },
+    /// Prints what happened to the replicas lately: when they started and ended, and why.
+    Audit {
+        /// How many events, the latest.
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+    },
 }
 
 fn main() -> ExitCode {
@@ -65,6 +98,9 @@ fn main() -> ExitCode {
     if let Some(Task::Doctor { json, link }) = arguments.task {
         return doctor(settings, json, link);
     }
+    if let Some(Task::IamPolicy { class }) = arguments.task {
+        return iam_policy(class.as_deref(), settings);
+    }
     let settings = match settings {
         Ok(settings) => settings,
         Err(error) => {
@@ -74,7 +110,7 @@ fn main() -> ExitCode {
     };
     match arguments.task {
         Some(Task::CheckConfig) => check_config(&settings),
-        Some(Task::Store { task: StoreTask::Init }) => init_store(&settings),
+        Some(Task::Store { task }) => look_after_store(&settings, task),
         _ => run(settings),
     }
 }
@@ -89,6 +125,27 @@ fn healthcheck(url: Option<String>, settings: Option<&Settings>) -> ExitCode {
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE
+        }
+    }
+}
+
+/// The role is made before there are tokens, so settings that cannot be used are no reason to print nothing.
+fn iam_policy(class: Option<&str>, settings: Result<Settings, SettingsError>) -> ExitCode {
+    let (deploy, table) = match settings {
+        Ok(settings) => (settings.deploy, settings.store.table),
+        Err(_) => {
+            eprintln!("the settings cannot be used (`dronebot check-config` says why), so they narrow nothing here");
+            (DeployConfig::default(), "dronebot".to_owned())
+        }
+    };
+    match iam_document(class, &deploy, &table) {
+        Some(policy) => {
+            println!("{policy:#}");
+            ExitCode::SUCCESS
+        }
+        None => {
+            eprintln!("there is no such class; say basic, read, change, store, or nothing for all commands");
+            ExitCode::from(app::EXIT_CONFIG)
         }
     }
 }
@@ -118,12 +175,19 @@ fn doctor(settings: Result<Settings, SettingsError>, json: bool, link: bool) -> 
     ExitCode::from(diagnosis.code())
 }
 
-fn init_store(settings: &Settings) -> ExitCode {
+fn look_after_store(settings: &Settings, task: StoreTask) -> ExitCode {
     // a second provider cannot be there yet
     let _ = rustls::crypto::ring::default_provider().install_default();
-    match actix::System::new().block_on(app::init_store(settings)) {
-        Ok(line) => {
-            println!("{line}");
+    let done = actix::System::new().block_on(async {
+        match task {
+            StoreTask::Init => app::init_store(settings).await.map(|line| line + "\n"),
+            StoreTask::Show { request } => app::history::show(settings, &request).await,
+            StoreTask::Audit { limit } => app::history::audit(settings, limit).await,
+        }
+    });
+    match done {
+        Ok(text) => {
+            print!("{text}");
             ExitCode::SUCCESS
         }
         Err(line) => {

@@ -14,11 +14,12 @@ mod tests;
 
 pub use effective::Effective;
 pub use sections::{
-    HealthSettings, LogFormat, LogOutput, LogSettings, PolicySettings, ShutdownSettings, SupervisionSettings,
+    BodySettings, HealthSettings, LogFormat, LogOutput, LogSettings, PolicySettings, ShutdownSettings,
+    SupervisionSettings,
 };
 
 use crate::aws::AwsConfig;
-use crate::commands::CommandsConfig;
+use crate::commands::{CommandsConfig, DeployConfig};
 use crate::delivery::DeliveryConfig;
 use crate::dispatch::GroupsConfig;
 use crate::execution::ExecutionConfig;
@@ -47,6 +48,8 @@ pub struct Settings {
     pub aws: AwsConfig,
     /// The bounds of commands.
     pub commands: CommandsConfig,
+    /// What may be deployed.
+    pub deploy: DeployConfig,
     /// Running commands.
     pub execution: ExecutionConfig,
     /// Sending answers.
@@ -63,8 +66,14 @@ pub struct Settings {
     pub supervision: SupervisionSettings,
     /// Stopping.
     pub shutdown: ShutdownSettings,
+    /// The body.
+    pub body: BodySettings,
     /// The proxy of the environment.
     pub proxy: ProxyVariables,
+    /// The files from which secrets were read, by key.
+    pub token_files: BTreeMap<&'static str, PathBuf>,
+    /// What the environment says of whoever started the bot.
+    pub surroundings: Surroundings,
     effective: Effective,
 }
 
@@ -75,6 +84,28 @@ pub struct ProxyVariables {
     pub https_proxy: Option<SecretString>,
     /// `no_proxy` or `NO_PROXY`.
     pub no_proxy: Option<String>,
+}
+
+/// What the environment says of whoever started the bot: AWS's and systemd's own variables.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// `ECS_CONTAINER_METADATA_URI_V4`: where ECS tells what this task is.
+    pub ecs_metadata: Option<String>,
+    /// `AWS_EC2_METADATA_DISABLED=true`: EC2 is not to be asked what this machine is.
+    pub ec2_metadata_disabled: bool,
+    /// `NOTIFY_SOCKET` is set: systemd wants to hear how it goes.
+    pub systemd: bool,
+}
+
+impl Surroundings {
+    fn of(environment: &Environment) -> Self {
+        let disabled = environment.text("AWS_EC2_METADATA_DISABLED");
+        Self {
+            ecs_metadata: environment.text("ECS_CONTAINER_METADATA_URI_V4").map(str::to_owned),
+            ec2_metadata_disabled: disabled.is_some_and(|word| word.eq_ignore_ascii_case("true")),
+            systemd: environment.text("NOTIFY_SOCKET").is_some(),
+        }
+    }
 }
 
 /// Why the settings cannot be used. Shown one problem per line.
@@ -131,8 +162,9 @@ impl Settings {
             layers.add_file(file, &mut problems);
         }
         layers.add_environment(environment, &mut problems);
-        secrets::resolve(&mut layers, environment, &mut problems);
+        let token_files = secrets::resolve(&mut layers, environment, &mut problems);
         let settings = Self::read(&mut layers, environment, &mut problems);
+        let settings = settings.map(|settings| Self { token_files, ..settings });
         match settings {
             Some(settings) if problems.is_empty() => Ok(settings),
             _ => Err(SettingsError { problems }),
@@ -145,6 +177,7 @@ impl Settings {
         let store = layers.section("store", |_: &StoreConfig| Ok(()), problems);
         let aws = layers.section("aws", AwsConfig::validate, problems);
         let commands = layers.section("commands", CommandsConfig::validate, problems);
+        let deploy = layers.section("deploy", DeployConfig::validate, problems);
         let execution = layers.section("execution", ExecutionConfig::check, problems);
         let delivery = layers.section("delivery", DeliveryConfig::check, problems);
         let policy = layers.section("policy", |_: &PolicySettings| Ok(()), problems);
@@ -152,6 +185,7 @@ impl Settings {
         let health = layers.section("health", |_: &HealthSettings| Ok(()), problems);
         let log = layers.section("log", |_: &LogSettings| Ok(()), problems);
         let supervision = layers.section("supervision", SupervisionSettings::check, problems);
+        let body = layers.section("body", BodySettings::check, problems);
         let shutdown = layers.section("shutdown", |_: &ShutdownSettings| Ok(()), problems);
         let either = |lower: &str, upper: &str| environment.text(lower).or_else(|| environment.text(upper));
         let proxy = ProxyVariables {
@@ -163,6 +197,7 @@ impl Settings {
             store: store?,
             aws: aws?,
             commands: commands?,
+            deploy: deploy?,
             execution: execution?,
             delivery: delivery?,
             policy: policy?,
@@ -171,7 +206,10 @@ impl Settings {
             log: log?,
             supervision: supervision?,
             shutdown: shutdown?,
+            body: body?,
+            surroundings: Surroundings::of(environment),
             effective: Effective::of(layers, proxy.https_proxy.is_some()),
+            token_files: BTreeMap::new(),
             proxy,
         })
     }

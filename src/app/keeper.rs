@@ -55,8 +55,8 @@ impl LeaseKeeper {
     }
 }
 
-/// The look is over, however it ended.
-struct Done(Arc<AtomicBool>);
+/// A look is over, however it ended.
+pub(super) struct Done(pub(super) Arc<AtomicBool>);
 
 impl Drop for Done {
     fn drop(&mut self) {
@@ -97,7 +97,10 @@ impl KeeperParts {
         let in_work = vitals.queues.iter().find(|queue| queue.name == "requests in work");
         Card {
             host: vitals.host.clone(),
-            version: format!("{} {}", vitals.build.version, vitals.build.revision),
+            body: vitals.body.id().to_owned(),
+            zone: vitals.body.zone.clone().unwrap_or_default(),
+            is_noticed: !vitals.notices.is_empty(),
+            version: format!("{} {}", vitals.build.version, vitals.build.short()),
             started_ms: self.started_at.as_millisecond(),
             ready: self.board.ready().is_ok(),
             links: u32::try_from(vitals.links.iter().filter(|link| link.up).count()).unwrap_or(u32::MAX),
@@ -107,11 +110,14 @@ impl KeeperParts {
     }
 
     fn vitals(&self, replica: &Replica) -> ReplicaVitals {
-        let Card { host, version, ready, links, in_work, .. } = replica.card.clone();
+        let Card { host, body, zone, is_noticed, version, ready, links, in_work, .. } = replica.card.clone();
         let since = crate::clock::system().now().duration_since(replica.seen).unsigned_abs();
         ReplicaVitals {
             name: replica.name.0.clone(),
             host,
+            body,
+            zone,
+            is_noticed,
             version,
             is_me: replica.is_me,
             is_alive: replica.is_alive,

@@ -2,10 +2,17 @@
 //! which is the reverse of the walk: the courier first, the connections last.
 
 mod adapters;
+mod body;
 pub mod doctor;
 mod drain;
+pub mod history;
 mod keeper;
 mod reporter;
+mod stores;
+mod systemd;
+mod tokens;
+
+pub use stores::init_store;
 
 use crate::aws::Aws;
 use crate::clock;
@@ -16,28 +23,35 @@ use crate::dispatch::{DeskParts, Dispatcher, HomeKeeper, HomeParts, PeopleParts}
 use crate::domain::{Build, Risk, VitalsSource};
 use crate::execution::{AnswerDesk, AwsWorker, Flights, Locks, WorkerPool, Workshop};
 use crate::health::{self, Board, Metrics};
-use crate::intake::{ConnectionParts, Doorkeeper, OpenLinks, SlackConnection};
+use crate::intake::{ConnectionParts, Doorkeeper, Gate, OpenLinks, SlackConnection};
 use crate::settings::Settings;
 use crate::slack::Proxy;
 use crate::slack::api::{Pacer, WebApi};
 use crate::slack::socket::{LinkBoard, LinkObserver};
-use crate::store::{self, Store, StoreError, StoreKind};
+use crate::store::{HouseEvent, Store};
 use crate::supervision::{
     self, ChildSpec, Handle, Placement, Task, Tree, TreeSpec, Watchdog, WatchdogSpec, WorkerRuntime, exit_when_stuck,
 };
 use actix_web::dev::ServerHandle;
+use body::{BodyParts, BodyWatch};
 use keeper::{KeeperParts, LeaseKeeper};
 use reporter::{HealthReporter, ReporterParts};
 use secrecy::ExposeSecret;
 use std::sync::Arc;
 use std::time::Duration;
+use tokens::{TokenKeeper, Tokens};
 use tokio::sync::{OnceCell, mpsc, watch};
 
 /// Exit code of a bot that cannot work as it is configured (`EX_CONFIG` of sysexits.h): restarting does not help.
 pub const EXIT_CONFIG: u8 = 78;
 
 /// Which program this is.
-pub const BUILD: Build = Build { version: env!("CARGO_PKG_VERSION"), revision: env!("DRONEBOT_REVISION") };
+pub const BUILD: Build = Build {
+    version: env!("CARGO_PKG_VERSION"),
+    revision: env!("DRONEBOT_REVISION"),
+    created: env!("DRONEBOT_CREATED"),
+    source: env!("DRONEBOT_SOURCE"),
+};
 
 /// Messages that may wait for one actor: everything in them is in the store too.
 const MAILBOX: usize = 16_384;
@@ -68,6 +82,14 @@ impl End {
             Self::Escalated(_) => crate::supervision::EXIT_ESCALATED,
         }
     }
+
+    /// Whether nothing has broken. Otherwise what is open dies with this life: it may be what broke it.
+    fn is_calm(&self) -> bool {
+        match self {
+            Self::Drained | Self::Misconfigured(_) => true,
+            Self::Hurried | Self::Escalated(_) => false,
+        }
+    }
 }
 
 /// What all actors are built from.
@@ -82,6 +104,7 @@ struct House {
     lanes: Arc<Lanes>,
     flights: Arc<Flights>,
     runtime: WorkerRuntime,
+    tokens: Arc<Tokens>,
 }
 
 /// The running bot.
@@ -90,12 +113,15 @@ struct Running {
     tree: Tree,
     closing: watch::Sender<bool>,
     fatal: mpsc::UnboundedReceiver<String>,
+    leave: mpsc::UnboundedReceiver<body::Leave>,
     open: OpenLinks,
     dispatcher: Handle<Dispatcher>,
     server: ServerHandle,
     _watchdog: Watchdog,
     /// Shows the watchdog that this thread turns, also between the actors on it.
     _main_thread: Task<()>,
+    /// Tells systemd how it goes, where there is one.
+    _systemd: Option<Task<()>>,
 }
 
 /// Runs the bot until it ends. Must be called inside an actix system.
@@ -126,7 +152,9 @@ async fn start(settings: Settings) -> Result<Running, String> {
     for group in policies.unknown_groups() {
         tracing::warn!(group, "policies name a group that the configuration does not have");
     }
-    let store = open_store(&settings).await.map_err(|error| error.to_string())?;
+    let tokens = Arc::new(Tokens::of(&settings));
+    tokens.first().await?;
+    let store = stores::open(&settings).await.map_err(|error| error.to_string())?;
     let runtime = WorkerRuntime::new("aws-worker", WORKER_THREADS).map_err(|error| format!("no threads: {error}"))?;
     let metrics = Metrics::install().map_err(|error| error.to_string())?;
     let links = Arc::new(LinkBoard::new(settings.slack.connections));
@@ -136,6 +164,8 @@ async fn start(settings: Settings) -> Result<Running, String> {
     tracing::info!(
         version = BUILD.version,
         revision = BUILD.revision,
+        created = BUILD.created,
+        source = BUILD.source,
         policies = policies.hash(),
         probes = %serving.address,
         "dronebot starts"
@@ -158,46 +188,9 @@ async fn start(settings: Settings) -> Result<Running, String> {
         lanes: Arc::default(),
         flights: Arc::default(),
         runtime,
+        tokens,
     };
     grow(house, proxy, serving.handle).await
-}
-
-async fn open_store(settings: &Settings) -> Result<Store, StoreError> {
-    match settings.store.kind {
-        StoreKind::Sqlite => store::open(&settings.store, clock::system()),
-        StoreKind::Dynamodb => join_store(settings).await,
-    }
-}
-
-/// Joins the others. A store that does not answer now may answer soon: an outage is no reason to end.
-async fn join_store(settings: &Settings) -> Result<Store, StoreError> {
-    let client = Aws::dynamodb(&settings.aws).await;
-    let mut pause = Duration::from_millis(500);
-    loop {
-        match store::join(client.clone(), &settings.store, clock::system()).await {
-            Err(error @ (StoreError::Failed(_) | StoreError::Unavailable(_))) => {
-                tracing::warn!(%error, "store does not answer; trying again");
-            }
-            joined => return joined,
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_secs(30));
-    }
-}
-
-/// Makes the table that several replicas share; the line says what was done.
-pub async fn init_store(settings: &Settings) -> Result<String, String> {
-    let table = &settings.store.table;
-    if settings.store.kind == StoreKind::Sqlite {
-        let file = settings.store.path.display();
-        return Ok(format!("store.kind is sqlite: {file} is made by the first start; nothing was done"));
-    }
-    let client = Aws::patient_dynamodb(&settings.aws).await;
-    match store::init_table(&client, &settings.store).await {
-        Ok(true) => Ok(format!("table {table} was made and can be used")),
-        Ok(false) => Ok(format!("table {table} was there already and can be used; nothing was changed")),
-        Err(error) => Err(error.to_string()),
-    }
 }
 
 fn proxy(settings: &Settings) -> Result<Proxy, String> {
@@ -215,6 +208,9 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
         .map_err(|error| format!("no thread for the watchdog: {error}"))?;
     let main_thread = tree.pulses().watch_this_thread("main");
     adapters::attach(&house.board, tree.status(), watchdog.reader());
+    if supervision.drills {
+        adapters::allow_drills(&house.board, tree.drills());
+    }
 
     tree.add(house.spec("health-reporter"), house.reporter()).await;
     let keeper = house.keeper();
@@ -223,6 +219,8 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
         tracing::warn!(%error, "the other replicas are not known yet");
     }
     tree.add(house.spec("lease-keeper"), move |_| LeaseKeeper::new(keeper.clone())).await;
+    let tokens = Arc::clone(&house.tokens);
+    tree.add(house.spec("token-keeper"), move |_| TokenKeeper::new(Arc::clone(&tokens), Arc::default())).await;
     let courier = tree.add(house.spec("courier"), house.courier()).await;
     let shop = house.workshop(courier);
     let mut workers = Vec::new();
@@ -238,6 +236,10 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
     let dispatcher = tree.add(house.spec("dispatcher"), move |_| Dispatcher::new(desk.clone())).await;
     let home = tree.add(house.spec("home"), move |_| HomeKeeper::new(parts.clone())).await;
 
+    let (leaving, leave) = mpsc::unbounded_channel();
+    let parts = BodyParts::of(&house, dispatcher.clone(), leaving);
+    tree.add(house.spec("body-watch"), move |_| BodyWatch::new(parts.clone())).await;
+
     let (closing, closes) = watch::channel(false);
     let (fatal, fatals) = mpsc::unbounded_channel();
     let open = OpenLinks::default();
@@ -249,6 +251,8 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
         identity: Arc::clone(&identity),
         clock: clock::system(),
         threads: Arc::default(),
+        gate: house.gate(),
+        web_api: Arc::clone(&house.web_api),
     };
     let door = Arc::new(door);
     for slot in 0..house.settings.slack.connections {
@@ -256,6 +260,7 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
             slot,
             config: Arc::new(house.settings.slack.clone()),
             proxy: Arc::clone(&proxy),
+            tokens: Arc::clone(&house.tokens) as _,
             web_api: Arc::clone(&house.web_api),
             door: Arc::clone(&door) as _,
             identity: Arc::clone(&identity),
@@ -268,20 +273,37 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
         tree.add(spec, move |_| SlackConnection::new(parts.clone())).await;
     }
     house.board.started();
+    let systemd = house.settings.surroundings.systemd;
+    let systemd = systemd.then(|| systemd::tell(Arc::clone(&house.board), watchdog.reader(), house.runtime.clone()));
+    house.begins().await;
     Ok(Running {
         house,
         tree,
         closing,
         fatal: fatals,
+        leave,
         open,
         dispatcher,
         server,
         _watchdog: watchdog,
         _main_thread: main_thread,
+        _systemd: systemd,
     })
 }
 
 impl House {
+    /// Notes that this replica has begun to work. The work does not wait for the note.
+    async fn begins(&self) {
+        let started = HouseEvent::Started {
+            host: self.board.vitals().host,
+            version: format!("{} {}", BUILD.version, BUILD.revision),
+            policies: self.policies.hash().to_owned(),
+        };
+        if let Err(error) = self.store.audit.record(started).await {
+            tracing::warn!(%error, "the start was not noted");
+        }
+    }
+
     fn spec(&self, name: &str) -> ChildSpec {
         let supervision = &self.settings.supervision;
         let backoff = crate::supervision::BackoffSpec {
@@ -292,7 +314,7 @@ impl House {
         ChildSpec::new(name)
             .backoff(backoff)
             .max_in_flight(MAILBOX)
-            .heartbeat(Duration::from_secs(5), Duration::from_secs(15))
+            .heartbeat(supervision.hung_after / 3, supervision.hung_after)
             .shutdown(Duration::from_secs(2))
     }
 
@@ -305,6 +327,11 @@ impl House {
             flights: Arc::clone(&self.flights),
         };
         move |_| HealthReporter::new(parts.clone())
+    }
+
+    fn gate(&self) -> Arc<Gate> {
+        let health = self.store.health.clone();
+        Arc::new(Gate::new(self.settings.execution.max_open, move || health.open()))
     }
 
     fn keeper(&self) -> KeeperParts {
@@ -323,6 +350,7 @@ impl House {
             outbox: Arc::clone(&self.store.outbox),
             lanes: Arc::clone(&self.lanes),
             clock: clock::system(),
+            turns: Arc::new(clock::Onward::new(clock::system())),
             web_api: Arc::clone(&self.web_api),
             config: self.settings.delivery.clone(),
         };
@@ -340,6 +368,7 @@ impl House {
             outbox: Arc::clone(&self.store.outbox),
             locks: Arc::new(Locks::default()),
             runtime: self.runtime.clone(),
+            policies: self.policies.hash().into(),
             config: self.settings.execution.clone(),
         }
     }
@@ -360,7 +389,20 @@ impl House {
             vitals: Arc::clone(&self.board) as Arc<dyn VitalsSource>,
             clock: clock::system(),
             limits: self.settings.commands.limits(),
-            sweep_every: self.store.replicas.lease().map(|lease| lease / 2),
+            deploy: Arc::new(self.settings.deploy.clone()),
+            // a lease's end is to be noticed soon after it: others wait for their answers
+            sweep_every: self.store.replicas.lease().map(|lease| lease / 6),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_life_that_broke_says_no_goodbye() {
+        let ends = [End::Drained, End::Misconfigured(String::new()), End::Hurried, End::Escalated(String::new())];
+        assert_eq!(ends.each_ref().map(End::is_calm), [true, true, false, false]);
     }
 }

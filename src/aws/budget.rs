@@ -16,15 +16,34 @@ pub(super) enum Bucket {
     Mutate,
     /// StartInstances.
     Start,
+    /// Reading calls of ECS.
+    EcsRead,
+    /// Changing calls of ECS.
+    EcsWrite,
+    /// Reading calls of ECR.
+    EcrRead,
 }
 
 impl Bucket {
-    /// The documented capacity, and the tokens that come back each second.
+    /// The documented capacity, and the tokens that come back each second. ECS and ECR count by finer groups of calls:
+    /// here is the smallest of each.
     fn documented(self) -> (f64, f64) {
         match self {
             Self::Describe => (100.0, 20.0),
             Self::Mutate => (50.0, 5.0),
             Self::Start => (5.0, 2.0),
+            Self::EcsRead => (50.0, 20.0),
+            Self::EcsWrite => (20.0, 1.0),
+            Self::EcrRead => (50.0, 20.0),
+        }
+    }
+
+    /// The service whose calls they are, as IAM names it.
+    pub(super) fn service(self) -> &'static str {
+        match self {
+            Self::Describe | Self::Mutate | Self::Start => "ec2",
+            Self::EcsRead | Self::EcsWrite => "ecs",
+            Self::EcrRead => "ecr",
         }
     }
 }
@@ -87,6 +106,9 @@ impl Bucket {
             Self::Describe => "describe",
             Self::Mutate => "mutate",
             Self::Start => "start",
+            Self::EcsRead => "ecs_read",
+            Self::EcsWrite => "ecs_write",
+            Self::EcrRead => "ecr_read",
         }
     }
 }

@@ -3,6 +3,31 @@
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+/// Whether the metadata services of EC2 and ECS are asked what this machine is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", try_from = "String")]
+pub enum MetadataUse {
+    /// They are asked a few times, and not missed when they are not there.
+    #[default]
+    Auto,
+    /// They are there, and are asked until they answer.
+    On,
+    /// They are not asked.
+    Off,
+}
+
+impl TryFrom<String> for MetadataUse {
+    type Error = String;
+    fn try_from(word: String) -> Result<Self, String> {
+        match word.as_str() {
+            "auto" => Ok(Self::Auto),
+            "on" => Ok(Self::On),
+            "off" => Ok(Self::Off),
+            _ => Err(format!("must be `auto`, `on` or `off`, not `{word}`")),
+        }
+    }
+}
+
 /// The `aws` section of the configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -20,6 +45,8 @@ pub struct AwsConfig {
     /// The share of AWS's documented request rates that this bot allows itself, above 0 and up to 1, so that it does
     /// not starve others of the account. Default: 0.3.
     pub rate_share: f64,
+    /// Whether the metadata services are asked what this machine is. Default: auto.
+    pub metadata: MetadataUse,
 }
 
 impl Default for AwsConfig {
@@ -31,6 +58,7 @@ impl Default for AwsConfig {
             connect_timeout_seconds: 3,
             read_attempts: 3,
             rate_share: 0.3,
+            metadata: MetadataUse::Auto,
         }
     }
 }

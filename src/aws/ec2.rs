@@ -195,11 +195,13 @@ impl Aws {
 
     /// Whether the bot would be allowed to make this change. It says nothing of states, capacity or protection.
     pub async fn may_power(&self, region: &str, power: Power, ids: &[String]) -> Result<(), AwsError> {
+        self.turn(region, power).await;
         match self.make_power(region, power, ids, true).await {
             Err(error) if error.class == Class::DryRun => Ok(()),
             Err(error) => Err(error),
             // Whoever answers here did not understand that it was a rehearsal.
             Ok(()) => Err(AwsError {
+                service: "ec2",
                 operation: power.operation(),
                 region: region.to_owned(),
                 class: Class::Lost,
@@ -210,7 +212,13 @@ impl Aws {
         }
     }
 
-    /// Makes this change, once. An error with [`AwsError::may_have_happened`] means: look.
+    /// Waits until it is this change's turn, so that [`Aws::power`] waits for nothing: between the journal's word that a call
+    /// begins and the call itself there is to be no time.
+    pub async fn turn(&self, region: &str, power: Power) {
+        self.budget.take(region, power.bucket()).await;
+    }
+
+    /// Makes this change, once, whose [`Aws::turn`] has come. An error with [`AwsError::may_have_happened`] means: look.
     pub async fn power(&self, region: &str, power: Power, ids: &[String]) -> Result<(), AwsError> {
         self.make_power(region, power, ids, false).await
     }
@@ -222,15 +230,15 @@ impl Aws {
         match power {
             Power::Start => {
                 let call = client.start_instances().set_instance_ids(ids).dry_run(dry);
-                self.observed(operation, region, bucket, Box::pin(call.send())).await.map(drop)
+                self.told(operation, region, bucket, Box::pin(call.send())).await.map(drop)
             }
             Power::Stop => {
                 let call = client.stop_instances().set_instance_ids(ids).dry_run(dry);
-                self.observed(operation, region, bucket, Box::pin(call.send())).await.map(drop)
+                self.told(operation, region, bucket, Box::pin(call.send())).await.map(drop)
             }
             Power::Reboot => {
                 let call = client.reboot_instances().set_instance_ids(ids).dry_run(dry);
-                self.observed(operation, region, bucket, Box::pin(call.send())).await.map(drop)
+                self.told(operation, region, bucket, Box::pin(call.send())).await.map(drop)
             }
         }
     }
@@ -259,8 +267,23 @@ impl Aws {
         if let Some(bucket) = bucket {
             self.budget.take(region, bucket).await;
         }
+        self.told(operation, region, bucket, call).await
+    }
+
+    /// Makes a call whose turn has come.
+    async fn told<T, E>(
+        &self,
+        operation: &'static str,
+        region: &str,
+        bucket: Option<Bucket>,
+        call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, AwsError>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
         let start = Instant::now();
-        let result = call.await.map_err(|error| AwsError::from_sdk(operation, region, &error));
+        let service = bucket.map_or("sts", Bucket::service);
+        let result = call.await.map_err(|error| AwsError::from_sdk(service, operation, region, &error));
         let class = result.as_ref().map_or_else(|error| error.class.as_str(), |_| "ok");
         metrics::counter!("dronebot_aws_calls_total", "operation" => operation, "class" => class).increment(1);
         metrics::histogram!("dronebot_aws_call_seconds", "operation" => operation)

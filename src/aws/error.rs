@@ -69,7 +69,9 @@ impl Class {
             | "TooManyRequestsException"
             | "SlowDown"
             | "BandwidthLimitExceeded" => Self::Throttled,
-            "InternalError" | "InternalFailure" | "Unavailable" | "ServiceUnavailable" => Self::Server,
+            "InternalError" | "InternalFailure" | "Unavailable" | "ServiceUnavailable" | "ServerException" => {
+                Self::Server
+            }
             "IncorrectInstanceState" | "IncorrectState" | "InvalidState" | "UnsupportedHibernationConfiguration" => {
                 Self::State
             }
@@ -96,12 +98,16 @@ impl Class {
             | "UnrecognizedClientException"
             | "SignatureDoesNotMatch"
             | "MissingAuthenticationToken" => Self::Credentials,
+            "ServiceNotActiveException" | "ConflictException" | "UpdateInProgressException" => Self::State,
             code if code.starts_with("Throttl") => Self::Throttled,
-            code if code.ends_with(".NotFound") => Self::NotFound,
+            "ParameterNotFound" => Self::NotFound,
+            code if code.ends_with(".NotFound") || code.ends_with("NotFoundException") => Self::NotFound,
             code if code.starts_with("Invalid") || code.starts_with("Missing") || code.starts_with("Unsupported") => {
                 Self::Input
             }
-            "IdempotentParameterMismatch" | "MalformedQueryString" | "UnknownParameter" => Self::Input,
+            "IdempotentParameterMismatch" | "MalformedQueryString" | "UnknownParameter" | "ClientException" => {
+                Self::Input
+            }
             _ => return None,
         })
     }
@@ -111,6 +117,8 @@ impl Class {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{operation} in {region}: {} {} {message} (request id {})", class.as_str(), code.as_deref().unwrap_or("-"), request_id.as_deref().unwrap_or("-"))]
 pub struct AwsError {
+    /// The service, as IAM names it: `ec2`.
+    pub service: &'static str,
     /// The call, `StopInstances`.
     pub operation: &'static str,
     /// Where it was made.
@@ -127,18 +135,24 @@ pub struct AwsError {
 
 impl AwsError {
     /// The error of a call, classified.
-    pub(super) fn from_sdk<E>(operation: &'static str, region: &str, error: &SdkError<E, HttpResponse>) -> Self
+    pub(super) fn from_sdk<E>(
+        service: &'static str,
+        operation: &'static str,
+        region: &str,
+        error: &SdkError<E, HttpResponse>,
+    ) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        let service = error.as_service_error();
-        let code = service.and_then(ProvideErrorMetadata::code).map(str::to_owned);
-        let message = match service.and_then(ProvideErrorMetadata::message) {
+        let answered = error.as_service_error();
+        let code = answered.and_then(ProvideErrorMetadata::code).map(str::to_owned);
+        let message = match answered.and_then(ProvideErrorMetadata::message) {
             Some(message) => message.to_owned(),
             None => DisplayErrorContext(error).to_string(),
         };
-        let request_id = error.request_id().or_else(|| service.and_then(|e| e.meta().request_id()));
+        let request_id = error.request_id().or_else(|| answered.and_then(|e| e.meta().request_id()));
         Self {
+            service,
             operation,
             region: region.to_owned(),
             class: classify(error, code.as_deref()),
@@ -188,7 +202,8 @@ impl AwsError {
     fn sentences(&self) -> (String, String) {
         let code = self.code.as_deref().unwrap_or_default().replace('`', "'");
         let by_code = if code.is_empty() { String::new() } else { format!(" (`{code}`)") };
-        let Self { operation, region, .. } = self;
+        let Self { service, operation, region, .. } = self;
+        let is_ec2 = *service == "ec2";
         if code == NO_REGION {
             return (
                 "The command names no AWS region, and none is configured.".into(),
@@ -205,11 +220,17 @@ impl AwsError {
             ),
             Class::NotFound => (
                 format!("AWS does not know this in `{region}`{by_code}."),
-                "Check the id and the region; `ec2 list --region all` shows every instance.".into(),
+                match is_ec2 {
+                    true => "Check the id and the region; `ec2 list --region all` shows every instance.".into(),
+                    false => "Check `deploy.services` in my settings.".into(),
+                },
             ),
             Class::State => (
                 format!("Its state does not allow this now{by_code}{}.", self.words()),
-                "Look with `ec2 show`, and try again when it has settled.".into(),
+                format!(
+                    "Look with `{}`, and try again when it has settled.",
+                    if is_ec2 { "ec2 show" } else { "deploy status" }
+                ),
             ),
             Class::Protected => (
                 format!("It is protected against this in AWS{by_code}."),
@@ -220,7 +241,7 @@ impl AwsError {
                 "Try again later, or with another type or availability zone.".into(),
             ),
             Class::Denied => (
-                format!("AWS does not allow me `ec2:{operation}`{by_code}."),
+                format!("AWS does not allow me `{service}:{operation}`{by_code}."),
                 "Ask the platform team to look at the bot's IAM role.".into(),
             ),
             Class::Credentials => (
@@ -320,6 +341,11 @@ mod tests {
             ("ExpiredToken", Class::Credentials),
             ("DryRunOperation", Class::DryRun),
             ("InternalError", Class::Server),
+            ("ServiceNotFoundException", Class::NotFound),
+            ("ImageNotFoundException", Class::NotFound),
+            ("ServiceNotActiveException", Class::State),
+            ("ClientException", Class::Input),
+            ("ServerException", Class::Server),
         ];
         for (code, class) in table {
             assert_eq!(Class::of_code(code), Some(class), "{code}");
@@ -339,6 +365,7 @@ mod tests {
     #[test]
     fn a_throttle_says_what_is_so_what_was_not_done_and_what_to_do() {
         let error = AwsError {
+            service: "ec2",
             operation: "StopInstances",
             region: "eu-central-1".into(),
             class: Class::Throttled,

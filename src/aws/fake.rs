@@ -1,6 +1,8 @@
 //! A region of EC2 that does what Moto does not: passes through states, throttles, loses answers, denies. Answers come
 //! through the SDK's own mocks; lost ones are lost below them, in the HTTP client.
 
+pub(crate) mod ecs;
+
 use super::{Aws, AwsConfig, Ec2Clients, Power};
 use aws_sdk_ec2::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_ec2::error::{ConnectorError, ErrorMetadata};

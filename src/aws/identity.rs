@@ -53,7 +53,7 @@ impl Aws {
     async fn ask_identity(&self, date: SeenDate) -> Result<Identity, AwsError> {
         const OPERATION: &str = "GetCallerIdentity";
         let region = self.default_region().await?;
-        let Some(sdk) = self.sdk().await else { return Err(self.unknown_region(OPERATION, &region)) };
+        let Some(sdk) = self.sdk().await else { return Err(self.unknown_region("sts", OPERATION, &region)) };
         let conf = aws_sdk_sts::config::Builder::from(sdk)
             .region(aws_sdk_sts::config::Region::new(region.clone()))
             .retry_config(self.retries())

@@ -7,17 +7,25 @@
 mod budget;
 mod config;
 mod ec2;
+mod ecr;
+mod ecs;
 mod error;
 mod identity;
 mod instance;
+mod metadata;
 mod region;
+mod secrets;
+mod service;
 
-pub use config::AwsConfig;
+pub use config::{AwsConfig, MetadataUse};
 pub use ec2::{Filter, Power};
+pub use ecr::{Image, ImageKey, Repository, pinned, unpinned};
 pub use error::{AwsError, Class};
 pub use identity::Identity;
 pub use instance::{Checks, Instance, Protection, State, Volume};
+pub use metadata::{Look, Metadata, MetadataSources};
 pub use region::{is_region, region_of_place};
+pub use service::{Definition, Deployment, Past, Revision, Rollout, Service, ServiceAt, Task};
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -36,14 +44,19 @@ const TABLE_ATTEMPT: Duration = Duration::from_millis(1_000);
 const TABLE_CALL: Duration = Duration::from_millis(2_200);
 const TABLE_PAUSE: Duration = Duration::from_millis(50);
 
-/// The EC2 clients of one region: finished adapters.
+/// The clients of one service in one region: finished adapters.
 #[derive(Clone, Debug)]
-pub struct Ec2Clients {
+pub struct Clients<C> {
     /// For calls that may be repeated.
-    pub read: aws_sdk_ec2::Client,
+    pub read: C,
     /// For calls that change something: one attempt, no retry of its own.
-    pub change: aws_sdk_ec2::Client,
+    pub change: C,
 }
+
+/// The EC2 clients of one region.
+pub type Ec2Clients = Clients<aws_sdk_ec2::Client>;
+/// The ECS clients of one region.
+pub type EcsClients = Clients<aws_sdk_ecs::Client>;
 
 /// The provider. Cheap to make, shared by all commands.
 pub struct Aws {
@@ -51,6 +64,9 @@ pub struct Aws {
     /// The SDK's configuration, once it is asked for; `None` when finished clients were given.
     sdk: Option<OnceCell<SdkConfig>>,
     ec2: Mutex<BTreeMap<String, Ec2Clients>>,
+    ecs: Mutex<BTreeMap<String, EcsClients>>,
+    /// Nothing is changed in ECR, so these may all repeat.
+    ecr: Mutex<BTreeMap<String, aws_sdk_ecr::Client>>,
     account: OnceCell<String>,
     regions: OnceCell<Vec<String>>,
     budget: Budget,
@@ -62,6 +78,8 @@ impl Aws {
         Self {
             sdk: Some(OnceCell::new()),
             ec2: Mutex::default(),
+            ecs: Mutex::default(),
+            ecr: Mutex::default(),
             account: OnceCell::new(),
             regions: OnceCell::new(),
             budget: Budget::new(config.rate_share),
@@ -79,11 +97,26 @@ impl Aws {
         Self {
             sdk: None,
             ec2: Mutex::new(clients.into_iter().collect()),
+            ecs: Mutex::default(),
+            ecr: Mutex::default(),
             account: OnceCell::new_with(Some(account.into())),
             regions: OnceCell::new(),
             budget: Budget::new(config.rate_share),
             config,
         }
+    }
+
+    /// How long one attempt of a call may take. After that a call that was begun has arrived or never will.
+    pub fn call_timeout(&self) -> Duration {
+        self.config.call_timeout()
+    }
+
+    /// The same with finished clients of ECS and ECR for one region.
+    #[must_use]
+    pub fn and_deploy_clients(self, region: &str, ecs: EcsClients, ecr: aws_sdk_ecr::Client) -> Self {
+        self.ecs.lock().insert(region.to_owned(), ecs);
+        self.ecr.lock().insert(region.to_owned(), ecr);
+        self
     }
 
     /// The account in which the bot acts, 12 digits, by GetCallerIdentity; asked once.
@@ -100,6 +133,7 @@ impl Aws {
         // AWS_REGION="" is no region
         let region = region.filter(|region| !region.is_empty());
         region.ok_or_else(|| AwsError {
+            service: "ec2",
             operation: "choosing a region",
             region: "no region".into(),
             class: Class::Input,
@@ -132,7 +166,7 @@ impl Aws {
         if let Some(clients) = self.ec2.lock().get(region) {
             return Ok(clients.clone());
         }
-        let Some(sdk) = self.sdk().await else { return Err(self.unknown_region(operation, region)) };
+        let Some(sdk) = self.sdk().await else { return Err(self.unknown_region("ec2", operation, region)) };
         let build = |retries: RetryConfig, timeouts: TimeoutConfig| {
             let conf = aws_sdk_ec2::config::Builder::from(sdk)
                 .region(aws_sdk_ec2::config::Region::new(region.to_owned()))
@@ -198,8 +232,9 @@ impl Aws {
             .build()
     }
 
-    fn unknown_region(&self, operation: &'static str, region: &str) -> AwsError {
+    fn unknown_region(&self, service: &'static str, operation: &'static str, region: &str) -> AwsError {
         AwsError {
+            service,
             operation,
             region: region.to_owned(),
             class: Class::NotSent,

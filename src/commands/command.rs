@@ -1,5 +1,6 @@
 //! What every command is made of.
 
+use super::DeployConfig;
 use crate::aws::Aws;
 use crate::clock::Clock;
 use crate::domain::{
@@ -23,6 +24,8 @@ pub struct Row {
     pub risk: Risk,
     /// The Cedar action, `ec2:stop`; its parent is the risk.
     pub action: &'static str,
+    /// The calls to AWS that it may make, by their IAM names: what the bot's role needs for it.
+    pub calls: &'static [&'static str],
     /// Builds the command from the words after its name.
     pub parse: Parse,
     /// `ec2 stop <target>… [--region <region>]`, from the clap definition.
@@ -87,8 +90,13 @@ pub struct Context {
     pub clock: Arc<dyn Clock>,
     /// Bounds.
     pub limits: Limits,
+    /// What may be deployed.
+    pub deploy: Arc<DeployConfig>,
     /// Shows work in progress; calls may be dropped when they come too often.
     pub progress: Arc<dyn Fn(Reply) + Send + Sync>,
+    /// Says that the command ends this process, and that only whoever comes after it can bring the command to its end: a
+    /// drain does not wait for it then.
+    pub bequeath: Arc<dyn Fn() + Send + Sync>,
 }
 
 /// What planning found.

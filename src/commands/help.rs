@@ -1,7 +1,7 @@
 //! `help`: everything one may run, derived from the table; nobody has to be told about a command twice.
 
 use super::args;
-use super::{COMMANDS, Command, Context, Planned, Row, Scope, find, words};
+use super::{COMMANDS, Command, Context, Planned, Row, Scope, below, find, words};
 use crate::domain::{CommandError, Line, Part, Refusal, Reply, Risk, Tone};
 use async_trait::async_trait;
 
@@ -20,6 +20,7 @@ pub(super) const ROW: Row = Row {
     examples: &["help", "help ec2 stop", "help ec2"],
     risk: Risk::Basic,
     action: "help",
+    calls: &[],
     parse: |words| Ok(Box::new(args::parse::<Help>(words)?)),
     usage: || args::usage::<Help>(ROW.name),
     options: args::options::<Help>,
@@ -35,18 +36,23 @@ impl Command for Help {
     async fn plan(&self, cx: &Context) -> Result<Planned, CommandError> {
         let group = self.command.join(" ").to_lowercase();
         let in_group = |row: &&&Row| row.name.starts_with(&format!("{group} "));
-        if group.is_empty() || COMMANDS.iter().filter(in_group).count() > 0 {
+        let is_row = COMMANDS.iter().any(|row| row.name == group);
+        if group.is_empty() || !is_row && COMMANDS.iter().filter(in_group).count() > 0 {
             let rows = COMMANDS.iter().filter(|row| group.is_empty() || in_group(row));
             let rows: Vec<&Row> = rows.copied().filter(|row| (cx.may)(row)).collect();
             return Ok(Planned::Answer(all(&rows)));
         }
         // what may have been meant is to be explained, not run
         let row = find(&self.command).map_err(|error| error.buttons(Vec::new()))?.row;
+        let below: Vec<&Row> = below(row).filter(|row| (cx.may)(row)).collect();
+        if !(cx.may)(row) && !below.is_empty() {
+            return Ok(Planned::Answer(all(&below)));
+        }
         if !(cx.may)(row) {
             let text = format!("You may not run `{}`. Nothing was done. Say `help` for what you may run.", row.name);
             return Err(Refusal::sentence(&text).into());
         }
-        Ok(Planned::Answer(one(row)))
+        Ok(Planned::Answer(one(row, &below)))
     }
 }
 
@@ -68,7 +74,7 @@ fn all(rows: &[&Row]) -> Reply {
     reply.note(Line::sentence("`help <command>` explains one, with examples."))
 }
 
-fn one(row: &Row) -> Reply {
+fn one(row: &Row, below: &[&Row]) -> Reply {
     let options: Vec<Line> = (row.options)()
         .into_iter()
         .map(|(name, help)| {
@@ -86,7 +92,12 @@ fn one(row: &Row) -> Reply {
     if !options.is_empty() {
         reply = reply.part(Part::List(options));
     }
-    reply.text("Examples:").part(Part::List(examples)).note(match row.risk {
+    reply = reply.text("Examples:").part(Part::List(examples));
+    if !below.is_empty() {
+        let lines = below.iter().map(|row| Line::new().code(row.name).text(format!(" – {}", row.summary)));
+        reply = reply.text("There is also:").part(Part::List(lines.collect()));
+    }
+    reply.note(match row.risk {
         Risk::Basic => "It says something about me, and changes nothing.",
         Risk::Read => "It reads, and changes nothing.",
         Risk::Change => "It changes something in AWS.",
@@ -117,10 +128,13 @@ mod tests {
         - `status` – Says how I am: links to Slack, actors and their restarts, queues, store
         - `ec2 list` – Lists instances, with their state and type
         - `ec2 show` – Shows one instance: state, addresses, protection, tags, volumes
+        - `deploy status` – Shows what a service runs, its rollout, and the versions there are
         # Change
         - `ec2 start` – Starts stopped instances, and waits until they run
         - `ec2 stop` – Stops running instances, and waits until they are stopped
         - `ec2 reboot` – Reboots running instances, and looks at their status checks
+        - `deploy` – Deploys a version to a service, me included, and follows it to its end
+        - `deploy rollback` – Brings back what a service ran before, or stops its rollout
         (`help <command>` explains one, with examples.)
         ");
     }

@@ -6,9 +6,11 @@
 mod args;
 mod command;
 mod config;
+mod deploy;
 mod ec2;
 mod form;
 mod help;
+mod iam;
 mod ping;
 mod status;
 mod version;
@@ -17,7 +19,9 @@ mod words;
 
 pub use command::{Action, Command, Context, Found, Journalled, Limits, Parse, Planned, Row, Scope, StepError};
 pub use config::CommandsConfig;
+pub use deploy::{DeployConfig, ServiceConfig};
 pub use form::{Answers, Wrong, fill, form};
+pub use iam::{STORE as STORE_CALLS, document as iam_document, policy as iam_policy};
 pub use status::troubles;
 
 use crate::domain::{Button, Line, Risk, UsageError};
@@ -34,6 +38,9 @@ pub static COMMANDS: &[&Row] = &[
     &ec2::start::ROW,
     &ec2::stop::ROW,
     &ec2::reboot::ROW,
+    &deploy::status::ROW,
+    &deploy::version::ROW,
+    &deploy::rollback::ROW,
 ];
 
 /// A row whose name the words begin with.
@@ -65,9 +72,25 @@ pub fn parse(text: &str) -> Result<(&'static Row, Box<dyn Command>), UsageError>
         Ok(command) => Ok((row, command)),
         Err(mut error) => {
             error.lines.push(Line::new().text("Usage: ").code((row.usage)()));
+            let others: Vec<String> = below(row).map(|other| (other.usage)()).collect();
+            if !others.is_empty() {
+                error.lines.push(Line::sentence(&format!("There is also {}.", words::list(&others, "and"))));
+            }
             Err(error)
         }
     }
+}
+
+/// The rows whose names begin with the whole name of this one: `deploy status` is below `deploy`.
+fn below(row: &'static Row) -> impl Iterator<Item = &'static Row> {
+    let prefix = format!("{} ", row.name);
+    COMMANDS.iter().copied().filter(move |other| other.name.starts_with(&prefix))
+}
+
+/// The command that shows what a line is about: for when nobody knows what became of it.
+pub fn shows(text: &str) -> &'static str {
+    let first = text.split_whitespace().next().unwrap_or_default();
+    if first.eq_ignore_ascii_case(deploy::version::ROW.name) { deploy::status::ROW.name } else { ec2::show::ROW.name }
 }
 
 /// The row with the longest name that the words begin with, in any case of letters.

@@ -16,6 +16,7 @@ pub(super) const ROW: Row = Row {
     examples: &["ping"],
     risk: Risk::Basic,
     action: "ping",
+    calls: &[],
     parse: |words| Ok(Box::new(args::parse::<Ping>(words)?)),
     usage: || args::usage::<Ping>(ROW.name),
     options: args::options::<Ping>,

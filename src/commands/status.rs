@@ -3,7 +3,8 @@
 use super::args;
 use super::{Command, Context, Planned, Row, Scope, words};
 use crate::domain::{
-    ActorVitals, CommandError, Line, LinkVitals, Part, QueueVitals, ReplicaVitals, Reply, Risk, Table, Tone, Vitals,
+    ActorVitals, Body, CommandError, Line, LinkVitals, Part, QueueVitals, ReplicaVitals, Reply, Risk, Table, Tone,
+    Vitals,
 };
 use async_trait::async_trait;
 
@@ -18,6 +19,7 @@ pub(super) const ROW: Row = Row {
     examples: &["status"],
     risk: Risk::Read,
     action: "status",
+    calls: &[],
     parse: |words| Ok(Box::new(args::parse::<Status>(words)?)),
     usage: || args::usage::<Status>(ROW.name),
     options: args::options::<Status>,
@@ -43,15 +45,17 @@ fn render(vitals: &Vitals) -> Reply {
     } else {
         reply = reply.text(Line::new().bold("Not all is well:")).part(Part::List(troubles));
     }
-    reply = reply.part(Part::Fields(vec![
-        ("Version".into(), Line::new().code(vitals.build.version).text(" ").code(vitals.build.revision)),
+    let mut fields = vec![
+        ("Version".into(), Line::new().code(vitals.build.version).text(" ").code(vitals.build.short())),
         ("Up".into(), Line::from(words::span(vitals.uptime))),
         ("Host".into(), Line::new().code(words::name(&vitals.host))),
         (
             "Store".into(),
             Line::from(format!("{}, {}", vitals.store.kind, if vitals.store.ok { "ok" } else { "failing" })),
         ),
-    ]));
+    ];
+    fields.extend(body(&vitals.body));
+    reply = reply.part(Part::Fields(fields));
     if vitals.replicas.len() > 1 {
         reply = reply.part(Part::Table(replicas(&vitals.replicas)));
     }
@@ -59,6 +63,30 @@ fn render(vitals: &Vitals) -> Reply {
     let details: Vec<Line> =
         vitals.links.iter().map(link).chain(queues(&vitals.queues)).chain(failures(&vitals.actors)).collect();
     if details.is_empty() { reply } else { reply.part(Part::List(details)) }
+}
+
+/// Where it runs, as far as that is more than a host's name.
+fn body(body: &Body) -> Vec<(String, Line)> {
+    let mut fields = Vec::new();
+    let mut machine = Line::new();
+    if let Some(instance) = &body.instance {
+        machine = machine.code(words::name(instance));
+    }
+    for fact in [&body.zone, &body.instance_type, &body.lifecycle].into_iter().flatten() {
+        let comma = if machine.0.is_empty() { "" } else { ", " };
+        machine = machine.text(format!("{comma}{}", words::name(fact)));
+    }
+    if !machine.0.is_empty() {
+        fields.push(("Body".into(), machine));
+    }
+    if let Some(task) = &body.task {
+        let line = Line::new().code(words::name(&task.id)).text(" of ").code(words::name(&task.definition));
+        fields.push(("Task".into(), line.text(" in ").code(words::name(&task.cluster))));
+    }
+    if let Some(image) = body.short_image() {
+        fields.push(("Image".into(), Line::new().code(words::name(image))));
+    }
+    fields
 }
 
 /// What is not as it should be, the worst first.
@@ -80,9 +108,16 @@ pub fn troubles(vitals: &Vitals) -> Vec<Line> {
         let error = vitals.store.last_error.as_deref().unwrap_or("no reason known");
         found.push(Line::from(format!("the store is failing: {}", words::name(error))));
     }
+    for notice in &vitals.notices {
+        found.push(Line::from(notice.says_of(&words::name(&vitals.body.name()))));
+    }
+    for noticed in vitals.replicas.iter().filter(|replica| replica.is_noticed && !replica.is_me) {
+        found
+            .push(Line::from("AWS has told the replica on ").code(place(noticed)).text(" that its body will not last"));
+    }
     for gone in vitals.replicas.iter().filter(|replica| !replica.is_alive) {
         let line = Line::from("the replica on ")
-            .code(words::name(&gone.host))
+            .code(place(gone))
             .text(format!(" fell silent {} ago without a word; the others have its work", words::span(gone.seen)));
         found.push(line);
     }
@@ -95,22 +130,29 @@ pub fn troubles(vitals: &Vitals) -> Vec<Line> {
     found
 }
 
+/// What a replica is called: by its body, else by its host.
+fn place(replica: &ReplicaVitals) -> String {
+    words::name(if replica.body.is_empty() { &replica.host } else { &replica.body })
+}
+
 fn replicas(replicas: &[ReplicaVitals]) -> Table {
+    // on a laptop nobody has a zone
+    let zones = replicas.iter().any(|replica| !replica.zone.is_empty());
     let row = |replica: &ReplicaVitals| {
         let state = match (replica.is_alive, replica.is_ready) {
             (false, _) => "gone",
             (true, true) => "ready",
             (true, false) => "not ready",
         };
-        let host = words::cut(&replica.host, 20);
-        let host = if replica.is_me { format!("{host} (me)") } else { host };
+        let place = words::cut(&place(replica), 20);
+        let place = if replica.is_me { format!("{place} (me)") } else { place };
+        let zone = if replica.zone.is_empty() { "-".to_owned() } else { words::cut(&replica.zone, 20) };
         let version = replica.version.split(' ').next().unwrap_or_default().to_owned();
-        vec![host, state.to_owned(), version, replica.links.to_string(), replica.in_work.to_string()]
+        let rest = [state.to_owned(), version, replica.links.to_string(), replica.in_work.to_string()];
+        [place].into_iter().chain(zones.then_some(zone)).chain(rest).collect()
     };
-    Table {
-        head: ["replica", "state", "version", "links", "in work"].map(str::to_owned).to_vec(),
-        rows: replicas.iter().map(row).collect(),
-    }
+    let head = ["replica"].into_iter().chain(zones.then_some("zone")).chain(["state", "version", "links", "in work"]);
+    Table { head: head.map(str::to_owned).collect(), rows: replicas.iter().map(row).collect() }
 }
 
 fn actors(actors: &[ActorVitals]) -> Table {
@@ -162,6 +204,7 @@ fn failures(actors: &[ActorVitals]) -> impl Iterator<Item = Line> {
 mod tests {
     use super::super::testing::{answer, cx, plain, vitals};
     use super::*;
+    use crate::domain::Notice;
 
     #[tokio::test]
     async fn a_healthy_bot_says_so_first() {
@@ -199,6 +242,9 @@ mod tests {
         let replica = |host: &str, is_me, is_alive| crate::domain::ReplicaVitals {
             name: host.into(),
             host: host.into(),
+            body: String::new(),
+            zone: String::new(),
+            is_noticed: false,
             version: "0.1.0 abc1234".into(),
             is_me,
             is_alive,
@@ -221,6 +267,62 @@ mod tests {
         replica | state | version | links | in work
         drone-1 (me) | ready | 0.1.0 | 2 | 3
         drone-2 | gone | 0.1.0 | 2 | 3
+        ");
+    }
+
+    #[test]
+    fn the_body_and_the_zones_of_all_replicas_are_shown_and_what_aws_says_of_their_end() {
+        let replica = |body: &str, zone: &str, is_me| crate::domain::ReplicaVitals {
+            name: body.into(),
+            host: "ip-10-0-0-1".into(),
+            body: body.into(),
+            zone: zone.into(),
+            is_noticed: true,
+            version: "0.1.0 abc1234".into(),
+            is_me,
+            is_alive: true,
+            is_ready: true,
+            links: 2,
+            in_work: 0,
+            seen: std::time::Duration::ZERO,
+        };
+        let mut vitals = vitals();
+        vitals.body = Body {
+            host: "ip-10-0-0-1".into(),
+            instance: Some("i-0abc".into()),
+            instance_type: Some("t3.micro".into()),
+            zone: Some("eu-central-1a".into()),
+            region: Some("eu-central-1".into()),
+            lifecycle: Some("spot".into()),
+            task: Some(crate::domain::EcsTask {
+                cluster: "ops".into(),
+                id: "158d1c8083dd".into(),
+                definition: "dronebot:26".into(),
+            }),
+            image: Some("sha256:0123456789abcdef0123".into()),
+        };
+        vitals.notices = vec![
+            Notice::Rebalance { at: "2026-11-24T12:00:00Z".parse().unwrap() },
+            Notice::Interruption { action: "terminate".into(), at: "2026-11-24T12:04:05Z".parse().unwrap() },
+        ];
+        vitals.replicas = vec![replica("i-0abc", "eu-central-1a", true), replica("i-0def", "eu-central-1b", false)];
+        let text = plain(&render(&vitals));
+        insta::assert_snapshot!(text.lines().take(15).collect::<Vec<_>>().join("\n"), @r"
+        [info] # Dronebot
+        *Not all is well:*
+        - AWS recommends since 12:00:00 UTC to leave i-0abc (eu-central-1a): it may be taken back
+        - AWS takes i-0abc (eu-central-1a) back at 12:04:05 UTC (terminate)
+        - AWS has told the replica on `i-0def` that its body will not last
+        Version: `0.1.0` `abc1234`
+        Up: 3 h 5 min
+        Host: `drone-1`
+        Store: sqlite, ok
+        Body: `i-0abc`, eu-central-1a, t3.micro, spot
+        Task: `158d1c8083dd` of `dronebot:26` in `ops`
+        Image: `sha256:0123456789ab`
+        replica | zone | state | version | links | in work
+        i-0abc (me) | eu-central-1a | ready | 0.1.0 | 2 | 0
+        i-0def | eu-central-1b | ready | 0.1.0 | 2 | 0
         ");
     }
 

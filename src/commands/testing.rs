@@ -1,16 +1,17 @@
 //! What the tests of commands stand on: a context, and replies as plain text.
 
-use super::{Context, Found, Journalled, Limits, Planned, StepError, parse};
+use super::{Context, DeployConfig, Found, Journalled, Limits, Planned, ServiceConfig, StepError, parse};
+use crate::aws::fake::ecs::FakeService;
 use crate::aws::fake::{FakeRegion, aws};
 use crate::clock::Clock;
 use crate::domain::{
-    ActorVitals, Build, CommandError, Line, LinkVitals, Membership, Part, Plan, Principal, QueueVitals, Reply,
+    ActorVitals, Body, Build, CommandError, Line, LinkVitals, Membership, Part, Plan, Principal, QueueVitals, Reply,
     RequestId, Source, Span, Step, StoreVitals, Tone, Vitals, VitalsSource,
 };
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,8 +45,15 @@ pub(crate) fn vitals() -> Vitals {
         since: Duration::from_secs(4000),
     };
     Vitals {
-        build: Build { version: "0.1.0", revision: "abc1234" },
+        build: Build {
+            version: "0.1.0",
+            revision: "abc1234",
+            created: "2026-11-24T10:00:00Z",
+            source: "https://git.test/drone",
+        },
         host: "drone-1".into(),
+        body: Body { host: "drone-1".into(), ..Body::default() },
+        notices: Vec::new(),
         uptime: Duration::from_secs(11_100),
         actors: vec![actor("courier", 0), actor("dispatcher", 1)],
         links: vec![LinkVitals {
@@ -86,9 +94,24 @@ pub(crate) fn cx_on(regions: &[(&str, &FakeRegion)]) -> Context {
         aws: aws(regions),
         vitals: Arc::new(Healthy),
         clock: Arc::new(At(ACCEPTED as i64 + 42)),
+        deploy: Arc::default(),
         limits: Limits { max_targets: 3, page_size: 5, wait: Duration::from_secs(60), poll: Duration::from_secs(3) },
         progress: Arc::new(|_| {}),
+        bequeath: Arc::new(|| {}),
     }
+}
+
+/// A context over one service that may be deployed as `web`.
+pub(crate) fn cx_deploying(service: &FakeService) -> Context {
+    let web = ServiceConfig {
+        cluster: "prod".into(),
+        service: "shop".into(),
+        container: "web".into(),
+        repository: "team/web".into(),
+        region: None,
+    };
+    let deploy = DeployConfig { own: None, services: BTreeMap::from([("web".to_owned(), web)]) };
+    Context { aws: service.aws(), deploy: Arc::new(deploy), ..cx() }
 }
 
 /// What a person reads after typing this: the answer, the plan, or the error.

@@ -40,9 +40,11 @@ fn every_row_explains_itself() {
 #[test]
 fn the_class_of_a_command_fits_what_it_can_do() {
     let changing: Vec<&str> = COMMANDS.iter().filter(|row| row.risk == Risk::Change).map(|row| row.name).collect();
-    assert_eq!(changing, ["ec2 start", "ec2 stop", "ec2 reboot"]);
+    assert_eq!(changing, ["ec2 start", "ec2 stop", "ec2 reboot", "deploy", "deploy rollback"]);
     for row in COMMANDS.iter().filter(|row| row.risk == Risk::Change) {
-        assert!((row.usage)().contains("<target>"), "{} changes something, so it must be told what", row.name);
+        let told = ["<target>", "<version>"].iter().any(|what| (row.usage)().contains(what));
+        // without a service it is about the bot itself
+        assert!(told || row.name == "deploy rollback", "{} changes something, so it must be told what", row.name);
     }
 }
 
@@ -60,7 +62,29 @@ fn usage_lines() {
     ec2 start <target>… [--region <region>]…
     ec2 stop <target>… [--region <region>]…
     ec2 reboot <target>… [--region <region>]…
+    deploy status [service]
+    deploy <version> [service]
+    deploy rollback [service]
     ");
+}
+
+#[test]
+fn a_version_that_is_like_a_subcommand_is_told_from_it_by_its_place() {
+    for (line, name) in [
+        ("deploy 1.4.2", "deploy"),
+        ("deploy 1.4.2 web", "deploy"),
+        ("deploy stauts", "deploy"),
+        ("deploy status", "deploy status"),
+        ("Deploy Status web", "deploy status"),
+        ("deploy rollback", "deploy rollback"),
+        ("deploy rollback web", "deploy rollback"),
+    ] {
+        assert_eq!(parse(line).map(|(row, _)| row.name).ok(), Some(name), "{line}");
+    }
+    insta::assert_snapshot!(error("deploy"), @"<version> is missing. / Usage: deploy <version> [service] / There is also deploy status [service] and deploy rollback [service].");
+    insta::assert_snapshot!(error("delpoy 1.4.2"), @"I do not know delpoy. Did you mean deploy? Say help for the list.");
+    insta::assert_snapshot!(error("deplyo status"), @"I do not know deplyo status. Did you mean deploy status? Say help for the list.");
+    assert_eq!((shows("deploy 1.4.2"), shows("ec2 stop web-1"), shows("")), ("deploy status", "ec2 show", "ec2 show"));
 }
 
 #[test]

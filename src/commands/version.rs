@@ -16,6 +16,7 @@ pub(super) const ROW: Row = Row {
     examples: &["version"],
     risk: Risk::Read,
     action: "version",
+    calls: &[],
     parse: |words| Ok(Box::new(args::parse::<Version>(words)?)),
     usage: || args::usage::<Version>(ROW.name),
     options: args::options::<Version>,
@@ -35,6 +36,10 @@ impl Command for Version {
             .code(vitals.build.version)
             .text(", revision ")
             .code(vitals.build.revision)
+            .text(" of ")
+            .code(vitals.build.created)
+            .text(", source ")
+            .code(vitals.build.source)
             .text(format!(", up for {}.", words::span(vitals.uptime)));
         Ok(Planned::Answer(Reply::new(Tone::Info).text(line)))
     }
@@ -46,6 +51,6 @@ mod tests {
 
     #[tokio::test]
     async fn it_names_version_and_revision() {
-        insta::assert_snapshot!(answer("version", &cx()).await, @"[info] Dronebot `0.1.0`, revision `abc1234`, up for 3 h 5 min.");
+        insta::assert_snapshot!(answer("version", &cx()).await, @"[info] Dronebot `0.1.0`, revision `abc1234` of `2026-11-24T10:00:00Z`, source `https://git.test/drone`, up for 3 h 5 min.");
     }
 }

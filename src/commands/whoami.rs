@@ -16,6 +16,7 @@ pub(super) const ROW: Row = Row {
     examples: &["whoami"],
     risk: Risk::Basic,
     action: "whoami",
+    calls: &[],
     parse: |words| Ok(Box::new(args::parse::<Whoami>(words)?)),
     usage: || args::usage::<Whoami>(ROW.name),
     options: args::options::<Whoami>,
@@ -80,8 +81,8 @@ mod tests {
         [info] You are: Maya `U01`
         Here you are: a full member of this workspace
         Groups: `operators` and `viewers`
-        You may run: `help`, `ping`, `whoami`, `version`, `status`, `ec2 list` and `ec2 show`
-        Not: `ec2 start`, `ec2 stop` and `ec2 reboot`
+        You may run: `help`, `ping`, `whoami`, `version`, `status`, `ec2 list`, `ec2 show` and `deploy status`
+        Not: `ec2 start`, `ec2 stop`, `ec2 reboot`, `deploy` and `deploy rollback`
         ");
     }
 }

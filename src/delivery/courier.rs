@@ -18,6 +18,12 @@ const POLL_LIMIT: usize = 512;
 /// old by then, and a newer state takes its place in the store.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(600);
 
+/// A letter that has been tried less often is not given up.
+const TRIED: u32 = 20;
+
+/// An answer that breaks the sender so often goes without what it says.
+const BREAKS: u32 = 2;
+
 /// How long one poll may wait for the store.
 const POLL_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -30,6 +36,8 @@ pub struct CourierParts {
     pub lanes: Arc<Lanes>,
     /// The time of day.
     pub clock: Arc<dyn Clock>,
+    /// The same, but never set back: by it letters wait.
+    pub turns: Arc<dyn Clock>,
     /// Builds the life's own client: it belongs to one thread.
     pub web_api: Arc<dyn Fn() -> WebApi + Send + Sync>,
     /// Bounds.
@@ -97,7 +105,7 @@ impl Handler<Deliver> for Courier {
     fn handle(&mut self, Deliver(letter): Deliver, _: &mut Self::Context) {
         let Some(round) = self.round() else { return };
         // the successor of a letter that Slack wanted later: the poll brings it when it is due
-        if letter.not_before <= self.parts.clock.now() {
+        if letter.not_before <= self.parts.turns.now() {
             round.begin(self.parts.lanes.push(letter));
         }
     }
@@ -119,10 +127,10 @@ impl Handler<Poll> for Courier {
 }
 
 async fn poll(search: Search, round: Round) {
-    let CourierParts { outbox, lanes, clock, .. } = &round.parts;
+    let CourierParts { outbox, lanes, turns, .. } = &round.parts;
     // of each lane a few: a slow one must not hide what waits behind it
     let wanted = Wanted { limit: POLL_LIMIT, per_queue: PER_LANE, known: lanes.known() };
-    match tokio::time::timeout(POLL_PATIENCE, outbox.due(clock.now(), wanted)).await {
+    match tokio::time::timeout(POLL_PATIENCE, outbox.due(turns.now(), wanted)).await {
         Ok(Ok(letters)) => {
             for letter in letters {
                 round.begin(search.push(letter));
@@ -139,8 +147,8 @@ async fn drive(mut lane: Lane, round: Round) {
         if let Some(search) = lane.running_dry() {
             supervision::spawn_local_detached("outbox poll", poll(search, round.clone())).detach();
         }
-        if !round.parts.outbox.is_mine(letter.id) {
-            tracing::warn!(req = %letter.letter.request, "letter is another replica's by now; left to it");
+        if round.parts.outbox.mine_for(letter.id).is_none() {
+            tracing::debug!(req = %letter.letter.request, "letter may be another replica's by now; left alone");
             continue;
         }
         let delivery = match expired(&letter, &round.parts) {
@@ -148,36 +156,61 @@ async fn drive(mut lane: Lane, round: Round) {
             None => attempt(&letter, &round).await,
         };
         lane.went(&letter, &delivery);
-        let is_recorded = recorded(&letter, &delivery, &round.parts).await;
+        let recorded = record(&letter, &delivery, &round.parts).await;
+        if recorded == Recorded::Foreign {
+            round.parts.lanes.forget(letter.letter.request);
+        }
         // only now: what is counted as sent is known after a crash too
         report(&letter, &delivery);
-        if !is_recorded {
+        if recorded == Recorded::NotYet {
             let (kept, parts) = (lane.unrecorded(), round.parts.clone());
             supervision::spawn_local_detached("delivery record", record_later(kept, letter, delivery, parts)).detach();
         }
     }
 }
 
-/// One attempt. A letter that breaks the sender is put off like one that Slack does not take: those behind it go on.
+/// One attempt. Its turn may be minutes away, and the lease may end before: so the store is asked again when the turn has
+/// come, just before each call, and no call outlasts the lease.
 async fn attempt(letter: &Letter, round: &Round) -> Delivery {
-    let patient = letter.letter.last.then(|| round.api.patient(ANSWER_PATIENCE));
-    let api = patient.as_ref().unwrap_or(&round.api);
-    match supervision::caught("delivery", send::send(api, letter, &round.parts)).await {
+    let (outbox, id) = (Arc::clone(&round.parts.outbox), letter.id);
+    let mut api = round.api.only_while(Rc::new(move || outbox.mine_for(id)));
+    if letter.letter.last {
+        api = api.patient(ANSWER_PATIENCE);
+    }
+    // a letter that breaks the sender is put off like one that Slack does not take: those behind it go on
+    let put_off = || send::postponed(letter, &round.parts, "the sender broke".to_owned());
+    match supervision::caught("delivery", send::send(&api, letter, &round.parts)).await {
         Ok(delivery) => delivery,
-        Err(_) => send::postponed(letter, &round.parts, "the sender broke".to_owned()),
+        Err(_) if !letter.letter.last || round.parts.lanes.breaks(letter.id) < BREAKS => put_off(),
+        // it would break it again and again: whoever waits is told that, rather than nothing
+        Err(_) => {
+            tracing::error!(req = %letter.letter.request, "answer breaks the sender; saying only that");
+            let instead = send::unsayable(letter);
+            let sent = supervision::caught("delivery", send::send(&api, &instead, &round.parts)).await;
+            sent.unwrap_or_else(|_| put_off())
+        }
     }
 }
 
-async fn recorded(letter: &Letter, delivery: &Delivery, parts: &CourierParts) -> bool {
+/// Whether the store knows what became of a letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Recorded {
+    Yes,
+    /// It is another replica's by now, and what became of it here is that one's to find out.
+    Foreign,
+    NotYet,
+}
+
+async fn record(letter: &Letter, delivery: &Delivery, parts: &CourierParts) -> Recorded {
     match parts.outbox.delivered(letter.id, delivery.clone()).await {
-        Ok(()) => true,
+        Ok(()) => Recorded::Yes,
         Err(error @ StoreError::Fenced(_)) => {
             tracing::warn!(req = %letter.letter.request, %error, "delivery is not recorded");
-            true
+            Recorded::Foreign
         }
         Err(error) => {
             tracing::error!(%error, req = %letter.letter.request, "delivery could not be recorded; trying again");
-            false
+            Recorded::NotYet
         }
     }
 }
@@ -187,7 +220,7 @@ async fn record_later(kept: Unrecorded, letter: Letter, delivery: Delivery, part
     let mut pause = Duration::from_millis(100);
     loop {
         tokio::time::sleep(pause).await;
-        if recorded(&letter, &delivery, &parts).await {
+        if record(&letter, &delivery, &parts).await != Recorded::NotYet {
             break;
         }
         pause = (pause * 2).min(Duration::from_secs(10));
@@ -195,9 +228,10 @@ async fn record_later(kept: Unrecorded, letter: Letter, delivery: Delivery, part
     drop(kept);
 }
 
+/// Nobody waits for a letter so old. It must have been tried too: its age alone may be a clock that was set.
 fn expired(letter: &Letter, parts: &CourierParts) -> Option<Delivery> {
-    let age = parts.clock.now().duration_since(letter.created_at).unsigned_abs();
-    (age > Duration::from_secs(parts.config.give_up_hours * 3600))
+    let age = send::age(letter, parts);
+    (age > Duration::from_secs(parts.config.give_up_hours * 3600) && letter.attempts >= TRIED)
         .then(|| Delivery::Dead { error: format!("not delivered within {} hours", parts.config.give_up_hours) })
 }
 

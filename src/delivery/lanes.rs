@@ -25,10 +25,16 @@ struct State {
     /// The lanes that were full: the store may have more for them.
     more: HashSet<Queue>,
     known: HashSet<LetterId>,
+    /// Of those, the ones that are being sent, or were and are not recorded.
+    sending: HashSet<LetterId>,
+    /// Whether no letter goes out any more.
+    closed: bool,
     /// The message of a request that its next letter edits.
     latest: HashMap<RequestId, String>,
     /// The requests of which Slack may have a message that nobody knows of.
     unsure: HashSet<RequestId>,
+    /// How often a letter broke the sender.
+    broke: HashMap<LetterId, u32>,
     /// While the store is searched: the newest letter of each request that came or went in the meantime. What the
     /// search brings may be older than that.
     overtaken: Option<HashMap<RequestId, i64>>,
@@ -42,9 +48,16 @@ impl State {
         }
     }
 
+    fn forget(&mut self, request: RequestId) {
+        self.latest.remove(&request);
+        self.unsure.remove(&request);
+        self.broke.retain(|id, _| id.request != request);
+    }
+
     /// A letter leaves memory, because the store knows what became of it.
     fn settle(&mut self, id: LetterId) {
         self.known.remove(&id);
+        self.sending.remove(&id);
         self.note(id);
     }
 }
@@ -131,6 +144,27 @@ impl Lanes {
         self.state.lock().known.clone()
     }
 
+    /// What is remembered of a request that another replica has by now.
+    pub(super) fn forget(&self, request: RequestId) {
+        self.state.lock().forget(request);
+    }
+
+    /// A letter broke the sender: how often by now.
+    pub(super) fn breaks(&self, id: LetterId) -> u32 {
+        let mut state = self.state.lock();
+        let times = state.broke.entry(id).or_default();
+        *times += 1;
+        *times
+    }
+
+    /// The end: no letter goes out any more. Returns those that are on their way, of which nobody will know in time what
+    /// becomes of them.
+    pub fn close(&self) -> HashSet<LetterId> {
+        let mut state = self.state.lock();
+        state.closed = true;
+        state.sending.clone()
+    }
+
     /// Letters in memory: waiting, on their way, or sent and not yet recorded.
     pub fn len(&self) -> usize {
         self.state.lock().known.len()
@@ -175,7 +209,10 @@ impl Lane {
         if let Some(id) = self.current.take() {
             state.settle(id);
         }
-        let next = state.queues.get_mut(&self.key).and_then(VecDeque::pop_front);
+        let next = match state.closed {
+            true => None,
+            false => state.queues.get_mut(&self.key).and_then(VecDeque::pop_front),
+        };
         match next {
             Some(mut letter) => {
                 if let Some(ts) = state.latest.get(&letter.letter.request) {
@@ -183,10 +220,14 @@ impl Lane {
                 }
                 letter.unsure |= state.unsure.contains(&letter.letter.request);
                 self.current = Some(letter.id);
+                state.sending.insert(letter.id);
                 Some(letter)
             }
             None => {
-                state.queues.remove(&self.key);
+                let left = state.queues.remove(&self.key).unwrap_or_default();
+                for letter in left {
+                    state.known.remove(&letter.id);
+                }
                 state.more.remove(&self.key);
                 self.ended = true;
                 None
@@ -214,8 +255,7 @@ impl Lane {
                 state.latest.insert(request, ts.clone());
             }
             Delivery::Sent { .. } | Delivery::Dead { .. } if letter.letter.last => {
-                state.latest.remove(&request);
-                state.unsure.remove(&request);
+                state.forget(request);
             }
             // a newer letter may take its place, which nobody has tried yet
             Delivery::Later { unsure: true, .. } => {
@@ -239,6 +279,7 @@ impl Drop for Lane {
         let mut state = self.lanes.state.lock();
         if let Some(id) = self.current.take() {
             state.known.remove(&id);
+            state.sending.remove(&id);
             state.unsure.insert(id.request);
         }
         for letter in state.queues.remove(&self.key).unwrap_or_default() {
@@ -325,6 +366,37 @@ mod tests {
         assert!(lanes.is_empty());
     }
 
+    #[test]
+    fn at_the_end_no_letter_goes_out_any_more_and_those_on_their_way_are_named() {
+        let lanes = Arc::new(Lanes::default());
+        let mut lane = lanes.push(letter(1, 1, "C1", true)).expect("a new lane");
+        lanes.push(letter(2, 2, "C1", true));
+        let mut other = lanes.push(letter(3, 3, "C2", true)).expect("a new lane");
+        let sending = lane.next().expect("the first letter").id;
+        let unrecorded = other.next().expect("its letter").id;
+        let kept = other.unrecorded();
+        assert!(other.next().is_none());
+        assert_eq!(lanes.close(), HashSet::from([sending, unrecorded]));
+        assert!(lane.next().is_none(), "the second stays in the store");
+        assert_eq!(lanes.close(), HashSet::from([unrecorded]));
+        drop(kept);
+        assert!(lanes.is_empty());
+    }
+
+    #[test]
+    fn of_a_request_that_is_another_replica_s_nothing_is_remembered() {
+        let lanes = Arc::new(Lanes::default());
+        let mut lane = lanes.push(letter(1, 1, "C1", false)).expect("a new lane");
+        let progress = lane.next().expect("the progress letter");
+        lane.went(&progress, &sent("111.222"));
+        let lost =
+            Delivery::Later { not_before: jiff::Timestamp::UNIX_EPOCH, error: "timeout".to_owned(), unsure: true };
+        lane.went(&progress, &lost);
+        lanes.forget(progress.id.request);
+        let state = lanes.state.lock();
+        assert!(state.latest.is_empty() && state.unsure.is_empty());
+    }
+
     // row 30
     #[test]
     fn a_lane_holds_a_few_letters_and_asks_for_more_before_it_runs_dry() {
@@ -409,6 +481,26 @@ mod tests {
         assert!(lanes.push(letter(3, 3, "C1", false)).is_none(), "announced late");
         assert_eq!(all(lane.take()), [4]);
         assert!(lanes.is_empty());
+    }
+
+    #[test]
+    fn nothing_is_remembered_of_a_request_that_has_its_answer_or_that_another_has() {
+        let lanes = Arc::new(Lanes::default());
+        for ends in [true, false] {
+            let mut lane = lanes.push(letter(1, 1, "C1", false)).expect("a new lane");
+            let progress = lane.next().expect("it");
+            lane.went(&progress, &sent("1.1"));
+            let error = "timeout".to_owned();
+            lane.went(&progress, &Delivery::Later { not_before: progress.not_before, error, unsure: true });
+            assert_eq!([lanes.breaks(progress.id), lanes.breaks(progress.id)], [1, 2]);
+            match ends {
+                true => lane.went(&letter(2, 1, "C1", true), &sent("1.1")),
+                false => lanes.forget(progress.letter.request),
+            }
+            assert!(lane.next().is_none());
+            let state = lanes.state.lock();
+            assert!(state.latest.is_empty() && state.unsure.is_empty() && state.broke.is_empty(), "{state:?}");
+        }
     }
 
     #[test]

@@ -11,8 +11,9 @@ use serde_json::{Map, Value, json};
 /// The kind of our metadata.
 const EVENT_TYPE: &str = "dronebot.answer";
 
-/// How much the clocks of Slack and of this machine may differ, in milliseconds.
-const SKEW: u64 = 60_000;
+/// How much the clocks of Slack and of this machine may differ, in milliseconds: two days, as one may have been set wrong
+/// when the request came. A look back that far costs more only where more was said.
+const SKEW: u64 = 2 * 86_400_000;
 
 /// What a message carries: which request it answers, and which of the answer's messages it is. The first is the one that
 /// showed progress too.

@@ -1,10 +1,10 @@
 //! One letter, one attempt: which method, what to fall back to, and what the answer means for the letter.
 
 use super::{CourierParts, once, open, whole};
-use crate::domain::{ChannelId, Tone, UserId};
+use crate::domain::{ChannelId, Reply, Tone, UserId};
 use crate::slack::api::{ApiError, Message, PostEphemeral, PostMessage, Respond, UpdateMessage, WebApi};
 use crate::slack::render::render;
-use crate::store::{Address, Delivery, Letter};
+use crate::store::{Address, Delivery, LONGEST_WAIT, Letter, NewLetter, Way};
 use jiff::SignedDuration;
 use secrecy::SecretString;
 use std::time::Duration;
@@ -132,8 +132,7 @@ async fn respond(
     replace: bool,
     parts: &CourierParts,
 ) -> Result<Option<String>, ApiError> {
-    let age = parts.clock.now().duration_since(letter.created_at).unsigned_abs();
-    if age > RESPONSE_URL_LIFE {
+    if age(letter, parts) > RESPONSE_URL_LIFE {
         return to_caller(api, channel, None, user, message).await;
     }
     let answer = Respond { message, in_channel: false, replace_original: replace };
@@ -262,6 +261,16 @@ pub(super) fn judge(error: ApiError, letter: &Letter, parts: &CourierParts) -> D
     }
 }
 
+/// What is sent in the place of an answer that breaks the sender: how it ended, and no more.
+pub(super) fn unsayable(letter: &Letter) -> Letter {
+    let reply = Reply::new(letter.letter.reply.tone).sentence(
+        "I have an answer, and something on my side breaks when I write it down. Look at what it was about with `ec2 show`, \
+         and tell the platform team.",
+    );
+    let letter = letter.clone();
+    Letter { letter: NewLetter { reply, trigger: None, ..letter.letter }, way: Way::default(), ..letter }
+}
+
 /// Put off for as long as its attempts so far say. Slack may have it all the same.
 pub(super) fn postponed(letter: &Letter, parts: &CourierParts, error: String) -> Delivery {
     later(true, backoff(letter, parts), parts, error)
@@ -272,8 +281,14 @@ fn backoff(letter: &Letter, parts: &CourierParts) -> Duration {
     Duration::from_millis(doubled).min(Duration::from_secs(parts.config.retry_max_seconds))
 }
 
+/// How long ago it was put in; nothing when that is yet to come, as after a clock was set back.
+pub(super) fn age(letter: &Letter, parts: &CourierParts) -> Duration {
+    Duration::try_from(parts.clock.now().duration_since(letter.created_at)).unwrap_or_default()
+}
+
 fn later(unsure: bool, pause: Duration, parts: &CourierParts, error: String) -> Delivery {
-    let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::from_secs(60));
-    let now = parts.clock.now();
+    // where Slack wants more, the pace keeps the next attempt back without a call
+    let pause = SignedDuration::try_from(pause.min(LONGEST_WAIT)).unwrap_or(SignedDuration::from_secs(60));
+    let now = parts.turns.now();
     Delivery::Later { not_before: now.checked_add(pause).unwrap_or(now), error, unsure }
 }

@@ -49,7 +49,7 @@ impl Whole<'_> {
             ts = ts.or(sent);
             self.way.sent = index + 1;
             if self.way.sent < messages.len() || matches!(self.way.file, FileWay::Uploaded { .. }) {
-                self.note().await;
+                self.note().await?;
             }
         }
         if let (Some(file), FileWay::Uploaded { id, room }) = (&file, self.way.file.clone()) {
@@ -130,17 +130,19 @@ impl Whole<'_> {
         }
     }
 
-    /// Makes it durable how far the letter is. Nothing more is said before that.
-    async fn note(&self) {
+    /// Makes it durable how far the letter is. Nothing more is said before that, and nothing at all when the letter is
+    /// another replica's by now: that one goes on with it.
+    async fn note(&self) -> Result<(), ApiError> {
         let mut pause = Duration::from_millis(100);
         while let Err(error) = self.parts.outbox.note(self.letter.id, &self.way).await {
             if matches!(error, StoreError::Fenced(_)) {
-                return;
+                return Err(ApiError::Retry { after: None, code: "fenced".to_owned() });
             }
             let req = self.letter.letter.request;
             tracing::error!(%req, %error, "progress of a delivery could not be noted; trying again");
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_secs(10));
         }
+        Ok(())
     }
 }

@@ -6,7 +6,7 @@ use super::policy::Policies;
 use super::{How, forms, shortcuts};
 use crate::aws::Aws;
 use crate::clock::Clock;
-use crate::commands::{self, Command, Context, Limits, Row};
+use crate::commands::{self, Command, Context, DeployConfig, Limits, Row, Scope};
 use crate::domain::{Failure, Line, Principal, Refusal, Reply, Request, Risk, Source, Tone, VitalsSource};
 use crate::execution::{self, Answer, Flight, Flights, Job, Task, WorkerPool, Workshop};
 use crate::store::State;
@@ -40,6 +40,8 @@ pub struct DeskParts {
     pub clock: Arc<dyn Clock>,
     /// Bounds of commands.
     pub limits: Limits,
+    /// What may be deployed.
+    pub deploy: Arc<DeployConfig>,
     /// How often to look for work that nobody has, where others may leave some.
     pub sweep_every: Option<Duration>,
 }
@@ -74,6 +76,11 @@ impl Desk {
 
     /// Works on a request until it is answered or handed on.
     pub(super) async fn work(&self, request: &Request, how: How, flight: Arc<Flight>) {
+        // before anything is asked or read of it: that may be what it breaks
+        if let Some(poison) = poison(request, &how) {
+            return self.parts.shop.desk.give(request, "unknown", poison).await;
+        }
+        let (taken_up, begun) = (matches!(how, How::TakenUp { .. }), how.is_begun());
         let understood = match self.understand(request, &how).await {
             Ok(understood) => understood,
             Err(Stopped::Answered(name, answer)) => return self.parts.shop.desk.give(request, name, answer).await,
@@ -89,15 +96,29 @@ impl Desk {
             Err(answer) => return self.parts.shop.desk.give(request, row.name, answer).await,
         };
         let job = self.job(request.clone(), understood, task, Arc::clone(&flight));
-        if row.risk == Risk::Basic {
-            // says something about the bot itself: nothing to wait for, so no other thread is troubled
-            execution::run(&job, &self.parts.shop).await;
-        } else if let Err(refusal) = self.parts.pool.submit(job) {
-            self.parts.shop.desk.give(request, row.name, Answer::refused(&refusal)).await;
+        if row.risk < Risk::Change && job.command.scope() == Scope::Bot {
+            // says something about the bot itself: nothing to wait for, so no other thread is troubled, and it is said
+            // however busy those are
+            return execution::run(&job, &self.parts.shop).await;
+        }
+        let submitted = match taken_up {
+            true => self.parts.pool.submit_in_turn(job).await,
+            false => self.parts.pool.submit(job),
+        };
+        match submitted {
+            Ok(()) => {}
+            // it may have been made, so it cannot be refused: the journal has it, and brings it to whoever lives
+            Err(_) if begun => tracing::warn!(req = %request.id, "nobody is there to look at what was begun"),
+            Err(refusal) => self.parts.shop.desk.give(request, row.name, Answer::refused(&refusal)).await,
         }
     }
 
     async fn understand(&self, request: &Request, how: &How) -> Result<Understood, Stopped> {
+        // the bot's own words, which nobody has to be asked about
+        if request.source == Source::House {
+            let said = Reply::new(Tone::Info).text(request.text.as_str());
+            return Err(Stopped::Answered("announcement", Answer::ok(said)));
+        }
         // before Slack is asked anything: whoever asks without end is not to cost more than this
         if matches!(how, How::Crowded) {
             return Err(Stopped::Answered("unknown", crowded(request)));
@@ -135,7 +156,6 @@ impl Desk {
 
     fn task(&self, request: &Request, understood: &Understood, how: How) -> Result<Task, Answer> {
         let changes = understood.row.risk >= Risk::Change;
-        let begun = how.is_begun();
         match how {
             How::Fresh => Ok(Task::Run),
             How::Late => {
@@ -146,7 +166,6 @@ impl Desk {
                 Err(Answer::refused(&Refusal { lines: vec![line] }))
             }
             How::Crowded => Err(crowded(request)),
-            How::TakenUp { deaths, .. } if deaths >= most_deaths(begun) => Err(Answer::poison(request, deaths, begun)),
             How::TakenUp { state: State::Running, plan: Some(plan), .. } if changes => Ok(Task::Verify(plan)),
             How::TakenUp { state: State::Running, .. } => Err(lost_plan(request)),
             How::TakenUp { .. } if changes && self.too_old(request) => Err(not_begun(request)),
@@ -154,9 +173,11 @@ impl Desk {
         }
     }
 
+    /// Whether nobody can be sure any more that it is still wanted. One that was asked for in the future was asked for
+    /// nobody knows when: the clock has been set back since.
     fn too_old(&self, request: &Request) -> bool {
-        let most = i64::try_from(self.parts.shop.config.resume_within_seconds).unwrap_or(i64::MAX);
-        self.parts.clock.now().duration_since(request.accepted_at) > jiff::SignedDuration::from_secs(most)
+        let age = self.parts.clock.now().duration_since(request.accepted_at).unsigned_abs();
+        age > Duration::from_secs(self.parts.shop.config.resume_within_seconds)
     }
 
     fn job(&self, request: Request, understood: Understood, task: Task, flight: Arc<Flight>) -> Job {
@@ -171,11 +192,20 @@ impl Desk {
             vitals: Arc::clone(&self.parts.vitals),
             clock: Arc::clone(&self.parts.clock),
             limits: self.parts.limits.clone(),
+            deploy: Arc::clone(&self.parts.deploy),
             progress: Arc::new(|_| ()),
+            bequeath: Arc::new(|| ()),
         };
         let judge = permits.judge(row);
         Job { request, row, command, context, judge, task, flight }
     }
+}
+
+/// The answer to a request with which too many processes have died.
+fn poison(request: &Request, how: &How) -> Option<Answer> {
+    let How::TakenUp { deaths, .. } = how else { return None };
+    let begun = how.is_begun();
+    (*deaths >= most_deaths(begun)).then(|| Answer::poison(request, *deaths, begun))
 }
 
 fn failed(request: &Request, failure: Failure) -> Answer {
@@ -206,7 +236,7 @@ fn lost_plan(request: &Request) -> Answer {
         .text("I was restarted while running ")
         .code(&request.text)
         .text(", and I do not understand any more what my journal says of it. I do not know what was done. Check the targets with ")
-        .code("ec2 show")
+        .code(commands::shows(&request.text))
         .text(".");
     Answer::unknown(Reply::new(Tone::Unknown).text(first))
 }

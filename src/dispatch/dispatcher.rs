@@ -159,7 +159,9 @@ impl Handler<TakeUp> for Dispatcher {
                 }
             };
             let due = |entry: &Entry| {
-                now.duration_since(entry.request.accepted_at) >= older_than && !in_work.contains(&entry.request.id)
+                let age = now.duration_since(entry.request.accepted_at);
+                // what comes from the future came before the clock was set back
+                (age >= older_than || age.is_negative()) && !in_work.contains(&entry.request.id)
             };
             for Entry { request, state, plan, deaths, late, .. } in entries.into_iter().filter(due) {
                 tracing::debug!(req = %request.id, state = state.as_str(), "unfinished in the journal");

@@ -1,5 +1,7 @@
 //! The words that all rooms share. No I/O, no actors, no clock: values and their rules only.
 
+mod body;
+mod drill;
 mod failure;
 mod form;
 mod ids;
@@ -7,13 +9,17 @@ mod plan;
 mod principal;
 mod reply;
 mod request;
+mod secret;
 mod vitals;
 
+pub use body::{Body, EcsTask, Notice};
+pub use drill::Drill;
 pub use failure::{CommandError, Failure, Refusal, UnknownOutcome, UsageError};
 pub use form::{Button, Field, FieldKind, Form, Press};
 pub use ids::{ChannelId, RequestId, TeamId, UserId};
-pub use plan::{Plan, Step, Target};
+pub use plan::{Before, Plan, Step, Target};
 pub use principal::{Membership, Principal};
 pub use reply::{Attachment, Line, Part, Reply, Span, Table, Tone};
 pub use request::{ReplyTo, Request, Risk, Source};
+pub use secret::SecretReference;
 pub use vitals::{ActorVitals, Build, LinkVitals, QueueVitals, ReplicaVitals, StoreVitals, Vitals, VitalsSource};

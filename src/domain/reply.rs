@@ -199,6 +199,20 @@ impl Reply {
         self.attachment = Some(Box::new(attachment));
         self
     }
+    /// What is kept of it when it has been read: neither what could be pressed or filled in nor its file, and of what is
+    /// long the beginning.
+    #[must_use]
+    pub fn for_the_record(&self) -> Self {
+        let parts = self.parts.iter().filter(|part| !matches!(part, Part::Buttons(_)));
+        let mut kept = Self::new(self.tone);
+        for part in parts.clone().take(RECORDED) {
+            let (part, left) = part.for_the_record();
+            kept.parts.push(part);
+            kept.parts.extend(left);
+        }
+        kept.parts.extend(more(parts.count(), "parts"));
+        kept
+    }
     /// Adds small print.
     #[must_use]
     pub fn note(self, line: impl Into<Line>) -> Self {
@@ -206,9 +220,83 @@ impl Reply {
     }
 }
 
+/// How many parts, rows, items and fields of a reply are kept for the record.
+const RECORDED: usize = 20;
+
+/// How many characters of each word.
+const RECORDED_WORD: usize = 1_000;
+
+/// What is said of the rest.
+fn more(all: usize, what: &str) -> Option<Part> {
+    let left = all.saturating_sub(RECORDED);
+    (left > 0).then(|| Part::Note(Line::from(format!("… and {left} more {what}"))))
+}
+
+fn short(word: &str) -> String {
+    match word.char_indices().nth(RECORDED_WORD) {
+        Some((end, _)) => format!("{}…", &word[..end]),
+        None => word.to_owned(),
+    }
+}
+
+impl Line {
+    fn for_the_record(&self) -> Self {
+        let spans = self.0.iter().take(RECORDED * 2).map(|span| match span {
+            Span::Plain(text) => Span::Plain(short(text)),
+            Span::Code(text) => Span::Code(short(text)),
+            Span::Bold(text) => Span::Bold(short(text)),
+            Span::User(user) => Span::User(user.clone()),
+        });
+        Self(spans.collect())
+    }
+}
+
+impl Part {
+    /// What is kept of it, and what is said of the rest.
+    fn for_the_record(&self) -> (Self, Option<Self>) {
+        let line = Line::for_the_record;
+        let row = |row: &Vec<String>| row.iter().take(RECORDED).map(|cell| short(cell)).collect();
+        match self {
+            Self::Title(title) => (Self::Title(short(title)), None),
+            Self::Text(text) => (Self::Text(line(text)), None),
+            Self::Note(note) => (Self::Note(line(note)), None),
+            Self::List(lines) => {
+                (Self::List(lines.iter().take(RECORDED).map(line).collect()), more(lines.len(), "lines"))
+            }
+            Self::Fields(fields) => {
+                let kept = fields.iter().take(RECORDED).map(|(name, value)| (short(name), line(value)));
+                (Self::Fields(kept.collect()), more(fields.len(), "fields"))
+            }
+            Self::Table(table) => {
+                let rows = table.rows.iter().take(RECORDED).map(row).collect();
+                (Self::Table(Table { head: row(&table.head), rows }), more(table.rows.len(), "rows"))
+            }
+            Self::Buttons(_) => (Self::Buttons(Vec::new()), None),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_kept_of_a_reply_is_short_however_long_it_was() {
+        let rows = (0..500).map(|n| vec![format!("i-{n}"), "x".repeat(5_000)]).collect();
+        let table = Table { head: vec!["id".into(), "name".into()], rows };
+        let reply = Reply::new(Tone::Info)
+            .text("500 instances.")
+            .part(Part::Table(table.clone()))
+            .buttons(vec![Button::run("Again", "ec2 list")])
+            .attach(Attachment { name: "instances".into(), title: "all".into(), table });
+        let kept = reply.for_the_record();
+        assert_eq!(kept.attachment, None);
+        let [Part::Text(first), Part::Table(table), Part::Note(rest)] = &kept.parts[..] else { panic!("{kept:?}") };
+        assert_eq!((first.plain().as_str(), rest.plain().as_str()), ("500 instances.", "… and 480 more rows"));
+        assert_eq!((table.rows.len(), table.rows[19][1].chars().count()), (20, 1_001));
+        let plain = Reply::new(Tone::Done).sentence("Stopped `i-0abc`.").note("req 7F3K");
+        assert_eq!(plain.for_the_record(), plain);
+    }
 
     #[test]
     fn a_sentence_sets_off_its_names() {

@@ -20,10 +20,12 @@ pub enum Source {
     Modal,
     /// A shortcut on a message.
     Shortcut,
+    /// The bot itself: it says the request's text where the request came from. No door of Slack leads here.
+    House,
 }
 
 impl Source {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::SlashCommand,
         Self::Mention,
         Self::DirectMessage,
@@ -31,6 +33,7 @@ impl Source {
         Self::FormButton,
         Self::Modal,
         Self::Shortcut,
+        Self::House,
     ];
 
     /// The name used in the journal, in metrics and in policies.
@@ -43,6 +46,7 @@ impl Source {
             Self::FormButton => "form_button",
             Self::Modal => "modal",
             Self::Shortcut => "shortcut",
+            Self::House => "house",
         }
     }
 
@@ -58,7 +62,7 @@ impl Source {
 
     /// Whether Slack tells the person that it failed when it is not acknowledged in time, and does not deliver it again.
     pub fn is_reported_as_failed(self) -> bool {
-        !matches!(self, Self::Mention | Self::DirectMessage)
+        !matches!(self, Self::Mention | Self::DirectMessage | Self::House)
     }
 }
 

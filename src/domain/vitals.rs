@@ -1,6 +1,7 @@
 //! How the bot is, as the `status` command, the probes and the metrics see it. Rooms write to the health room's
 //! board; whoever shows it reads this.
 
+use super::{Body, Notice};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -9,8 +10,20 @@ use std::time::Duration;
 pub struct Build {
     /// The version in Cargo.toml.
     pub version: &'static str,
-    /// The git revision it was built from, or `unknown`.
+    /// The whole git revision it was built from, or `unknown`.
     pub revision: &'static str,
+    /// When that revision was made, as RFC 3339 in UTC, or `unknown`. Not when it was built: the same revision gives the
+    /// same program.
+    pub created: &'static str,
+    /// The address of its source, or `unknown`.
+    pub source: &'static str,
+}
+
+impl Build {
+    /// The revision as people write it, where there is no room for all of it.
+    pub fn short(&self) -> &'static str {
+        self.revision.get(..12).unwrap_or(self.revision)
+    }
 }
 
 /// One supervised actor.
@@ -80,6 +93,12 @@ pub struct ReplicaVitals {
     pub name: String,
     /// The host it runs on.
     pub host: String,
+    /// Its body's id; empty when it does not say.
+    pub body: String,
+    /// The zone of its body; empty when it is not known.
+    pub zone: String,
+    /// Whether AWS has said that its body will not last.
+    pub is_noticed: bool,
     /// Version and revision.
     pub version: String,
     /// Whether it is the one that says this.
@@ -103,6 +122,10 @@ pub struct Vitals {
     pub build: Build,
     /// The host's name.
     pub host: String,
+    /// The body.
+    pub body: Body,
+    /// What AWS says of the body's end, the last word of each kind.
+    pub notices: Vec<Notice>,
     /// Time since start.
     pub uptime: Duration,
     /// The supervision tree in start order.

@@ -3,11 +3,12 @@
 
 use super::onlookers::Onlookers;
 use crate::clock::Clock;
+use crate::commands;
 use crate::delivery::{Courier, Deliver};
 use crate::domain::{
     CommandError, Failure, Line, Part, Refusal, Reply, ReplyTo, Request, Source, Tone, UnknownOutcome, UsageError,
 };
-use crate::store::{Address, Journal, NewLetter, State, StoreError};
+use crate::store::{Address, Final, Journal, NewLetter, StoreError};
 use crate::supervision::Handle;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +16,8 @@ use std::time::Duration;
 /// What a request came to.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// The final state.
-    pub state: State,
+    /// What it came to.
+    pub end: Final,
     /// The label in metrics: `ok`, `usage`, `refused`, `failed`, `unknown`, `bug`, `poison`.
     pub outcome: &'static str,
     /// What the person reads.
@@ -28,17 +29,17 @@ pub struct Answer {
 impl Answer {
     /// It was done.
     pub fn ok(reply: Reply) -> Self {
-        Self { state: State::Succeeded, outcome: "ok", reply, alone: false }
+        Self { end: Final::Succeeded, outcome: "ok", reply, alone: false }
     }
 
     /// It failed, and the reply says how.
     pub fn failed(reply: Reply) -> Self {
-        Self { state: State::Failed, outcome: "failed", reply, alone: false }
+        Self { end: Final::Failed, outcome: "failed", reply, alone: false }
     }
 
     /// It is not known, and the reply says what was seen.
     pub fn unknown(reply: Reply) -> Self {
-        Self { state: State::Unknown, outcome: "unknown", reply, alone: false }
+        Self { end: Final::Unknown, outcome: "unknown", reply, alone: false }
     }
 
     /// It was not understood, or does not name what it means.
@@ -48,39 +49,42 @@ impl Answer {
             reply = reply.part(Part::List(error.candidates.clone()));
         }
         let reply = reply.buttons(error.buttons.clone());
-        Self { state: State::Refused, outcome: "usage", reply, alone: false }
+        Self { end: Final::Refused, outcome: "usage", reply, alone: false }
     }
 
     /// It was refused.
     pub fn refused(refusal: &Refusal) -> Self {
         let reply = lines(Tone::Refused, &refusal.lines);
-        Self { state: State::Refused, outcome: "refused", reply, alone: true }
+        Self { end: Final::Refused, outcome: "refused", reply, alone: true }
     }
 
     /// The person has the form of what was asked for, or is shown the button for it.
     pub fn form(reply: Reply) -> Self {
-        Self { state: State::Refused, outcome: "form", reply, alone: false }
+        Self { end: Final::Refused, outcome: "form", reply, alone: false }
     }
 
-    /// Processes have died with it more than once: what it did to them it may do again, so it is not tried again.
+    /// Processes have died with it more than once: what it did to them it may do again, so it is not tried again. What
+    /// else they had in hand may have been the cause as well, and nobody is left who knows.
     pub fn poison(request: &Request, deaths: u32, begun: bool) -> Self {
+        tracing::error!(req = %request.id, deaths, begun, "request is not tried again: processes died with it in hand");
         let first = Line::new()
             .text("I broke ")
             .text(words(deaths))
             .text(" while I had ")
             .code(&request.text)
-            .text(" in hand, so I do not try it again. ");
+            .text(" in hand, perhaps because of it, so I do not try it again. ");
         let first = match begun {
-            false => first.text("Nothing was changed by it."),
+            false => {
+                first.text("Nothing was changed by it. Send it again if you still want it; if I break again, give ")
+            }
             true => first
                 .text("I do not know what was done. Check the targets with ")
-                .code("ec2 show")
-                .text(" before anything else."),
+                .code(commands::shows(&request.text))
+                .text(" before anything else, and give "),
         };
-        let line =
-            first.text(" Please give ").code(format!("req {}", request.id.short())).text(" to the platform team.");
-        let (state, tone) = if begun { (State::Unknown, Tone::Unknown) } else { (State::Failed, Tone::Failed) };
-        Self { state, outcome: "poison", reply: lines(tone, &[line]), alone: false }
+        let line = first.code(format!("req {}", request.id.short())).text(" to the platform team.");
+        let tone = if begun { Tone::Unknown } else { Tone::Failed };
+        Self { end: Final::Poison { deaths, begun }, outcome: "poison", reply: lines(tone, &[line]), alone: false }
     }
 
     /// A failure of ours: the sentence that names nothing but the command.
@@ -100,7 +104,7 @@ impl Answer {
             .text("I was restarted while running ")
             .code(&request.text)
             .text(", and something broke on my side when I took it up again. I do not know what was done. Check the targets with ")
-            .code("ec2 show")
+            .code(commands::shows(&request.text))
             .text(" and give ")
             .code(format!("req {}", request.id.short()))
             .text(" to the platform team.");
@@ -160,7 +164,7 @@ pub(super) fn address(request: &Request) -> Address {
 /// Where the final answer goes. A refusal concerns whoever asked, and nobody else in the thread. Nor does it concern the
 /// thread of a message, which may be somebody else's, that a shortcut on it was not run.
 fn last_address(request: &Request, answer: &Answer) -> Address {
-    let not_run = request.source == Source::Shortcut && answer.state == State::Refused && answer.reply.form.is_none();
+    let not_run = request.source == Source::Shortcut && answer.end == Final::Refused && answer.reply.form.is_none();
     if !answer.alone && !not_run {
         return address(request);
     }
@@ -192,12 +196,12 @@ impl AnswerDesk {
     /// Gives a request its final answer. Returns when it is durable.
     pub async fn give(&self, request: &Request, command: &'static str, answer: Answer) {
         let address = last_address(request, &answer);
-        let Answer { state, outcome, reply, .. } = answer;
+        let Answer { end, outcome, reply, .. } = answer;
         let trigger = request.trigger.clone().filter(|_| reply.form.is_some());
         let letter = NewLetter { request: request.id, address, reply, last: true, trigger };
         let mut pause = Duration::from_millis(100);
         loop {
-            match self.journal.finish(request.id, state, letter.clone()).await {
+            match self.journal.finish(request.id, end, letter.clone()).await {
                 Ok(letter) => {
                     // a courier that is down finds the letter in the outbox
                     let _ = self.courier.tell(Deliver(letter));

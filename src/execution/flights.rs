@@ -10,6 +10,8 @@ use tokio::sync::Notify;
 #[derive(Debug, Default)]
 pub struct Flights {
     ids: Mutex<HashSet<RequestId>>,
+    /// Those that only whoever comes after this process can bring to their end.
+    bequeathed: Mutex<HashSet<RequestId>>,
     landed: Notify,
 }
 
@@ -41,13 +43,13 @@ impl Flights {
         self.len() == 0
     }
 
-    /// Waits until none is in work.
+    /// Waits until none is in work that this process could bring to its end.
     pub async fn idle(&self) {
         loop {
             let landed = self.landed.notified();
             tokio::pin!(landed);
             landed.as_mut().enable();
-            if self.is_empty() {
+            if self.ids.lock().is_subset(&self.bequeathed.lock()) {
                 return;
             }
             landed.await;
@@ -55,13 +57,19 @@ impl Flights {
     }
 }
 
+impl Flight {
+    /// Says that this process ends before this request can: nobody waits for it any more.
+    pub fn bequeath(&self) {
+        self.flights.bequeathed.lock().insert(self.id);
+        self.flights.landed.notify_waiters();
+    }
+}
+
 impl Drop for Flight {
     fn drop(&mut self) {
-        let mut ids = self.flights.ids.lock();
-        ids.remove(&self.id);
-        if ids.is_empty() {
-            self.flights.landed.notify_waiters();
-        }
+        self.flights.ids.lock().remove(&self.id);
+        self.flights.bequeathed.lock().remove(&self.id);
+        self.flights.landed.notify_waiters();
     }
 }
 
@@ -79,5 +87,20 @@ mod tests {
         let idle = async move { waiting.idle().await };
         let (_, ()) = tokio::join!(idle, async move { drop(flight) });
         assert!(flights.board(id).is_some());
+    }
+
+    #[tokio::test]
+    async fn what_is_left_to_the_heir_is_not_waited_for() {
+        let flights = Arc::new(Flights::default());
+        let (mine, the_heirs) = (RequestId::new(1, 1), RequestId::new(1, 2));
+        let (flight, left) = (flights.board(mine).expect("new"), flights.board(the_heirs).expect("new"));
+        let waiting = Arc::clone(&flights);
+        let idle = async move { waiting.idle().await };
+        tokio::join!(idle, async move {
+            drop(flight);
+            left.bequeath();
+            assert!(flights.board(the_heirs).is_none(), "it is in work still");
+            std::mem::forget(left);
+        });
     }
 }

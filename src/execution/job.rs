@@ -67,6 +67,8 @@ pub struct Workshop {
     pub locks: Arc<Locks>,
     /// The threads on which provider calls run.
     pub runtime: WorkerRuntime,
+    /// The hash of the policies by which it judges.
+    pub policies: Arc<str>,
     /// Bounds.
     pub config: ExecutionConfig,
 }
@@ -112,6 +114,7 @@ async fn plan_and_execute(
         Planned::Change(plan) => plan,
     };
     (job.judge)(&plan)?;
+    let plan = Plan { policies: Some(shop.policies.to_string()), ..plan };
     let _locked = shop.locks.take(&plan.targets, &job.request.text, &job.request)?;
     if let Err(error) = shop.desk.journal.planned(job.request.id, plan.clone()).await {
         if let StoreError::Transition { .. } | StoreError::Fenced(_) = error {
@@ -134,7 +137,9 @@ async fn execute(job: &Job, plan: Plan, shop: &Workshop, stage: &Arc<Mutex<Stage
     let (sink, replies) = progress::channel();
     let reporter = progress::report(job.request.clone(), replies, Arc::clone(&shop.outbox), shop.desk.courier.clone());
     let reporting = shop.runtime.spawn("progress", reporter).abort_on_drop();
-    let context = Context { progress: sink, ..job.context.clone() };
+    let flight = Arc::clone(&job.flight);
+    let bequeath = Arc::new(move || flight.bequeath());
+    let context = Context { progress: sink, bequeath, ..job.context.clone() };
     let journal = Arc::clone(&shop.desk.journal);
     let steps = Steps { request: job.request.id, plan: plan.clone(), journal, stage: Arc::clone(stage) };
     let limit = context.limits.wait + Duration::from_secs(120);

@@ -32,6 +32,9 @@ pub struct ExecutionConfig {
     pub workers: usize,
     /// Commands that may run at once; more are refused with a clear answer.
     pub max_running: usize,
+    /// Requests that this replica may have in hand, answered or not, until their answers are delivered; more are refused
+    /// at the door. The last tenth of them is for `status` alone.
+    pub max_open: usize,
     /// A reading command that AWS has not answered after this many seconds fails.
     pub read_deadline_seconds: u64,
     /// After a restart a change that had not begun is begun if it was asked for at most this many seconds ago;
@@ -45,6 +48,7 @@ impl ExecutionConfig {
         let positive = [
             ("workers", self.workers as u64),
             ("max_running", self.max_running as u64),
+            ("max_open", self.max_open as u64),
             ("read_deadline_seconds", self.read_deadline_seconds),
         ];
         match positive.iter().find(|(_, value)| *value == 0) {
@@ -56,6 +60,6 @@ impl ExecutionConfig {
 
 impl Default for ExecutionConfig {
     fn default() -> Self {
-        Self { workers: 4, max_running: 256, read_deadline_seconds: 60, resume_within_seconds: 60 }
+        Self { workers: 4, max_running: 256, max_open: 5_000, read_deadline_seconds: 60, resume_within_seconds: 60 }
     }
 }

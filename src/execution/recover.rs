@@ -3,6 +3,7 @@
 
 use super::answer::Answer;
 use super::job::{Job, Workshop, of_found};
+use crate::commands;
 use crate::domain::{Line, Part, Plan, Reply, Tone};
 use std::time::Duration;
 
@@ -35,7 +36,10 @@ fn unseen(plan: &Plan) -> Line {
         .enumerate()
         .fold(line, |line, (index, target)| {
             let line = if index > 0 { line.text(", ") } else { line };
-            line.code(format!("ec2 show {} --region {}", target.id, target.region))
+            match (target.kind(), &target.name) {
+                ("ecs:service", Some(name)) => line.code(format!("deploy status {name}")),
+                _ => line.code(format!("ec2 show {} --region {}", target.id, target.region)),
+            }
         })
         .text(".")
 }
@@ -46,9 +50,38 @@ pub(super) fn unseen_answer(job: &Job) -> Answer {
         .text("Something broke on my side while running ")
         .code(&job.request.text)
         .text(", and again when I looked. I do not know whether it was done; check its targets with ")
-        .code("ec2 show")
+        .code(commands::shows(&job.request.text))
         .text(" and give ")
         .code(format!("req {}", job.request.id.short()))
         .text(" to the platform team.");
     Answer::unknown(Reply::new(Tone::Unknown).text(line))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Target;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn what_could_not_be_seen_is_named_with_the_command_that_shows_it() {
+        let target = |id: &str, name: Option<&str>| Target {
+            id: id.to_owned(),
+            name: name.map(str::to_owned),
+            account: "123456789012".to_owned(),
+            region: "eu-central-1".to_owned(),
+            tags: BTreeMap::new(),
+        };
+        let plan = |targets| Plan {
+            command: String::new(),
+            text: String::new(),
+            targets,
+            steps: Vec::new(),
+            cautions: Vec::new(),
+            policies: None,
+        };
+        let said =
+            unseen(&plan(vec![target("i-0abc", Some("web-1")), target("service/prod/shop", Some("web"))])).plain();
+        assert!(said.ends_with("Check with ec2 show i-0abc --region eu-central-1, deploy status web."), "{said}");
+    }
 }

@@ -3,13 +3,70 @@
 use super::{AnswerDesk, AwsWorker, ExecutionConfig, Flights, Locks, WorkerPool, Workshop};
 use crate::clock;
 use crate::delivery::{Courier, CourierParts, DeliveryConfig};
+use crate::domain::{ChannelId, Plan, Step, UserId};
 use crate::domain::{ReplyTo, Request, RequestId, Source};
 use crate::slack::api::{Pacer, WebApi};
 use crate::slack::{Proxy, SlackConfig};
-use crate::store::{self, Accepted, NewRequest, Store, StoreConfig, Wanted};
+use crate::store::{
+    self, Accepted, Asked, Entry, Final, Journal, Letter, NewLetter, NewRequest, QueueDepth, Recent, StepState, Store,
+    StoreConfig, StoreError, Wanted,
+};
 use crate::supervision::{ChildSpec, Tree, TreeSpec, WorkerRuntime};
+use async_trait::async_trait;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+
+/// A journal with a lease that is found to hold so often, each time for this long.
+pub(crate) struct Leased {
+    journal: Arc<dyn Journal>,
+    lease: Duration,
+    renewals: AtomicU32,
+}
+
+impl Leased {
+    pub(crate) fn new(store: &Store, lease: Duration, renewals: u32) -> Self {
+        Self { journal: Arc::clone(&store.journal), lease, renewals: AtomicU32::new(renewals) }
+    }
+}
+
+#[async_trait]
+impl Journal for Leased {
+    fn held_for(&self, _: RequestId) -> Option<Duration> {
+        let one_less = |left: u32| left.checked_sub(1);
+        self.renewals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).ok().map(|_| self.lease)
+    }
+    async fn accept(&self, new: NewRequest) -> Result<Accepted, StoreError> {
+        self.journal.accept(new).await
+    }
+    async fn known(&self, keys: &[String]) -> Result<Option<RequestId>, StoreError> {
+        self.journal.known(keys).await
+    }
+    async fn planned(&self, id: RequestId, plan: Plan) -> Result<(), StoreError> {
+        self.journal.planned(id, plan).await
+    }
+    async fn step_started(&self, id: RequestId, step: Step) -> Result<(), StoreError> {
+        self.journal.step_started(id, step).await
+    }
+    async fn step_ended(&self, id: RequestId, index: u32, state: StepState) -> Result<(), StoreError> {
+        self.journal.step_ended(id, index, state).await
+    }
+    async fn finish(&self, id: RequestId, end: Final, letter: NewLetter) -> Result<Letter, StoreError> {
+        self.journal.finish(id, end, letter).await
+    }
+    async fn take_up(&self) -> Result<Vec<Entry>, StoreError> {
+        self.journal.take_up().await
+    }
+    async fn recent(&self, user: &UserId, limit: usize) -> Result<Recent, StoreError> {
+        self.journal.recent(user, limit).await
+    }
+    async fn answered_by(&self, channel: &ChannelId, ts: &str) -> Result<Option<Asked>, StoreError> {
+        self.journal.answered_by(channel, ts).await
+    }
+    async fn unfinished(&self) -> Result<QueueDepth, StoreError> {
+        self.journal.unfinished().await
+    }
+}
 
 /// A house without Slack: the courier has nobody to give its letters to.
 pub(crate) struct House {
@@ -32,6 +89,7 @@ impl House {
             outbox: Arc::clone(&store.outbox),
             lanes: Arc::default(),
             clock: clock::system(),
+            turns: clock::system(),
             web_api: Arc::new(move || WebApi::new(&slack, Arc::clone(&proxy), Arc::new(Pacer::new(&slack.pacing)))),
             config: DeliveryConfig { retry_min_ms: 3_600_000, retry_max_seconds: 3_600, ..DeliveryConfig::default() },
         };
@@ -47,6 +105,7 @@ impl House {
             outbox: Arc::clone(&store.outbox),
             locks: Arc::new(Locks::default()),
             runtime: WorkerRuntime::new("test-worker", 1).expect("a thread"),
+            policies: "e3b0c44298fc".into(),
             config: ExecutionConfig::default(),
         };
         let worker = {

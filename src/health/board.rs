@@ -1,7 +1,9 @@
 //! The status board: what rooms report, and the questions it answers.
 
 use super::judgement::{Judgement, Seen};
-use crate::domain::{ActorVitals, Build, LinkVitals, QueueVitals, ReplicaVitals, StoreVitals, Vitals, VitalsSource};
+use crate::domain::{
+    ActorVitals, Body, Build, Drill, LinkVitals, Notice, QueueVitals, ReplicaVitals, StoreVitals, Vitals, VitalsSource,
+};
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,17 +28,23 @@ pub struct BoardSpec {
 
 type Watch<T> = RwLock<Option<Box<dyn Fn() -> T + Send + Sync>>>;
 
+/// Breaks an actor on purpose; whether there is such an actor.
+type Breaks = Box<dyn Fn(&str, Drill) -> bool + Send + Sync>;
+
 /// The status board. Shared; every method takes `&self`. What is registered with `watch_…` is called at each
 /// question, from the server's thread, and must answer at once.
 pub struct Board {
     spec: BoardSpec,
     began: Instant,
+    body: RwLock<Body>,
+    notices: RwLock<Vec<Notice>>,
     replicas: RwLock<Vec<ReplicaVitals>>,
     queues: RwLock<BTreeMap<String, (QueueVitals, Instant)>>,
     links: Watch<Vec<LinkVitals>>,
     actors: Watch<Vec<ActorVitals>>,
     store: Watch<StoreVitals>,
     liveness: Watch<Result<(), String>>,
+    drills: RwLock<Option<Breaks>>,
     started: AtomicBool,
     draining: AtomicBool,
 }
@@ -51,6 +59,8 @@ impl Board {
     /// A board on which nothing has been reported yet: alive, not started, not ready.
     pub fn new(spec: BoardSpec) -> Arc<Self> {
         Arc::new(Self {
+            body: RwLock::new(Body { host: spec.host.clone(), ..Body::default() }),
+            notices: RwLock::default(),
             spec,
             began: Instant::now(),
             replicas: RwLock::default(),
@@ -59,6 +69,7 @@ impl Board {
             actors: RwLock::new(None),
             store: RwLock::new(None),
             liveness: RwLock::new(None),
+            drills: RwLock::new(None),
             started: AtomicBool::new(false),
             draining: AtomicBool::new(false),
         })
@@ -72,6 +83,18 @@ impl Board {
     /// Reports who shares the store.
     pub fn replicas(&self, replicas: Vec<ReplicaVitals>) {
         *self.replicas.write() = replicas;
+    }
+
+    /// Reports what is known of the body.
+    pub fn body(&self, body: Body) {
+        *self.body.write() = body;
+    }
+
+    /// Reports that AWS says the body will not last. It takes the place of what was said of the same kind.
+    pub fn notice(&self, notice: Notice) {
+        let mut notices = self.notices.write();
+        notices.retain(|known| known.as_str() != notice.as_str());
+        notices.push(notice);
     }
 
     /// From whom the Slack links are read.
@@ -92,6 +115,20 @@ impl Board {
     /// Who knows whether the actor system turns; `Err` says what does not.
     pub fn watch_liveness(&self, read: impl Fn() -> Result<(), String> + Send + Sync + 'static) {
         *self.liveness.write() = Some(Box::new(read));
+    }
+
+    /// Who breaks an actor on purpose, by name, and says whether there is such an actor. Without this nobody does.
+    pub fn allow_drills(&self, run: impl Fn(&str, Drill) -> bool + Send + Sync + 'static) {
+        *self.drills.write() = Some(Box::new(run));
+    }
+
+    /// Breaks an actor, if there is one of that name; `None` where drills are not allowed.
+    pub(super) fn drill(&self, actor: &str, drill: Drill) -> Option<bool> {
+        self.drills.read().as_ref().map(|run| run(actor, drill))
+    }
+
+    pub(super) fn allows_drills(&self) -> bool {
+        self.drills.read().is_some()
     }
 
     /// Everything has been started.
@@ -145,6 +182,8 @@ impl VitalsSource for Board {
         Vitals {
             build: self.spec.build.clone(),
             host: self.spec.host.clone(),
+            body: self.body.read().clone(),
+            notices: self.notices.read().clone(),
             uptime: self.began.elapsed(),
             actors: self.actors.read().as_ref().map(|read| read()).unwrap_or_default(),
             links: self.links.read().as_ref().map(|read| read()).unwrap_or_default(),

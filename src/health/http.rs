@@ -1,10 +1,12 @@
-//! The HTTP server of the probes: one small worker of its own beside the actors, without any signal handling.
+//! The HTTP server of the probes: one small worker of its own beside the actors, without any signal handling. Where drills
+//! are allowed, `POST /drill/<actor>/<kind>` breaks an actor; elsewhere there is no such thing.
 
 use super::{Board, HealthError, Judgement, Metrics};
+use crate::domain::{Drill, VitalsSource};
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::http::header::{CACHE_CONTROL, ContentType};
-use actix_web::web::{self, Data};
-use actix_web::{App, HttpResponse, HttpResponseBuilder, HttpServer};
+use actix_web::web::{self, Data, Path, Query};
+use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder, HttpServer};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -12,6 +14,12 @@ use std::time::Duration;
 
 /// What there is, for whoever asks for something else.
 const PATHS: [&str; 5] = ["/livez", "/readyz", "/startupz", "/metrics", "/version"];
+
+/// How an actor can be broken.
+const DRILLS: [&str; 3] = ["panic", "hang", "stick"];
+
+/// For how long a thread is stuck that is told no other time: longer than any watchdog bears.
+const STUCK_FOR: f64 = 60.0;
 
 /// A server that listens and is not driven yet.
 pub struct Serving {
@@ -50,6 +58,7 @@ pub fn serve(board: Arc<Board>, metrics: Metrics, listen: SocketAddr) -> Result<
             .route("/startupz", web::get().to(startup))
             .route("/metrics", web::get().to(numbers))
             .route("/version", web::get().to(version))
+            .route("/drill/{actor}/{kind}", web::post().to(drill))
             .default_service(web::to(elsewhere))
     })
     .workers(1)
@@ -93,14 +102,59 @@ async fn numbers(board: Data<Board>, metrics: Data<Metrics>) -> HttpResponse {
 
 async fn version(board: Data<Board>) -> HttpResponse {
     let spec = board.spec();
-    fresh(HttpResponse::Ok()).json(serde_json::json!({
+    let told = serde_json::json!({
         "version": spec.build.version,
         "revision": spec.build.revision,
+        "created": spec.build.created,
+        "source": spec.build.source,
         "policy": spec.policy_hash,
-    }))
+    });
+    fresh(HttpResponse::Ok()).json(with_place(told, &board))
+}
+
+/// Which image runs, and where, as far as it is known: what a deployment compares.
+fn with_place(mut told: serde_json::Value, board: &Board) -> serde_json::Value {
+    let body = board.vitals().body;
+    let task = body.task.map(|task| task.id);
+    for (name, value) in [("image", body.image), ("instance", body.instance), ("task", task), ("zone", body.zone)] {
+        if let Some(value) = value {
+            told[name] = value.into();
+        }
+    }
+    told
+}
+
+/// For how long.
+#[derive(serde::Deserialize)]
+struct Lasting {
+    seconds: Option<f64>,
+}
+
+async fn drill(board: Data<Board>, path: Path<(String, String)>, request: HttpRequest) -> HttpResponse {
+    if !board.allows_drills() {
+        return elsewhere().await;
+    }
+    let (actor, kind) = path.into_inner();
+    let seconds = Query::<Lasting>::from_query(request.query_string()).ok().map(|lasting| lasting.seconds);
+    let time = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds.unwrap_or(STUCK_FOR)).ok());
+    let drill = match (kind.as_str(), time) {
+        ("panic", _) => Drill::Panic,
+        ("hang", _) => Drill::Hang,
+        ("stick", Some(time)) => Drill::Stick(time),
+        ("stick", None) => return plain(HttpResponse::BadRequest(), "seconds must be a number, 0 or more"),
+        _ => return plain(HttpResponse::NotFound(), &format!("no drill {kind}; there are {}", DRILLS.join(", "))),
+    };
+    if board.drill(&actor, drill) == Some(true) {
+        return plain(HttpResponse::Accepted(), &format!("{actor} is told to {kind}"));
+    }
+    let names: Vec<String> = board.vitals().actors.into_iter().map(|actor| actor.name).collect();
+    plain(HttpResponse::NotFound(), &format!("no actor {actor}; there are {}", names.join(", ")))
 }
 
 async fn elsewhere() -> HttpResponse {
-    let text = format!("not found; there is {}\n", PATHS.join(", "));
-    HttpResponse::NotFound().content_type(ContentType::plaintext()).body(text)
+    plain(HttpResponse::NotFound(), &format!("not found; there is {}", PATHS.join(", ")))
+}
+
+fn plain(response: HttpResponseBuilder, text: &str) -> HttpResponse {
+    fresh(response).content_type(ContentType::plaintext()).body(format!("{text}\n"))
 }

@@ -1,7 +1,7 @@
 //! The three questions and their answers, from vitals alone.
 
 use super::board::BoardSpec;
-use crate::domain::{LinkVitals, Vitals};
+use crate::domain::{LinkVitals, Notice, Vitals};
 use serde::Serialize;
 
 /// An answer with its causes, as the probes show it.
@@ -54,7 +54,9 @@ impl Judgement {
         let mut causes = Vec::new();
         let mut add = |cause, detail| causes.push(Cause { cause, detail });
         if seen.draining {
-            add("draining", "the bot is stopping and takes no new commands".to_owned());
+            let taken = vitals.notices.iter().find(|notice| matches!(notice, Notice::Interruption { .. }));
+            let why = taken.map(|notice| format!("{}; ", notice.says_of(&vitals.body.name()))).unwrap_or_default();
+            add("draining", format!("{why}the bot is stopping and takes no new commands"));
         }
         if !seen.started {
             add("starting", "not everything has been started yet".to_owned());

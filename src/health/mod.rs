@@ -9,12 +9,13 @@
 //!
 //! | metric | labels | what it counts |
 //! |---|---|---|
-//! | `dronebot_requests_total` | `source`, `result` | requests at the door: `accepted`, `duplicate`, `not_journalled` |
+//! | `dronebot_requests_total` | `source`, `result` | requests at the door: `accepted`, `duplicate`, `not_journalled`, `overload` (refused: too many are open) |
 //! | `dronebot_envelopes_ignored_total` | `reason` | envelopes that ask nothing of the bot |
-//! | `dronebot_commands_total` | `command`, `outcome` | final answers: `ok`, `usage`, `form`, `refused`, `failed`, `unknown`, `bug` |
+//! | `dronebot_commands_total` | `command`, `outcome` | final answers: `ok`, `usage`, `form`, `refused`, `failed`, `unknown`, `bug`, `poison` (processes died with it) |
 //! | `dronebot_command_seconds` | `command` | from the request's acceptance to its stored answer |
 //! | `dronebot_deliveries_total` | `outcome` | attempts to send an answer: `sent`, `later`, `dead` |
 //! | `dronebot_queue_depth` | `queue` | what waits: unfinished requests, outbox, dead letters, … |
+//! | `dronebot_open` | | what `execution.max_open` bounds: requests without an answer, and answers that wait |
 //! | `dronebot_queue_oldest_seconds` | `queue` | the age of the oldest |
 //! | `dronebot_aws_calls_total` | `operation`, `class` | AWS calls: `ok` or the class of the error |
 //! | `dronebot_aws_call_seconds` | `operation` | how long they took |
@@ -44,6 +45,7 @@
 //! | `dronebot_replicas_given_up_total` | | replicas that this one found gone |
 //! | `dronebot_requests_adopted_total` | | requests taken over from replicas that are gone |
 //! | `dronebot_delivery_lookups_total` | `outcome` | looks whether an answer is in Slack already: found, absent, or a class of error |
+//! | `dronebot_secret_reads_total` | `outcome` | looks whether a secret was rotated: same, rotated, failed |
 //! | `dronebot_actor_up` | `actor` | 1: it works |
 //! | `dronebot_actor_restarts` | `actor` | restarts of this process' actors, as the tree counts them |
 //! | `dronebot_actor_restarts_total` | `actor` | the same, counted as they happen |
@@ -55,6 +57,8 @@
 //! | `dronebot_escalations_total` | `tree` | restarts that did not help |
 //! | `dronebot_live`, `dronebot_ready` | | 1: what `/livez` and `/readyz` say |
 //! | `dronebot_uptime_seconds` | | since the start |
+//! | `dronebot_body_info` | `body`, `zone`, `instance_type`, `lifecycle`, `image` | 1, once the body is known |
+//! | `dronebot_body_notices_total` | `kind` | notices that AWS takes the body back: interruption, or may: rebalance |
 //! | `dronebot_build_info` | `version`, `revision`, `policy` | 1 |
 
 mod board;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::{ActorVitals, Build, LinkVitals, QueueVitals, StoreVitals, VitalsSource};
+use crate::domain::{ActorVitals, Build, Drill, LinkVitals, QueueVitals, StoreVitals, VitalsSource};
 use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -7,7 +7,12 @@ use std::time::Duration;
 
 fn board() -> Arc<Board> {
     Board::new(BoardSpec {
-        build: Build { version: "0.1.0", revision: "abc123" },
+        build: Build {
+            version: "0.1.0",
+            revision: "abc123",
+            created: "2026-11-24T10:00:00Z",
+            source: "https://git.test/drone",
+        },
         host: "host-1".into(),
         policy_hash: "e3b0c44298fc".into(),
         idle_bound: Duration::from_secs(45),
@@ -177,7 +182,13 @@ async fn the_probes_answer_over_http_with_their_causes() {
     assert_eq!(get(address, "/livez").await.0, 200);
     let (status, body) = get(address, "/version").await;
     let body: serde_json::Value = serde_json::from_str(&body).unwrap();
-    let expected = serde_json::json!({"version": "0.1.0", "revision": "abc123", "policy": "e3b0c44298fc"});
+    let expected = serde_json::json!({
+        "version": "0.1.0",
+        "revision": "abc123",
+        "created": "2026-11-24T10:00:00Z",
+        "source": "https://git.test/drone",
+        "policy": "e3b0c44298fc",
+    });
     assert_eq!((status, body), (200, expected));
     let (status, body) = get(address, "/").await;
     assert_eq!((status, body.contains("/readyz")), (404, true));
@@ -231,6 +242,49 @@ async fn a_panic_in_what_a_room_registered_costs_one_answer() {
     *broken.lock() = false;
     assert_eq!(get(address, "/readyz").await.0, 503);
     assert_eq!(get(address, "/livez").await.0, 200);
+    handle.stop(false).await;
+}
+
+#[actix_web::test]
+async fn drills_are_run_only_where_they_are_allowed() {
+    let board = healthy();
+    let (address, handle) = up(&board, &Metrics::detached());
+    let post = async |path: &str| {
+        let mut response = awc::Client::new().post(format!("http://{address}/drill/{path}")).send().await.unwrap();
+        let body = response.body().await.unwrap();
+        (response.status().as_u16(), String::from_utf8(body.to_vec()).unwrap())
+    };
+    for path in ["courier/panic", "nobody/panic", "courier/stick?seconds=x"] {
+        let (status, body) = post(path).await;
+        assert!(status == 404 && body.starts_with("not found; there is /livez"), "{path}: {body}");
+    }
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&told);
+    board.allow_drills(move |actor, drill| {
+        seen.lock().push((actor.to_owned(), drill));
+        actor == "courier"
+    });
+    let answers = [
+        ("courier/panic", 202, "courier is told to panic\n"),
+        ("courier/hang", 202, "courier is told to hang\n"),
+        ("courier/stick?seconds=1.5", 202, "courier is told to stick\n"),
+        ("courier/stick", 202, "courier is told to stick\n"),
+        ("courier/stick?seconds=-1", 400, "seconds must be a number, 0 or more\n"),
+        ("courier/dance", 404, "no drill dance; there are panic, hang, stick\n"),
+        ("nobody/panic", 404, "no actor nobody; there are courier, dispatcher\n"),
+    ];
+    for (path, status, body) in answers {
+        assert_eq!(post(path).await, (status, body.to_owned()), "{path}");
+    }
+    let courier = |drill| ("courier".to_owned(), drill);
+    let wanted = [
+        courier(Drill::Panic),
+        courier(Drill::Hang),
+        courier(Drill::Stick(Duration::from_millis(1_500))),
+        courier(Drill::Stick(Duration::from_secs(60))),
+        ("nobody".to_owned(), Drill::Panic),
+    ];
+    assert_eq!(*told.lock(), wanted);
     handle.stop(false).await;
 }
 

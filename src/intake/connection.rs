@@ -3,13 +3,18 @@
 use crate::dispatch::Identity;
 use crate::slack::api::{ApiError, WebApi};
 use crate::slack::socket::{EnvelopeSink, LinkObserver, SlotEnd, run_slot};
-use crate::slack::{Proxy, SlackConfig};
+use crate::slack::{Proxy, SlackConfig, TokenSource};
 use crate::supervision::supervised;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, WrapFuture};
+use secrecy::{ExposeSecret, SecretString};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OnceCell, mpsc, watch};
+
+/// How often, and how long apart, it is looked for another token when Slack refuses one that it has taken before.
+const LOOKS: u32 = 13;
+const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
 
 /// How many links live.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +51,8 @@ pub struct ConnectionParts {
     pub config: Arc<SlackConfig>,
     /// The way out of this network.
     pub proxy: Arc<Proxy>,
+    /// Where the tokens come from, for a Slack that refuses one.
+    pub tokens: Arc<dyn TokenSource>,
     /// Builds a client for this thread.
     pub web_api: Arc<dyn Fn() -> WebApi + Send + Sync>,
     /// What to do with envelopes.
@@ -92,10 +99,58 @@ supervised!(SlackConnection, |self| SlackConnection::new(self.parts.clone()));
 
 async fn live(parts: ConnectionParts) -> SlotEnd {
     let _open = parts.open.open();
-    if let Some(end) = identify(&parts).await {
-        return end;
+    loop {
+        let used = Used::now(&parts.config);
+        let end = match identify(&parts).await {
+            Some(end) => end,
+            None => {
+                let ConnectionParts { config, proxy, door, observer, closing, .. } = parts.clone();
+                run_slot(config, proxy, parts.slot, Rc::new(door), observer, closing).await
+            }
+        };
+        match end {
+            SlotEnd::Fatal { .. } if another_token(&parts, &used).await => {
+                tracing::info!(slot = parts.slot, "slack refused a token; there is another one now");
+            }
+            end => return end,
+        }
     }
-    run_slot(parts.config, parts.proxy, parts.slot, Rc::new(parts.door), parts.observer, parts.closing).await
+}
+
+/// The tokens with which a connection was tried.
+struct Used([SecretString; 2]);
+
+impl Used {
+    fn now(config: &SlackConfig) -> Self {
+        Self([config.app_token.get(), config.bot_token.get()])
+    }
+
+    fn is(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).all(|(one, two)| one.expose_secret() == two.expose_secret())
+    }
+}
+
+/// Whether other tokens are in force than those that Slack has refused. Once the bot has worked with them they must have
+/// been rotated, and the new one may come a little later to where it is kept.
+async fn another_token(parts: &ConnectionParts, used: &Used) -> bool {
+    if !parts.tokens.may_change() {
+        return !used.is(&Used::now(&parts.config));
+    }
+    let mut closing = parts.closing.clone();
+    let looks = if parts.identity.initialized() { LOOKS } else { 1 };
+    for look in 0..looks {
+        if look > 0 {
+            tokio::select! {
+                () = tokio::time::sleep(BETWEEN_LOOKS) => {}
+                _ = closing.wait_for(|closing| *closing) => return false,
+            }
+        }
+        parts.tokens.look_again().await;
+        if !used.is(&Used::now(&parts.config)) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Asks Slack who we are, until it answers; ends the link when it says that the token is no good, or the door closes.

@@ -1,10 +1,12 @@
 //! Journal first, then the acknowledgement, then the dispatcher.
 
+use super::gate::{Gate, Word, sentence};
 use super::threads::Threads;
 use super::translate::{Again, FieldError, Stamp, Submission, Translated, translate};
 use crate::clock::Clock;
 use crate::dispatch::{Dispatcher, HomeKeeper, HomeOpened, How, Identity, Incoming};
-use crate::domain::{ChannelId, ReplyTo, Request, RequestId};
+use crate::domain::{ChannelId, ReplyTo, Request, RequestId, Source};
+use crate::slack::api::{Message, PostEphemeral, PostMessage, WebApi};
 use crate::slack::payload::Envelope;
 use crate::slack::socket::{Disposition, EnvelopeSink};
 use crate::store::{Accepted, Journal, NewRequest, StoreError};
@@ -23,6 +25,14 @@ const SLACK_WAITS: Duration = Duration::from_secs(3);
 /// How long the journal may take for a filled-in form: what is wrong can be said in it only within those three seconds.
 const FORM_WAITS: Duration = Duration::from_secs(2);
 
+/// How long the journal may take to tell what a message answers: after that there is still time to write.
+const ANSWERED_WAITS: Duration = Duration::from_secs(1);
+
+/// How long the journal may take to tell whether a delivery is known, and Slack to take a word of refusal. Both together
+/// leave time for the acknowledgement.
+const KNOWN_WAITS: Duration = Duration::from_secs(1);
+const WORD_WAITS: Duration = Duration::from_millis(1_500);
+
 /// Takes envelopes in.
 #[derive(Clone)]
 pub struct Doorkeeper {
@@ -38,6 +48,10 @@ pub struct Doorkeeper {
     pub clock: Arc<dyn Clock>,
     /// How much each thread has asked of late, over all connections.
     pub threads: Arc<Threads>,
+    /// How much may be open at once.
+    pub gate: Arc<Gate>,
+    /// Builds a client for this thread: for a word to somebody who is refused.
+    pub web_api: Arc<dyn Fn() -> WebApi + Send + Sync>,
 }
 
 /// Which attempt of Slack's at an event this is, for the log. An attempt is never a reason to drop it: it may be the only
@@ -51,6 +65,7 @@ struct Attempt {
 impl EnvelopeSink for Doorkeeper {
     fn envelope(&self, envelope: Envelope) -> LocalBoxFuture<'static, Disposition> {
         let Some(identity) = self.identity.get() else { return future::ready(Disposition::Leave).boxed_local() };
+        let (received, answerable) = (Instant::now(), envelope.accepts_response_payload);
         let at = self.clock.now();
         let millis = u64::try_from(at.as_millisecond()).unwrap_or_default();
         let stamp = Stamp { id: RequestId::new(millis, fastrand::u128(..)), at };
@@ -70,10 +85,10 @@ impl EnvelopeSink for Doorkeeper {
             Translated::Request(new) => {
                 let reason = envelope.retry_reason.clone().unwrap_or_default();
                 let attempt = Attempt { number: envelope.retry_attempt.unwrap_or_default(), reason };
-                Box::pin(self.clone().accept(*new, attempt))
+                Box::pin(self.clone().accept(*new, received, attempt, answerable))
             }
-            Translated::Submission(sent) => Box::pin(self.clone().submit(*sent, envelope.accepts_response_payload)),
-            Translated::Again(again) => Box::pin(self.clone().again(*again)),
+            Translated::Submission(sent) => Box::pin(self.clone().submit(*sent, received, answerable)),
+            Translated::Again(again) => Box::pin(self.clone().again(*again, received)),
             Translated::Home(user) => {
                 // nothing to journal: a Home changes nothing, and whoever does not see it opens it again
                 if let Err(error) = self.home.tell(HomeOpened(user)) {
@@ -83,7 +98,7 @@ impl EnvelopeSink for Doorkeeper {
             }
             Translated::Wrong(error) => {
                 metrics::counter!("dronebot_forms_total", "outcome" => "wrong").increment(1);
-                future::ready(on_field(&error, envelope.accepts_response_payload)).boxed_local()
+                future::ready(on_field(&error, answerable)).boxed_local()
             }
             Translated::Ignored(reason) => {
                 if reason == "app_rate_limited" {
@@ -102,10 +117,18 @@ impl Doorkeeper {
         thread(request).is_some_and(|thread| self.threads.is_full(&thread))
     }
 
-    async fn accept(self, new: NewRequest, attempt: Attempt) -> Disposition {
+    async fn accept(self, new: NewRequest, received: Instant, attempt: Attempt, answerable: bool) -> Disposition {
+        if self.gate.was_refused(&new.keys) {
+            count(&new.request, "duplicate");
+            return Disposition::Ack;
+        }
+        let entering = match self.gate.enter(&new.request) {
+            Ok(entering) => entering,
+            Err(open) => return self.turn_away(new, open, answerable).await,
+        };
         let request = new.request.clone();
-        let received = Instant::now();
         let accepted = self.journal.accept(new).await;
+        drop(entering);
         match self.settle(request, received, accepted, &attempt) {
             Ok(()) => Disposition::Ack,
             // no ack: Slack delivers an event again, and tells the person that a slash command failed
@@ -113,18 +136,88 @@ impl Doorkeeper {
         }
     }
 
+    /// Refuses a request: too much is open.
+    async fn turn_away(self, new: NewRequest, open: usize, answerable: bool) -> Disposition {
+        let request = &new.request;
+        if let Some(known) = self.is_known(&new).await {
+            return known;
+        }
+        count(request, "overload");
+        let told = match request.source {
+            Source::SlashCommand if answerable => whisper(open),
+            _ => match self.gate.word(&request.user) {
+                Word::Said => Disposition::Ack,
+                Word::Due if self.says(request, open).await => Disposition::Ack,
+                Word::Due => {
+                    self.gate.forget(&request.user);
+                    Disposition::Leave
+                }
+                Word::TooMany => Disposition::Leave,
+            },
+        };
+        if !matches!(told, Disposition::Leave) {
+            self.gate.remember(new.keys);
+        }
+        told
+    }
+
+    /// What is said about a delivery that was taken before, or of which nobody can say now whether it was: to refuse that
+    /// one could be a lie.
+    async fn is_known(&self, new: &NewRequest) -> Option<Disposition> {
+        match tokio::time::timeout(KNOWN_WAITS, self.journal.known(&new.keys)).await {
+            Ok(Ok(None)) => None,
+            Ok(Ok(Some(first))) => {
+                tracing::info!(req = %first, "delivered again by slack; already accepted");
+                count(&new.request, "duplicate");
+                Some(Disposition::Ack)
+            }
+            Ok(Err(_)) | Err(_) => {
+                count(&new.request, "not_journalled");
+                Some(Disposition::Leave)
+            }
+        }
+    }
+
+    /// Tells somebody alone that the request was refused. Whether Slack has taken it.
+    async fn says(&self, request: &Request, open: usize) -> bool {
+        let Request { channel, user, .. } = request;
+        let text = format!("{} Until then I take no others either, and say so once a minute.", sentence(open));
+        let message = Message { text, blocks: None };
+        let api = (self.web_api)().patient(WORD_WAITS);
+        let said = async {
+            match channel.is_person() || channel.as_str().starts_with('D') {
+                true => {
+                    let post = PostMessage { channel, thread_ts: None, message: &message, metadata: None };
+                    api.post_message(&post).await.map(drop)
+                }
+                false => api.post_ephemeral(&PostEphemeral { channel, user, thread_ts: None, message: &message }).await,
+            }
+        };
+        match tokio::time::timeout(WORD_WAITS, said).await {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                tracing::debug!(%user, %error, "refusal could not be said");
+                false
+            }
+            Err(_) => false,
+        }
+    }
+
     /// A shortcut on a message: on an answer of the bot's own it means the command that led to it, which the journal
     /// knows. That is looked up first, so that what is journalled is what will be run, whatever happens after.
-    async fn again(self, Again { mut new, ts }: Again) -> Disposition {
+    async fn again(self, Again { mut new, ts }: Again, received: Instant) -> Disposition {
         let Request { channel, user, .. } = &new.request;
-        let asked = match self.journal.answered_by(channel, &ts).await {
-            // what a button on the Home led to is posted to the person, and lies in the direct message
-            Ok(None) if channel.as_str().starts_with('D') => {
-                self.journal.answered_by(&ChannelId::from(user.as_str()), &ts).await
+        let asked = async {
+            match self.journal.answered_by(channel, &ts).await {
+                // what a button on the Home led to is posted to the person, and lies in the direct message
+                Ok(None) if channel.as_str().starts_with('D') => {
+                    self.journal.answered_by(&ChannelId::from(user.as_str()), &ts).await
+                }
+                asked => asked,
             }
-            asked => asked,
         };
-        match asked {
+        let late = || Err(StoreError::Unavailable(format!("no answer within {ANSWERED_WAITS:?}")));
+        match tokio::time::timeout(ANSWERED_WAITS, asked).await.unwrap_or_else(|_| late()) {
             // who typed nothing was given help; in a message nothing is no command
             Ok(Some(asked)) if asked.text.is_empty() => new.request.text = "help".to_owned(),
             Ok(Some(asked)) => new.request.text = asked.text,
@@ -134,16 +227,33 @@ impl Doorkeeper {
                 return Disposition::Leave;
             }
         }
-        self.accept(new, Attempt::default()).await
+        self.accept(new, received, Attempt::default(), false).await
     }
 
     /// A filled-in form stays open with all that is in it until its request is durable.
-    async fn submit(self, sent: Submission, answerable: bool) -> Disposition {
+    async fn submit(self, sent: Submission, received: Instant, answerable: bool) -> Disposition {
         let Submission { new, field } = sent;
+        let say = |sentence: &str| match &field {
+            Some(field) => on_field(&FieldError { field: field.clone(), sentence: sentence.to_owned() }, answerable),
+            // no field to say it on: Slack says itself that it failed, and keeps the form open
+            None => Disposition::Leave,
+        };
+        let entering = match self.gate.enter(&new.request) {
+            Ok(entering) => entering,
+            Err(open) => {
+                if let Some(known) = self.is_known(&new).await {
+                    return known;
+                }
+                count(&new.request, "overload");
+                return say(&sentence(open));
+            }
+        };
         let request = new.request.clone();
-        let received = Instant::now();
         let journal = Arc::clone(&self.journal);
-        let accepting = async move { journal.accept(new).await };
+        let accepting = async move {
+            let _entering = entering;
+            journal.accept(new).await
+        };
         // it may still be written: then it is answered as too late, and not run
         let (door, too_late) = (self.clone(), request.clone());
         let late = move |accepted| {
@@ -157,11 +267,7 @@ impl Doorkeeper {
             Some(Err(_)) => "I could not write this down, so nothing was done. Send it again.",
             None => "I could not write this down in time, so it is not run. Send it again.",
         };
-        match field {
-            Some(field) => on_field(&FieldError { field, sentence: sentence.to_owned() }, answerable),
-            // no field to say it on: Slack says itself that it failed, and keeps the form open
-            None => Disposition::Leave,
-        }
+        say(sentence)
     }
 
     /// Hands on what was journalled.
@@ -183,23 +289,19 @@ impl Doorkeeper {
         accepted: Result<Accepted, StoreError>,
         attempt: &Attempt,
     ) -> Result<(), StoreError> {
-        let source = request.source.as_str();
-        let count = |result| {
-            metrics::counter!("dronebot_requests_total", "source" => source, "result" => result).increment(1);
-        };
         match accepted {
             Err(error) => {
                 tracing::error!(req = %request.id, %error, "request not journalled, so not acknowledged");
-                count("not_journalled");
+                count(&request, "not_journalled");
                 return Err(error);
             }
             Ok(Accepted::Duplicate(first)) => {
                 tracing::info!(req = %first, retry_attempt = attempt.number, retry_reason = attempt.reason, "delivered again by slack; already accepted");
-                count("duplicate");
+                count(&request, "duplicate");
             }
             Ok(Accepted::New) => {
-                count("accepted");
-                tracing::debug!(req = %request.id, source, user = %request.user, channel = %request.channel, retry_attempt = attempt.number, retry_reason = attempt.reason, "request accepted");
+                count(&request, "accepted");
+                tracing::debug!(req = %request.id, source = request.source.as_str(), user = %request.user, channel = %request.channel, retry_attempt = attempt.number, retry_reason = attempt.reason, "request accepted");
                 // the one that fills its thread is told so; those after it are left alone
                 let fills = thread(&request).is_some_and(|thread| self.threads.note(&thread));
                 let how = if fills && matches!(how, How::Fresh) { How::Crowded } else { how };
@@ -210,6 +312,17 @@ impl Doorkeeper {
         }
         Ok(())
     }
+}
+
+fn count(request: &Request, result: &'static str) {
+    let source = request.source.as_str();
+    metrics::counter!("dronebot_requests_total", "source" => source, "result" => result).increment(1);
+}
+
+/// The refusal of a slash command, in its acknowledgement.
+fn whisper(open: usize) -> Disposition {
+    let answer = json!({"response_type": "ephemeral", "text": sentence(open)});
+    to_raw_value(&answer).map_or(Disposition::Leave, Disposition::AckWith)
 }
 
 /// What comes within [`FORM_WAITS`]. What comes later is given to `late`: it is not lost with whoever waited.

@@ -1,13 +1,16 @@
 //! The door: from an envelope to a journalled request. Accept, de-duplicate, acknowledge, translate; nothing is judged
 //! or asked of AWS here, so that an acknowledgement takes one write to the disk and no more. Only a filled-in form is
 //! read before it is journalled, because what is wrong in it can be said on its field as long as it is not acknowledged;
-//! and for a shortcut on a message the journal is asked what that message answers.
+//! and for a shortcut on a message the journal is asked what that message answers. When too much is open, a request is told
+//! so and not taken.
 
 mod connection;
 mod doorkeeper;
+mod gate;
 mod threads;
 mod translate;
 
 pub use connection::{ConnectionParts, OpenLinks, SlackConnection};
 pub use doorkeeper::Doorkeeper;
+pub use gate::Gate;
 pub use threads::Threads;

@@ -2,6 +2,7 @@
 
 use super::layers::{Layers, Leaf};
 use super::secrets::is_secret;
+use crate::domain::SecretReference;
 use config::ValueKind;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -48,7 +49,10 @@ impl fmt::Display for Effective {
 }
 
 fn shown(key: &str, leaf: &Leaf) -> String {
-    if is_secret(key) && !leaf.is_unset() {
+    let is_reference =
+        matches!(&leaf.kind, ValueKind::String(text) if matches!(SecretReference::read(text), Ok(Some(_))));
+    // where a secret is kept is none
+    if is_secret(key) && !leaf.is_unset() && !is_reference {
         return format!("\"{MASK}\"");
     }
     toml(&leaf.kind)

@@ -14,6 +14,10 @@ const PREFIX: &str = "DRONEBOT__";
 /// How near a known key must be to be suggested.
 const NEAR: f64 = 0.7;
 
+/// Sections of which there may be any number, each under a name of its own, and the one in the defaults that says which
+/// keys they have and of which types.
+const FAMILIES: [(&str, &str); 2] = [("groups", "viewers"), ("deploy.services", "dronebot")];
+
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
@@ -146,22 +150,22 @@ impl Layers {
         }
     }
 
-    /// The default of a key, which says of which type it is. Groups have names of their own.
+    /// The default of a key, which says of which type it is. A section of a family has a name of its own.
     fn known(&self, key: &str) -> Option<&ValueKind> {
         self.defaults.get(key).or_else(|| {
-            let [section, name, last] = key.split('.').collect::<Vec<_>>()[..] else { return None };
-            let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-            if section != "groups" || name.is_empty() || !name.chars().all(fits) {
-                return None;
-            }
-            self.defaults.get(&format!("groups.viewers.{last}"))
+            FAMILIES.iter().find_map(|(family, example)| {
+                let (name, last) = member(family, key)?.split_once('.')?;
+                let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+                let is_name = !name.is_empty() && name.chars().all(fits);
+                self.defaults.get(&format!("{family}.{example}.{last}")).filter(|_| is_name)
+            })
         })
     }
 
     fn is_section(&self, key: &str) -> bool {
         let prefix = format!("{key}.");
-        key == "groups"
-            || key.strip_prefix("groups.").is_some_and(|name| !name.contains('.'))
+        let of_family = |family: &str| member(family, key).is_some_and(|name| !name.contains('.'));
+        FAMILIES.iter().any(|(family, _)| of_family(family))
             || self.defaults.keys().any(|known| known.starts_with(&prefix))
     }
 
@@ -228,6 +232,11 @@ impl Layers {
         }
         root
     }
+}
+
+/// What follows the family's name in a key.
+fn member<'k>(family: &str, key: &'k str) -> Option<&'k str> {
+    key.strip_prefix(family)?.strip_prefix('.')
 }
 
 fn insert(parent: &mut Value, path: &str, leaf: &Leaf) {

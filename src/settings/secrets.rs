@@ -1,8 +1,10 @@
-//! Secrets: set directly or by a file that holds them, never both; and keys that may not be set at all.
+//! Secrets: set directly, by reference, or by a file that holds them, never twice; and keys that may not be set at all.
 
 use super::Environment;
 use super::layers::{Layers, Leaf, Origin, variable};
 use config::ValueKind;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// A key whose value is never shown.
 pub(super) struct Secret {
@@ -30,7 +32,14 @@ pub(super) fn is_secret(key: &str) -> bool {
 }
 
 /// Puts the contents of the files in place of the secrets.
-pub(super) fn resolve(layers: &mut Layers, environment: &Environment, problems: &mut Vec<String>) {
+///
+/// Returns which secret came from which file: they are read again while the bot runs.
+pub(super) fn resolve(
+    layers: &mut Layers,
+    environment: &Environment,
+    problems: &mut Vec<String>,
+) -> BTreeMap<&'static str, PathBuf> {
+    let mut files = BTreeMap::new();
     for Secret { key, missing } in SECRETS {
         let by_file = layers.take(&format!("{key}_file"));
         let direct = layers.get(key).filter(|leaf| !leaf.is_unset()).cloned();
@@ -40,7 +49,12 @@ pub(super) fn resolve(layers: &mut Layers, environment: &Environment, problems: 
                 direct.origin, file.origin
             )),
             (None, Some(file)) => match read(key, &file) {
-                Ok(leaf) => layers.put(key, leaf),
+                Ok(leaf) => {
+                    if let Origin::Secret { path, .. } = &leaf.origin {
+                        files.insert(*key, path.clone());
+                    }
+                    layers.put(key, leaf);
+                }
                 Err(problem) => {
                     layers.blame(key);
                     problems.push(problem);
@@ -55,6 +69,7 @@ pub(super) fn resolve(layers: &mut Layers, environment: &Environment, problems: 
             }
         }
     }
+    files
 }
 
 fn absent(key: &str, where_from: &str, layers: &Layers, environment: &Environment) -> String {
@@ -69,7 +84,9 @@ fn absent(key: &str, where_from: &str, layers: &Layers, environment: &Environmen
         Some(origin) if *origin != Origin::Default => format!("is empty ({origin})"),
         _ => "is missing".to_owned(),
     };
-    format!("`{key}` {emptied}: set {name}, or {name}_FILE to a file that holds it; {where_from}{hint}")
+    format!(
+        "`{key}` {emptied}: set {name} to it or to where AWS keeps it (ssm:…, secretsmanager:…), or {name}_FILE to a file that holds it; {where_from}{hint}"
+    )
 }
 
 fn read(key: &str, file: &Leaf) -> Result<Leaf, String> {

@@ -1,5 +1,6 @@
 //! The sections of the settings that are no room's own.
 
+use crate::domain::ChannelId;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -96,6 +97,11 @@ pub struct SupervisionSettings {
     /// After how long a thread that does not turn is taken for stuck.
     #[serde(rename = "stuck_after_seconds", deserialize_with = "seconds")]
     pub stuck_after: Duration,
+    /// After how long an actor that gives no sign is taken for hung.
+    #[serde(rename = "hung_after_seconds", deserialize_with = "seconds")]
+    pub hung_after: Duration,
+    /// Whether actors may be broken on purpose.
+    pub drills: bool,
 }
 
 impl SupervisionSettings {
@@ -104,7 +110,11 @@ impl SupervisionSettings {
         if self.backoff_min > self.backoff_max {
             return Err("backoff_min_seconds must not be longer than backoff_max_seconds".into());
         }
-        positive(&[("window_seconds", self.window), ("stuck_after_seconds", self.stuck_after)])
+        positive(&[
+            ("window_seconds", self.window),
+            ("stuck_after_seconds", self.stuck_after),
+            ("hung_after_seconds", self.hung_after),
+        ])
     }
 }
 
@@ -115,6 +125,42 @@ pub struct ShutdownSettings {
     /// How long a stop waits for running commands and waiting answers.
     #[serde(rename = "drain_seconds", deserialize_with = "seconds")]
     pub drain: Duration,
+}
+
+/// The body: the machine, task and image in which the bot runs.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BodySettings {
+    /// Where it is said that the bot has moved to another body; `None`: nowhere.
+    pub announce_channel: Option<ChannelId>,
+    /// The digest of the image, where whoever started it knows it.
+    pub image_digest: Option<String>,
+    /// How often it is looked whether AWS takes the machine back; 0: never.
+    #[serde(rename = "notice_poll_seconds", deserialize_with = "seconds")]
+    pub notice_poll: Duration,
+    /// Whether the bot leaves a machine of which AWS recommends it, while others go on.
+    pub leave_on_rebalance: bool,
+}
+
+impl BodySettings {
+    /// Refuses values that cannot work; the error begins with the key.
+    pub fn check(&self) -> Result<(), String> {
+        let is_channel = |id: &ChannelId| {
+            let rest = id.as_str().strip_prefix(['C', 'G', 'D']).unwrap_or_default();
+            !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+        };
+        if let Some(channel) = self.announce_channel.as_ref().filter(|channel| !is_channel(channel)) {
+            return Err(format!("announce_channel must be a channel's id such as `C0123ABCD`, not `{channel}`"));
+        }
+        let is_digest = |digest: &String| {
+            let hex = digest.strip_prefix("sha256:").unwrap_or_default();
+            hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
+        };
+        match self.image_digest.as_ref().filter(|digest| !is_digest(digest)) {
+            Some(digest) => Err(format!("image_digest must be `sha256:` and 64 hexadecimal digits, not `{digest}`")),
+            None => Ok(()),
+        }
+    }
 }
 
 fn positive(durations: &[(&str, Duration)]) -> Result<(), String> {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::commands::ServiceConfig;
 use crate::dispatch::GroupConfig;
 use crate::slack::PacingConfig;
 use secrecy::ExposeSecret;
@@ -32,14 +33,14 @@ fn problems(text: &str, more: &[(&str, &str)]) -> Vec<String> {
 #[test]
 fn two_tokens_are_enough() {
     let settings = Settings::load(None, &environment(&[])).unwrap();
-    assert_eq!(settings.slack.app_token.expose_secret(), "xapp-1-A-secret");
+    assert_eq!(settings.slack.app_token.get().expose_secret(), "xapp-1-A-secret");
     assert_eq!(settings.slack.connections, 2);
     assert_eq!(settings.store.path, PathBuf::from("dronebot.db"));
     assert_eq!(settings.aws.region, None);
     assert_eq!(settings.health.listen, "127.0.0.1:8080".parse().unwrap());
     assert_eq!(settings.policy, PolicySettings::default());
     assert_eq!(settings.shutdown.drain, Duration::from_secs(20));
-    assert_eq!(settings.groups.names(), ["operators", "viewers"].map(str::to_owned).into());
+    assert_eq!(settings.groups.names(), ["deployers", "operators", "viewers"].map(str::to_owned).into());
     assert_eq!(settings.log.format, LogFormat::Text);
 }
 
@@ -65,8 +66,54 @@ fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
     assert_eq!(settings.aws.region.as_deref(), Some("eu-west-1"));
     assert_eq!(settings.log.format, LogFormat::Json);
     let groups = &settings.groups.0;
-    assert_eq!(groups.keys().collect::<Vec<_>>(), ["Developers", "operators", "viewers"]);
+    assert_eq!(groups.keys().collect::<Vec<_>>(), ["Developers", "deployers", "operators", "viewers"]);
     assert_eq!(groups["operators"].users, ["U2", "U3"].map(crate::domain::UserId::from));
+}
+
+#[test]
+fn services_to_be_deployed_have_names_of_their_own() {
+    let (_folder, path) = file(
+        "[deploy]\nself = \"drone\"\n[deploy.services.drone]\ncluster = \"prod\"\nservice = \"dronebot\"\n\
+         container = \"bot\"\nrepository = \"team/dronebot\"\n",
+    );
+    let web = [
+        ("DRONEBOT__DEPLOY__SERVICES__WEB__CLUSTER", "prod"),
+        ("DRONEBOT__DEPLOY__SERVICES__WEB__SERVICE", "shop"),
+        ("DRONEBOT__DEPLOY__SERVICES__WEB__CONTAINER", "web"),
+        ("DRONEBOT__DEPLOY__SERVICES__WEB__REPOSITORY", "shop"),
+        ("DRONEBOT__DEPLOY__SERVICES__WEB__REGION", "us-east-1"),
+    ];
+    let deploy = Settings::load(Some(&path), &environment(&web)).unwrap().deploy;
+    assert_eq!(deploy.own.as_deref(), Some("drone"));
+    assert_eq!(deploy.services.keys().collect::<Vec<_>>(), ["drone", "web"], "the example of the defaults is none");
+    assert_eq!(
+        (deploy.services["drone"].region.as_deref(), deploy.services["drone"].container.as_str()),
+        (None, "bot")
+    );
+    assert_eq!(deploy.services["web"].region.as_deref(), Some("us-east-1"));
+    assert_eq!(Settings::load(None, &environment(&[])).unwrap().deploy, DeployConfig::default());
+}
+
+#[test]
+fn what_is_wrong_with_a_service_is_told_with_its_key() {
+    let text = r#"
+        [deploy]
+        self = "drone"
+        services.b-1.clustre = "x"
+        [deploy.services.web]
+        cluster = 3
+        [deploy.services."a b"]
+        cluster = "prod"
+    "#;
+    insta::assert_snapshot!(problems(text, &[]).join("\n"), @r"
+    `deploy.services.a b.cluster` is not a setting (file dronebot.toml); did you mean `deploy.services.dronebot.cluster`?
+    `deploy.services.b-1.clustre` is not a setting (file dronebot.toml); did you mean `deploy.services.dronebot.cluster`?
+    `deploy.services.web.cluster` must be a text in quotes, not `3` (file dronebot.toml)
+    `deploy.self` must be one of deploy.services, and [deploy.services.drone] is not there (file dronebot.toml)
+    ");
+    let half = [("DRONEBOT__DEPLOY__SERVICES__WEB__CLUSTER", "prod"), ("DRONEBOT__DEPLOY__SELF", "web")];
+    insta::assert_snapshot!(problems("", &half).join("\n"), @"`deploy.services.web.service` must be set: a service needs all but its region (default)");
+    insta::assert_snapshot!(problems("[deploy]\nself = \"drone\"", &[]).join("\n"), @"`deploy.self` must be one of deploy.services, and [deploy.services.drone] is not there (file dronebot.toml)");
 }
 
 #[test]
@@ -143,8 +190,8 @@ fn missing_tokens_are_told_with_what_to_set() {
     )
     .expect_err("accepted");
     insta::assert_snapshot!(error.to_string(), @r#"
-    `slack.app_token` is missing: set DRONEBOT__SLACK__APP_TOKEN, or DRONEBOT__SLACK__APP_TOKEN_FILE to a file that holds it; it is the app-level token (xapp-…) of "Basic Information" in the app's settings; DRONEBOT_SLACK_APP_TOKEN is set, but a section is set off by two underscores: DRONEBOT__SLACK__APP_TOKEN
-    `slack.bot_token` is empty (variable DRONEBOT__SLACK__BOT_TOKEN): set DRONEBOT__SLACK__BOT_TOKEN, or DRONEBOT__SLACK__BOT_TOKEN_FILE to a file that holds it; it is the bot token (xoxb-…) of "OAuth & Permissions" in the app's settings
+    `slack.app_token` is missing: set DRONEBOT__SLACK__APP_TOKEN to it or to where AWS keeps it (ssm:…, secretsmanager:…), or DRONEBOT__SLACK__APP_TOKEN_FILE to a file that holds it; it is the app-level token (xapp-…) of "Basic Information" in the app's settings; DRONEBOT_SLACK_APP_TOKEN is set, but a section is set off by two underscores: DRONEBOT__SLACK__APP_TOKEN
+    `slack.bot_token` is empty (variable DRONEBOT__SLACK__BOT_TOKEN): set DRONEBOT__SLACK__BOT_TOKEN to it or to where AWS keeps it (ssm:…, secretsmanager:…), or DRONEBOT__SLACK__BOT_TOKEN_FILE to a file that holds it; it is the bot token (xoxb-…) of "OAuth & Permissions" in the app's settings
     "#);
 }
 
@@ -156,7 +203,22 @@ fn a_secret_comes_from_a_file_without_its_last_newline() {
     let variables: Environment =
         [("DRONEBOT__SLACK__APP_TOKEN_FILE", path.to_str().unwrap()), TOKENS[1]].into_iter().collect();
     let settings = Settings::load(None, &variables).unwrap();
-    assert_eq!(settings.slack.app_token.expose_secret(), "xapp-from-file");
+    assert_eq!(settings.slack.app_token.get().expose_secret(), "xapp-from-file");
+}
+
+#[test]
+fn a_secret_by_reference_is_shown_as_such_and_a_reference_to_nothing_is_refused() {
+    let variables = |bot: &str| -> Environment {
+        [("DRONEBOT__SLACK__APP_TOKEN", "secretsmanager:drone/slack#app_token"), ("DRONEBOT__SLACK__BOT_TOKEN", bot)]
+            .into_iter()
+            .collect()
+    };
+    let settings = Settings::load(None, &variables("ssm:/drone/bot-token")).unwrap();
+    assert!(settings.slack.bot_token.reference().is_some());
+    let shown = settings.effective().to_string();
+    assert!(shown.contains("bot_token = \"ssm:/drone/bot-token\" # variable DRONEBOT__SLACK__BOT_TOKEN"), "{shown}");
+    let error = Settings::load(None, &variables("ssm:")).expect_err("accepted");
+    insta::assert_snapshot!(error.to_string(), @"`slack.bot_token` must name a parameter after `ssm:`, as in ssm:/dronebot/bot-token (variable DRONEBOT__SLACK__BOT_TOKEN)");
 }
 
 #[test]
@@ -271,6 +333,31 @@ fn keys_of<T: for<'de> Deserialize<'de>>() -> BTreeSet<String> {
 }
 
 #[test]
+fn what_whoever_started_the_bot_says_is_read_and_a_wrong_body_is_refused() {
+    let around = |more: &[(&str, &str)]| Settings::load(None, &environment(more)).unwrap().surroundings;
+    assert_eq!(around(&[("AWS_EC2_METADATA_DISABLED", "false")]), Surroundings::default());
+    let all = [
+        ("AWS_EC2_METADATA_DISABLED", "True"),
+        ("ECS_CONTAINER_METADATA_URI_V4", "http://169.254.170.2/v4/abc"),
+        ("NOTIFY_SOCKET", "/run/systemd/notify"),
+    ];
+    let ecs_metadata = Some("http://169.254.170.2/v4/abc".to_owned());
+    assert_eq!(around(&all), Surroundings { ecs_metadata, ec2_metadata_disabled: true, systemd: true });
+    let wrong = problems(
+        "[aws]\nmetadata = \"sometimes\"\n[body]\nannounce_channel = \"#ops\"\nimage_digest = \"latest\"\n",
+        &[("DRONEBOT__BODY__NOTICE_POLL_SECONDS", "-1")],
+    );
+    insta::assert_debug_snapshot!(wrong, @r#"
+    [
+        "`body.notice_poll_seconds` must be 0 or more, not `-1` (variable DRONEBOT__BODY__NOTICE_POLL_SECONDS)",
+        "`aws.metadata` must be `auto`, `on` or `off`, not `sometimes` (file dronebot.toml)",
+        "`body.announce_channel` must be a channel's id such as `C0123ABCD`, not `#ops` (file dronebot.toml)",
+        "`body.image_digest` must be `sha256:` and 64 hexadecimal digits, not `latest` (file dronebot.toml)",
+    ]
+    "#);
+}
+
+#[test]
 fn every_key_stands_in_the_default_file_with_a_comment_and_every_key_there_is_read() {
     let mut listed: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let (mut section, mut commented) = (String::new(), false);
@@ -298,14 +385,18 @@ fn every_key_stands_in_the_default_file_with_a_comment_and_every_key_there_is_re
             ("store", keys_of::<StoreConfig>()),
             ("aws", keys_of::<AwsConfig>()),
             ("commands", keys_of::<CommandsConfig>()),
+            ("deploy", BTreeSet::from(["self".to_owned()])),
+            ("deploy.services.dronebot", keys_of::<ServiceConfig>()),
             ("execution", keys_of::<ExecutionConfig>()),
             ("delivery", keys_of::<DeliveryConfig>()),
             ("policy", keys_of::<PolicySettings>()),
             ("groups.viewers", keys_of::<GroupConfig>()),
             ("groups.operators", keys_of::<GroupConfig>()),
+            ("groups.deployers", keys_of::<GroupConfig>()),
             ("health", keys_of::<HealthSettings>()),
             ("log", keys_of::<LogSettings>()),
             ("supervision", keys_of::<SupervisionSettings>()),
+            ("body", keys_of::<BodySettings>()),
             ("shutdown", keys_of::<ShutdownSettings>()),
         ]
         .map(|(section, keys)| (section.to_owned(), keys)),

@@ -1,5 +1,6 @@
 //! Everything about Slack that can be set, with the values that suit the real Slack.
 
+use super::token::Token;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 use std::time::Duration;
@@ -11,14 +12,15 @@ pub struct SlackConfig {
     /// Where the Web API is: `https://slack.com/api`, or the sandbox.
     pub api_url: String,
     /// The app-level token (`xapp-…`, scope `connections:write`): opens connections.
-    #[serde(deserialize_with = "secret")]
-    pub app_token: SecretString,
+    pub app_token: Token,
     /// The bot token (`xoxb-…`): everything else.
-    #[serde(deserialize_with = "secret")]
-    pub bot_token: SecretString,
+    pub bot_token: Token,
     /// An HTTP proxy for every request to Slack, `http://user:password@host:port`. Wins over the environment.
-    #[serde(deserialize_with = "optional_secret")]
-    pub proxy_url: Option<SecretString>,
+    pub proxy_url: Token,
+    /// How often it is looked whether another token is kept where they come from: a file, Parameter Store or Secrets
+    /// Manager.
+    #[serde(rename = "token_refresh_seconds", deserialize_with = "seconds")]
+    pub token_refresh: Duration,
     /// How many Socket Mode connections are kept: 2 cover Slack's refreshes, 10 is Slack's limit for an app.
     pub connections: usize,
     /// How often a quiet connection is pinged.
@@ -99,9 +101,10 @@ impl Default for SlackConfig {
         let seconds = Duration::from_secs;
         Self {
             api_url: "https://slack.com/api".to_owned(),
-            app_token: SecretString::from(String::new()),
-            bot_token: SecretString::from(String::new()),
-            proxy_url: None,
+            app_token: Token::default(),
+            bot_token: Token::default(),
+            proxy_url: Token::default(),
+            token_refresh: seconds(60),
             connections: 2,
             ping_interval: seconds(10),
             idle_timeout: seconds(45),
@@ -145,8 +148,11 @@ impl SlackConfig {
         if !matches!(scheme.scheme(), "http" | "https") || scheme.host_str().is_none() {
             return Err("api_url must be an http or https URL".to_owned());
         }
-        check_token("app_token", "xapp-", &self.app_token)?;
-        check_token("bot_token", "xoxb-", &self.bot_token)?;
+        for (key, prefix, token) in self.tokens() {
+            if token.reference().is_none() {
+                check_token(prefix, &token.get()).map_err(|wrong| format!("{key} {wrong}"))?;
+            }
+        }
         if !(1..=10).contains(&self.connections) {
             return Err("connections must be between 1 and 10, Slack's limit for an app".to_owned());
         }
@@ -157,6 +163,7 @@ impl SlackConfig {
             return Err("backoff_min_seconds must not be longer than backoff_max_seconds".to_owned());
         }
         let zero = [
+            ("token_refresh_seconds", self.token_refresh),
             ("ping_interval_seconds", self.ping_interval),
             ("open_timeout_seconds", self.open_timeout),
             ("dial_timeout_seconds", self.dial_timeout),
@@ -171,34 +178,34 @@ impl SlackConfig {
         }
     }
 
+    /// The tokens: the key, how such a token begins, and the token.
+    pub fn tokens(&self) -> [(&'static str, &'static str, &Token); 2] {
+        [("app_token", "xapp-", &self.app_token), ("bot_token", "xoxb-", &self.bot_token)]
+    }
+
     /// The address of a Web API method.
     pub(super) fn method_url(&self, method: &str) -> String {
         format!("{}/{method}", self.api_url.trim_end_matches('/'))
     }
 }
 
-fn check_token(key: &str, prefix: &str, token: &SecretString) -> Result<(), String> {
+/// What is wrong with a token, said behind its key; no part of it is repeated.
+///
+/// # Errors
+/// It is empty, of another kind, or no token at all.
+pub fn check_token(prefix: &str, token: &SecretString) -> Result<(), String> {
     let token = token.expose_secret();
     if token.trim().is_empty() {
-        return Err(format!("{key} is missing"));
+        return Err("is missing".to_owned());
     }
     let known = ["xapp-", "xoxb-", "xoxp-", "xoxe.", "xoxe-"];
     if !token.starts_with(prefix) && known.iter().any(|other| token.starts_with(other)) {
-        return Err(format!("{key} must be a token that starts with `{prefix}`; this is one of another kind"));
+        return Err(format!("must be a token that starts with `{prefix}`; this is one of another kind"));
     }
     if !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(format!("{key} holds characters that no token has"));
+        return Err("holds characters that no token has".to_owned());
     }
     Ok(())
-}
-
-pub(super) fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
-    String::deserialize(deserializer).map(|token| SecretString::from(token.trim().to_owned()))
-}
-
-fn optional_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretString>, D::Error> {
-    let text = Option::<String>::deserialize(deserializer)?;
-    Ok(text.filter(|text| !text.trim().is_empty()).map(|text| SecretString::from(text.trim().to_owned())))
 }
 
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
@@ -218,7 +225,7 @@ mod tests {
         .expect("valid");
         assert_eq!(config.idle_timeout, Duration::from_secs(30));
         assert_eq!(config.backoff_min, Duration::from_millis(250));
-        assert_eq!(config.app_token.expose_secret(), "xapp-1");
+        assert_eq!(config.app_token.get().expose_secret(), "xapp-1");
         assert_eq!(config.connections, 2);
         assert!(serde_json::from_str::<SlackConfig>(r#"{"idle_timeout": 30}"#).is_err());
         assert!(serde_json::from_str::<SlackConfig>(r#"{"idle_timeout_seconds": -1}"#).is_err());
@@ -227,12 +234,12 @@ mod tests {
     #[test]
     fn a_configuration_that_cannot_work_is_refused_by_the_name_of_its_key() {
         let good = SlackConfig {
-            app_token: SecretString::from("xapp-1"),
-            bot_token: SecretString::from("xoxb-1"),
+            app_token: Token::from("xapp-1"),
+            bot_token: Token::from("xoxb-1"),
             ..SlackConfig::default()
         };
         assert_eq!(good.check(), Ok(()));
-        let swapped = SlackConfig { app_token: SecretString::from("xoxb-77"), ..good.clone() };
+        let swapped = SlackConfig { app_token: Token::from("xoxb-77"), ..good.clone() };
         let error = swapped.check().expect_err("a bot token opens no connection");
         assert!(error.contains("app_token") && !error.contains("77"), "{error}");
         assert!(SlackConfig { connections: 11, ..good.clone() }.check().expect_err("11").contains("connections"));

@@ -1,7 +1,7 @@
 //! How a TCP connection to Slack is made, directly or through a proxy, and the HTTP clients built on it.
 //! The same way serves the Web API, response_url and Socket Mode.
 
-use super::network::{self, BoxStream, Network};
+use super::network::{self, BoxStream, Drops, Network};
 use super::proxy::{Proxy, Route};
 use super::tls;
 use actix_service::Service;
@@ -24,6 +24,7 @@ const PROXY_HEAD_LIMIT: usize = 8 * 1024;
 #[derive(Clone)]
 struct Dial {
     proxy: Arc<Proxy>,
+    drops: Drops,
 }
 
 impl Service<ConnectInfo<Uri>> for Dial {
@@ -36,15 +37,15 @@ impl Service<ConnectInfo<Uri>> for Dial {
     }
 
     fn call(&self, info: ConnectInfo<Uri>) -> Self::Future {
-        let proxy = Arc::clone(&self.proxy);
+        let (proxy, drops) = (Arc::clone(&self.proxy), self.drops);
         Box::pin(async move {
             let uri = info.request().clone();
             let secure = is_secure(&uri);
             let host = uri.host().ok_or(ConnectError::Unresolved)?.to_owned();
             let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
             let stream = match proxy.route(secure, &host, port) {
-                Some(route) => tunnel(proxy.network(), route, &host, port).await,
-                None => network::connect(proxy.network(), &host, port).await,
+                Some(route) => tunnel(proxy.network(), route, &host, port, drops).await,
+                None => network::connect(proxy.network(), &host, port, drops).await,
             };
             Ok(Connection::new(uri, stream.map_err(ConnectError::Io)?))
         })
@@ -52,8 +53,8 @@ impl Service<ConnectInfo<Uri>> for Dial {
 }
 
 /// A connection to the host through the proxy's CONNECT.
-async fn tunnel(network: &dyn Network, route: &Route, host: &str, port: u16) -> io::Result<BoxStream> {
-    let mut stream = network::connect(network, &route.host, route.port)
+async fn tunnel(network: &dyn Network, route: &Route, host: &str, port: u16, drops: Drops) -> io::Result<BoxStream> {
+    let mut stream = network::connect(network, &route.host, route.port, drops)
         .await
         .map_err(|error| io::Error::new(error.kind(), format!("proxy cannot be reached: {error}")))?;
     let mut request = format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n");
@@ -94,14 +95,15 @@ pub(super) struct Http {
     proxy: Arc<Proxy>,
     connections: usize,
     connect_timeout: Duration,
+    drops: Drops,
     plain: OnceCell<Client>,
     secure: OnceCell<Client>,
 }
 
 impl Http {
     /// Clients that hold at most this many connections (0: no limit) and take at most so long for TCP and for TLS each.
-    pub(super) fn new(proxy: Arc<Proxy>, connections: usize, connect_timeout: Duration) -> Self {
-        Self { proxy, connections, connect_timeout, plain: OnceCell::new(), secure: OnceCell::new() }
+    pub(super) fn new(proxy: Arc<Proxy>, connections: usize, connect_timeout: Duration, drops: Drops) -> Self {
+        Self { proxy, connections, connect_timeout, drops, plain: OnceCell::new(), secure: OnceCell::new() }
     }
 
     /// The client for this address; TLS is set up when the first https or wss address comes.
@@ -119,7 +121,7 @@ impl Http {
     fn build(&self, tls: Option<Arc<rustls::ClientConfig>>) -> Client {
         let connector = Connector::new()
             .max_http_version(awc::http::Version::HTTP_11)
-            .connector(Dial { proxy: Arc::clone(&self.proxy) })
+            .connector(Dial { proxy: Arc::clone(&self.proxy), drops: self.drops })
             .limit(self.connections)
             .timeout(self.connect_timeout)
             .handshake_timeout(self.connect_timeout);

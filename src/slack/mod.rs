@@ -13,6 +13,8 @@ pub mod socket;
 pub(crate) mod testing;
 pub mod text;
 mod tls;
+mod token;
 
-pub use config::{PacingConfig, SlackConfig};
+pub use config::{PacingConfig, SlackConfig, check_token};
 pub use proxy::{Proxy, ProxyError};
+pub use token::{Token, TokenSource};

@@ -76,7 +76,10 @@ impl Proxy {
         https_proxy: Option<&str>,
         no_proxy: Option<&str>,
     ) -> Result<Self, ProxyError> {
-        let Some(address) = &config.proxy_url else { return Self::new(https_proxy, no_proxy) };
+        let address = config.proxy_url.get();
+        if address.expose_secret().is_empty() {
+            return Self::new(https_proxy, no_proxy);
+        }
         let route = Route::parse(address.expose_secret(), true)?;
         Ok(Self { route: Some(route), exceptions: parse_exceptions(no_proxy.unwrap_or_default()), ..Self::default() })
     }
@@ -237,7 +240,7 @@ mod tests {
         let environment = Proxy::new(Some("proxy:3128"), None).expect("valid");
         assert!(environment.route(false, "slack.com", 80).is_none());
         let config = SlackConfig {
-            proxy_url: Some(SecretString::from("http://u:p%40ss@127.0.0.1:8080")),
+            proxy_url: SecretString::from("http://u:p%40ss@127.0.0.1:8080").into(),
             ..SlackConfig::default()
         };
         let explicit = Proxy::for_config(&config, None, Some("excepted.test")).expect("valid");

@@ -109,17 +109,27 @@ pub(crate) fn plan(number: u64) -> Plan {
         }],
         steps: vec![step(0)],
         cautions: vec!["data on instance stores is lost".into()],
+        policies: Some("e3b0c44298fc".into()),
     }
 }
 
 pub(crate) fn step(index: u32) -> Step {
+    let (state, public_ip) = ("running".to_owned(), Some("203.0.113.7".to_owned()));
+    let before = Before { state, kind: "t3.micro".into(), public_ip, ..Before::default() };
     Step {
         index,
         operation: "ec2:StopInstances".into(),
         region: "eu-central-1".into(),
         targets: vec!["i-0abc".into()],
         token: format!("token-{index}"),
+        before: [("i-0abc".to_owned(), before)].into(),
     }
+}
+
+/// What leaves a request in this state.
+fn end(state: State) -> Final {
+    let all = [Final::Refused, Final::Succeeded, Final::Failed, Final::Unknown];
+    all.into_iter().find(|end| end.state() == state).expect("a final state")
 }
 
 /// Everything of a letter, its secret included.
@@ -150,7 +160,7 @@ async fn brought_to(store: &Store, number: u64, state: State) {
             store.journal.planned(id(number), plan(number)).await.unwrap();
             store.journal.step_started(id(number), step(0)).await.unwrap();
         }
-        last => drop(store.journal.finish(id(number), last, letter(number, "Done.", true)).await.unwrap()),
+        last => drop(store.journal.finish(id(number), end(last), letter(number, "Done.", true)).await.unwrap()),
     }
 }
 
@@ -159,8 +169,9 @@ async fn ask(store: &Store, number: u64, to: State) -> Result<(), StoreError> {
     match to {
         State::Accepted => unreachable!("no method leads back"),
         State::Planned => store.journal.planned(id(number), plan(number)).await,
-        State::Running => store.journal.step_started(id(number), step(0)).await,
-        last => store.journal.finish(id(number), last, letter(number, "Done.", true)).await.map(|_| ()),
+        // a step that nobody has begun: of one that is begun the store itself forbids a repetition
+        State::Running => store.journal.step_started(id(number), step(fastrand::u32(1..))).await,
+        last => store.journal.finish(id(number), end(last), letter(number, "Done.", true)).await.map(|_| ()),
     }
 }
 
@@ -188,7 +199,7 @@ pub(crate) async fn keys_are_known_after_a_restart(place: &dyn Place) {
     let store = place.open().await;
     store.journal.accept(new(1, &["event:1", "trigger:1"])).await.unwrap();
     store.journal.accept(new(2, &["event:1", "envelope:late"])).await.unwrap();
-    store.journal.finish(id(1), State::Succeeded, letter(1, "Done.", true)).await.unwrap();
+    store.journal.finish(id(1), Final::Succeeded, letter(1, "Done.", true)).await.unwrap();
     let store = reopen(place, store).await;
     for key in ["event:1", "trigger:1", "envelope:late"] {
         assert_eq!(store.journal.accept(new(3, &[key])).await.unwrap(), Accepted::Duplicate(id(1)), "{key}");
@@ -258,10 +269,8 @@ pub(crate) async fn every_transition_is_as_drawn(place: &dyn Place) {
             }
         }
     }
-    let odd = store.journal.finish(id(1), State::Planned, letter(1, "Done.", true)).await;
-    assert!(matches!(odd, Err(StoreError::Transition { to: "planned", .. })), "finish is for final states: {odd:?}");
     for wrong in [letter(2, "Done.", true), letter(1, "Working.", false)] {
-        assert!(matches!(store.journal.finish(id(1), State::Failed, wrong).await, Err(StoreError::Failed(_))));
+        assert!(matches!(store.journal.finish(id(1), Final::Failed, wrong).await, Err(StoreError::Failed(_))));
     }
     for missing in [State::Planned, State::Running, State::Failed] {
         assert!(matches!(ask(&store, 999, missing).await, Err(StoreError::Failed(_))), "{missing:?}");
@@ -312,12 +321,18 @@ pub(crate) async fn steps_are_kept_and_a_done_step_is_not_started_again(place: &
         let odd = journal.step_ended(id(1), index, state).await;
         assert!(matches!(odd, Err(StoreError::Failed(_))), "step {index} became {state:?}");
     }
-    assert!(matches!(journal.step_started(id(1), step(0)).await, Err(StoreError::Failed(_))));
+    // neither what is done nor what may have been done is done again
+    for (index, found) in [(0, "done"), (2, "started")] {
+        let again = journal.step_started(id(1), step(index)).await;
+        let Err(StoreError::Failed(why)) = again else { panic!("step {index} was started again: {again:?}") };
+        assert_eq!(why, format!("step {index} of request {} is {found} already", id(1)));
+    }
     let store = reopen(place, store).await;
     let entry = store.journal.take_up().await.unwrap().remove(0);
     let states: Vec<_> = entry.steps.iter().map(|record| (record.step.clone(), record.state)).collect();
     let expected = [(step(0), StepState::Done), (step(1), StepState::Failed), (step(2), StepState::Started)];
     assert_eq!(states, expected);
+    assert!(store.journal.step_started(id(1), step(2)).await.is_err(), "after a death neither");
     // a call that was refused may be made again
     store.journal.step_started(id(1), step(1)).await.unwrap();
     assert_eq!(store.journal.take_up().await.unwrap()[0].steps[1].state, StepState::Started);
@@ -371,9 +386,9 @@ pub(crate) async fn the_final_answer_is_put_in_once_and_is_due(place: &dyn Place
     let store = place.open().await;
     let now = place.clock().now();
     accepted(&store, 1).await;
-    let first = store.journal.finish(id(1), State::Succeeded, letter(1, "Stopped `i-0abc`.", true)).await.unwrap();
+    let first = store.journal.finish(id(1), Final::Succeeded, letter(1, "Stopped `i-0abc`.", true)).await.unwrap();
     assert_eq!((first.attempts, first.created_at, first.not_before), (0, now, now));
-    let second = store.journal.finish(id(1), State::Failed, letter(1, "Not stopped.", true)).await;
+    let second = store.journal.finish(id(1), Final::Failed, letter(1, "Not stopped.", true)).await;
     assert!(matches!(second, Err(StoreError::Transition { from: "succeeded", to: "failed", .. })), "{second:?}");
     assert_eq!(due(&store, now).await.iter().map(shown).collect::<Vec<_>>(), [shown(&first)]);
     let store = reopen(place, store).await;
@@ -387,7 +402,7 @@ pub(crate) async fn the_final_answer_is_put_in_once_and_is_due(place: &dyn Place
     assert_eq!(again.iter().map(shown).collect::<Vec<_>>(), [shown(&first)]);
     store.outbox.delivered(first.id, sent("response_url")).await.unwrap();
     assert!(due(&store, now).await.is_empty());
-    let third = store.journal.finish(id(1), State::Failed, letter(1, "Not stopped.", true)).await;
+    let third = store.journal.finish(id(1), Final::Failed, letter(1, "Not stopped.", true)).await;
     assert!(matches!(third, Err(StoreError::Transition { from: "succeeded", .. })), "{third:?}");
     store.close(PATIENCE).await.unwrap();
 }
@@ -397,7 +412,7 @@ pub(crate) async fn of_fifty_concurrent_final_answers_one_stands(place: &dyn Pla
     brought_to(&store, 1, State::Running).await;
     let calls = (0..50).map(|n| {
         let journal = Arc::clone(&store.journal);
-        async move { journal.finish(id(1), State::Succeeded, letter(1, &format!("Answer {n}."), true)).await }
+        async move { journal.finish(id(1), Final::Succeeded, letter(1, &format!("Answer {n}."), true)).await }
     });
     let results = futures_util::future::join_all(calls).await;
     let (good, bad): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
@@ -413,7 +428,7 @@ pub(crate) async fn no_progress_follows_the_final_answer(place: &dyn Place) {
     let now = place.clock().now();
     accepted(&store, 1).await;
     let progress = store.outbox.put(letter(1, "Stopping.", false)).await.unwrap().unwrap();
-    let last = store.journal.finish(id(1), State::Succeeded, letter(1, "Stopped.", true)).await.unwrap();
+    let last = store.journal.finish(id(1), Final::Succeeded, letter(1, "Stopped.", true)).await.unwrap();
     assert!(last.id > progress.id);
     // the one that waited is not sent any more, and a late one does not come in
     assert!(store.outbox.put(letter(1, "Still stopping.", false)).await.unwrap().is_none());
@@ -462,18 +477,57 @@ pub(crate) async fn later_letters_edit_the_message_of_the_first(place: &dyn Plac
     let second = outbox.put(letter(1, "2 of 3.", false)).await.unwrap().unwrap();
     assert_eq!(second.replaces.as_deref(), Some("5.1"));
     outbox.delivered(second.id, Delivery::Sent { ts: None }).await.unwrap();
-    let last = store.journal.finish(id(1), State::Succeeded, letter(1, "Done.", true)).await.unwrap();
+    let last = store.journal.finish(id(1), Final::Succeeded, letter(1, "Done.", true)).await.unwrap();
     assert_eq!(last.replaces.as_deref(), Some("5.1"));
     let store = reopen(place, store).await;
     assert_eq!(due(&store, now).await[0].replaces.as_deref(), Some("5.1"));
     // in hand while the final answer came: the answer is edited into it all the same
     accepted(&store, 2).await;
     let progress = store.outbox.put(letter(2, "1 of 3.", false)).await.unwrap().unwrap();
-    let last = store.journal.finish(id(2), State::Succeeded, letter(2, "Done.", true)).await.unwrap();
+    let last = store.journal.finish(id(2), Final::Succeeded, letter(2, "Done.", true)).await.unwrap();
     assert_eq!(last.replaces, None);
     store.outbox.delivered(progress.id, sent("6.1")).await.unwrap();
     let found = due(&store, now).await.into_iter().find(|letter| letter.id == last.id).unwrap();
     assert_eq!(found.replaces.as_deref(), Some("6.1"));
+    store.close(PATIENCE).await.unwrap();
+}
+
+pub(crate) async fn the_successor_of_a_letter_that_may_be_there_may_be_there_too(place: &dyn Place) {
+    let store = place.open().await;
+    let (now, outbox) = (place.clock().now(), &store.outbox);
+    let lost = |unsure| Delivery::Later { not_before: now, error: "timeout".into(), unsure };
+    for number in 1..=4 {
+        accepted(&store, number).await;
+    }
+    // put off while it waited for its pace, and put off because its answer was lost
+    for (number, unsure) in [(1, false), (2, true)] {
+        let first = outbox.put(letter(number, "1 of 3.", false)).await.unwrap().unwrap();
+        outbox.delivered(first.id, lost(unsure)).await.unwrap();
+        let second = outbox.put(letter(number, "2 of 3.", false)).await.unwrap().unwrap();
+        assert_eq!(second.unsure, unsure);
+        let last = store.journal.finish(id(number), Final::Succeeded, letter(number, "Done.", true)).await.unwrap();
+        assert_eq!(last.unsure, unsure);
+    }
+    // its answer was lost when it had been overtaken
+    for (number, last) in [(3, false), (4, true)] {
+        let first = outbox.put(letter(number, "1 of 3.", false)).await.unwrap().unwrap();
+        let next = match last {
+            false => outbox.put(letter(number, "2 of 3.", false)).await.unwrap().unwrap(),
+            true => store.journal.finish(id(number), Final::Succeeded, letter(number, "Done.", true)).await.unwrap(),
+        };
+        assert!(!next.unsure);
+        outbox.delivered(first.id, lost(true)).await.unwrap();
+    }
+    let unsure = async |store: &Store| {
+        let letters = due(store, now).await;
+        letters.iter().map(|letter| (letter.letter.request, letter.unsure)).collect::<Vec<_>>()
+    };
+    let expected = [(id(1), false), (id(2), true), (id(3), true), (id(4), true)];
+    assert_eq!(unsure(&store).await, expected);
+    // a goodbye is not where it is forgotten
+    store.replicas.leave().await.unwrap();
+    let store = reopen(place, store).await;
+    assert_eq!(unsure(&store).await, expected);
     store.close(PATIENCE).await.unwrap();
 }
 
@@ -495,8 +549,64 @@ pub(crate) async fn a_letter_put_off_waits_and_counts(place: &dyn Place) {
         assert_eq!((again[0].id, again[0].attempts, again[0].not_before), (first.id, attempt, not_before));
     }
     let store = reopen(place, store).await;
-    assert!(due(&store, start).await.is_empty());
-    assert_eq!(due(&store, start + SignedDuration::from_secs(180)).await[0].attempts, 3);
+    // by another life, and so perhaps by another clock: whoever has it now tries it at once
+    let again = due(&store, start).await;
+    assert_eq!((again[0].attempts, again[0].unsure), (3, true));
+    store.close(PATIENCE).await.unwrap();
+}
+
+pub(crate) async fn a_clock_that_is_set_back_keeps_no_letter(place: &dyn Place) {
+    let store = place.open().await;
+    let clock = place.clock();
+    brought_to(&store, 1, State::Succeeded).await;
+    let start = clock.now();
+    let first = due(&store, start).await.remove(0);
+    let minute = SignedDuration::from_secs(60);
+    let later = Delivery::Later { not_before: start + minute, error: "429".into(), unsure: false };
+    store.outbox.delivered(first.id, later).await.unwrap();
+    let longest = SignedDuration::try_from(LONGEST_WAIT).unwrap();
+    assert!(due(&store, start + minute - longest).await.is_empty(), "as long as a letter may be put off");
+    assert_eq!(due(&store, start - longest).await.len(), 1);
+    clock.advance(-minute * 10);
+    let store = reopen(place, store).await;
+    assert_eq!(due(&store, clock.now()).await.len(), 1);
+    clock.advance(minute * 10);
+    store.close(PATIENCE).await.unwrap();
+}
+
+pub(crate) async fn a_key_is_known_without_being_taken(place: &dyn Place) {
+    let store = place.open().await;
+    let known = async |store: &Store, keys: &[&str]| {
+        let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
+        store.journal.known(&keys).await.unwrap()
+    };
+    assert_eq!(known(&store, &["event:1", "envelope:1"]).await, None);
+    assert_eq!(store.journal.accept(new(1, &["event:1", "envelope:1"])).await.unwrap(), Accepted::New, "not taken");
+    assert_eq!(known(&store, &["event:2", "envelope:1"]).await, Some(id(1)));
+    assert_eq!(known(&store, &["event:2", "envelope:2"]).await, None);
+    store.journal.finish(id(1), Final::Succeeded, letter(1, "Done.", true)).await.unwrap();
+    let store = reopen(place, store).await;
+    assert_eq!(known(&store, &["event:1"]).await, Some(id(1)));
+    store.close(PATIENCE).await.unwrap();
+}
+
+pub(crate) async fn what_is_open_is_counted_without_being_asked_for(place: &dyn Place) {
+    let store = place.open().await;
+    assert_eq!(store.health.open(), 0);
+    for number in 1..=3 {
+        accepted(&store, number).await;
+        assert_eq!(store.health.open(), usize::try_from(number).unwrap(), "as soon as it is accepted");
+    }
+    assert_eq!(store.journal.accept(new(9, &["event:1"])).await.unwrap(), Accepted::Duplicate(id(1)));
+    let answer = store.journal.finish(id(1), Final::Succeeded, letter(1, "Done.", true)).await.unwrap();
+    assert_eq!(store.health.open(), 3, "its answer waits");
+    store.outbox.delivered(answer.id, sent("1.1")).await.unwrap();
+    assert_eq!(store.health.open(), 2);
+    let answer = store.journal.finish(id(2), Final::Failed, letter(2, "No.", true)).await.unwrap();
+    store.outbox.delivered(answer.id, Delivery::Dead { error: "gone".into() }).await.unwrap();
+    assert_eq!(store.health.open(), 1);
+    let store = reopen(place, store).await;
+    assert_eq!(store.health.open(), 1, "the next life has it in hand too");
     store.close(PATIENCE).await.unwrap();
 }
 
@@ -566,7 +676,7 @@ pub(crate) async fn of_each_queue_come_no_more_letters_than_asked(place: &dyn Pl
     assert_eq!(queues.len(), 5, "a channel, its whispers, another channel, two response_urls");
     for new in letters {
         accepted(&store, u64::try_from(new.request.0.random() / 7919).unwrap()).await;
-        store.journal.finish(new.request, State::Succeeded, new).await.unwrap();
+        store.journal.finish(new.request, Final::Succeeded, new).await.unwrap();
     }
     let now = place.clock().now();
     let all = due(&store, now).await;
@@ -595,7 +705,7 @@ pub(crate) async fn the_depths_are_right_after_a_restart_too(place: &dyn Place) 
     }
     place.clock().advance(SignedDuration::from_secs(5));
     for number in 1..=2 {
-        store.journal.finish(id(number), State::Refused, letter(number, "No.", true)).await.unwrap();
+        store.journal.finish(id(number), Final::Refused, letter(number, "No.", true)).await.unwrap();
         place.clock().advance(SignedDuration::from_secs(5));
     }
     let letters = QueueDepth { waiting: 2, oldest: Some(start + SignedDuration::from_secs(5)), dead: 0 };
@@ -623,8 +733,8 @@ pub(crate) async fn what_a_person_asked_lately_is_theirs_alone_newest_first(plac
         store.journal.accept(of(number, user)).await.unwrap();
     }
     for number in (1..=30).filter(|number| ![2, 3, 7, 25, 26].contains(number)) {
-        let state = if number == 29 { State::Failed } else { State::Succeeded };
-        store.journal.finish(id(number), state, letter(number, "Done.", true)).await.unwrap();
+        let end = if number == 29 { Final::Failed } else { Final::Succeeded };
+        store.journal.finish(id(number), end, letter(number, "Done.", true)).await.unwrap();
     }
     store.journal.planned(id(7), plan(7)).await.unwrap();
     let store = reopen(place, store).await;
@@ -671,15 +781,15 @@ pub(crate) async fn a_posted_message_leads_back_to_its_request(place: &dyn Place
         store.journal.accept(thread(number, channel)).await.unwrap();
     }
     // an answer at once, one that was shown as progress first, and one of the same ts in another channel
-    let answer = store.journal.finish(id(1), State::Succeeded, post(1, "C0OPS", true)).await.unwrap();
+    let answer = store.journal.finish(id(1), Final::Succeeded, post(1, "C0OPS", true)).await.unwrap();
     store.outbox.delivered(answer.id, sent("7.1")).await.unwrap();
     let progress = store.outbox.put(post(2, "C0OPS", false)).await.unwrap().unwrap();
     store.outbox.delivered(progress.id, sent("7.2")).await.unwrap();
-    let other = store.journal.finish(id(3), State::Failed, post(3, "C0DEV", true)).await.unwrap();
+    let other = store.journal.finish(id(3), Final::Failed, post(3, "C0DEV", true)).await.unwrap();
     store.outbox.delivered(other.id, sent("7.1")).await.unwrap();
     // what only its caller saw is no message of the channel
     accepted(&store, 4).await;
-    let alone = store.journal.finish(id(4), State::Succeeded, letter(4, "Done.", true)).await.unwrap();
+    let alone = store.journal.finish(id(4), Final::Succeeded, letter(4, "Done.", true)).await.unwrap();
     store.outbox.delivered(alone.id, sent("response_url")).await.unwrap();
     let found = async |store: &Store, channel: &str, ts: &str| {
         let asked = store.journal.answered_by(&channel.into(), ts).await.unwrap();
@@ -692,7 +802,7 @@ pub(crate) async fn a_posted_message_leads_back_to_its_request(place: &dyn Place
     for (channel, ts) in [("C0OPS", "7.3"), ("C0NEW", "7.1"), ("C0OPS", "response_url"), ("C0OPS", "")] {
         assert_eq!(found(&store, channel, ts).await, None, "{channel} {ts}");
     }
-    let last = store.journal.finish(id(2), State::Unknown, post(2, "C0OPS", true)).await.unwrap();
+    let last = store.journal.finish(id(2), Final::Unknown, post(2, "C0OPS", true)).await.unwrap();
     assert_eq!(last.replaces.as_deref(), Some("7.2"));
     store.outbox.delivered(last.id, sent("7.9")).await.unwrap();
     let store = reopen(place, store).await;
@@ -747,7 +857,7 @@ pub(crate) async fn a_target_is_one_requests_alone_until_its_final_answer(place:
     let store = reopen(place, store).await;
     store.journal.take_up().await.unwrap();
     assert!(matches!(store.journal.planned(id(2), both.clone()).await, Err(StoreError::Busy { .. })), "also later");
-    store.journal.finish(id(1), State::Succeeded, letter(1, "Done.", true)).await.unwrap();
+    store.journal.finish(id(1), Final::Succeeded, letter(1, "Done.", true)).await.unwrap();
     store.journal.planned(id(2), both).await.unwrap();
     store.close(PATIENCE).await.unwrap();
 }
@@ -775,6 +885,127 @@ pub(crate) async fn a_replica_shows_what_it_says_of_itself(place: &dyn Place) {
     assert_eq!(store.replicas.beat(&card).await.unwrap(), Beaten::Renewed);
     let all = store.replicas.all().await.unwrap();
     assert_eq!((all[0].is_me, all[0].is_alive, &all[0].card), (true, true, &card));
+    store.close(PATIENCE).await.unwrap();
+}
+
+pub(crate) async fn a_note_is_rewritten_only_as_it_was_read_and_outlives_the_process(place: &dyn Place) {
+    let store = place.open().await;
+    let notes = &store.notes;
+    assert_eq!(notes.noted("bodies").await.unwrap(), None);
+    assert!(!notes.rewrite("bodies", Some("what never was"), "no").await.unwrap());
+    assert!(notes.rewrite("bodies", None, "one").await.unwrap());
+    assert!(!notes.rewrite("bodies", None, "two").await.unwrap(), "it is there already");
+    assert!(!notes.rewrite("bodies", Some("zero"), "two").await.unwrap(), "it was another");
+    // of many who have read the same, one rewrites it
+    let at_once = (0..20)
+        .map(|number| async move { notes.rewrite("bodies", Some("one"), &format!("by {number}")).await.unwrap() });
+    let wrote = futures_util::future::join_all(at_once).await;
+    assert_eq!(wrote.iter().filter(|wrote| **wrote).count(), 1, "{wrote:?}");
+    let winner = wrote.iter().position(|wrote| *wrote).unwrap();
+    assert_eq!(notes.noted("left").await.unwrap(), None, "no fact of the store's own");
+    let store = reopen(place, store).await;
+    assert_eq!(store.notes.noted("bodies").await.unwrap(), Some(format!("by {winner}")));
+    store.close(PATIENCE).await.unwrap();
+}
+
+/// The kinds of what happened, in order, with the fence.
+async fn told(store: &Store, number: u64) -> Vec<(String, i64)> {
+    let history = store.audit.history(id(number)).await.unwrap();
+    let kind = |event: &Event| serde_json::to_value(&event.what).unwrap()["what"].as_str().unwrap().to_owned();
+    history.iter().map(|event| (kind(event), event.fence)).collect()
+}
+
+pub(crate) async fn everything_that_happened_to_a_request_stands_in_its_history(place: &dyn Place) {
+    let store = place.open().await;
+    let start = place.clock().now();
+    brought_to(&store, 1, State::Running).await;
+    place.clock().advance(SignedDuration::from_secs(5));
+    store.journal.step_ended(id(1), 0, StepState::Done).await.unwrap();
+    let progress = store.outbox.put(letter(1, "Stopping.", false)).await.unwrap().unwrap();
+    store.outbox.delivered(progress.id, sent("5.1")).await.unwrap();
+    let again = store.outbox.put(letter(1, "Still stopping.", false)).await.unwrap().unwrap();
+    store.outbox.delivered(again.id, sent("5.1")).await.unwrap();
+    let store = reopen(place, store).await;
+    // what was refused has not happened
+    assert!(store.journal.planned(id(1), plan(1)).await.is_err());
+    let reply = reply("Stopped `i-0abc`.").buttons(vec![Button::run("Start it", "ec2 start i-0abc")]);
+    let last = NewLetter { reply, ..letter(1, "", true) };
+    let last = store.journal.finish(id(1), Final::Succeeded, last).await.unwrap();
+    store.outbox.delivered(last.id, sent("5.1")).await.unwrap();
+    let first = [("accepted", 1), ("planned", 1), ("step_started", 1), ("step_ended", 1), ("delivered", 1)];
+    let then = [("adopted", 2), ("finished", 2), ("delivered", 2)];
+    let expected: Vec<_> = first.iter().chain(&then).map(|(kind, fence)| ((*kind).to_owned(), *fence)).collect();
+    assert_eq!(told(&store, 1).await, expected);
+    let history = store.audit.history(id(1)).await.unwrap();
+    let what = |at: usize| history[at].what.clone();
+    assert_eq!(what(0), What::Accepted { user: "U0MAYA".into(), text: "ec2 stop web-1".into() });
+    assert_eq!(history[0].at, request(1).accepted_at);
+    assert_eq!(what(1), What::Planned { text: plan(1).text, plan: plan_hash(&plan(1)), policies: plan(1).policies });
+    assert_eq!((history[2].at, what(2)), (start, What::StepStarted { step: step(0) }));
+    let five = start + SignedDuration::from_secs(5);
+    assert_eq!((history[3].at, what(3)), (five, What::StepEnded { index: 0, state: StepState::Done }));
+    assert_eq!(what(4), What::Delivered { ts: Some("5.1".into()), last: false });
+    assert_eq!(what(5), What::Adopted { from: history[0].replica.clone(), died: true });
+    let kept = Reply::new(Tone::Done).sentence("Stopped `i-0abc`.");
+    assert_eq!(what(6), What::Finished { state: State::Succeeded, reply: kept });
+    assert_eq!(what(7), What::Delivered { ts: Some("5.1".into()), last: true });
+    assert_ne!(history[5].replica, history[0].replica);
+    assert!(history[..5].iter().all(|event| event.replica == history[0].replica));
+    assert!(history[5..].iter().all(|event| event.replica == history[5].replica));
+    store.close(PATIENCE).await.unwrap();
+}
+
+pub(crate) async fn a_request_is_found_by_the_name_that_people_know(place: &dyn Place) {
+    let store = place.open().await;
+    for number in 1..=9 {
+        accepted(&store, number).await;
+    }
+    // of the same short name, and older
+    let old = RequestId::new(1, id(4).0.random());
+    store.journal.accept(NewRequest { request: Request { id: old, ..request(4) }, keys: vec![] }).await.unwrap();
+    let short = id(4).short();
+    assert_eq!(store.audit.find(&short, 10).await.unwrap(), [id(4), old]);
+    assert_eq!(store.audit.find(&short, 1).await.unwrap(), [id(4)]);
+    assert!(store.audit.find("ZZZZ", 10).await.unwrap().is_empty());
+    assert!(store.audit.history(id(99)).await.unwrap().is_empty());
+    store.journal.finish(id(4), Final::Failed, letter(4, "No.", true)).await.unwrap();
+    let dead = due(&store, place.clock().now()).await.remove(0);
+    store.outbox.delivered(dead.id, Delivery::Dead { error: "channel_not_found".into() }).await.unwrap();
+    let kinds: Vec<String> = told(&store, 4).await.into_iter().map(|(kind, _)| kind).collect();
+    assert_eq!(kinds, ["accepted", "finished", "dead"]);
+    // one that is given up says so, and why
+    for (number, begun, state) in [(5, false, State::Failed), (6, true, State::Unknown)] {
+        let end = Final::Poison { deaths: 3, begun };
+        store.journal.finish(id(number), end, letter(number, "I broke.", true)).await.unwrap();
+        let history = store.audit.history(id(number)).await.unwrap();
+        assert_eq!(history[1].what, What::Poison { deaths: 3 });
+        assert!(matches!(history[2].what, What::Finished { state: found, .. } if found == state));
+    }
+    store.close(PATIENCE).await.unwrap();
+}
+
+pub(crate) async fn what_happened_to_the_house_is_told_newest_first(place: &dyn Place) {
+    let store = place.open().await;
+    assert!(store.audit.house(10).await.unwrap().is_empty());
+    let started = |host: &str| HouseEvent::Started {
+        host: host.to_owned(),
+        version: "1.2.3 abc".into(),
+        policies: "e3b0c44298fc".into(),
+    };
+    store.audit.record(started("drone-1")).await.unwrap();
+    place.clock().advance(SignedDuration::from_secs(5));
+    let ended = HouseEvent::Stopped { why: "it was told to".into() };
+    store.audit.record(ended.clone()).await.unwrap();
+    store.replicas.leave().await.unwrap();
+    let store = reopen(place, store).await;
+    place.clock().advance(SignedDuration::from_secs(5));
+    store.audit.record(started("drone-2")).await.unwrap();
+    let all = store.audit.house(10).await.unwrap();
+    let told: Vec<HouseEvent> = all.iter().map(|entry| entry.what.clone()).collect();
+    assert_eq!(told, [started("drone-2"), ended, started("drone-1")]);
+    assert_eq!(all[0].at.duration_since(all[2].at), SignedDuration::from_secs(10));
+    assert!(all[0].replica != all[1].replica && all[1].replica == all[2].replica);
+    assert_eq!(store.audit.house(1).await.unwrap(), all[..1]);
     store.close(PATIENCE).await.unwrap();
 }
 
@@ -827,7 +1058,11 @@ macro_rules! contract {
             no_progress_follows_the_final_answer,
             a_later_progress_letter_takes_the_place_of_a_waiting_one,
             later_letters_edit_the_message_of_the_first,
+            the_successor_of_a_letter_that_may_be_there_may_be_there_too,
             a_letter_put_off_waits_and_counts,
+            a_clock_that_is_set_back_keeps_no_letter,
+            a_key_is_known_without_being_taken,
+            what_is_open_is_counted_without_being_asked_for,
             a_dead_letter_is_kept_and_not_sent,
             how_far_a_letter_has_come_is_known_after_a_restart,
             letters_come_oldest_first_and_no_more_than_asked,
@@ -839,6 +1074,10 @@ macro_rules! contract {
             a_target_is_one_requests_alone_until_its_final_answer,
             whoever_says_goodbye_has_not_died,
             a_replica_shows_what_it_says_of_itself,
+            a_note_is_rewritten_only_as_it_was_read_and_outlives_the_process,
+            everything_that_happened_to_a_request_stands_in_its_history,
+            a_request_is_found_by_the_name_that_people_know,
+            what_happened_to_the_house_is_told_newest_first,
             a_closed_store_has_done_what_was_asked_and_says_that_it_is_closed,
         }
     };

@@ -1,5 +1,6 @@
-//! What must not be forgotten. Two ports, the [`Journal`] (requests, their states and steps) and the [`Outbox`]
-//! (replies on their way to Slack); the implementations are private behind [`open`].
+//! What must not be forgotten. The ports are the [`Journal`] (requests, their states and steps), the [`Outbox`] (replies
+//! on their way to Slack), the [`AuditLog`] (what happened) and [`Replicas`] (who shares the store); the implementations
+//! are private behind [`open`] (a SQLite file) and [`join`] (a DynamoDB table).
 
 mod config;
 #[cfg(test)]
@@ -17,9 +18,9 @@ use std::time::Duration;
 
 pub use config::{StoreConfig, StoreKind};
 pub use ports::{
-    Accepted, Address, Asked, Beaten, Card, Delivery, Entry, FileWay, Journal, Letter, LetterId, NewLetter, NewRequest,
-    Outbox, Queue, QueueDepth, Recent, Replica, ReplicaName, Replicas, State, StepRecord, StepState, StoreError,
-    Wanted, Way,
+    Accepted, Address, Asked, AuditLog, Beaten, Card, Delivery, Entry, Event, FileWay, Final, HouseEntry, HouseEvent,
+    Journal, LONGEST_WAIT, Letter, LetterId, NewLetter, NewRequest, Notes, Outbox, Queue, QueueDepth, Recent, Replica,
+    ReplicaName, Replicas, State, StepRecord, StepState, StoreError, Wanted, Way, What, plan_hash,
 };
 
 /// An open store: its ports, and how it is. Clones share it; it is closed by [`Store::close`], or soon after the last
@@ -30,8 +31,12 @@ pub struct Store {
     pub journal: Arc<dyn Journal>,
     /// Replies on their way to Slack.
     pub outbox: Arc<dyn Outbox>,
+    /// What happened.
+    pub audit: Arc<dyn AuditLog>,
     /// Who shares the store.
     pub replicas: Arc<dyn Replicas>,
+    /// Small things that must not be forgotten.
+    pub notes: Arc<dyn Notes>,
     /// How the store is, to be read at any time.
     pub health: StoreHealth,
     backend: Arc<dyn Backend>,
@@ -54,6 +59,9 @@ trait Pulse: Send + Sync {
 
     /// [`StoreHealth::queued`].
     fn queued(&self) -> usize;
+
+    /// [`StoreHealth::open`].
+    fn open(&self) -> usize;
 }
 
 impl Store {
@@ -80,6 +88,12 @@ impl StoreHealth {
     /// How many operations wait for the writer.
     pub fn queued(&self) -> usize {
         self.pulse.queued()
+    }
+
+    /// How much of this replica's work is open: requests without a final answer, and letters that wait. It is what the
+    /// replica holds in memory.
+    pub fn open(&self) -> usize {
+        self.pulse.open()
     }
 }
 
@@ -124,8 +138,19 @@ pub async fn join(
     }
 }
 
-/// Makes the table of several replicas, or what of it is missing; says whether it was made just now.
-pub async fn init_table(client: &aws_sdk_dynamodb::Client, config: &StoreConfig) -> Result<bool, StoreError> {
+/// What [`init_table`] has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableMade {
+    /// It has made the table.
+    New,
+    /// The table was there, and lacked something that it has now.
+    Completed,
+    /// Nothing was to be done.
+    AsItWas,
+}
+
+/// Makes the table of several replicas, or what of it is missing.
+pub async fn init_table(client: &aws_sdk_dynamodb::Client, config: &StoreConfig) -> Result<TableMade, StoreError> {
     dynamo::init(client, config).await
 }
 
@@ -134,11 +159,33 @@ pub async fn inspect_table(client: aws_sdk_dynamodb::Client, config: &StoreConfi
     dynamo::inspect(client, config).await
 }
 
-fn assemble<B: Journal + Outbox + Replicas + Backend + 'static>(backend: Arc<B>) -> Store {
+/// What happened, read from the file of a bot that does not run. Nothing is changed: no life begins, and nothing ages.
+pub fn read(config: &StoreConfig) -> Result<Arc<dyn AuditLog>, StoreError> {
+    match config.fault() {
+        Some(fault) => Err(StoreError::Open(fault)),
+        None => Ok(Arc::new(sqlite::Reader::open(config)?)),
+    }
+}
+
+/// What happened, read from the table of several replicas, by one that is none of them.
+pub async fn read_table(
+    client: aws_sdk_dynamodb::Client,
+    config: &StoreConfig,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<dyn AuditLog>, StoreError> {
+    match config.fault() {
+        Some(fault) => Err(StoreError::Open(fault)),
+        None => Ok(Arc::new(dynamo::Dynamo::look(client, config, clock).await?)),
+    }
+}
+
+fn assemble<B: Journal + Outbox + AuditLog + Replicas + Notes + Backend + 'static>(backend: Arc<B>) -> Store {
     Store {
         journal: Arc::clone(&backend) as Arc<dyn Journal>,
         outbox: Arc::clone(&backend) as Arc<dyn Outbox>,
+        audit: Arc::clone(&backend) as Arc<dyn AuditLog>,
         replicas: Arc::clone(&backend) as Arc<dyn Replicas>,
+        notes: Arc::clone(&backend) as Arc<dyn Notes>,
         health: StoreHealth { pulse: backend.pulse() },
         backend,
     }

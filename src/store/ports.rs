@@ -1,14 +1,20 @@
 //! The ports. Every method returns only after its write is durable, unless it says otherwise.
 
+mod audit;
 mod letter;
+mod notes;
 mod replica;
 
+pub use audit::{AuditLog, Event, HouseEntry, HouseEvent, What, plan_hash};
 pub use letter::{Address, Delivery, FileWay, Letter, LetterId, NewLetter, Queue, Wanted, Way};
+pub use notes::Notes;
 pub use replica::{Beaten, Card, Replica, ReplicaName, Replicas};
 
 use crate::domain::{ChannelId, Plan, Request, RequestId, Source, Step, UserId};
 use async_trait::async_trait;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// Why the store did not do what it was asked.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -47,7 +53,8 @@ pub enum StoreError {
 }
 
 /// Where a request stands. The drawing is in `design.md` section 5.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum State {
     /// Journalled and acknowledged, nothing else.
     Accepted,
@@ -105,6 +112,38 @@ impl State {
     }
 }
 
+/// What a request came to, as whoever answers says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Final {
+    /// Not understood, or not permitted.
+    Refused,
+    /// Done.
+    Succeeded,
+    /// Not done, or done in part.
+    Failed,
+    /// It is not known what was done.
+    Unknown,
+    /// Given up: too many processes have died with it.
+    Poison {
+        /// How many.
+        deaths: u32,
+        /// Whether calls may have been made.
+        begun: bool,
+    },
+}
+
+impl Final {
+    /// The state in which it leaves the request.
+    pub fn state(self) -> State {
+        match self {
+            Self::Refused => State::Refused,
+            Self::Succeeded => State::Succeeded,
+            Self::Failed | Self::Poison { begun: false, .. } => State::Failed,
+            Self::Unknown | Self::Poison { begun: true, .. } => State::Unknown,
+        }
+    }
+}
+
 /// A request to be journalled, with every key by which Slack may deliver it again.
 #[derive(Clone, Debug)]
 pub struct NewRequest {
@@ -154,7 +193,8 @@ pub struct Recent {
 }
 
 /// How far a step has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum StepState {
     /// The call may have been made; its answer is not recorded.
     Started,
@@ -232,7 +272,15 @@ pub trait Journal: Send + Sync {
     /// plan's targets are this request's alone, until its final answer: [`StoreError::Busy`] when another has one.
     async fn planned(&self, id: RequestId, plan: Plan) -> Result<(), StoreError>;
 
-    /// planned or running -> running, before the step's call is made.
+    /// The request that has one of these keys, if one has. Nothing is written.
+    async fn known(&self, keys: &[String]) -> Result<Option<RequestId>, StoreError>;
+
+    /// For how long calls for this request may still be made: nobody adopts it before that. `None` when it is not this
+    /// replica's any more, or not for long enough to begin a call. Never waits.
+    fn held_for(&self, id: RequestId) -> Option<Duration>;
+
+    /// planned or running -> running, before the step's call is made. A step that was started is not started again,
+    /// unless the provider has refused its call.
     async fn step_started(&self, id: RequestId, step: Step) -> Result<(), StoreError>;
 
     /// The provider's answer to a started step.
@@ -240,7 +288,7 @@ pub trait Journal: Send + Sync {
 
     /// Any state -> a final one, with the final answer put into the outbox by the same transaction. Returns the letter
     /// as [`Outbox::due`] would. Refused with [`StoreError::Transition`] when the request already has its answer.
-    async fn finish(&self, id: RequestId, state: State, letter: NewLetter) -> Result<Letter, StoreError>;
+    async fn finish(&self, id: RequestId, end: Final, letter: NewLetter) -> Result<Letter, StoreError>;
 
     /// Every request of this replica without a final answer, oldest first. Before that it adopts what belongs to
     /// replicas that are gone.
@@ -257,6 +305,15 @@ pub trait Journal: Send + Sync {
     async fn unfinished(&self) -> Result<QueueDepth, StoreError>;
 }
 
+/// A letter is put off for less than this. What waits longer was written by a clock that has been set back since.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(900);
+
+/// Whether a letter that is put off until then is due.
+pub(super) fn is_due(not_before: Timestamp, now: Timestamp) -> bool {
+    let ahead = not_before.duration_since(now);
+    ahead <= SignedDuration::ZERO || ahead.unsigned_abs() > LONGEST_WAIT
+}
+
 /// Replies on their way to Slack.
 #[async_trait]
 pub trait Outbox: Send + Sync {
@@ -264,7 +321,8 @@ pub trait Outbox: Send + Sync {
     /// its final answer: a late progress message must not follow it.
     async fn put(&self, letter: NewLetter) -> Result<Option<Letter>, StoreError>;
 
-    /// The letters of this replica that are due at `now`, oldest first, as many as are wanted; of a request only its oldest waiting letter.
+    /// The letters of this replica that are due at `now`, oldest first, as many as are wanted; of a request only its oldest
+    /// waiting letter. One that is put off for longer than [`LONGEST_WAIT`] is due too.
     async fn due(&self, now: Timestamp, wanted: Wanted) -> Result<Vec<Letter>, StoreError>;
 
     /// What became of a letter. When `Sent` it is out of the queue, and its `ts` is where later letters of the
@@ -274,8 +332,9 @@ pub trait Outbox: Send + Sync {
     /// How far a letter has come that is not delivered yet: what is noted is not done again.
     async fn note(&self, id: LetterId, way: &Way) -> Result<(), StoreError>;
 
-    /// Whether this letter is still this replica's to send. Never waits: it is asked just before each call.
-    fn is_mine(&self, id: LetterId) -> bool;
+    /// For how long this letter is still this replica's to send: nobody else sends it before that. `None` when it is not
+    /// any more, or not for long enough to begin a call. Never waits: it is asked just before each call, and during it.
+    fn mine_for(&self, id: LetterId) -> Option<Duration>;
 
     /// How much of this replica's waits.
     async fn depth(&self) -> Result<QueueDepth, StoreError>;

@@ -17,6 +17,7 @@ use tokio::{
 use super::{
     Backoff, Child, FailureKind, FailureRecord, Heartbeat, Panicked, Phase, Restart,
     body::Body,
+    drill::Drilled,
     guard::Seed,
     heart::Heart,
     slot::{Control, Slot},
@@ -65,6 +66,7 @@ pub(super) struct Life<A: Actor<Context = Context<A>>> {
     born: Instant,
     /// This life has got through its first poll.
     up: bool,
+    drilled: Drilled,
     pub(super) incarnation: u64,
     /// The rebuild after the last failure is still owed because it panicked.
     unbuilt: bool,
@@ -88,6 +90,7 @@ where
             heart: None,
             born: Instant::now(),
             up: false,
+            drilled: Drilled::default(),
             incarnation: 0,
             unbuilt: false,
         }
@@ -114,6 +117,8 @@ where
             (_, Stage::Done) => {}
             (Control::Kill(why), Stage::Living) => self.killed(why),
             (Control::Kill(_), _) => {}
+            (Control::Drill(drill), Stage::Living) => self.drilled.0 = Some(drill),
+            (Control::Drill(_), _) => {}
             (Control::Resume, Stage::Held { not_before }) => {
                 let until = *not_before;
                 self.wait_until(until);
@@ -143,6 +148,7 @@ where
         });
         self.born = Instant::now();
         self.up = false;
+        self.drilled = Drilled::default();
         self.stage = Stage::Living;
         let spec = &self.slot.spec;
         self.heart = spec.heartbeat.map(|heartbeat| Heart::new(heartbeat, self.slot.progress.clone()));
@@ -168,7 +174,7 @@ where
 
     fn live(&mut self, cx: &mut TaskContext<'_>) -> Turn {
         loop {
-            match self.body.poll(cx) {
+            match self.drilled.poll(|| self.body.poll(cx)) {
                 Ok(Poll::Ready(())) => self.stopped(),
                 Err(panicked) => self.panicked(panicked),
                 Ok(Poll::Pending) => {

@@ -13,6 +13,7 @@
 //! - [`ChildSpec`] says how one actor is kept: restart type, back-off, shutdown time, heartbeat, thread, admission.
 //! - [`Tree`] starts children in order, stops them in reverse, and escalates when they are restarted too often.
 //! - [`Handle`] is how others speak with an actor: with a deadline, and with an honest error.
+//! - [`Drills`] break an actor on purpose, on a game day.
 //! - [`Watchdog`] names a thread that is stuck inside one poll; nothing else can be done about one in the process.
 //! - [`spawn_detached`], [`spawn_local_detached`] and [`WorkerRuntime`] are the only ways to spawn a future.
 //!
@@ -31,6 +32,7 @@
 mod backoff;
 mod body;
 mod detached;
+mod drill;
 mod guard;
 mod handle;
 mod heart;
@@ -51,6 +53,7 @@ mod watchdog;
 pub use crate::supervised;
 pub use backoff::{Backoff, BackoffSpec};
 pub use detached::{Detached, Task, TaskError, caught, reply_later, spawn_detached, spawn_local_detached};
+pub use drill::Drills;
 pub use handle::{CallError, Handle, TellError};
 pub use heart::Heartbeat;
 pub use intensity::{Intensity, IntensityMeter};

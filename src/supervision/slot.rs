@@ -8,6 +8,7 @@ use std::sync::{
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::{ChildSpec, ChildStatus, watchdog::Pulse};
+use crate::domain::Drill;
 
 /// What a guard can be told. Its channel is read before the actor is polled, so a hung actor cannot keep it waiting.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(super) enum Control {
     Resume,
     /// End this life as a failure.
     Kill(String),
+    /// Break this life, in this way.
+    Drill(Drill),
 }
 
 /// One child's shared state.

@@ -17,8 +17,8 @@ use tokio::{
 };
 
 use super::{
-    Child, ChildSpec, FailureKind, FailureRecord, Handle, Heartbeat, Intensity, IntensityMeter, Phase, Placement,
-    Pulses, StatusReader, Strategy, TreeSpec,
+    Child, ChildSpec, Drills, FailureKind, FailureRecord, Handle, Heartbeat, Intensity, IntensityMeter, Phase,
+    Placement, Pulses, StatusReader, Strategy, TreeSpec,
     guard::{Guard, Seed},
     rest_for_one,
     slot::{Control, Slot},
@@ -211,6 +211,11 @@ impl Tree {
         StatusReader { group: Arc::clone(&self.group) }
     }
 
+    /// How its children are broken on purpose, from any thread.
+    pub fn drills(&self) -> Drills {
+        Drills { group: Arc::clone(&self.group) }
+    }
+
     /// What a watchdog watches.
     pub fn pulses(&self) -> Pulses {
         self.pulses.clone()
@@ -254,9 +259,13 @@ impl Tree {
     }
 
     fn find(&self, name: &str) -> Result<Arc<Slot>, NoSuchChild> {
-        let slots = self.group.slots.read();
-        slots.iter().find(|slot| slot.name() == name).cloned().ok_or_else(|| NoSuchChild(name.to_owned()))
+        find(&self.group, name)
     }
+}
+
+pub(super) fn find(group: &Group, name: &str) -> Result<Arc<Slot>, NoSuchChild> {
+    let slots = group.slots.read();
+    slots.iter().find(|slot| slot.name() == name).cloned().ok_or_else(|| NoSuchChild(name.to_owned()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the guard is what catches; nothing outside it can panic")]

@@ -123,6 +123,8 @@ fn settings_take_nothing_from_the_rooms_but_their_config() {
 const NEVER: &[(&str, &[&str], &str)] = &[
     ("aws_config::", &["aws"], "only aws builds SDK configuration"),
     ("aws_sdk_ec2::", &["aws"], "only aws speaks with the SDK"),
+    ("aws_sdk_ecs::", &["aws"], "only aws speaks with the SDK"),
+    ("aws_sdk_ecr::", &["aws"], "only aws speaks with the SDK"),
     ("env::var", &["settings"], "only settings reads the environment"),
     ("Timestamp::now", &["clock"], "only clock asks the time of day"),
     ("SystemTime::now", &["clock"], "only clock asks the time of day"),

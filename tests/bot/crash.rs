@@ -81,7 +81,8 @@ async fn killed_twice_there_is_still_one_answer_in_the_thread() {
 
 #[actix_web::test]
 async fn killed_when_the_call_died_on_the_way_the_next_life_says_that_it_was_not_done() {
-    let env = vec![("DRONEBOT__AWS__CALL_TIMEOUT_SECONDS", "30".into())];
+    // for as long as a call may take, the one that died could still arrive
+    let env = vec![("DRONEBOT__AWS__CALL_TIMEOUT_SECONDS", "6".into())];
     let mut world = World::with(Options { env, ..Options::default() }).await;
     world.fleet(&[WEB]).await;
     // the call begins, and dies on the way
@@ -160,6 +161,80 @@ async fn killed_while_it_reads_it_reads_again_and_answers_once() {
     web-1  i-00000000000000001  running  t3.micro
     ```
     ");
+    let said = all_that_was_said(world, MAYA).await;
+    assert_eq!(said.len(), 1, "{said:?}");
+}
+
+/// Reading takes longer than the bot lives.
+const FOR_EVER: Duration = Duration::from_secs(3_600);
+
+/// Kills the bot twice while it reads for a command that was sent, and starts it again each time.
+async fn kill_twice_while_it_reads(world: &mut World, before: usize) {
+    for times in 1..=2 {
+        until("it reads", async || made(world, "DescribeInstances") == before + times).await;
+        world.kill_bot();
+        world.wake().await;
+    }
+}
+
+#[actix_web::test]
+async fn what_killed_the_bot_twice_is_answered_in_its_third_life_and_not_tried_again() {
+    let mut world = World::new().await;
+    world.fleet(&[WEB]).await;
+    let before = made(&world, "DescribeInstances");
+    world.aws.break_next("DescribeInstances", Trouble::Delay(FOR_EVER), 2);
+    world.slack.slash(MAYA, "ops", "ec2 list").await;
+    kill_twice_while_it_reads(&mut world, before).await;
+    let answer = world.slack.final_answer("ops", MAYA, None, 0).await;
+    insta::assert_snapshot!(tidy(&answer.text), @r"
+    ❌ Failed: I broke twice while I had `ec2 list` in hand, perhaps because of it, so I do not try it again. Nothing was changed by it. Send it again if you still want it; if I break again, give `req XXXX` to the platform team.
+    (req XXXX)
+    ");
+    assert_eq!(made(&world, "DescribeInstances"), before + 2, "the third life did not read for it");
+    let bot = world.bot();
+    assert_eq!(bot.metric("dronebot_commands_total", &["poison"]).await, Some(1.0));
+    // it lives on, and the next life finds nothing of it
+    world.still_works().await;
+    assert!(world.asks(MAYA, "ec2 list").await.contains("web-1"));
+    world.kill_bot();
+    world.wake().await;
+    world.still_works().await;
+    let said = all_that_was_said(world, MAYA).await;
+    assert_eq!(said.len(), 2, "{said:?}");
+}
+
+#[actix_web::test]
+async fn what_killed_two_replicas_is_answered_by_the_third_and_not_tried_again() {
+    let env = vec![("DRONEBOT__DELIVERY__POLL_MS", "200".into())];
+    let mut world = World::with(Options { lease: Some(2), env, ..Options::default() }).await;
+    world.fleet(&[WEB]).await;
+    let before = made(&world, "DescribeInstances");
+    world.aws.break_next("DescribeInstances", Trouble::Delay(FOR_EVER), 2);
+    let ts = world.says(MAYA, "ops", "@drone ec2 list").await;
+    kill_twice_while_it_reads(&mut world, before).await;
+    let answer = world.slack.final_answer("ops", MAYA, Some(&ts), 0).await;
+    assert!(answer.text.contains("I broke twice while I had `ec2 list` in hand"), "{}", answer.text);
+    assert_eq!(made(&world, "DescribeInstances"), before + 2, "the third did not read for it");
+    world.rests().await;
+    assert_eq!(world.answers("ops", MAYA, 0).await.len(), 1);
+}
+
+#[actix_web::test]
+async fn a_bot_that_says_goodbye_has_not_died_of_what_it_had_in_hand() {
+    let env = vec![("DRONEBOT__SHUTDOWN__DRAIN_SECONDS", "0.5".to_owned())];
+    let mut world = World::with(Options { env, ..Options::default() }).await;
+    world.fleet(&[WEB]).await;
+    let before = made(&world, "DescribeInstances");
+    world.aws.break_next("DescribeInstances", Trouble::Delay(FOR_EVER), 3);
+    world.slack.slash(MAYA, "ops", "ec2 list").await;
+    for times in 1..=3 {
+        until("it reads", async || made(&world, "DescribeInstances") == before + times).await;
+        let exit = world.bot.take().expect("the bot runs").terminate().await;
+        assert_eq!(exit, crate::support::Exit::Code(0), "log:\n{}", world.log());
+        world.wake().await;
+    }
+    let answer = world.slack.final_answer("ops", MAYA, None, 0).await;
+    assert!(answer.text.contains("web-1"), "{}", answer.text);
     let said = all_that_was_said(world, MAYA).await;
     assert_eq!(said.len(), 1, "{said:?}");
 }

@@ -1,13 +1,15 @@
 //! `dronebot doctor`: whether the bot could work, and what to do where it could not.
 
-use crate::support::{HOME, MAYA, Options, Seed, Trouble, World, command, run, tidy};
+use crate::support::service::{Shop, listed};
+use crate::support::{HOME, MAYA, Options, Seed, Trouble, World, command, image, run, tidy};
 use dronebot::slack::scopes;
 use serde_json::{Value, json};
 
 /// The exit code, and what is told, without what differs from run to run.
 fn doctor(world: &World, arguments: &[&str], env: &[(&str, &str)]) -> (i32, String) {
     let mut doctor = command(&world.slack.url, &world.aws_url, world.folder.path());
-    let output = doctor.arg("doctor").args(arguments).envs(env.iter().copied()).output().expect("it runs");
+    let call = doctor.arg("doctor").args(arguments).envs(env.iter().copied());
+    let output = image::placed(call).output().expect("it runs");
     let (told, logged) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert_eq!(logged, "");
     for secret in ["xoxb-sandbox", "xapp-sandbox", "ticket", "testing"] {
@@ -42,7 +44,7 @@ async fn all_is_well_and_nothing_was_changed() {
     let (code, told) = doctor(&world, &[], &[]);
     insta::assert_snapshot!(told, @r#"
         ✅ settings: They can be used.
-        ✅ policies: 6 policies (6c9fa2de382c) can be used.
+        ✅ policies: 7 policies (bb976c43799e) can be used.
         ✅ store: `FOLDER/dronebot.db` is not there yet; the first start makes it.
         ✅ app token: Slack takes it for Socket Mode (connections:write).
         ✅ Socket Mode: Slack offers a connection; it was not opened (--link opens one for a moment).
@@ -128,7 +130,7 @@ async fn every_problem_is_told_with_what_to_do() {
     let (code, told) = doctor(&world, &[], &env);
     insta::assert_snapshot!(told, @r#"
         ✅ settings: They can be used.
-        ✅ policies: 6 policies (6c9fa2de382c) can be used.
+        ✅ policies: 7 policies (bb976c43799e) can be used.
         ❌ store: /dev/null/dronebot.db: Not a directory (os error 20).
            → Check the rights on the folder, or set store.path to another file.
         ❌ app token: Slack refuses the app token (invalid_auth).
@@ -141,13 +143,56 @@ async fn every_problem_is_told_with_what_to_do() {
         ✅ AWS clock: This machine and AWS agree.
         ✅ AWS region: `eu-central-1` answers.
         ❌ AWS permissions: AWS does not allow `ec2:DescribeInstanceTypes`.
-           → Allow ec2:DescribeInstanceTypes to the bot's role (the README has the whole policy).
+           → Allow ec2:DescribeInstanceTypes to the bot's role (`dronebot iam-policy` prints the whole policy).
         ❌ AWS permissions: AWS does not allow `ec2:StopInstances`.
-           → Allow ec2:StopInstances to the bot's role (the README has the whole policy).
+           → Allow ec2:StopInstances to the bot's role (`dronebot iam-policy` prints the whole policy).
         ✅ AWS permissions: DescribeInstances, DescribeInstanceStatus, DescribeInstanceAttribute, DescribeRegions, StartInstances, RebootInstances are allowed, tried on `i-00000000000000001` by DryRun.
         The bot cannot work like this: 6 to mend, 0 to know.
         "#);
     assert_eq!(code, 78);
+}
+
+#[actix_web::test]
+async fn services_that_may_be_deployed_are_looked_at() {
+    let world = asleep().await;
+    let _shop = Shop::open(&world).await;
+    let look = |other: &[(&'static str, &'static str)]| {
+        let listed = listed();
+        let env: Vec<(&str, &str)> =
+            listed.iter().map(|(key, value)| (*key, value.as_str())).chain(other.iter().copied()).collect();
+        let (code, told) = doctor(&world, &[], &env);
+        let lines: Vec<&str> = told.lines().skip_while(|line| !line.contains("deploy:")).take(2).collect();
+        (code, lines.join("\n"))
+    };
+    let (code, told) = look(&[]);
+    insta::assert_snapshot!(told, @r"
+    ✅ deploy: `drone` is `service/prod/dronebot`, with 3 tagged images in `team/dronebot`.
+    The bot can work like this: 0 to mend, 0 to know.
+    ");
+    assert_eq!(code, 0);
+    let (code, told) = look(&[("DRONEBOT__DEPLOY__SERVICES__DRONE__CONTAINER", "web")]);
+    insta::assert_snapshot!(told, @r"
+    ❌ deploy: `drone`: it has no container `web`.
+       → See deploy.services.drone in the settings.
+    ");
+    assert_eq!(code, 78);
+    insta::assert_snapshot!(look(&[("DRONEBOT__DEPLOY__SERVICES__DRONE__SERVICE", "other")]).1, @r"
+    ❌ deploy: `drone`: there is no service `other` in the cluster `prod`.
+       → See deploy.services.drone in the settings.
+    ");
+    insta::assert_snapshot!(look(&[("DRONEBOT__DEPLOY__SERVICES__DRONE__REPOSITORY", "other")]).1, @r"
+    ❌ deploy: `drone`: its container `bot` runs no image of the repository `other`.
+       → See deploy.services.drone in the settings.
+    ");
+    insta::assert_snapshot!(look(&[("DRONEBOT__DEPLOY__SERVICES__DRONE__CLUSTER", "other")]).1, @r"
+    ❌ deploy: AWS refuses `DescribeServices` (`ClusterNotFoundException`).
+       → See deploy.services in the settings.
+    ");
+    world.aws.break_next("DescribeImages", Trouble::Error("AccessDeniedException", 400), 9);
+    insta::assert_snapshot!(look(&[]).1, @r"
+    ❌ deploy: AWS does not allow `ecr:DescribeImages` (`AccessDeniedException`).
+       → Allow ecr:DescribeImages to the bot's role (`dronebot iam-policy` prints the whole policy).
+    ");
 }
 
 #[actix_web::test]
@@ -215,7 +260,7 @@ async fn a_slack_and_an_aws_that_cannot_be_reached_are_told_and_not_waited_for()
     assert!(!told.contains("pa55"));
     insta::assert_snapshot!(told, @r#"
         ✅ settings: They can be used.
-        ✅ policies: 6 policies (6c9fa2de382c) can be used.
+        ✅ policies: 7 policies (bb976c43799e) can be used.
         ✅ store: `FOLDER/dronebot.db` is not there yet; the first start makes it.
         ❌ app token: Slack cannot be asked: apps.connections.open: connect: cannot connect: proxy cannot be reached: Connection refused (os error 111).
            → Check the network, slack.api_url, and the proxy (slack.proxy_url, HTTPS_PROXY, NO_PROXY).
@@ -283,7 +328,7 @@ fn settings_that_cannot_be_read_are_all_that_is_told() {
     assert_eq!(output.status.code(), Some(78));
     insta::assert_snapshot!(String::from_utf8_lossy(&output.stdout), @r#"
         ❌ settings: `store.ptah` is not a setting (variable DRONEBOT__STORE__PTAH); did you mean DRONEBOT__STORE__PATH?
-        ❌ settings: `slack.bot_token` is missing: set DRONEBOT__SLACK__BOT_TOKEN, or DRONEBOT__SLACK__BOT_TOKEN_FILE to a file that holds it; it is the bot token (xoxb-…) of "OAuth & Permissions" in the app's settings.
+        ❌ settings: `slack.bot_token` is missing: set DRONEBOT__SLACK__BOT_TOKEN to it or to where AWS keeps it (ssm:…, secretsmanager:…), or DRONEBOT__SLACK__BOT_TOKEN_FILE to a file that holds it; it is the bot token (xoxb-…) of "OAuth & Permissions" in the app's settings.
         ❌ settings: `slack.app_token` must be a token that starts with `xapp-`; this is one of another kind (variable DRONEBOT__SLACK__APP_TOKEN).
            → Change it there; config/default.toml shows every key, and nothing else was checked.
         The bot cannot work like this: 3 to mend, 0 to know.

@@ -3,8 +3,7 @@
 
 use crate::support::{MAYA, VERA, World, fleet};
 use dronebot::app::{self, End};
-use dronebot::aws::Power;
-use dronebot::commands::COMMANDS;
+use dronebot::commands::{COMMANDS, DeployConfig, iam_policy};
 use dronebot::dispatch::policy::{Action, Situation};
 use dronebot::domain::{ChannelId, Membership, Principal, Risk, Source, TeamId, UserId};
 use dronebot::settings::{Environment, Settings};
@@ -299,20 +298,33 @@ fn the_readme_names_the_probes_and_their_causes() {
 }
 
 #[test]
-fn the_iam_policy_of_the_readme_allows_the_calls_that_the_code_makes_and_no_other() {
-    let readme = text("README.md");
-    let (_, policy, _) = split(&readme, "iam");
-    let policy = policy.trim().trim_start_matches("```json").trim_end_matches("```");
-    let policy: serde_json::Value = serde_json::from_str(policy).expect("the policy is JSON");
-    let statements = policy["Statement"].as_array().expect("statements").iter();
-    let allowed: BTreeSet<&str> = statements
-        .filter(|statement| statement["Effect"] == "Allow")
-        .flat_map(|statement| statement["Action"].as_array().expect("actions"))
-        .map(|action| action.as_str().expect("an action"))
-        .collect();
-    let ec2 = text("src/aws/ec2.rs");
-    let reads = ec2.split("const OPERATION: &str = \"").skip(1).map(|rest| rest.split('"').next().unwrap_or_default());
-    let changes = [Power::Start, Power::Stop, Power::Reboot].map(Power::operation);
-    let made: BTreeSet<String> = reads.chain(changes).map(|operation| format!("ec2:{operation}")).collect();
-    assert_eq!(allowed, made.iter().map(String::as_str).collect());
+fn the_iam_policy_of_the_readme_is_derived_from_the_table_of_commands() {
+    let policy = iam_policy(None, &DeployConfig::default());
+    let statement = |statement: &serde_json::Value| format!("    {}", in_lines(statement));
+    let statements: Vec<String> = policy["Statement"].as_array().expect("statements").iter().map(statement).collect();
+    let text = format!(
+        "```json\n{{\n  \"Version\": {},\n  \"Statement\": [\n{}\n  ]\n}}\n```",
+        policy["Version"],
+        statements.join(",\n")
+    );
+    let bare = text.trim_start_matches("```json").trim_end_matches("```");
+    let read: serde_json::Value = serde_json::from_str(bare).expect("JSON");
+    assert_eq!(read, policy, "only the line breaks are others");
+    compare("iam", &text);
+}
+
+/// A statement with its actions a few to the line.
+fn in_lines(statement: &serde_json::Value) -> String {
+    let actions: Vec<String> =
+        statement["Action"].as_array().expect("actions").iter().map(ToString::to_string).collect();
+    let lines: Vec<String> = actions.chunks(3).map(|some| format!("        {}", some.join(", "))).collect();
+    let condition = statement.get("Condition").map(|condition| format!(", \"Condition\": {condition}"));
+    let resources = statement["Resource"].as_array().expect("resources").iter().map(ToString::to_string);
+    let resources: Vec<String> = resources.collect();
+    format!(
+        "{{ \"Effect\": \"Allow\", \"Resource\": [{}]{}, \"Action\": [\n{} ] }}",
+        resources.join(", "),
+        condition.unwrap_or_default(),
+        lines.join(",\n")
+    )
 }

@@ -1,6 +1,6 @@
 //! What an orchestrator, a monitor and a curious person with curl read.
 
-use crate::support::{HOME, MAYA, NINA, Options, Seed, Trouble, VERA, World, until};
+use crate::support::{Exit, HOME, MAYA, NINA, Options, Seed, Trouble, VERA, World, until};
 use serde_json::json;
 
 #[actix_web::test]
@@ -123,5 +123,64 @@ async fn probes_answer_under_load() {
     until("all are answered", async || world.answers("ops", NINA, 0).await.len() == texts.len()).await;
     let bot = world.bot();
     until("all are counted", async || bot.metric("dronebot_deliveries_total", &["sent"]).await == Some(100.0)).await;
+    world.ends_clean().await;
+}
+
+fn with_drills() -> Options {
+    let env = [
+        ("DRONEBOT__SUPERVISION__DRILLS", "true"),
+        ("DRONEBOT__SUPERVISION__HUNG_AFTER_SECONDS", "1"),
+        ("DRONEBOT__SUPERVISION__STUCK_AFTER_SECONDS", "2"),
+    ];
+    Options { env: env.map(|(key, value)| (key, value.to_owned())).into(), ..Options::default() }
+}
+
+#[actix_web::test]
+async fn an_actor_that_is_told_to_panic_or_to_hang_is_back_and_what_was_asked_meanwhile_is_answered() {
+    let mut world = World::with(with_drills()).await;
+    for (count, (actor, kind, metric)) in [
+        ("dispatcher", "panic", "dronebot_actor_panics_total"),
+        ("courier", "hang", "dronebot_actor_kills_total"),
+        ("aws-worker-1", "panic", "dronebot_actor_panics_total"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let told = world.bot().drill(actor, kind).await;
+        assert_eq!(told, Some((202, format!("{actor} is told to {kind}\n"))));
+        let before = world.slack.cursor().await;
+        let ts = world.says(NINA, "ops", "@drone ping").await;
+        let answer = world.slack.final_answer("ops", NINA, Some(&ts), before).await;
+        assert!(answer.text.starts_with("Pong."), "{}", answer.text);
+        let label = format!("actor=\"{actor}\"");
+        let bot = world.bot();
+        until("it failed", async || bot.metric(metric, &[&label]).await == Some(1.0)).await;
+        until("it is back", async || bot.metric("dronebot_actor_up", &[&label]).await == Some(1.0)).await;
+        let restarts = bot.metric("dronebot_actor_restarts", &[]).await;
+        assert_eq!(restarts, Some((count + 1) as f64), "{actor} alone was started again");
+    }
+    world.ends_clean().await;
+}
+
+#[actix_web::test]
+async fn a_thread_that_is_told_to_stick_ends_the_process_and_the_next_life_answers() {
+    let mut world = World::with(with_drills()).await;
+    let told = world.bot().drill("dispatcher", "stick").await;
+    assert_eq!(told, Some((202, "dispatcher is told to stick\n".to_owned())));
+    let ts = world.says(NINA, "ops", "@drone ping").await;
+    assert_eq!(world.bot().exit().await, Exit::Code(73), "{}", world.log());
+    assert!(world.log().contains("actor dispatcher has been inside one poll for"), "{}", world.log());
+    world.bot = None;
+    world.wake().await;
+    world.slack.final_answer("ops", NINA, Some(&ts), 0).await;
+    world.ends_clean().await;
+}
+
+#[actix_web::test]
+async fn nobody_breaks_an_actor_of_a_bot_as_it_is_shipped() {
+    let mut world = World::new().await;
+    let (status, body) = world.bot().drill("dispatcher", "panic").await.expect("it answers");
+    assert!(status == 404 && body.starts_with("not found"), "{body}");
+    assert_eq!(world.bot().metric("dronebot_actor_restarts", &[]).await, Some(0.0));
     world.ends_clean().await;
 }

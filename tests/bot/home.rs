@@ -109,11 +109,14 @@ async fn an_operator_who_opens_the_home_sees_what_may_be_run_and_what_was_asked(
     status – Says how I am: links to Slack, actors and their restarts, queues, store [Run]
     ec2 list – Lists instances, with their state and type [Run]
     ec2 show – Shows one instance: state, addresses, protection, tags, volumes [Fill in]
+    deploy status – Shows what a service runs, its rollout, and the versions there are [Run]
     ---
     # What you may run: change
     ec2 start – Starts stopped instances, and waits until they run [Fill in]
     ec2 stop – Stops running instances, and waits until they are stopped [Fill in]
     ec2 reboot – Reboots running instances, and looks at their status checks [Fill in]
+    deploy – Deploys a version to a service, me included, and follows it to its end [Fill in]
+    deploy rollback – Brings back what a service ran before, or stops its rollout [Run]
     ---
     # Your last requests
     ✅ ping [Run again]

@@ -1,6 +1,6 @@
 //! How the program starts and ends: signals, exit codes, and the one line that says what is wrong.
 
-use crate::support::{Exit, HOME, MAYA, Options, Seed, Trouble, VERA, World, run, until};
+use crate::support::{Exit, HOME, MAYA, NINA, Options, Seed, Trouble, VERA, World, run, until};
 use nix::sys::signal::Signal;
 use std::net::TcpListener;
 use std::process::Output;
@@ -94,11 +94,81 @@ async fn a_drain_is_bounded() {
     world.aws.break_next("DescribeInstances", Trouble::LoseAnswer, 1);
     world.slack.slash(VERA, "ops", "ec2 list").await;
     until("AWS is asked", async || world.aws.calls().len() > before).await;
+    let told = tokio::time::Instant::now();
     let exit = world.bot.take().expect("it runs").terminate().await;
     assert_eq!(exit, Exit::Code(0), "{}", world.log());
+    // one second of draining; the end after it has 5 s for the actors, 3 s for the store and the probes
+    assert!(told.elapsed() < Duration::from_secs(1 + 5 + 3), "it took {:?}", told.elapsed());
     assert!(world.log().contains("commands still run"), "{}", world.log());
     world.wake().await;
     world.slack.final_answer("ops", VERA, None, 0).await;
+    world.ends_clean().await;
+}
+
+#[actix_web::test]
+async fn the_last_answer_of_a_change_that_ends_within_the_drain_leaves_before_the_bot_does() {
+    let lag = Duration::from_secs(86_400);
+    let mut world = World::with(Options { lag, ..Options::default() }).await;
+    world.fleet(&[Seed { region: HOME, name: "web-1", kind: "t3.micro", stopped: false, tags: &[] }]).await;
+    let ts = world.says(MAYA, "ops", "@drone ec2 stop web-1").await;
+    world.slack.hears("ops", MAYA, "⏳", 0).await;
+    // Slack takes its time for the last message
+    let hold = serde_json::json!({"api": {"method": "chat.update", "hang_ms": 800, "times": 0}});
+    world.slack.fault(hold).await;
+    world.bot().signal(Signal::SIGTERM);
+    until("it drains", async || world.log().contains("draining")).await;
+    world.aws.arrive();
+    assert_eq!(world.bot().exit().await, Exit::Code(0), "{}", world.log());
+    world.leaves_nothing();
+    let answers = world.answers("ops", MAYA, 0).await;
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    assert!(answers[0].text.starts_with("✅ Done") && answers[0].thread_ts.as_deref() == Some(&ts), "{answers:?}");
+}
+
+#[actix_web::test]
+async fn what_is_said_while_a_bot_is_told_to_end_is_answered_once_by_it_or_by_the_next() {
+    let mut world = World::new().await;
+    world.slack.ack_timeout(Duration::from_millis(1_500)).await;
+    let mut asked = Vec::new();
+    for number in 0..24 {
+        asked.push(world.says(NINA, "general", "@drone ping").await);
+        if number == 8 {
+            world.bot().signal(Signal::SIGTERM);
+        }
+    }
+    assert_eq!(world.bot().exit().await, Exit::Code(0), "{}", world.log());
+    world.leaves_nothing();
+    world.bot = None;
+    world.wake().await;
+    until("all are answered", async || world.answers("general", NINA, 0).await.len() >= asked.len()).await;
+    world.rests().await;
+    let answers = world.answers("general", NINA, 0).await;
+    for ts in &asked {
+        assert_eq!(answers.iter().filter(|said| said.thread_ts.as_ref() == Some(ts)).count(), 1, "{ts}: {answers:#?}");
+    }
+    assert_eq!(answers.len(), asked.len());
+}
+
+#[actix_web::test]
+async fn the_startup_probe_fails_until_everything_is_started_and_never_again() {
+    let mut world = World::with(Options { lease: Some(2), asleep: true, ..Options::default() }).await;
+    // who else is there is asked before the first connection is dialled
+    world.table.break_next("Query", Trouble::Delay(Duration::from_millis(900)), 4);
+    world.start_bot();
+    until("it starts", async || {
+        let bot = world.bot.as_ref().expect("it runs");
+        bot.probe("/startupz").await.is_some_and(|(status, body)| status == 503 && body.contains("starting"))
+    })
+    .await;
+    assert_eq!(world.bot().json("/livez").await.0, 200, "who starts slowly is not to be killed");
+    assert_eq!(world.bot().json("/readyz").await.0, 503);
+    world.bot().ready().await;
+    assert_eq!(world.bot().json("/startupz").await.0, 200);
+    world.slack.kill();
+    until("it is deaf", async || world.bot.as_ref().expect("it runs").json("/readyz").await.0 == 503).await;
+    assert_eq!(world.bot().json("/startupz").await.0, 200, "what was started stays so");
+    world.slack.revive();
+    world.bot().ready().await;
     world.ends_clean().await;
 }
 
@@ -224,14 +294,42 @@ async fn healthcheck_asks_the_running_bot() {
 async fn the_version_is_the_same_wherever_it_is_asked() {
     let output = run(&["--version"], &[]);
     assert_eq!(output.status.code(), Some(0));
-    let said = lines(&output.stdout).concat();
-    assert!(said.starts_with(concat!("dronebot ", env!("CARGO_PKG_VERSION"), " (")), "{said}");
-    let revision = said.split(['(', ')']).nth(1).expect("a revision").to_owned();
-    let mut world = World::new().await;
+    let said = lines(&output.stdout);
+    let [first, rest @ ..] = said.as_slice() else { panic!("nothing is said") };
+    assert_eq!(first, concat!("dronebot ", env!("CARGO_PKG_VERSION")));
+    let said: Vec<(&str, &str)> = rest.iter().map(|line| line.split_once(": ").expect("a name and a value")).collect();
+    let [("revision", revision), ("created", _), ("source", _)] = said.as_slice() else { panic!("{said:?}") };
+    let short = run(&["-V"], &[]);
+    assert_eq!(lines(&short.stdout), [format!("{first} ({revision})")]);
+    let env = vec![("DRONEBOT__LOG__FORMAT", "json".to_owned())];
+    let mut world = World::with(Options { env, ..Options::default() }).await;
     let (_, version) = world.bot().json("/version").await;
-    assert_eq!(version["version"], env!("CARGO_PKG_VERSION"));
-    assert_eq!(version["revision"], revision.as_str());
+    let log = std::fs::read_to_string(world.folder.path().join("bot.log")).expect("a log");
+    let logged = log.lines().find(|line| line.contains("dronebot starts")).expect("the start is logged");
+    let logged: serde_json::Value = serde_json::from_str(logged).expect("JSON");
     let answer = world.asks(MAYA, "version").await;
-    assert!(answer.contains(env!("CARGO_PKG_VERSION")) && answer.contains(&revision), "{answer}");
+    for (name, value) in said.iter().chain(&[("version", env!("CARGO_PKG_VERSION"))]) {
+        assert_eq!(version[name], *value, "{name} in {version}");
+        assert_eq!(logged[name], *value, "{name} in {logged}");
+        assert!(answer.contains(value), "{name} in {answer}");
+    }
     world.ends_clean().await;
+}
+
+#[test]
+fn the_build_is_named_by_the_whole_revision_and_the_time_of_the_commit() {
+    let build = dronebot::app::BUILD;
+    let git = |arguments: &[&str]| {
+        let output = std::process::Command::new("git").args(arguments).env("TZ", "UTC").output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let date = "--date=format-local:%Y-%m-%dT%H:%M:%SZ";
+    let (Some(head), Some(created)) =
+        (git(&["rev-parse", "HEAD"]), git(&["show", "--no-patch", date, "--format=%cd", "HEAD"]))
+    else {
+        return assert_eq!(build.revision, "unknown", "a build without git was told nothing");
+    };
+    assert_eq!(build.revision, head);
+    assert_eq!(build.created, created);
+    assert_eq!(build.short(), &head[..12]);
 }

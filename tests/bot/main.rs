@@ -2,9 +2,13 @@
 //! Moto over HTTP, a real SQLite file. A test says what a person does and shows what that person reads.
 
 mod architecture;
+mod audit;
+mod body;
 mod browser;
 mod clients;
 mod crash;
+mod cut;
+mod deploy;
 mod doctor;
 mod documents;
 mod ec2_list;
@@ -13,21 +17,26 @@ mod ec2_show;
 mod failures;
 mod health;
 mod home;
+mod iam;
 mod life;
 mod links;
 mod manifest;
 mod nasty;
 mod once;
 mod output;
+mod overload;
 mod points;
 mod promises;
 mod replicas;
 mod secrets;
 mod shortcut;
+mod stack;
 mod storm;
 #[allow(dead_code, reason = "shared with tests/chaos, which uses what is left")]
 mod support;
 mod surfaces;
+mod systemd;
+mod tokens;
 mod typed;
 mod walk;
 mod words;

@@ -1,7 +1,8 @@
 //! One message per answer, also when nobody knows whether Slack has it.
 
-use crate::support::{HOME, MAYA, NINA, Options, Seed, World, tidy, until};
+use crate::support::{Exit, HOME, MAYA, NINA, Options, Seed, Trouble, World, tidy, until};
 use serde_json::json;
+use std::sync::Arc;
 use std::time::Duration;
 
 fn hasty() -> Options {
@@ -49,6 +50,28 @@ async fn a_bot_killed_before_it_heard_that_slack_has_the_answer_does_not_post_it
     world.slack.final_answer("general", NINA, Some(&ts), 0).await;
     world.kill_bot();
     world.slack.heal().await;
+    world.wake().await;
+    until("it is looked for", async || world.slack.calls("conversations.replies").await > 0).await;
+    world.rests().await;
+    let answers = world.answers("general", NINA, 0).await;
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    assert_eq!(world.slack.calls("chat.postMessage").await, 1);
+}
+
+#[actix_web::test]
+async fn an_answer_that_was_on_its_way_when_the_bot_was_told_to_end_is_not_posted_again() {
+    let mut options = Options { slack_proxy: true, ..hasty() };
+    options.env.push(("DRONEBOT__SHUTDOWN__DRAIN_SECONDS", "1".into()));
+    let mut world = World::with(options).await;
+    let slack = Arc::clone(world.web_api.as_ref().expect("a proxy"));
+    slack.break_next("chat.postMessage", Trouble::LoseAnswer, 1);
+    let ts = world.says(NINA, "general", "@drone ping").await;
+    world.slack.final_answer("general", NINA, Some(&ts), 0).await;
+    let bot = world.bot.take().expect("the bot runs");
+    assert_eq!(bot.terminate().await, Exit::Code(0), "{}", world.log());
+    let counted = |what: &str| world.count(what);
+    assert_eq!(counted("SELECT count(*) FROM letters WHERE unsure"), 1, "nobody heard whether Slack has it");
+    assert_eq!(counted("SELECT count(*) FROM requests WHERE attempts > 0"), 0, "it was no death");
     world.wake().await;
     until("it is looked for", async || world.slack.calls("conversations.replies").await > 0).await;
     world.rests().await;

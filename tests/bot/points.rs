@@ -1,9 +1,12 @@
-//! Death at any point: each call that a command makes on its way (to AWS, to Slack, to the shared store) is a point
-//! before it and a point after it. At each the process is killed, and another one finishes what it has left: the same store
-//! opened again, or another replica. Then the promises are looked at from outside.
+//! Death at any point. Each call that a command makes on its way (to AWS, to Slack, to the shared store) is a point before
+//! it and a point after it, and so is each sync of the SQLite file; before a sync, what was not synced is lost too, as when
+//! the power fails. At each the process is killed, and another one finishes what it has left: the same store opened again,
+//! or another replica. Then the promises are looked at from outside. In a second series the first death is always the same,
+//! after the change was made and before that was known, and its successor dies at each point of its own life.
 
-use crate::support::{Control, HOME, MAYA, Message, NEVER, Options, Seed, World};
+use crate::support::{Control, Door, Exit, HOME, MAYA, Message, NEVER, Options, Seed, World, fleet};
 use futures_util::stream::{self, StreamExt};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -11,25 +14,33 @@ use tokio::time::Instant;
 const WEB: Seed = Seed { region: HOME, name: "web-1", kind: "t3.micro", stopped: false, tags: &[] };
 const DB: Seed = Seed { region: "us-east-1", name: "web-1", kind: "t3.micro", stopped: false, tags: &[] };
 
+/// A name as long as a list shows them: forty of them do not fit one message.
+const LONG_NAME: &str = "a-name-as-long-as-a-list-shows-them-12345";
+
 /// How many worlds live at once.
 const AT_ONCE: usize = 4;
 
 /// Between two looks: they cost the machine more than what is looked at.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// By which door the command comes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Door {
-    Mention,
-    Slash,
-}
-
 /// To whom the call goes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum To {
     Aws,
     Slack,
+    /// The shared store.
     Store,
+    /// The file.
+    Disk,
+}
+
+/// What there is at AWS.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Fleet {
+    /// One instance here, and one of the same name in another region.
+    Two,
+    /// So many, all of one long name.
+    Many(usize),
 }
 
 /// A command, and what it does at AWS.
@@ -37,181 +48,380 @@ enum To {
 struct Case {
     door: Door,
     text: &'static str,
-    /// The changing call, and the state that it leads to.
-    change: Option<(&'static str, &'static str)>,
+    fleet: Fleet,
+    /// The changing call, and the state that it leads to, where that shows it.
+    change: Option<(&'static str, Option<&'static str>)>,
+    targets: usize,
 }
 
-const PING: Case = Case { door: Door::Mention, text: "ping", change: None };
-const LIST: Case = Case { door: Door::Mention, text: "ec2 list", change: None };
-const STOP: Case = Case { door: Door::Mention, text: "ec2 stop web-1", change: Some(("StopInstances", "stopped")) };
+const PING: Case = Case { door: Door::Mention, text: "ping", fleet: Fleet::Two, change: None, targets: 0 };
+const LIST: Case = Case { text: "ec2 list", ..PING };
+/// Its answer is several messages.
+const LIST_IN_PARTS: Case = Case { fleet: Fleet::Many(40), ..LIST };
+/// Its answer has a file.
+const LIST_WITH_FILE: Case = Case { fleet: Fleet::Many(41), ..LIST };
+const STOP: Case =
+    Case { text: "ec2 stop web-1", change: Some(("StopInstances", Some("stopped"))), targets: 1, ..PING };
 const STOP_BY_SLASH: Case = Case { door: Door::Slash, ..STOP };
-const STOP_TWO: Case = Case {
-    door: Door::Mention,
-    text: "ec2 stop web-1 --region eu-central-1,us-east-1",
-    change: Some(("StopInstances", "stopped")),
-};
+const STOP_TWO: Case = Case { text: "ec2 stop web-1 --region eu-central-1,us-east-1", targets: 2, ..STOP };
+const REBOOT: Case = Case { text: "ec2 reboot web-1", change: Some(("RebootInstances", None)), ..STOP };
 
-async fn world(shared: bool) -> World {
-    let env = vec![
-        ("DRONEBOT__DELIVERY__POLL_MS", "100".into()),
-        ("DRONEBOT__DELIVERY__RETRY_MIN_MS", "50".into()),
-        ("DRONEBOT__AWS__RATE_SHARE", "1.0".into()),
-    ];
-    let lease = shared.then_some(2);
-    let world = World::with(Options { lease, slack_proxy: true, env, ..Options::default() }).await;
-    world.slack.ack_timeout(Duration::from_millis(1_000)).await;
-    world
+/// Where the process dies.
+#[derive(Clone, Debug)]
+struct Point {
+    to: To,
+    number: usize,
+    after: bool,
+    call: String,
 }
 
-fn gate(world: &World, to: To) -> Arc<Control> {
-    match to {
-        To::Aws => Arc::clone(&world.aws),
-        To::Store => Arc::clone(&world.table),
-        To::Slack => Arc::clone(world.web_api.as_ref().expect("a proxy")),
+/// What the person reads when nobody dies.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Whole {
+    messages: usize,
+    files: usize,
+}
+
+/// Where the calls are made, and which of them is deadly.
+struct Gates {
+    world: World,
+    case: Case,
+    ids: Vec<String>,
+    thread: Option<String>,
+}
+
+impl Gates {
+    async fn new(case: Case, shared: bool) -> Self {
+        let env = vec![
+            ("DRONEBOT__DELIVERY__POLL_MS", "100".into()),
+            ("DRONEBOT__DELIVERY__RETRY_MIN_MS", "50".into()),
+            ("DRONEBOT__AWS__RATE_SHARE", "1.0".into()),
+            ("DRONEBOT__COMMANDS__PAGE_SIZE", "40".into()),
+            ("DRONEBOT__SLACK__PACING__CHANNEL_INTERVAL_SECONDS", "0.1".into()),
+        ];
+        let lease = shared.then_some(2);
+        let options = Options { lease, slack_proxy: true, shim: !shared, env, ..Options::default() };
+        let world = World::with(options).await;
+        // Slack brings a mention four times in all, so long apart: the next life must be there by then, also on a slow machine
+        world.slack.ack_timeout(Duration::from_millis(if shared { 2_500 } else { 1_500 })).await;
+        let ids = match case.fleet {
+            Fleet::Two => world.fleet(&[WEB, DB]).await,
+            Fleet::Many(count) => {
+                fleet::many(&world.aws_url, HOME, Some(LONG_NAME), count).await.expect("the fleet is made")
+            }
+        };
+        Self { world, case, ids, thread: None }
     }
-}
 
-fn made(world: &World, action: &str) -> usize {
-    world.aws.calls().iter().filter(|(call, _)| call == action).count()
-}
-
-/// The command is sent; returns the thread in which its answer is to be.
-async fn send(world: &World, case: &Case) -> Option<String> {
-    match case.door {
-        Door::Mention => Some(world.says(MAYA, "ops", &format!("@drone {}", case.text)).await),
-        Door::Slash => {
-            world.slack.slash(MAYA, "ops", case.text).await;
-            None
+    fn control(&self, to: To) -> Option<&Arc<Control>> {
+        match to {
+            To::Aws => Some(&self.world.aws),
+            To::Store => Some(&self.world.table),
+            To::Slack => self.world.web_api.as_ref(),
+            To::Disk => None,
         }
     }
+
+    /// The calls so far; of the syncs, those of the present life.
+    fn calls(&self, to: To) -> Vec<String> {
+        match self.control(to) {
+            Some(control) => control.calls().into_iter().map(|(call, _)| call).collect(),
+            None => vec!["sync".to_owned(); self.world.bot.as_ref().map_or(0, |bot| bot.machine().syncs())],
+        }
+    }
+
+    /// From now on, or from the next life on when there is none, this point is deadly.
+    fn arm(&mut self, point: &Point) {
+        match (self.control(point.to), &self.world.bot) {
+            (Some(control), _) => control.hold(point.number, point.after),
+            (None, Some(bot)) => bot.machine().die(point.number, point.after),
+            (None, None) => self.world.next_machine().die(point.number, point.after),
+        }
+    }
+
+    fn is_reached(&mut self, to: To) -> bool {
+        match self.control(to) {
+            Some(control) => control.is_held(),
+            None => self.world.bot().ended().is_some(),
+        }
+    }
+
+    /// The command is sent.
+    async fn send(&mut self) {
+        self.thread = match self.case.door {
+            Door::Slash => {
+                self.world.slack.slash(MAYA, "ops", self.case.text).await;
+                None
+            }
+            _ => Some(self.world.says(MAYA, "ops", &format!("@drone {}", self.case.text)).await),
+        };
+    }
+
+    /// Everything that the bot said in answer, the progress too.
+    async fn said(&self) -> Vec<Message> {
+        let said = self.world.slack.from_bot("ops", MAYA, 0).await;
+        let fits = |message: &Message| match &self.thread {
+            Some(ts) => message.thread_ts.as_ref() == Some(ts) || message.only_for.as_deref() == Some(MAYA),
+            None => true,
+        };
+        // a file is a message too
+        said.into_iter().filter(|message| fits(message) && !message.text.is_empty()).collect()
+    }
+
+    async fn is_answered(&self) -> bool {
+        self.said().await.iter().any(|message| !message.is_progress())
+    }
+
+    async fn files(&self) -> usize {
+        self.world.slack.get("files", &[]).await.1["files"].as_array().map_or(0, Vec::len)
+    }
+
+    async fn whole(&self) -> Whole {
+        Whole { messages: self.said().await.len(), files: self.files().await }
+    }
+
+    /// Waits for the process to come to the point, and kills it there. A run that makes fewer calls than the recorded one
+    /// comes to its end; returns whether this one did not.
+    async fn dies(&mut self, to: To) -> Result<bool, String> {
+        let begun = Instant::now();
+        let mut looked = Instant::now();
+        while !self.is_reached(to) {
+            if begun.elapsed() > NEVER {
+                return Err("the point is never reached".to_owned());
+            }
+            if looked.elapsed() > LOOK {
+                looked = Instant::now();
+                if self.is_over().await && self.world.is_quiet().await {
+                    break;
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let reached = self.is_reached(to);
+        self.world.kill_bot();
+        if let Some(control) = self.control(to) {
+            control.pass();
+        }
+        Ok(reached)
+    }
+
+    /// Whether an answer is owed: somebody has taken the command.
+    fn is_owed(&self) -> bool {
+        self.world.log().contains("request accepted")
+    }
+
+    /// Whether it was answered, or was never taken and will not come again.
+    async fn is_over(&self) -> bool {
+        let (_, acks) = self.world.slack.get("acks", &[]).await;
+        let is_pending = acks["pending"].as_array().is_some_and(|pending| !pending.is_empty());
+        self.is_answered().await || !is_pending && !self.is_owed()
+    }
+
+    /// The next life finishes everything.
+    async fn finishes(&mut self) -> Result<(), String> {
+        self.world.wake().await;
+        let begun = Instant::now();
+        while !self.is_over().await {
+            if begun.elapsed() > NEVER {
+                return Err("never answered".to_owned());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        while !self.world.is_quiet().await {
+            if begun.elapsed() > NEVER {
+                return Err("never at rest".to_owned());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+        Ok(())
+    }
+
+    /// What is wrong with how it ended.
+    async fn judge(&self, wanted: Whole) -> Option<String> {
+        let said = self.said().await;
+        if said.is_empty() && !self.is_owed() {
+            if !self.made().is_empty() {
+                return Some("it was changed, and nobody was told".to_owned());
+            }
+            // a mention comes again; that a store which answers late refused it each time is no fault of anybody's
+            let is_lost = self.case.door == Door::Mention && !self.world.log().contains("request not journalled");
+            return is_lost.then(|| "nobody took it".to_owned());
+        }
+        let found = self.whole().await;
+        if found != wanted {
+            return Some(format!("{found:?} in place of {wanted:?}: {said:#?}"));
+        }
+        let texts: BTreeSet<&str> = said.iter().map(|message| message.text.as_str()).collect();
+        if texts.len() != said.len() || said.iter().any(Message::is_progress) {
+            return Some(format!("not each once: {said:#?}"));
+        }
+        let (action, state) = self.case.change?;
+        let calls = self.world.aws.calls().iter().filter(|(call, _)| call == action).count();
+        if calls > self.case.targets {
+            return Some(format!("{calls} calls of {action}"));
+        }
+        let is_done = match state {
+            Some(state) => {
+                let mut states = vec![self.world.state(HOME, &self.ids[0]).await];
+                if self.case.targets == 2 {
+                    states.push(self.world.state("us-east-1", &self.ids[1]).await);
+                }
+                states.iter().all(|found| found == state)
+            }
+            None => self.made().len() == self.case.targets,
+        };
+        let answer = &said[0];
+        let lies = answer.says_done() && !is_done || answer.says_not_done() && is_done;
+        lies.then(|| format!("`{}` is not true", answer.text))
+    }
+
+    /// The changes that AWS made.
+    fn made(&self) -> Vec<(String, Vec<String>)> {
+        let action = self.case.change.map(|(action, _)| action);
+        self.world.aws.made().into_iter().filter(|(made, _)| Some(made.as_str()) == action).collect()
+    }
 }
 
-async fn finals(world: &World, thread: Option<&str>) -> Vec<Message> {
-    let said = world.answers("ops", MAYA, 0).await;
-    said.into_iter().filter(|answer| thread.is_none_or(|ts| answer.thread_ts.as_deref() == Some(ts))).collect()
+/// The points of a command when nobody dies, in their order, and what is read then.
+async fn recorded(case: Case, shared: bool, to: To) -> (Vec<Point>, Whole) {
+    let mut gates = Gates::new(case, shared).await;
+    let before = gates.calls(to).len();
+    gates.send().await;
+    gates.world.slack.final_answer("ops", MAYA, gates.thread.as_deref(), 0).await;
+    let points = points_since(&mut gates, to, before).await;
+    let whole = gates.whole().await;
+    gates.world.rests().await;
+    (points, whole)
 }
 
-/// The calls that the command makes when nobody dies, in their order.
-async fn recorded(case: &Case, shared: bool, to: To) -> Vec<String> {
-    let mut world = world(shared).await;
-    world.fleet(&[WEB, DB]).await;
-    let control = gate(&world, to);
-    let before = control.calls().len();
-    let thread = send(&world, case).await;
-    world.slack.final_answer("ops", MAYA, thread.as_deref(), 0).await;
-    while !world.is_quiet().await {
+/// Waits for rest; the points from this call on.
+async fn points_since(gates: &mut Gates, to: To, before: usize) -> Vec<Point> {
+    while !gates.world.is_quiet().await {
         tokio::time::sleep(LOOK).await;
     }
-    let calls = control.calls().split_off(before);
-    world.rests().await;
-    calls.into_iter().map(|(call, _)| call).collect()
+    let calls = gates.calls(to).split_off(before);
+    let both =
+        |(number, call): (usize, String)| [false, true].map(|after| Point { to, number, after, call: call.clone() });
+    calls.into_iter().enumerate().flat_map(both).collect()
 }
 
-/// Kills the process at one point, and says what is wrong afterwards.
-async fn die(case: &Case, shared: bool, to: To, number: usize, after: bool, call: &str) -> Result<(), String> {
-    let mut world = world(shared).await;
-    let ids = world.fleet(&[WEB, DB]).await;
-    let point = format!(
-        "{:?} `{}`, {} {to:?} {call} (call {number})",
-        case.door,
-        case.text,
-        if after { "after" } else { "before" }
-    );
-    let control = gate(&world, to);
-    control.hold(number, after);
-    let thread = send(&world, case).await;
-    let begun = Instant::now();
-    // a run that makes fewer calls than the recorded one comes to its end
-    while !control.is_held() && finals(&world, thread.as_deref()).await.is_empty() {
-        if begun.elapsed() > NEVER {
-            return Err(format!("{point}: never reached\n{}", world.log()));
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    let reached = control.is_held();
-    world.kill_bot();
-    control.pass();
-    world.wake().await;
-    let told = world.log().contains("request accepted");
-    let wanted = case.door == Door::Mention || told;
-    while wanted && finals(&world, thread.as_deref()).await.is_empty() {
-        if begun.elapsed() > NEVER * 2 {
-            return Err(format!("{point}: never answered\n{}", world.log()));
-        }
-        tokio::time::sleep(LOOK).await;
-    }
-    while !world.is_quiet().await {
-        if begun.elapsed() > NEVER * 2 {
-            return Err(format!("{point}: never at rest\n{}", world.log()));
-        }
-        tokio::time::sleep(LOOK).await;
-    }
-    let answers = finals(&world, thread.as_deref()).await;
-    let wrong = judge(case, &world, &ids, &answers, wanted).await;
-    let log = world.log();
-    drop(world);
-    match wrong {
-        Some(wrong) => Err(format!("{point} (reached: {reached}): {wrong}\n{answers:#?}\n{log}")),
-        None => Ok(()),
-    }
+/// The first death of the second series: AWS made the change, and its answer never came.
+async fn first_death(gates: &mut Gates) -> Result<(), String> {
+    let (action, _) = gates.case.change.expect("a change");
+    gates.world.aws.hold_next(action, true);
+    gates.send().await;
+    gates.dies(To::Aws).await.map(drop)
 }
 
-/// What is wrong with how it ended.
-async fn judge(case: &Case, world: &World, ids: &[String], answers: &[Message], wanted: bool) -> Option<String> {
-    if wanted && answers.len() != 1 || answers.len() > 1 {
-        return Some(format!("{} final answers", answers.len()));
-    }
-    let (action, state) = case.change?;
-    let targets = if case.text.contains("us-east-1") { 2 } else { 1 };
-    let calls = made(world, action);
-    if calls > targets {
-        return Some(format!("{calls} calls of {action}"));
-    }
-    let mut states = vec![world.state(HOME, &ids[0]).await];
-    if targets == 2 {
-        states.push(world.state("us-east-1", &ids[1]).await);
-    }
-    let is_done = states.iter().all(|found| found == state);
-    let Some(answer) = answers.first() else {
-        return (calls > 0).then(|| "it was changed, and nobody was told".to_owned());
+/// The points of the life after the first death.
+async fn recorded_recovery(case: Case, shared: bool, to: To) -> (Vec<Point>, Whole) {
+    let mut gates = Gates::new(case, shared).await;
+    first_death(&mut gates).await.expect("it dies");
+    let before = gates.calls(to).len();
+    gates.finishes().await.expect("it is finished");
+    let points = points_since(&mut gates, to, before).await;
+    let whole = gates.whole().await;
+    gates.world.rests().await;
+    (points, whole)
+}
+
+/// Kills the process at one point, and says what is wrong afterwards. Returns whether the point was reached.
+async fn die(case: Case, shared: bool, point: &Point, wanted: Whole, in_recovery: bool) -> Result<bool, String> {
+    let mut gates = Gates::new(case, shared).await;
+    let ended = async {
+        if in_recovery {
+            first_death(&mut gates).await?;
+            gates.arm(point);
+            gates.world.start_bot();
+        } else {
+            gates.arm(point);
+            gates.send().await;
+        }
+        let reached = gates.dies(point.to).await?;
+        gates.finishes().await?;
+        match gates.judge(wanted).await {
+            Some(wrong) => Err(format!("(reached: {reached}) {wrong}")),
+            None => Ok(reached),
+        }
     };
-    let says_done = answer.text.starts_with("✅");
-    let says_not = answer.text.starts_with("❌") || answer.text.starts_with("⛔");
-    let lies = says_done && !is_done || says_not && is_done;
-    lies.then(|| format!("`{}` is not true: {states:?}", answer.text))
+    ended.await.map_err(|wrong| {
+        let Point { to, number, after, call } = point;
+        let moment = if *after { "after" } else { "before" };
+        format!(
+            "{:?} `{}`, {moment} {to:?} {call} (call {number}): {wrong}\n{}",
+            case.door,
+            case.text,
+            gates.world.log()
+        )
+    })
 }
 
 /// Every point of a command, several at a time.
-async fn every_point(case: Case, shared: bool, to: To) {
-    let calls = recorded(&case, shared, to).await;
-    assert!(!calls.is_empty(), "no call to {to:?}");
-    let points = calls.iter().enumerate().flat_map(|(number, call)| [(number, false, call), (number, true, call)]);
-    let deaths = points.map(|(number, after, call)| {
-        let case = &case;
-        async move { die(case, shared, to, number, after, call).await }
-    });
-    let ends: Vec<Result<(), String>> = stream::iter(deaths).buffer_unordered(AT_ONCE).collect().await;
+async fn every_point(case: Case, shared: bool, to: To, in_recovery: bool) {
+    let (points, wanted) = match in_recovery {
+        false => recorded(case, shared, to).await,
+        true => recorded_recovery(case, shared, to).await,
+    };
+    assert!(!points.is_empty(), "no call to {to:?}");
+    assert!(wanted.messages > 0, "{wanted:?}");
+    let deaths = points.iter().map(|point| die(case, shared, point, wanted, in_recovery));
+    let ends: Vec<Result<bool, String>> = stream::iter(deaths).buffer_unordered(AT_ONCE).collect().await;
     let count = ends.len();
+    let reached = ends.iter().filter(|end| **end == Ok(true)).count();
     let wrong: Vec<String> = ends.into_iter().filter_map(Result::err).collect();
     assert!(wrong.is_empty(), "{} of {count} points:\n{}", wrong.len(), wrong.join("\n--\n"));
+    // several operations may share a sync, so not every run has as many as the recorded one
+    assert!(reached * 2 >= count, "died at {reached} of {count} points only");
+}
+
+/// What the other tests of this file rest on: the machine does lose what was not synced, and keeps what was.
+#[actix_web::test]
+async fn a_command_that_was_not_synced_when_the_power_failed_is_gone_and_was_not_acked() {
+    for (after, kept) in [(false, 0), (true, 1)] {
+        let mut world = World::with(Options { shim: true, ..Options::default() }).await;
+        world.bot().machine().die(0, after);
+        let sent = world.slack.slash(MAYA, "ops", "ping").await;
+        assert_eq!(world.bot().exit().await, Exit::Signal(9), "{}", world.log());
+        assert!(world.slack.acks(sent["envelope_id"].as_str().expect("an id")).await.is_empty());
+        assert_eq!(world.count("SELECT count(*) FROM requests"), kept, "after the sync: {after}");
+        world.bot = None;
+        world.wake().await;
+        if after {
+            world.slack.final_answer("ops", MAYA, None, 0).await;
+        }
+        world.ends_clean().await;
+    }
 }
 
 /// A test per command, store and receiver of its calls.
 macro_rules! points {
-    ($($name:ident: $case:ident, $shared:literal, $to:ident;)*) => {
-        $(#[actix_web::test] async fn $name() { every_point($case, $shared, To::$to).await; })*
+    ($($name:ident: $case:ident, $shared:literal, $to:ident, $in_recovery:literal;)*) => {
+        $(#[actix_web::test] async fn $name() { every_point($case, $shared, To::$to, $in_recovery).await; })*
     };
 }
 
 points! {
-    a_ping_dies_at_each_call_to_slack: PING, false, Slack;
-    a_list_dies_at_each_call_to_aws: LIST, false, Aws;
-    a_stop_dies_at_each_call_to_aws: STOP, false, Aws;
-    a_stop_dies_at_each_call_to_slack: STOP, false, Slack;
-    a_stop_by_slash_command_dies_at_each_call_to_aws: STOP_BY_SLASH, false, Aws;
-    a_stop_in_two_regions_dies_at_each_call_to_aws: STOP_TWO, false, Aws;
-    a_ping_dies_at_each_call_to_the_shared_store: PING, true, Store;
-    a_stop_dies_at_each_call_to_the_shared_store: STOP, true, Store;
-    a_stop_by_slash_command_dies_at_each_call_to_the_shared_store: STOP_BY_SLASH, true, Store;
-    a_stop_on_the_shared_store_dies_at_each_call_to_aws: STOP, true, Aws;
+    a_ping_dies_at_each_call_to_slack: PING, false, Slack, false;
+    a_ping_dies_at_each_sync_of_the_file: PING, false, Disk, false;
+    a_list_dies_at_each_call_to_aws: LIST, false, Aws, false;
+    a_list_dies_at_each_sync_of_the_file: LIST, false, Disk, false;
+    a_list_of_several_messages_dies_at_each_call_to_slack: LIST_IN_PARTS, false, Slack, false;
+    a_list_with_a_file_dies_at_each_call_to_slack: LIST_WITH_FILE, false, Slack, false;
+    a_stop_dies_at_each_call_to_aws: STOP, false, Aws, false;
+    a_stop_dies_at_each_call_to_slack: STOP, false, Slack, false;
+    a_stop_dies_at_each_sync_of_the_file: STOP, false, Disk, false;
+    a_stop_by_slash_command_dies_at_each_call_to_aws: STOP_BY_SLASH, false, Aws, false;
+    a_stop_by_slash_command_dies_at_each_sync_of_the_file: STOP_BY_SLASH, false, Disk, false;
+    a_stop_in_two_regions_dies_at_each_call_to_aws: STOP_TWO, false, Aws, false;
+    a_reboot_dies_at_each_call_to_aws: REBOOT, false, Aws, false;
+    a_ping_dies_at_each_call_to_the_shared_store: PING, true, Store, false;
+    a_list_dies_at_each_call_to_the_shared_store: LIST, true, Store, false;
+    a_stop_dies_at_each_call_to_the_shared_store: STOP, true, Store, false;
+    a_stop_by_slash_command_dies_at_each_call_to_the_shared_store: STOP_BY_SLASH, true, Store, false;
+    a_stop_in_two_regions_dies_at_each_call_to_the_shared_store: STOP_TWO, true, Store, false;
+    a_stop_on_the_shared_store_dies_at_each_call_to_aws: STOP, true, Aws, false;
+    a_recovery_dies_at_each_call_to_aws: STOP, false, Aws, true;
+    a_recovery_dies_at_each_call_to_slack: STOP, false, Slack, true;
+    a_recovery_dies_at_each_sync_of_the_file: STOP, false, Disk, true;
+    a_recovery_dies_at_each_call_to_the_shared_store: STOP, true, Store, true;
 }

@@ -71,6 +71,31 @@ async fn a_killed_replica_s_command_is_finished_by_the_other_in_the_same_message
     world.ends_clean().await;
 }
 
+/// With the lease and the time of a call as they are shipped, and the call that takes longest to be sure of: one that may
+/// still arrive.
+#[actix_web::test]
+async fn what_a_killed_replica_had_begun_is_reported_within_15_seconds_of_its_lease_s_end() {
+    const LEASE: u32 = 10;
+    let mut world = World::with(Options { lease: Some(LEASE), ..Options::default() }).await;
+    world.one_more().await;
+    world.fleet(&[WEB]).await;
+    world.aws.break_next("StopInstances", Trouble::Swallow, 1);
+    let ts = world.says(MAYA, "ops", "@drone ec2 stop web-1").await;
+    until("the stop is called", async || made(&world, "StopInstances") == 1).await;
+    the_one_at_work(&mut world).await;
+    world.kill_bot();
+    // it has said for the last time that it lives before this
+    let killed = tokio::time::Instant::now();
+    let answer = world.slack.final_answer("ops", MAYA, Some(&ts), 0).await;
+    let took = killed.elapsed();
+    assert!(answer.text.contains("still running, so it was not stopped"), "{}", answer.text);
+    assert!(took < Duration::from_secs(u64::from(LEASE) + 15), "{took:?} after it was killed");
+    assert!(took > Duration::from_secs(10), "nobody can be sure so soon: {took:?}");
+    assert_eq!(made(&world, "StopInstances"), 1);
+    world.bot = world.others.pop();
+    world.ends_clean().await;
+}
+
 #[actix_web::test]
 async fn a_replica_that_comes_back_from_a_long_sleep_does_no_harm() {
     let mut world = two(NEVER_BY_ITSELF).await;
@@ -92,6 +117,63 @@ async fn a_replica_that_comes_back_from_a_long_sleep_does_no_harm() {
     let answers: Vec<Message> =
         all_of(&world, MAYA).await.into_iter().filter(|said| said.thread_ts.as_deref() == Some(&ts)).collect();
     assert_eq!(answers.len(), 1, "{answers:?}");
+}
+
+/// Slack takes one message a second in a channel, so an answer may wait for minutes; its replica may be given up meanwhile.
+#[actix_web::test]
+async fn an_answer_that_waits_for_its_turn_when_its_replica_is_given_up_is_posted_by_the_other_alone() {
+    let env = vec![
+        ("DRONEBOT__DELIVERY__POLL_MS", "200".into()),
+        ("DRONEBOT__SLACK__PACING__CHANNEL_INTERVAL_SECONDS", "8".into()),
+    ];
+    let mut world = World::with(Options { lease: Some(2), env, ..Options::default() }).await;
+    let asked = [world.says(NINA, "general", "@drone ping").await, world.says(NINA, "general", "@drone ping").await];
+    let waits = async |world: &World| {
+        let bot = world.bot.as_ref().expect("a bot");
+        let depth = async |queue: &'static str| bot.metric("dronebot_queue_depth", &[queue]).await;
+        depth("letters on their way").await == Some(1.0) && depth("unfinished").await == Some(0.0)
+    };
+    world.slack.final_answer("general", NINA, None, 0).await;
+    until("the second answer waits for its turn", async || waits(&world).await).await;
+    world.one_more().await;
+    world.bot().signal(Signal::SIGSTOP);
+    until("the other one has posted it", async || world.answers("general", NINA, 0).await.len() == 2).await;
+    world.bot().signal(Signal::SIGCONT);
+    let refused = async |world: &World| {
+        let bot = world.bot.as_ref().expect("a bot");
+        bot.metric("dronebot_slack_api_calls_total", &["chat.postMessage", "retry"]).await.unwrap_or_default()
+    };
+    until("its turn has come, and it may not", async || refused(&world).await >= 1.0).await;
+    until("it notices", async || world.log().contains("others had given this replica up")).await;
+    assert_eq!(world.slack.calls("chat.postMessage").await, 2);
+    world.rests().await;
+    let mut answered: Vec<_> = world.answers("general", NINA, 0).await.into_iter().map(|said| said.thread_ts).collect();
+    answered.sort();
+    assert_eq!(answered, asked.map(Some));
+}
+
+#[actix_web::test]
+async fn a_shortcut_for_which_the_store_took_longer_than_slack_waits_is_not_run() {
+    let world = World::with(Options { lease: Some(10), ..Options::default() }).await;
+    let plain = world.says(OMAR, "ops", "whoami").await;
+    // a look at what the message answers, three keys and the request
+    world.table.break_next("Query", Trouble::Delay(Duration::from_millis(800)), u32::MAX);
+    world.table.break_next("PutItem", Trouble::Delay(Duration::from_millis(570)), u32::MAX);
+    let shortcut = serde_json::json!({"user": MAYA, "callback_id": "run_again", "channel": "ops", "ts": plain});
+    let sent = world.slack.post("shortcut", shortcut).await;
+    let id = sent["envelope_id"].as_str().expect("an id");
+    let left = || ["not acknowledged", "was journalled after all"].iter().any(|words| world.log().contains(words));
+    until("it is taken or left", async || left() || !world.slack.acks(id).await.is_empty()).await;
+    world.table.clear();
+    // Slack has told its person that it failed; where it came to be all the same, the answer says so too
+    if !world.log().contains("did not tell what the message answers") {
+        let answer = world.slack.final_answer("ops", MAYA, None, 0).await;
+        assert!(answer.text.contains("I did not run `whoami`"), "{}", answer.text);
+    }
+    world.still_works().await;
+    let said = world.answers("ops", MAYA, 0).await;
+    assert!(said.iter().all(|said| !said.text.contains("maya")), "{said:?}");
+    world.ends_clean().await;
 }
 
 #[actix_web::test]

@@ -15,10 +15,13 @@ async fn help_lists_what_the_caller_may_run() {
     • `status` – Says how I am: links to Slack, actors and their restarts, queues, store
     • `ec2 list` – Lists instances, with their state and type
     • `ec2 show` – Shows one instance: state, addresses, protection, tags, volumes
+    • `deploy status` – Shows what a service runs, its rollout, and the versions there are
     Change
     • `ec2 start` – Starts stopped instances, and waits until they run
     • `ec2 stop` – Stops running instances, and waits until they are stopped
     • `ec2 reboot` – Reboots running instances, and looks at their status checks
+    • `deploy` – Deploys a version to a service, me included, and follows it to its end
+    • `deploy rollback` – Brings back what a service ran before, or stops its rollout
     `help <command>` explains one, with examples.
     ");
     assert_eq!(world.reads(MAYA, "").await, world.reads(MAYA, "help").await, "an empty line is `help`");
@@ -32,6 +35,7 @@ async fn help_lists_what_the_caller_may_run() {
     • `status` – Says how I am: links to Slack, actors and their restarts, queues, store
     • `ec2 list` – Lists instances, with their state and type
     • `ec2 show` – Shows one instance: state, addresses, protection, tags, volumes
+    • `deploy status` – Shows what a service runs, its rollout, and the versions there are
     `help <command>` explains one, with examples.
     ");
     insta::assert_snapshot!(world.reads(NINA, "help").await, @r"
@@ -113,21 +117,21 @@ async fn whoami_says_how_the_bot_sees_the_caller() {
     • You are: maya `UMAYA`
     • Here you are: a full member of this workspace
     • Groups: `operators`
-    • You may run: `help`, `ping`, `whoami`, `version`, `status`, `ec2 list`, `ec2 show`, `ec2 start`, `ec2 stop` and `ec2 reboot`
+    • You may run: `help`, `ping`, `whoami`, `version`, `status`, `ec2 list`, `ec2 show`, `ec2 start`, `ec2 stop`, `ec2 reboot`, `deploy status`, `deploy` and `deploy rollback`
     ");
     insta::assert_snapshot!(world.reads(VERA, "whoami").await, @r"
     • You are: vera `UVERA`
     • Here you are: a full member of this workspace
     • Groups: `viewers`
-    • You may run: `help`, `ping`, `whoami`, `version`, `status`, `ec2 list` and `ec2 show`
-    • Not: `ec2 start`, `ec2 stop` and `ec2 reboot`
+    • You may run: `help`, `ping`, `whoami`, `version`, `status`, `ec2 list`, `ec2 show` and `deploy status`
+    • Not: `ec2 start`, `ec2 stop`, `ec2 reboot`, `deploy` and `deploy rollback`
     ");
     insta::assert_snapshot!(world.reads(NINA, "whoami").await, @r"
     • You are: nina `UNINA`
     • Here you are: a full member of this workspace
     • Groups: none
     • You may run: `help`, `ping` and `whoami`
-    • Not: `version`, `status`, `ec2 list`, `ec2 show`, `ec2 start`, `ec2 stop` and `ec2 reboot`
+    • Not: `version`, `status`, `ec2 list`, `ec2 show`, `ec2 start`, `ec2 stop`, `ec2 reboot`, `deploy status`, `deploy` and `deploy rollback`
     ");
     insta::assert_snapshot!(world.reads(GUS, "whoami").await, @r"
     ⛔ Refused: `whoami` may not be run: it is only for full members of this workspace, not for guests, people of other workspaces, deactivated accounts or bots. Nothing was done.
@@ -147,6 +151,14 @@ fn anywhere(text: &str) -> String {
     let revision = text.split("revision `").nth(1).or_else(|| text.split("` `").nth(1));
     let revision = revision.and_then(|rest| rest.split('`').next()).expect("a revision");
     let text = text.replace(&format!("`{revision}`"), "`REVISION`");
+    let text = match text.split_once("` of `").and_then(|(_, rest)| rest.split_once('`')) {
+        Some((created, _)) => text.replace(&format!(" of `{created}`"), " of `CREATED`"),
+        None => text,
+    };
+    let text = match text.split_once(", source `").and_then(|(_, rest)| rest.split_once('`')) {
+        Some((source, _)) => text.replace(&format!(", source `{source}`"), ", source `SOURCE`"),
+        None => text,
+    };
     let host = text.split("Host: `").nth(1).and_then(|rest| rest.split('`').next());
     match host {
         Some(host) => text.replace(&format!("Host: `{host}`"), "Host: `HOST`"),
@@ -157,7 +169,7 @@ fn anywhere(text: &str) -> String {
 #[actix_web::test]
 async fn version_names_the_program_that_answers() {
     let world = World::new().await;
-    insta::assert_snapshot!(anywhere(&world.reads(VERA, "version").await), @"Dronebot `0.1.0`, revision `REVISION`, up for N s.");
+    insta::assert_snapshot!(anywhere(&world.reads(VERA, "version").await), @"Dronebot `0.1.0`, revision `REVISION` of `CREATED`, source `SOURCE`, up for N s.");
     insta::assert_snapshot!(world.reads(NINA, "version").await, @r"
     ⛔ Refused: `version` needs the group operators or viewers; you are in no group. Nothing was done.
     Ask @UMAYA, @UOMAR or @UVERA.

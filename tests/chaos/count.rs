@@ -1,17 +1,15 @@
 //! The counting, from the records of the sandbox and of the proxies alone.
 
 use crate::faults::Saboteur;
-use crate::load::{Asked, Door, Load};
-use crate::support::{Message, World};
+use crate::load::{Asked, Load};
+use crate::support::{Door, Message, World};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::time::Duration;
 
 /// What came of it.
 pub struct Report {
-    pub commands: usize,
     pub accepted: usize,
-    pub answered: usize,
     pub faults: usize,
     pub misses: Vec<String>,
     lines: Vec<(String, String)>,
@@ -28,26 +26,45 @@ impl Report {
     }
 }
 
-/// Every message of the bot, by channel.
+/// What was counted.
+#[derive(Default)]
+struct Tally {
+    accepted: usize,
+    refused: usize,
+    answered: usize,
+    unanswered: usize,
+    doubled: usize,
+    left_over: usize,
+    lies: usize,
+    misses: Vec<String>,
+}
+
+/// Every message of the bot, by channel; what people asked in direct messages by person.
 async fn said(world: &World, load: &Load) -> BTreeMap<String, Vec<Message>> {
-    let channels: BTreeSet<String> =
-        load.asked.iter().filter(|a| a.door != Door::Direct).map(|a| a.channel.clone()).collect();
     let mut said = BTreeMap::new();
-    for channel in channels {
-        said.insert(channel.clone(), world.slack.all_from_bot(&channel, None).await);
-    }
-    let people: BTreeSet<String> =
-        load.asked.iter().filter(|a| a.door == Door::Direct).map(|a| a.user.clone()).collect();
-    for user in people {
-        said.insert(user.clone(), world.slack.all_from_bot("dm", Some(&user)).await);
+    for asked in &load.asked {
+        let place = place(asked);
+        if said.contains_key(place) {
+            continue;
+        }
+        let messages = match asked.door {
+            Door::Direct => world.slack.all_from_bot("dm", Some(place)).await,
+            _ => world.slack.all_from_bot(place, None).await,
+        };
+        said.insert(place.to_owned(), messages);
     }
     said
 }
 
+fn place(asked: &Asked) -> &str {
+    if asked.door == Door::Direct { &asked.user } else { &asked.channel }
+}
+
 fn is_answer_to(asked: &Asked, message: &Message) -> bool {
+    let is_for_them_alone = asked.asks_once && message.only_for.as_deref() == Some(asked.user.as_str());
     match asked.door {
-        Door::Mention => message.thread_ts.as_deref() == asked.sent["ts"].as_str(),
-        Door::Slash => message.only_for.as_deref() == Some(asked.user.as_str()),
+        Door::Mention => message.thread_ts.as_deref() == asked.sent["ts"].as_str() || is_for_them_alone,
+        Door::Slash => is_for_them_alone,
         Door::Direct => true,
     }
 }
@@ -68,8 +85,9 @@ fn answers_to<'a>(asked: &Asked, said: &'a [Message], taken: &mut BTreeSet<(Stri
 
 /// Messages for single persons that answer no command.
 fn too_many<'a>(load: &Load, said: &'a [Message], taken: &BTreeSet<(String, String)>) -> Vec<&'a Message> {
-    let slashes = load.asked.iter().filter(|asked| asked.door == Door::Slash);
-    let known: BTreeSet<&str> = slashes.map(|asked| asked.user.as_str()).collect();
+    // whoever asks once is told apart by the person, by whatever door
+    let once = load.asked.iter().filter(|asked| asked.asks_once);
+    let known: BTreeSet<&str> = once.map(|asked| asked.user.as_str()).collect();
     let stray = |message: &&Message| {
         let is_known = message.only_for.as_deref().is_none_or(|user| known.contains(user));
         !is_known && !taken.contains(&(message.channel.clone(), message.ts.clone()))
@@ -77,101 +95,124 @@ fn too_many<'a>(load: &Load, said: &'a [Message], taken: &BTreeSet<(String, Stri
     said.iter().filter(stray).collect()
 }
 
+fn is_by_ephemeral(answer: &Message) -> bool {
+    answer.only_for.is_some() && answer.via == "chat.postEphemeral"
+}
+
+/// The ids of what was acknowledged: envelopes and events.
+async fn acknowledged(world: &World) -> BTreeSet<String> {
+    let (_, answer) = world.slack.get("acks", &[("limit", "1000000")]).await;
+    let acks = answer["acks"].as_array().cloned().unwrap_or_default();
+    let all = answer["count"].as_u64().and_then(|count| usize::try_from(count).ok());
+    assert_eq!(all, Some(acks.len()), "the sandbox has forgotten the first acks: ask for fewer commands");
+    let taken = acks.iter().filter(|ack| ack["ignored"].is_null());
+    let ids = taken.flat_map(|ack| [ack["envelope_id"].as_str(), ack["event_id"].as_str()]);
+    ids.flatten().map(str::to_owned).collect()
+}
+
 /// Counts everything.
 pub async fn count(world: &World, load: &Load, saboteur: &Saboteur, rest: Duration, whole: Duration) -> Report {
-    let said = said(world, load).await;
-    let (_, acks) = world.slack.get("acks", &[("limit", "20000")]).await;
-    let acks = acks["acks"].as_array().cloned().unwrap_or_default();
-    let of = |key: &str| -> BTreeSet<String> {
-        acks.iter()
-            .filter(|ack| ack["ignored"].is_null())
-            .filter_map(|ack| ack[key].as_str().map(str::to_owned))
-            .collect()
-    };
-    let (envelopes, events) = (of("envelope_id"), of("event_id"));
+    let (said, acknowledged) = (said(world, load).await, acknowledged(world).await);
     let mut changes: BTreeMap<String, usize> = BTreeMap::new();
     for (action, ids) in world.aws.made() {
         if ["StopInstances", "RebootInstances", "StartInstances"].contains(&action.as_str()) {
             ids.into_iter().for_each(|id| *changes.entry(id).or_default() += 1);
         }
     }
-    let mut report = Report {
-        commands: load.asked.len(),
-        accepted: 0,
-        answered: 0,
-        faults: saboteur.faults.len(),
-        misses: Vec::new(),
-        lines: Vec::new(),
-    };
-    let (mut doubled, mut unanswered, mut refused, mut times) = (0, 0, 0, Vec::new());
+    let mut tally = Tally { misses: saboteur.misses.clone(), ..Tally::default() };
     let mut taken = BTreeSet::new();
     for asked in &load.asked {
-        let place = if asked.door == Door::Direct { &asked.user } else { &asked.channel };
-        let answers = answers_to(asked, &said[place], &mut taken);
-        let has = |set: &BTreeSet<String>, key: &str| asked.sent[key].as_str().is_some_and(|id| set.contains(id));
-        let accepted = has(&envelopes, "envelope_id") || has(&events, "event_id");
-        let finals = answers.iter().filter(|answer| !answer.is_progress()).count();
-        report.accepted += usize::from(accepted);
-        report.answered += usize::from(finals > 0);
-        times.extend(answers.iter().filter_map(|answer| answer.ts.parse::<f64>().ok()));
-        let name = || format!("{:?} `{}` in {} ({})", asked.door, asked.text, asked.channel, asked.sent);
-        if accepted && finals == 0 {
-            unanswered += 1;
-            report.misses.push(format!("never answered: {}", name()));
-        }
-        if answers.len() > 1 {
-            doubled += 1;
-            let texts: Vec<&str> = answers.iter().map(|answer| answer.text.as_str()).collect();
-            report.misses.push(format!("answered {} times: {} {texts:#?}", answers.len(), name()));
-        }
-        if !accepted && finals == 0 {
-            refused += 1;
-        }
+        let answers = answers_to(asked, &said[place(asked)], &mut taken);
+        let has = |key: &str| asked.sent[key].as_str().is_some_and(|id| acknowledged.contains(id));
         let made = asked.target.as_ref().and_then(|id| changes.get(id)).copied().unwrap_or_default();
-        if made > 1 {
-            report.misses.push(format!("{made} calls that change: {}", name()));
-        }
-        if made > 0 && finals == 0 {
-            report.misses.push(format!("changed, and nobody was told: {}", name()));
-        }
+        tally.add(asked, &answers, has("envelope_id") || has("event_id"), made);
     }
     for message in said.values().flat_map(|said| too_many(load, said, &taken)) {
-        doubled += 1;
-        report.misses.push(format!("answers no command, or one a second time: {message:?}"));
+        tally.doubled += 1;
+        tally.misses.push(format!("answers no command, or one a second time: {message:?}"));
     }
-    let service = to_service(saboteur, &mut times);
-    report.lines = vec![
-        ("commands".into(), report.commands.to_string()),
-        ("accepted (acknowledged)".into(), report.accepted.to_string()),
-        ("not taken, as Slack told the person".into(), refused.to_string()),
-        ("answered".into(), report.answered.to_string()),
-        ("unanswered".into(), unanswered.to_string()),
-        ("answered more than once".into(), doubled.to_string()),
-        ("changes made at AWS".into(), changes.values().sum::<usize>().to_string()),
-        ("most changes for one command".into(), changes.values().max().copied().unwrap_or_default().to_string()),
-        ("faults".into(), report.faults.to_string()),
-        ("from a fault to the next answer, p50 / max".into(), service),
-        ("all at rest after the last fault".into(), format!("{:.1} s", rest.as_secs_f64())),
-        ("the whole run".into(), format!("{:.0} s", whole.as_secs_f64())),
+    let figures = [
+        ("commands", load.asked.len()),
+        ("accepted (acknowledged)", tally.accepted),
+        ("not taken, as Slack told the person", tally.refused),
+        ("answered", tally.answered),
+        ("unanswered", tally.unanswered),
+        ("answered more than once", tally.doubled),
+        ("progress left beside the answer", tally.left_over),
+        ("answers that are not true", tally.lies),
+        ("changes made at AWS", changes.values().sum()),
+        ("most changes for one command", changes.values().max().copied().unwrap_or_default()),
+        ("faults", saboteur.done().values().sum()),
     ];
-    report.lines.extend(saboteur.kinds().into_iter().map(|(kind, count)| (format!("  {kind}"), count.to_string())));
-    if !report.misses.is_empty() {
-        let _ = std::fs::write(std::env::temp_dir().join("dronebot-chaos.log"), world.log());
+    let mut lines: Vec<(String, String)> =
+        figures.iter().map(|(name, number)| ((*name).to_owned(), number.to_string())).collect();
+    lines.push(("all at rest after the last fault".into(), format!("{:.1} s", rest.as_secs_f64())));
+    lines.push(("the whole run".into(), format!("{:.0} s", whole.as_secs_f64())));
+    lines.push(("fault, how often".into(), "until whoever was hit serves again: p50 / max".into()));
+    lines.extend(costs(saboteur));
+    if !tally.misses.is_empty() {
+        let path = std::env::temp_dir().join("dronebot-chaos.log");
+        if std::fs::write(&path, world.log()).is_ok() {
+            lines.push(("the bots' log".into(), path.display().to_string()));
+        }
     }
-    report
+    Report { accepted: tally.accepted, faults: saboteur.done().values().sum(), misses: tally.misses, lines }
 }
 
-/// The time from each fault to the next message of the bot.
-fn to_service(saboteur: &Saboteur, times: &mut [f64]) -> String {
-    times.sort_by(f64::total_cmp);
-    let mut gaps: Vec<f64> = Vec::new();
-    for fault in &saboteur.faults {
-        let next = times.partition_point(|at| *at < fault.at);
-        gaps.extend(times.get(next).map(|at| at - fault.at));
-    }
-    gaps.sort_by(f64::total_cmp);
-    match (gaps.get(gaps.len() / 2), gaps.last()) {
-        (Some(middle), Some(most)) => format!("{middle:.2} s / {most:.2} s"),
-        _ => "-".to_owned(),
+/// What each kind of fault cost.
+fn costs(saboteur: &Saboteur) -> Vec<(String, String)> {
+    let mut kinds: BTreeMap<&str, usize> = saboteur.service.kinds().into_iter().map(|kind| (kind, 0)).collect();
+    kinds.extend(saboteur.done());
+    let cost = |(kind, count): (&str, usize)| {
+        let times = saboteur.service.of(kind);
+        let times = times.map_or("-".to_owned(), |(middle, most)| format!("{middle:.1} s / {most:.1} s"));
+        // what followed from faults was not done by anybody
+        let count = if count == 0 { "-".to_owned() } else { count.to_string() };
+        (format!("  {kind}"), format!("{count:<5} {times}"))
+    };
+    kinds.into_iter().map(cost).collect()
+}
+
+impl Tally {
+    fn add(&mut self, asked: &Asked, answers: &[&Message], accepted: bool, made: usize) {
+        let finals: Vec<&&Message> = answers.iter().filter(|answer| !answer.is_progress()).collect();
+        let texts = || answers.iter().map(|answer| answer.text.as_str()).collect::<Vec<_>>();
+        let miss = |what: &str| {
+            format!("{what}: {:?} `{}` in {} ({}) {:#?}", asked.door, asked.text, asked.channel, asked.sent, texts())
+        };
+        self.accepted += usize::from(accepted);
+        self.answered += usize::from(!finals.is_empty());
+        self.refused += usize::from(!accepted && finals.is_empty());
+        if accepted && finals.is_empty() {
+            self.unanswered += 1;
+            self.misses.push(miss("never answered"));
+        }
+        if finals.len() > 1 {
+            self.doubled += 1;
+            // what one person alone sees cannot be looked for, and by chat.postEphemeral it cannot be replaced
+            let is_known_limit = finals.iter().filter(|answer| !is_by_ephemeral(answer)).count() <= 1
+                && finals.iter().all(|answer| answer.only_for.is_some());
+            if !is_known_limit {
+                self.misses.push(miss(&format!("answered {} times", finals.len())));
+            }
+        }
+        if !finals.is_empty() && finals.len() < answers.len() {
+            self.left_over += 1;
+            // what one person alone sees can be replaced by its response_url only, and Slack takes those for half an hour
+            if !finals.iter().all(|answer| is_by_ephemeral(answer)) {
+                self.misses.push(miss("progress stands beside the answer"));
+            }
+        }
+        if made > 1 {
+            self.misses.push(miss(&format!("{made} calls that change")));
+        }
+        if made > 0 && finals.is_empty() {
+            self.misses.push(miss("changed, and nobody was told"));
+        }
+        let is_lie = |answer: &&&Message| answer.says_done() && made == 0 || answer.says_not_done() && made > 0;
+        if asked.target.is_some() && finals.iter().any(is_lie) {
+            self.lies += 1;
+            self.misses.push(miss(&format!("not true, {made} changes were made")));
+        }
     }
 }

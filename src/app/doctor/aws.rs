@@ -1,8 +1,9 @@
 //! What AWS says: as whom the bot acts, its clock, the region, and what the role may do, found out without doing it.
 
 use super::{Finding, bounded, clock};
-use crate::aws::{Aws, AwsConfig, AwsError, Class, Power};
+use crate::aws::{Aws, AwsConfig, AwsError, Class, Power, Repository, ServiceAt};
 use crate::clock;
+use crate::commands::ServiceConfig;
 use crate::settings::Settings;
 use std::collections::BTreeSet;
 
@@ -10,6 +11,7 @@ const IDENTITY: &str = "AWS identity";
 const CLOCK: &str = "AWS clock";
 const REGION: &str = "AWS region";
 const PERMISSIONS: &str = "AWS permissions";
+const DEPLOY: &str = "deploy";
 
 /// What to do about missing credentials.
 const CREDENTIALS: &str = "give the bot a role (instance profile, task role, IRSA), or set AWS_PROFILE or AWS_ACCESS_KEY_ID \
@@ -34,12 +36,50 @@ pub(super) async fn examine(settings: &Settings) -> Vec<Finding> {
             return vec![Finding::problem(REGION, "no region is set", to_do)];
         }
     };
-    let (identity, rights) =
-        futures_util::join!(bounded(IDENTITY, identity(&aws)), bounded(REGION, rights(&aws, &region)));
+    let services = async {
+        let each = settings.deploy.services.iter().map(|(name, service)| one_service(&aws, &region, name, service));
+        futures_util::future::join_all(each).await
+    };
+    let (identity, rights, services) = futures_util::join!(
+        bounded(IDENTITY, identity(&aws)),
+        bounded(REGION, rights(&aws, &region)),
+        bounded(DEPLOY, services)
+    );
     if identity.iter().any(|finding| finding.to_do.as_deref() == Some(CREDENTIALS)) {
         return identity;
     }
-    identity.into_iter().chain(rights).collect()
+    identity.into_iter().chain(rights).chain(services).collect()
+}
+
+/// Whether a service that may be deployed is there, with the container and the images that are listed for it.
+async fn one_service(aws: &Aws, region: &str, name: &str, service: &ServiceConfig) -> Finding {
+    let ServiceConfig { cluster, service, container, repository, region: own } = service;
+    let region = own.as_deref().unwrap_or(region);
+    let at = ServiceAt { region: region.to_owned(), cluster: cluster.clone(), service: service.clone() };
+    let to_do = format!("see deploy.services.{name} in the settings");
+    let so = |what: &str| Finding::problem(DEPLOY, format!("`{name}`: {what}"), &to_do);
+    let found = match aws.service(&at).await {
+        Ok(Some(found)) if found.is_active => found,
+        Ok(_) => return so(&format!("there is no service `{service}` in the cluster `{cluster}`")),
+        Err(error) => return unclear(DEPLOY, &error),
+    };
+    let Some(primary) = found.primary() else { return so("ECS shows no deployment of it") };
+    let definition = match aws.definition(region, &primary.definition).await {
+        Ok(definition) => definition,
+        Err(error) => return unclear(DEPLOY, &error),
+    };
+    let Some(image) = definition.image(container) else { return so(&format!("it has no container `{container}`")) };
+    let Some(images) = Repository::of_image(image, region).filter(|found| found.name == *repository) else {
+        return so(&format!("its container `{container}` runs no image of the repository `{repository}`"));
+    };
+    match aws.images(&images).await {
+        Ok(images) if images.is_empty() => so(&format!("ECR has no tagged image in `{repository}`")),
+        Ok(images) => Finding::ok(
+            DEPLOY,
+            format!("`{name}` is `{}`, with {} tagged images in `{repository}`", at.id(), images.len()),
+        ),
+        Err(error) => unclear(DEPLOY, &error),
+    }
 }
 
 async fn identity(aws: &Aws) -> Vec<Finding> {
@@ -104,7 +144,8 @@ async fn permissions(aws: &Aws, region: &str, instance: Option<String>) -> Vec<F
     let mut found: Vec<Finding> = of(Some(false))
         .into_iter()
         .map(|operation| {
-            let to_do = format!("allow ec2:{operation} to the bot's role (the README has the whole policy)");
+            let to_do =
+                format!("allow ec2:{operation} to the bot's role (`dronebot iam-policy` prints the whole policy)");
             Finding::problem(PERMISSIONS, format!("AWS does not allow `ec2:{operation}`"), to_do)
         })
         .collect();
@@ -130,13 +171,16 @@ fn unclear(check: &'static str, error: &AwsError) -> Finding {
     match error.class {
         Class::NotSent | Class::Lost => Finding::problem(check, error.what_is_so(), REACH),
         Class::Denied => {
-            let service = if check == IDENTITY { "sts" } else { "ec2" };
-            let call = format!("{service}:{}", error.operation);
-            let to_do = format!("allow {call} to the bot's role (the README has the whole policy)");
+            let call = format!("{}:{}", error.service, error.operation);
+            let to_do = format!("allow {call} to the bot's role (`dronebot iam-policy` prints the whole policy)");
             Finding::problem(check, format!("AWS does not allow `{call}`{}", code(error)), to_do)
         }
         Class::Credentials => Finding::problem(check, error.what_is_so(), "see the AWS identity above"),
         Class::Throttled | Class::Server => Finding::problem(check, error.what_is_so(), "try again in a minute"),
+        _ if check == DEPLOY => {
+            let so = format!("AWS refuses `{}`{}", error.operation, code(error));
+            Finding::problem(check, so, "see deploy.services in the settings")
+        }
         _ => {
             Finding::problem(check, format!("AWS refuses the call{}", code(error)), "check aws.region and the account")
         }

@@ -128,8 +128,26 @@ fn sentence(words: &str) -> String {
 /// Looks at everything. `link`: also opens a Socket Mode connection for a moment.
 pub async fn examine(settings: &Settings, link: bool) -> Diagnosis {
     let house = house::examine(settings).await;
+    if let Some(problem) = secrets(settings).await {
+        return Diagnosis {
+            findings: house.into_iter().chain([problem]).chain(aws::examine(settings).await).collect(),
+        };
+    }
     let (slack, aws) = futures_util::join!(slack::examine(settings, link), aws::examine(settings));
     Diagnosis { findings: house.into_iter().chain(slack).chain(aws).collect() }
+}
+
+/// What is wrong with the secrets that AWS keeps: without them Slack cannot be asked anything.
+async fn secrets(settings: &Settings) -> Option<Finding> {
+    const CHECK: &str = "secrets";
+    let read = tokio::time::timeout(PATIENCE, super::tokens::Tokens::of(settings).once()).await;
+    let line = match read {
+        Ok(Ok(())) => return None,
+        Ok(Err(line)) => line,
+        Err(_) => format!("AWS did not give them within {} seconds", PATIENCE.as_secs()),
+    };
+    let (so, to_do) = line.split_once("; ").unwrap_or((&line, "check the bot's AWS role, the region and the network"));
+    Some(Finding::problem(CHECK, so, to_do))
 }
 
 /// The finding, or after [`PATIENCE`] that there was none.

@@ -53,23 +53,31 @@ pub const DEMO: &[Seed] = &[
 
 /// A client of Moto at this address, in this region.
 pub async fn client(url: &str, region: &str) -> Client {
-    let config = aws_config::defaults(BehaviorVersion::latest())
+    Client::new(&sdk(url, region).await)
+}
+
+/// The SDK's configuration for the AWS at this address.
+pub async fn sdk(url: &str, region: &str) -> aws_config::SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new(region.to_owned()))
         .endpoint_url(url)
         .credentials_provider(Credentials::new("testing", "testing", None, None, "moto"))
         .http_client(Builder::new().build_http())
         .load()
-        .await;
-    Client::new(&config)
+        .await
 }
 
-/// Makes so many running instances without a name.
+/// Makes so many running instances, all with this name, or without one.
 #[allow(dead_code, reason = "the demo has a small fleet; the tests break a large one")]
-pub async fn many(url: &str, region: &'static str, count: usize) -> Result<Vec<String>, String> {
+pub async fn many(url: &str, region: &'static str, name: Option<&str>, count: usize) -> Result<Vec<String>, String> {
     let client = client(url, region).await;
     let image = image(&client, region).await?;
     let count = i32::try_from(count).map_err(text)?;
-    let run = client.run_instances().image_id(image).instance_type(InstanceType::T3Micro);
+    let tags = name.map(|name| {
+        let tag = Tag::builder().key("Name").value(name).build();
+        vec![TagSpecification::builder().resource_type(ResourceType::Instance).tags(tag).build()]
+    });
+    let run = client.run_instances().image_id(image).instance_type(InstanceType::T3Micro).set_tag_specifications(tags);
     let made =
         run.min_count(count).max_count(count).send().await.map_err(|error| DisplayErrorContext(error).to_string())?;
     Ok(made.instances().iter().filter_map(|instance| instance.instance_id().map(str::to_owned)).collect())
@@ -78,14 +86,7 @@ pub async fn many(url: &str, region: &'static str, count: usize) -> Result<Vec<S
 /// A client of the DynamoDB at this address.
 #[allow(dead_code, reason = "the demo has no shared store; the tests do")]
 pub async fn table_client(url: &str, region: &str) -> aws_sdk_dynamodb::Client {
-    let config = aws_config::defaults(BehaviorVersion::latest())
-        .region(Region::new(region.to_owned()))
-        .endpoint_url(url)
-        .credentials_provider(Credentials::new("testing", "testing", None, None, "moto"))
-        .http_client(Builder::new().build_http())
-        .load()
-        .await;
-    aws_sdk_dynamodb::Client::new(&config)
+    aws_sdk_dynamodb::Client::new(&sdk(url, region).await)
 }
 
 /// Makes these instances; returns their ids in the same order.

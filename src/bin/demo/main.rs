@@ -5,6 +5,7 @@
 mod fleet;
 mod moto;
 mod proxy;
+mod rollouts;
 mod venv;
 
 use clap::{Parser, Subcommand};

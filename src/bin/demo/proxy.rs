@@ -2,13 +2,15 @@
 //! tests (which include this file too), calls that are throttled, delayed, refused, or whose answer is lost. It stands
 //! before DynamoDB and before Slack's Web API too, where a test wants to hold a call at a certain point.
 
+use super::rollouts::Rollouts;
+use actix_web::dev::ServerHandle;
 use actix_web::web::{Bytes, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::net::TcpListener;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 /// Longer than any caller waits.
@@ -26,6 +28,8 @@ pub enum Trouble {
     LoseAnswer,
     /// The call is not made, and no answer comes.
     Swallow,
+    /// The call is made this much later.
+    Late(Duration),
 }
 
 /// Where a call is held: the tests kill its caller there.
@@ -35,6 +39,8 @@ struct Gate {
     left: usize,
     /// Whether it is held after it was made, in place of before.
     after: bool,
+    /// Only calls of this action count.
+    action: Option<String>,
     armed: bool,
     reached: bool,
 }
@@ -53,9 +59,14 @@ pub struct Control {
     moving: Mutex<HashMap<String, (&'static str, &'static str, Instant)>>,
     calls: Mutex<Vec<(String, Vec<String>)>>,
     made: Mutex<Vec<(String, Vec<String>)>>,
+    /// Every call by its IAM name.
+    named: Mutex<Vec<String>>,
+    /// The rollouts of ECS services.
+    pub rollouts: Rollouts,
     lag: Mutex<Duration>,
     gate: Mutex<Gate>,
     down: AtomicBool,
+    server: OnceLock<ServerHandle>,
 }
 
 #[allow(dead_code, reason = "the demo breaks nothing; the tests do")]
@@ -71,6 +82,11 @@ impl Control {
         self.made.lock().clone()
     }
 
+    /// The calls made so far by their IAM names, `ec2:StopInstances`: what a role needs for them.
+    pub fn named(&self) -> Vec<String> {
+        self.named.lock().clone()
+    }
+
     /// No more trouble.
     pub fn clear(&self) {
         self.faults.lock().clear();
@@ -78,7 +94,12 @@ impl Control {
 
     /// After so many more calls the next is held for ever: before it is made, or when it was made and before its answer.
     pub fn hold(&self, left: usize, after: bool) {
-        *self.gate.lock() = Gate { left, after, armed: true, reached: false };
+        *self.gate.lock() = Gate { left, after, action: None, armed: true, reached: false };
+    }
+
+    /// The same for the next call of an action.
+    pub fn hold_next(&self, action: &str, after: bool) {
+        *self.gate.lock() = Gate { left: 0, after, action: Some(action.to_owned()), armed: true, reached: false };
     }
 
     /// Whether a call is held.
@@ -91,11 +112,22 @@ impl Control {
         *self.gate.lock() = Gate::default();
     }
 
+    /// Ends the proxy, and its threads.
+    pub fn close(&self) {
+        if let Some(server) = self.server.get() {
+            // it is told by the call; nobody waits for the end
+            drop(server.stop(false));
+        }
+    }
+
     /// Whether this call is the one to be held: before it (`Some(false)`) or after it (`Some(true)`). What replicas say
     /// of themselves all the time does not count.
-    fn gate(&self, body: &str) -> Option<bool> {
+    fn gate(&self, action: &str, body: &str) -> Option<bool> {
         let mut gate = self.gate.lock();
-        if !gate.armed || body.contains(r#"{"S":"replica"}"#) {
+        if !gate.armed
+            || body.contains(r#"{"S":"replica"}"#)
+            || gate.action.as_ref().is_some_and(|meant| meant != action)
+        {
             return None;
         }
         if gate.left > 0 {
@@ -122,6 +154,7 @@ impl Control {
     /// Whatever is on its way to another state is there now.
     pub fn arrive(&self) {
         self.moving.lock().clear();
+        self.rollouts.arrive(now());
     }
 
     /// The calls made so far: action (as in [`Control::break_next`]) and instance ids.
@@ -178,20 +211,28 @@ struct Upstream {
     account: Option<String>,
 }
 
-/// Starts the proxy on a free port, on a thread of its own that lives as long as the process. `account` separates the
+/// Starts the proxy on a free port, on threads of its own that live until it is closed. `account` separates the
 /// callers of one Moto from each other.
-#[expect(clippy::disallowed_methods, reason = "a thread of the demo and the tests, not of the bot")]
 pub fn start(url: String, account: Option<String>) -> Result<(String, Arc<Control>), String> {
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| format!("no port for the proxy: {error}"))?;
+    start_at("127.0.0.1", url, account)
+}
+
+/// The same at this address.
+#[expect(clippy::disallowed_methods, reason = "a thread of the demo and the tests, not of the bot")]
+pub fn start_at(host: &str, url: String, account: Option<String>) -> Result<(String, Arc<Control>), String> {
+    let listener = TcpListener::bind((host, 0)).map_err(|error| format!("no port for the proxy: {error}"))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let control = Arc::new(Control::default());
     let (state, upstream) = (Data::from(Arc::clone(&control)), Data::new(Upstream { url, account }));
+    let known = Arc::clone(&control);
     std::thread::spawn(move || {
         let app =
             move || App::new().app_data(state.clone()).app_data(upstream.clone()).default_service(web::to(forward));
         let server = HttpServer::new(app).workers(1).disable_signals().listen(listener);
         if let Ok(server) = server {
-            let _ = rt::System::new().block_on(server.run());
+            let server = server.run();
+            let _ = known.server.set(server.handle());
+            let _ = rt::System::new().block_on(server);
         }
     });
     Ok((format!("http://{address}"), control))
@@ -216,13 +257,19 @@ fn instance_ids(body: &str) -> Vec<String> {
 
 /// The region for which a request is signed: `Credential=KEY/DATE/REGION/ec2/aws4_request`.
 fn region(request: &HttpRequest) -> &str {
+    signed(request, 2)
+}
+
+/// A part of what a request is signed for.
+fn signed(request: &HttpRequest, part: usize) -> &str {
     let signed = request.headers().get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    signed.split('/').nth(2).unwrap_or_default()
+    signed.split('/').nth(part).unwrap_or_default()
 }
 
 async fn forward(request: HttpRequest, body: Bytes, control: Data<Control>, upstream: Data<Upstream>) -> HttpResponse {
     let form = String::from_utf8_lossy(&body).into_owned();
     let mut action = field(&form, "Action").or_else(|| named(&request)).unwrap_or_default();
+    control.named.lock().push(format!("{}:{action}", signed(&request, 3)));
     if field(&form, "DryRun").is_some_and(|dry| dry == "true") {
         action = format!("DryRun:{action}");
     }
@@ -230,20 +277,24 @@ async fn forward(request: HttpRequest, body: Bytes, control: Data<Control>, upst
     if !form.contains(r#"{"S":"replica"}"#) {
         control.calls.lock().push((action.clone(), ids.clone()));
     }
-    let gate = control.gate(&form);
+    let gate = control.gate(&action, &form);
     if gate == Some(false) {
         rt::time::sleep(FOR_EVER).await;
     }
     if control.down.load(Ordering::Relaxed) {
-        return error("ServiceUnavailable", 503);
+        return error(&request, "ServiceUnavailable", 503);
     }
     let trouble = control.trouble(region(&request), &action);
     match trouble {
-        Some(Trouble::Error(code, status)) => return error(code, status),
+        Some(Trouble::Error(code, status)) => return error(&request, code, status),
         Some(Trouble::Swallow) => rt::time::sleep(FOR_EVER).await,
+        Some(Trouble::Late(delay)) => rt::time::sleep(delay).await,
         _ => (),
     }
-    let answer = ask(&request, body, &upstream).await;
+    let answer = match is_container(&request) {
+        true => container(&request, &action, body, &control, &upstream).await,
+        false => ask(&request, body, &upstream).await,
+    };
     if !ids.is_empty() {
         control.made.lock().push((action.clone(), ids.clone()));
     }
@@ -257,13 +308,43 @@ async fn forward(request: HttpRequest, body: Bytes, control: Data<Control>, upst
         Some(Trouble::LoseAnswer) => rt::time::sleep(FOR_EVER).await,
         _ => (),
     }
-    let Some((status, kind, xml)) = answer else { return error("ServiceUnavailable", 503) };
+    let Some((status, kind, xml)) = answer else { return error(&request, "ServiceUnavailable", 503) };
     let xml = if ["DescribeInstances", "StopInstances", "StartInstances"].contains(&action.as_str()) {
         control.in_transit(xml)
     } else {
         xml
     };
     HttpResponse::build(status).insert_header(("content-type", kind)).body(xml)
+}
+
+/// Whether it is a call to ECS or ECR.
+fn is_container(request: &HttpRequest) -> bool {
+    let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    target.starts_with("AmazonEC2Container")
+}
+
+/// A call to ECS or ECR: what happens over time is played, the rest is Moto's.
+async fn container(
+    request: &HttpRequest,
+    action: &str,
+    body: Bytes,
+    control: &Control,
+    upstream: &Upstream,
+) -> Option<(actix_web::http::StatusCode, String, String)> {
+    let asked = serde_json::from_slice(&body).unwrap_or_default();
+    if let Some(answer) = control.rollouts.answer(action, &asked, now()) {
+        let kind = "application/x-amz-json-1.1".to_owned();
+        return Some((actix_web::http::StatusCode::OK, kind, answer.to_string()));
+    }
+    let (status, kind, said) = ask(request, body, upstream).await?;
+    let lag = *control.lag.lock();
+    match serde_json::from_str(&said) {
+        Ok(answer) if status.is_success() => {
+            let answer = control.rollouts.complete(action, &asked, answer, lag, now());
+            Some((status, kind, answer.to_string()))
+        }
+        _ => Some((status, kind, said)),
+    }
 }
 
 async fn ask(
@@ -291,8 +372,13 @@ async fn ask(
     Some((answer.status(), kind, String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-fn error(code: &str, status: u16) -> HttpResponse {
+/// An error as whoever was asked words it: DynamoDB, ECS and ECR in JSON, EC2 in XML.
+fn error(request: &HttpRequest, code: &str, status: u16) -> HttpResponse {
     let status = actix_web::http::StatusCode::from_u16(status).unwrap_or(actix_web::http::StatusCode::BAD_REQUEST);
+    if request.headers().contains_key("x-amz-target") {
+        let json = format!(r#"{{"__type":"{code}","message":"{code}"}}"#);
+        return HttpResponse::build(status).insert_header(("content-type", "application/x-amz-json-1.1")).body(json);
+    }
     let xml = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Errors><Error><Code>{code}</Code><Message>{code}</Message>\
          </Error></Errors><RequestID>00000000-0000-0000-0000-000000000000</RequestID></Response>"

@@ -5,7 +5,7 @@ use super::super::args::{self, RegionWord};
 use super::super::{Context, Planned, words};
 use super::targets::{self, Search, Selector};
 use crate::aws::{AwsError, Class, Instance, Power, State};
-use crate::domain::{CommandError, Line, Part, Plan, Refusal, Reply, RequestId, Step, Tone, UnknownOutcome};
+use crate::domain::{Before, CommandError, Line, Part, Plan, Refusal, Reply, RequestId, Step, Tone, UnknownOutcome};
 use futures_util::future::{join_all, try_join_all};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -76,6 +76,7 @@ impl Change {
                 targets: found.iter().map(|one| one.target(&account)).collect(),
                 cautions: Vec::new(),
                 steps: Vec::new(),
+                policies: None,
             })),
             result => Ok(result?),
         }
@@ -101,6 +102,7 @@ impl Change {
             targets: found.iter().map(|one| one.target(account)).collect(),
             cautions: self.cautions(&needed, cx).await,
             steps,
+            policies: None,
         }))
     }
 
@@ -145,22 +147,20 @@ impl Change {
 
     /// One call for each region, ids sorted.
     fn steps(&self, needed: &[&Instance], request: RequestId) -> Vec<Step> {
-        let mut by_region: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        let mut by_region: BTreeMap<&str, BTreeMap<String, Before>> = BTreeMap::new();
         for one in needed {
-            by_region.entry(&one.region).or_default().push(one.id.clone());
+            by_region.entry(&one.region).or_default().insert(one.id.clone(), before(one));
         }
         by_region
             .into_iter()
             .zip(0..)
-            .map(|((region, mut targets), index)| {
-                targets.sort();
-                Step {
-                    index,
-                    operation: format!("ec2:{}", self.power.operation()),
-                    region: region.to_owned(),
-                    targets,
-                    token: format!("cmd-{request}-{index}").chars().take(LONGEST_TOKEN).collect(),
-                }
+            .map(|((region, before), index)| Step {
+                index,
+                operation: format!("ec2:{}", self.power.operation()),
+                region: region.to_owned(),
+                targets: before.keys().cloned().collect(),
+                token: format!("cmd-{request}-{index}").chars().take(LONGEST_TOKEN).collect(),
+                before,
             })
             .collect()
     }
@@ -289,6 +289,18 @@ fn too_many(on: &On, found: usize, most: usize) -> Refusal {
         if typed.len() == 1 { "means" } else { "mean" },
         words::count(found, "instance"),
     ))
+}
+
+fn before(one: &Instance) -> Before {
+    Before {
+        state: one.state.as_str().to_owned(),
+        kind: one.kind.clone(),
+        zone: one.zone.clone(),
+        public_ip: one.public_ip.clone(),
+        elastic_ip: one.elastic_ip,
+        private_ip: one.private_ip.clone(),
+        launched: one.launched.map(|at| at.to_string()),
+    }
 }
 
 fn label(one: &Instance) -> String {

@@ -45,6 +45,7 @@ pub(in super::super) const ROW: Row = Row {
     ],
     risk: Risk::Read,
     action: "ec2:list",
+    calls: &["ec2:DescribeInstances", "ec2:DescribeRegions"],
     parse: |words| Ok(Box::new(args::parse::<List>(words)?)),
     usage: || args::usage::<List>(ROW.name),
     options: args::options::<List>,

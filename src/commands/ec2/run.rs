@@ -1,4 +1,4 @@
-//! How a planned change is made and watched. Every call is journalled before it is made and made once. Then AWS is
+//! How a planned change is made and watched. Every call waits for its turn, is journalled, and is then made, once. Then AWS is
 //! asked, again and again and for all targets of a region in one call, until each target has come to rest somewhere:
 //! where it should, or where somebody else has put it.
 
@@ -13,7 +13,8 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How many looks may find a target unchanged after a call whose answer was lost, before it counts as not made. AWS's
-/// descriptions lag behind its changes.
+/// descriptions lag behind its changes. Besides, the call must have had the time that a call may take: until then it may
+/// still be on its way.
 const LOOKS_AFTER_LOSS: u32 = 3;
 /// The same after a call that AWS accepted, where a change is sure to come.
 const LOOKS_AFTER_ACCEPT: u32 = 10;
@@ -34,6 +35,7 @@ pub(super) async fn execute(
             continue;
         }
         show(change, &targets_of(plan, step), &BTreeMap::new(), start, cx);
+        cx.aws.turn(&step.region, change.power).await;
         match journal.step(step, Box::pin(call(change, plan, step, cx))).await {
             Ok(()) => report.accepted(step),
             Err(StepError::Lost(cause)) => {
@@ -104,7 +106,8 @@ async fn watch(change: &Change, report: &mut Report<'_>, cx: &Context, start: In
         })
         .collect();
     loop {
-        look(change, &mut watched, cx).await;
+        let left = cx.aws.call_timeout().saturating_sub(start.elapsed());
+        look(change, &mut watched, left.is_zero(), cx).await;
         let resting = watched.iter().all(|one| one.verdict.is_some());
         if resting || start.elapsed() + cx.limits.poll > cx.limits.wait {
             break;
@@ -113,7 +116,10 @@ async fn watch(change: &Change, report: &mut Report<'_>, cx: &Context, start: In
             watched.iter().filter_map(|one| Some((&*one.target.id, one.last.as_ref()?.state.clone()))).collect();
         let targets: Vec<&Target> = watched.iter().map(|one| one.target).collect();
         show(change, &targets, &states, start, cx);
-        tokio::time::sleep(cx.limits.poll).await;
+        // whoever waits for a call that never came is not to wait for a whole look more
+        let on_its_way = !left.is_zero() && watched.iter().any(|one| one.verdict.is_none() && !one.accepted);
+        let left = cx.aws.call_timeout().saturating_sub(start.elapsed());
+        tokio::time::sleep(if on_its_way { cx.limits.poll.min(left) } else { cx.limits.poll }).await;
     }
     let checks = if change.power == Power::Reboot { checks(&watched, cx).await } else { BTreeMap::new() };
     for one in watched {
@@ -128,8 +134,9 @@ async fn watch(change: &Change, report: &mut Report<'_>, cx: &Context, start: In
     }
 }
 
-/// One look at every target that has not come to rest, in one call for each region.
-async fn look(change: &Change, watched: &mut [Watched<'_>], cx: &Context) {
+/// One look at every target that has not come to rest, in one call for each region. `arrived`: no call can be on its way any
+/// more.
+async fn look(change: &Change, watched: &mut [Watched<'_>], arrived: bool, cx: &Context) {
     let mut by_region: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for one in watched.iter().filter(|one| one.verdict.is_none()) {
         by_region.entry(one.target.region.clone()).or_default().push(one.target.id.clone());
@@ -141,7 +148,9 @@ async fn look(change: &Change, watched: &mut [Watched<'_>], cx: &Context) {
     for (region, answer) in join_all(asked).await {
         for one in watched.iter_mut().filter(|one| one.verdict.is_none() && one.target.region == *region) {
             match &answer {
-                Ok(instances) => one.learn(change, instances.iter().find(|found| found.id == one.target.id)),
+                Ok(instances) => {
+                    one.learn(change, instances.iter().find(|found| found.id == one.target.id), arrived);
+                }
                 Err(error) => one.fail(error),
             }
         }
@@ -157,7 +166,7 @@ impl Watched<'_> {
         self.trouble = Some(error.clone());
     }
 
-    fn learn(&mut self, change: &Change, found: Option<&Instance>) {
+    fn learn(&mut self, change: &Change, found: Option<&Instance>, arrived: bool) {
         self.trouble = None;
         let patience = if self.accepted { LOOKS_AFTER_ACCEPT } else { LOOKS_AFTER_LOSS };
         let Some(found) = found else {
@@ -179,7 +188,7 @@ impl Watched<'_> {
             None
         } else if *state == change.from && !self.moved {
             self.still += 1;
-            (self.still >= patience).then_some(Verdict::Unchanged)
+            (self.still >= patience && (self.accepted || arrived)).then_some(Verdict::Unchanged)
         } else {
             Some(Verdict::Elsewhere)
         };

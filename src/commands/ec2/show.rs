@@ -26,6 +26,12 @@ pub(in super::super) const ROW: Row = Row {
     examples: &["ec2 show web-1", "ec2 show i-0123456789abcdef0 --region us-east-1", "ec2 show tag:role=primary"],
     risk: Risk::Read,
     action: "ec2:show",
+    calls: &[
+        "ec2:DescribeInstances",
+        "ec2:DescribeInstanceAttribute",
+        "ec2:DescribeInstanceStatus",
+        "ec2:DescribeRegions",
+    ],
     parse: |words| Ok(Box::new(args::parse::<Show>(words)?)),
     usage: || args::usage::<Show>(ROW.name),
     options: args::options::<Show>,

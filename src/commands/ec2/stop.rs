@@ -23,6 +23,12 @@ pub(in super::super) const ROW: Row = Row {
     examples: &["ec2 stop web-1", "ec2 stop i-0123456789abcdef0 web-2 --region us-east-1", "ec2 stop tag:env=dev"],
     risk: Risk::Change,
     action: "ec2:stop",
+    calls: &[
+        "ec2:DescribeInstances",
+        "ec2:DescribeInstanceAttribute",
+        "ec2:DescribeInstanceTypes",
+        "ec2:StopInstances",
+    ],
     parse: |words| Ok(Box::new(args::parse::<Stop>(words)?)),
     usage: || args::usage::<Stop>(ROW.name),
     options: args::options::<Stop>,

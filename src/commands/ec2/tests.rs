@@ -198,6 +198,28 @@ async fn each_region_has_its_own_call_and_token() {
 }
 
 #[tokio::test]
+async fn each_step_knows_how_its_targets_were_before() {
+    let mut machine = Machine::new("i-1", "web-1", "running");
+    machine.public_ip = Some("203.0.113.7".into());
+    machine.elastic = true;
+    let region = FakeRegion::new(vec![machine, Machine::new("i-2", "web-2", "stopped")]);
+    let plan = planned("ec2 stop i-1 i-2", &on(&region)).await;
+    let before = &plan.steps[0].before;
+    assert_eq!(before.keys().collect::<Vec<_>>(), ["i-1"], "what needs no change is not touched");
+    let web = &before["i-1"];
+    assert_eq!(
+        (web.state.as_str(), web.kind.as_str(), web.zone.as_deref()),
+        ("running", "t3.micro", Some("eu-central-1a"))
+    );
+    assert_eq!((web.public_ip.as_deref(), web.elastic_ip), (Some("203.0.113.7"), true));
+    // a step of a program that did not keep it is read all the same
+    let mut json = serde_json::to_value(&plan.steps[0]).expect("JSON");
+    json.as_object_mut().expect("an object").remove("before");
+    let old: crate::domain::Step = serde_json::from_value(json).expect("a step");
+    assert!(old.before.is_empty());
+}
+
+#[tokio::test]
 async fn a_target_that_may_not_be_seen_goes_to_the_judge_without_steps_in_place_of_an_answer() {
     let mut cx = on(&one("stopped"));
     cx.sees = Arc::new(|_| false);
@@ -282,6 +304,62 @@ async fn a_lost_call_that_was_not_made_is_found_out() {
     let region = one("running");
     region.fails("StopInstances", Fault::Lost { happened: false });
     insta::assert_snapshot!(executed("ec2 stop web-1", &on(&region)).await, @"NotDone [failed] AWS did not confirm it. I looked: `web-1 (i-1)` is still *running*, so it was not stopped. Look with `ec2 show i-1 --region eu-central-1`. To try again, say `ec2 stop i-1 --region eu-central-1`.");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_may_still_be_on_its_way_is_not_said_to_be_undone() {
+    for (looks, found) in [(4, "Done [done] I looked: `web-1 (i-1)` is *stopped*."), (9, "NotDone [failed] I looked:")]
+    {
+        let region = one("running");
+        let cx = on(&region);
+        let plan = planned("ec2 stop web-1", &cx).await;
+        // a call of somebody who has died arrives late: at the last look within the time that a call may take, or never
+        let mut ahead = vec!["running"; looks];
+        ahead.push("stopped");
+        region.0.lock().machine("i-1").ahead = ahead.into_iter().map(str::to_owned).collect();
+        let began = tokio::time::Instant::now();
+        let said = verified("ec2 stop web-1", &plan, &cx).await;
+        assert!(said.starts_with(found), "{said}");
+        let over = began.elapsed().checked_sub(cx.aws.call_timeout()).expect("as long as a call may take");
+        assert!(over < std::time::Duration::from_millis(100), "and not much longer: {over:?}");
+    }
+}
+
+/// A journal that notes how long a call takes, from the moment that it stands in the journal.
+#[derive(Default)]
+struct Stopwatch(Mutex<Vec<std::time::Duration>>);
+
+#[async_trait::async_trait]
+impl super::super::Journalled for Stopwatch {
+    async fn step(
+        &self,
+        _: &crate::domain::Step,
+        call: futures_util::future::BoxFuture<'_, Result<(), super::super::StepError>>,
+    ) -> Result<(), super::super::StepError> {
+        let began = tokio::time::Instant::now();
+        let made = call.await;
+        self.0.lock().push(began.elapsed());
+        made
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_its_turn_is_not_journalled_yet() {
+    let region = one("stopped");
+    let cx = on(&region);
+    let plan = planned("ec2 start web-1", &cx).await;
+    // others have used up what the account may do at once
+    let began = tokio::time::Instant::now();
+    for _ in 0..10 {
+        cx.aws.turn("eu-central-1", crate::aws::Power::Start).await;
+    }
+    assert!(began.elapsed() > std::time::Duration::from_secs(1), "the next one waits");
+    let (_, command) = parse("ec2 start web-1").expect("command");
+    let stopwatch = Stopwatch::default();
+    let began = tokio::time::Instant::now();
+    command.execute(&plan, &cx, &stopwatch).await.expect("it is made");
+    assert!(began.elapsed() > std::time::Duration::from_millis(400), "it waited");
+    assert_eq!(*stopwatch.0.lock(), [std::time::Duration::ZERO], "and not between the journal and the call");
 }
 
 #[tokio::test(start_paused = true)]

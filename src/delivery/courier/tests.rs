@@ -5,7 +5,7 @@ use crate::clock;
 use crate::domain::{Reply, RequestId, Tone};
 use crate::slack::testing::{Action, Request, Server, answer, run, status, within};
 use crate::slack::{PacingConfig, Proxy, SlackConfig, api::Pacer};
-use crate::store::{Address, LetterId, NewLetter, QueueDepth, StoreError, Way};
+use crate::store::{Address, LONGEST_WAIT, LetterId, NewLetter, QueueDepth, StoreError, Way};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
@@ -69,6 +69,9 @@ impl Outbox for Shelf {
         Ok(())
     }
     async fn note(&self, id: LetterId, way: &Way) -> Result<(), StoreError> {
+        if *self.lost.lock() {
+            return Err(StoreError::Fenced(id.request));
+        }
         let mut deaf = self.deaf.lock();
         if *deaf > 0 {
             *deaf -= 1;
@@ -80,8 +83,8 @@ impl Outbox for Shelf {
         }
         Ok(())
     }
-    fn is_mine(&self, _: LetterId) -> bool {
-        !*self.lost.lock()
+    fn mine_for(&self, _: LetterId) -> Option<Duration> {
+        (!*self.lost.lock()).then_some(Duration::from_secs(60))
     }
     async fn depth(&self) -> Result<QueueDepth, StoreError> {
         Ok(QueueDepth { waiting: self.letters.lock().len() as u64, ..QueueDepth::default() })
@@ -99,7 +102,7 @@ impl Post {
         let server = Server::start(handler).await;
         let config = SlackConfig {
             api_url: server.url(),
-            bot_token: SecretString::from("xoxb-secret"),
+            bot_token: "xoxb-secret".into(),
             api_timeout: Duration::from_millis(500),
             pacing: PacingConfig {
                 max_wait: Duration::ZERO,
@@ -114,6 +117,7 @@ impl Post {
             outbox: Arc::clone(&shelf) as Arc<dyn Outbox>,
             lanes: Arc::default(),
             clock: clock::system(),
+            turns: clock::system(),
             web_api: Arc::new(move || WebApi::new(&config, Arc::clone(&proxy), Arc::new(Pacer::new(&config.pacing)))),
             config: DeliveryConfig { retry_min_ms: 1, ..DeliveryConfig::default() },
         };
@@ -216,6 +220,87 @@ fn a_letter_that_another_replica_has_by_now_is_not_sent() {
         *post.shelf.lost.lock() = false;
         post.look().await;
         assert_eq!(post.server.paths(), ["/api/chat.postMessage"]);
+    });
+}
+
+#[test]
+fn a_letter_that_is_lost_while_it_waits_for_its_turn_is_not_sent() {
+    run(async {
+        let mut post = Post::new(|_| posted()).await;
+        let pacing = PacingConfig { channel_interval: Duration::from_millis(300), ..PacingConfig::default() };
+        let config = SlackConfig { api_url: post.server.url(), pacing, ..SlackConfig::default() };
+        let proxy = Arc::new(Proxy::for_config(&config, None, None).expect("a valid proxy"));
+        post.round.api = Rc::new(WebApi::new(&config, proxy, Arc::new(Pacer::new(&config.pacing))));
+        // the second waits for its channel, and by then somebody else has it
+        post.put(&letter(1, thread()));
+        post.put(&letter(2, thread()));
+        let search = post.round.parts.lanes.search().expect("no other search");
+        poll(search, post.round.clone()).await;
+        within("the first letter", async {
+            while post.shelf.outcomes.lock().is_empty() {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        })
+        .await;
+        *post.shelf.lost.lock() = true;
+        post.idle().await;
+        assert_eq!(post.server.paths().len(), 1);
+        assert_eq!(*post.shelf.outcomes.lock(), ["1 sent 2.000002", "2 later slack cannot do this now: fenced"]);
+        // and when it was only the lease that was late, it is sent
+        *post.shelf.lost.lock() = false;
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        post.look().await;
+        assert_eq!(post.server.paths().len(), 2);
+    });
+}
+
+/// A line to Slack on which one word breaks whoever says it.
+struct Fragile(Rc<Cell<u32>>);
+
+impl crate::slack::api::Wire for Fragile {
+    fn post<'a>(
+        &'a self,
+        _: &'a str,
+        _: Option<&'a awc::http::header::HeaderValue>,
+        content: crate::slack::api::Content,
+        _: Duration,
+    ) -> futures_util::future::LocalBoxFuture<'a, Result<crate::slack::api::Answer, crate::slack::api::CallError>> {
+        let crate::slack::api::Content::Json(body) = content else { panic!("JSON") };
+        self.0.set(self.0.get() + 1);
+        assert!(!String::from_utf8_lossy(&body).contains("poison"), "the sender breaks");
+        let body = bytes::Bytes::from_static(br#"{"ok":true,"channel":"C1","ts":"2.000002","message":{}}"#);
+        Box::pin(async {
+            Ok(crate::slack::api::Answer { status: 200, retry_after: None, scopes: None, date: None, body })
+        })
+    }
+}
+
+#[test]
+fn an_answer_that_breaks_the_sender_twice_gives_way_to_a_word_about_it() {
+    run(async {
+        let mut post = Post::new(|_| posted()).await;
+        let (calls, config) = (Rc::new(Cell::new(0)), SlackConfig::default());
+        let pacing = PacingConfig { channel_interval: Duration::ZERO, ..PacingConfig::default() };
+        let line = Box::new(Fragile(Rc::clone(&calls)));
+        post.round.api = Rc::new(WebApi::over(line, &config, Arc::new(Pacer::new(&pacing))));
+        let mut poison = letter(1, Address::Ephemeral { channel: "C1".into(), thread_ts: None, user: "U1".into() });
+        poison.letter.reply = Reply::new(Tone::Done).text("poison");
+        let mut progress = letter(2, Address::Ephemeral { channel: "C2".into(), thread_ts: None, user: "U1".into() });
+        progress.letter.last = false;
+        progress.letter.reply = Reply::new(Tone::Progress).text("poison");
+        post.put(&poison);
+        post.put(&progress);
+        for _ in 0..3 {
+            post.look().await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let mut outcomes = post.shelf.outcomes.lock().clone();
+        outcomes.sort();
+        outcomes.dedup();
+        assert_eq!(outcomes, ["1 later the sender broke", "1 sent -", "2 later the sender broke"]);
+        let instead = send::unsayable(&poison);
+        assert_eq!(crate::slack::render::render(&instead.letter.reply, None).text.lines().count(), 1);
+        assert!(instead.letter.reply.tone == Tone::Done, "how it ended is still said");
     });
 }
 
@@ -493,10 +578,42 @@ fn a_letter_too_old_is_dead_and_is_not_sent() {
     run(async {
         let post = Post::new(|_| posted()).await;
         let old = clock::system().now() - SignedDuration::from_hours(25);
-        post.put(&Letter { created_at: old, ..letter(1, thread()) });
+        post.put(&Letter { created_at: old, attempts: TRIED, ..letter(1, thread()) });
         post.look().await;
         assert_eq!(*post.shelf.outcomes.lock(), ["1 dead not delivered within 24 hours"]);
         assert!(post.server.paths().is_empty());
+    });
+}
+
+#[test]
+fn a_clock_that_jumps_makes_no_letter_dead_and_keeps_none_back() {
+    run(async {
+        let post = Post::new(|_| posted()).await;
+        let day = SignedDuration::from_hours(25);
+        let now = clock::system().now();
+        // the clock went ahead by a day since it was put in, or back
+        post.put(&Letter { created_at: now - day, ..letter(1, thread()) });
+        post.put(&Letter { created_at: now + day, attempts: TRIED, ..letter(2, thread()) });
+        post.look().await;
+        assert_eq!(*post.shelf.outcomes.lock(), ["1 sent 2.000002", "2 sent 2.000002"]);
+        // Slack takes a response_url for half an hour, and it knows better than a clock that went back
+        post.send(&Letter { created_at: now + day, ..letter(3, post.response_url()) }).await;
+        assert_eq!(post.server.paths()[2], "/commands/secret");
+    });
+}
+
+#[test]
+fn no_letter_is_put_off_for_longer_than_the_store_believes() {
+    run(async {
+        let post = Post::new(|_| status(429, "retry-after: 3600\r\n", "")).await;
+        let longest = SignedDuration::try_from(LONGEST_WAIT).expect("a time");
+        for _ in 0..2 {
+            let now = clock::system().now();
+            let put_off = send::send(&post.round.api, &letter(1, thread()), &post.round.parts).await;
+            let Delivery::Later { not_before, .. } = put_off else { panic!("Slack asked for silence") };
+            assert!(not_before.duration_since(now) <= longest + SignedDuration::from_secs(1), "{not_before}");
+        }
+        assert_eq!(post.server.paths().len(), 1, "and Slack is left alone all the same");
     });
 }
 

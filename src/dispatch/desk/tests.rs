@@ -36,7 +36,7 @@ impl Office {
         };
         let config = SlackConfig {
             api_url: server.url(),
-            bot_token: secrecy::SecretString::from("xoxb-secret"),
+            bot_token: "xoxb-secret".into(),
             pacing: PacingConfig { max_wait: Duration::ZERO, ..PacingConfig::default() },
             ..SlackConfig::default()
         };
@@ -64,6 +64,7 @@ impl Office {
             vitals: context.vitals,
             clock: clock::system(),
             limits: context.limits,
+            deploy: context.deploy,
             sweep_every: None,
         };
         let spec = ChildSpec::new("dispatcher");
@@ -151,6 +152,7 @@ fn a_plan() -> Plan {
         region: "eu-central-1".to_owned(),
         targets: vec!["i-1".to_owned()],
         token: "t".to_owned(),
+        before: Default::default(),
     };
     Plan {
         command: "ec2 stop".to_owned(),
@@ -158,7 +160,19 @@ fn a_plan() -> Plan {
         targets: Vec::new(),
         steps: vec![step],
         cautions: Vec::new(),
+        policies: None,
     }
+}
+
+#[test]
+fn what_the_bot_says_by_itself_is_said_as_it_is_whoever_slack_knows() {
+    run(async {
+        let office = Office::new(true).await;
+        let text = "I moved: from i-0abc (eu-central-1a) to i-0def (eu-central-1b), version 1.2.3.";
+        let reply = office.letter(Source::House, "dronebot", text).await;
+        assert_eq!(plain(&reply), format!("[info] {text}"));
+        office.house.ends().await;
+    });
 }
 
 #[test]
@@ -389,6 +403,134 @@ fn a_shortcut_runs_what_reads_asks_before_what_changes_and_says_where_there_is_n
             let said = again("UGUS", text).await;
             assert!(said.starts_with("[refused] ") && !said.contains("ec2 list"), "{text}: {said}");
         }
+        office.house.ends().await;
+    });
+}
+
+/// What stands in the journal of what this person asked last.
+async fn last_state(office: &Office, user: &str) -> State {
+    let recent = office.house.store.journal.recent(&user.into(), 1).await.expect("the journal is read");
+    recent.ended[0].state
+}
+
+#[test]
+fn what_processes_have_died_with_twice_is_answered_before_anything_of_it_is_looked_at() {
+    run(async {
+        let office = Office::new(true).await;
+        let broke = |deaths| How::TakenUp { state: State::Accepted, plan: None, deaths };
+        // Slack is down, so whoever it was is not asked, and the line is none that can be read
+        for text in ["ec2 list", "\"ping"] {
+            let said = office.says("UMAYA", text, broke(2)).await;
+            assert!(
+                said.starts_with(&format!("[failed] I broke twice while I had `{text}` in hand, perhaps")),
+                "{said}"
+            );
+            assert!(said.contains("Nothing was changed by it. Send it again"), "{said}");
+            assert_eq!(last_state(&office, "UMAYA").await, State::Failed);
+        }
+        let planned = How::TakenUp { state: State::Planned, plan: Some(a_plan()), deaths: 7 };
+        let said = office.says("UMAYA", "ec2 stop i-1", planned).await;
+        assert!(said.starts_with("[failed] I broke 7 times while I had `ec2 stop i-1` in hand"), "{said}");
+        office.house.ends().await;
+    });
+}
+
+#[test]
+fn what_was_begun_is_looked_at_once_more_and_then_nobody_knows() {
+    run(async {
+        let office = Office::new(false).await;
+        let running = |deaths| How::TakenUp { state: State::Running, plan: Some(a_plan()), deaths };
+        for deaths in [1, 2] {
+            let said = office.says("UMAYA", "ec2 stop i-1", running(deaths)).await;
+            assert!(said.starts_with("[done] I was restarted while running `ec2 stop i-1`."), "{deaths}: {said}");
+        }
+        office.slack_is_down.set(true);
+        let said = office.says("UMAYA", "ec2 stop i-1", running(3)).await;
+        assert!(said.starts_with("[unknown] I broke 3 times while I had `ec2 stop i-1` in hand"), "{said}");
+        assert!(said.contains("I do not know what was done. Check the targets with `ec2 show`"), "{said}");
+        assert_eq!(last_state(&office, "UMAYA").await, State::Unknown);
+        office.house.ends().await;
+    });
+}
+
+#[test]
+fn when_no_worker_is_free_what_is_asked_is_refused_but_not_what_is_asked_of_the_bot_itself() {
+    run(async {
+        let office = Office::new(false).await;
+        let full = office.house.pool.fill();
+        let said = office.says("UMAYA", "ec2 list", How::Fresh).await;
+        assert_eq!(said, "[refused] I am busy with 1 commands. `ec2 list` was not run. Try again in a minute.");
+        for (text, answer) in [
+            ("status", "[info] # Dronebot"),
+            ("ping", "[info] Pong"),
+            ("help", "[info] "),
+            ("whoami", "[info] "),
+            ("version", "[info] "),
+        ] {
+            let said = office.says("UMAYA", text, How::Fresh).await;
+            assert!(said.starts_with(answer), "{text}: {said}");
+        }
+        drop(full);
+        assert!(office.says("UMAYA", "ec2 list", How::Fresh).await.starts_with("[info]"));
+        office.house.ends().await;
+    });
+}
+
+#[test]
+fn what_comes_from_the_journal_waits_for_a_worker_and_is_not_refused() {
+    run(async {
+        let office = Office::new(false).await;
+        let full = office.house.pool.fill();
+        let read = office.accept(1, "UMAYA", "ec2 list").await;
+        let begun = office.accept(2, "UMAYA", "ec2 stop i-1").await;
+        let journal = &office.house.store.journal;
+        journal.planned(begun.id, a_plan()).await.expect("planned");
+        journal.step_started(begun.id, a_plan().steps[0].clone()).await.expect("begun");
+        office.tell(&read, How::TakenUp { state: State::Accepted, plan: None, deaths: 1 });
+        office.tell(&begun, How::TakenUp { state: State::Running, plan: Some(a_plan()), deaths: 1 });
+        let other = office.accept(3, "UNINA", "ping").await;
+        office.tell(&other, How::Fresh);
+        within("the answer to what came after them", async {
+            while office.house.letters().await.is_empty() {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        })
+        .await;
+        assert_eq!(office.house.letters().await.len(), 1);
+        drop(full);
+        within("both", office.house.flights.idle()).await;
+        let said = office.house.letters().await.join("\n");
+        assert_eq!(said.matches("[info]").count(), 2, "the ping and the list: {said}");
+        assert!(said.contains("[done] I was restarted while running `ec2 stop i-1`."), "{said}");
+        assert!(!said.contains("I am busy"), "{said}");
+        office.house.ends().await;
+    });
+}
+
+#[test]
+fn a_clock_that_is_set_back_hides_no_request_and_begins_no_change() {
+    run(async {
+        let office = Office::new(false).await;
+        for (number, text) in [(1, "ping"), (2, "ec2 stop i-1")] {
+            let mut request = office.house.a_request(number);
+            (request.user, request.text) = ("UMAYA".into(), text.to_owned());
+            request.accepted_at += jiff::SignedDuration::from_hours(3);
+            office.house.accept_this(request).await;
+        }
+        office.house.tree.kill_child("dispatcher", "a test").expect("it is there");
+        within("both answers", async {
+            while office.house.letters().await.len() < 2 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await;
+        within("both to end", office.house.flights.idle()).await;
+        let said = office.house.letters().await.join("\n");
+        assert!(said.contains("[info] Pong"), "{said}");
+        assert!(
+            said.contains("[failed] I was restarted before I began `ec2 stop i-1`. Nothing was changed."),
+            "{said}"
+        );
         office.house.ends().await;
     });
 }

@@ -59,7 +59,7 @@ fn said(title: &str, line: &str) -> Section {
 
 /// One honest line, and below it what does not work.
 fn opening(vitals: &Vitals) -> Vec<Line> {
-    let build = |line: Line| line.code(vitals.build.version).text(" ").code(vitals.build.revision).text(".");
+    let build = |line: Line| line.code(vitals.build.version).text(" ").code(vitals.build.short()).text(".");
     let troubles = commands::troubles(vitals);
     if troubles.is_empty() {
         return vec![build(Line::new().text("I am ").bold("ready").text(": version "))];
@@ -194,6 +194,7 @@ fn door(asked: &Asked) -> &'static str {
         Source::Button | Source::FormButton => "by a button",
         Source::Modal => "by a form",
         Source::Shortcut => "by a shortcut",
+        Source::House => "by myself",
     }
 }
 

@@ -4,7 +4,6 @@ use crate::slack::api::Pacer;
 use crate::slack::testing::{Action, Request, Server, answer, run, status};
 use crate::slack::{Proxy, SlackConfig};
 use futures_util::future::join_all;
-use secrecy::SecretString;
 use std::cell::Cell;
 use tokio::time::Instant;
 
@@ -12,7 +11,7 @@ async fn people(handler: impl Fn(&Request) -> Action + 'static) -> (Server, Peop
     let server = Server::start(handler).await;
     let config = SlackConfig {
         api_url: server.url(),
-        bot_token: SecretString::from("xoxb-secret"),
+        bot_token: "xoxb-secret".into(),
         api_timeout: Duration::from_secs(5),
         ..SlackConfig::default()
     };

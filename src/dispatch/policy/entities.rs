@@ -84,12 +84,13 @@ impl Known {
             }
             Resource::Target(target) => {
                 let attributes = HashMap::from([
+                    ("kind".to_owned(), text(target.kind())),
                     ("account".to_owned(), text(&target.account)),
                     ("region".to_owned(), text(&target.region)),
                 ]);
                 let parents = HashSet::from([id(&self.region, &target.region), id(&self.account, &target.account)]);
                 let tags: Vec<_> = target.tags.iter().map(|(key, value)| (key.clone(), text(value))).collect();
-                Entity::new_with_tags(id(&self.target, &target.id), attributes, parents, tags)
+                Entity::new_with_tags(id(&self.target, target.resource()), attributes, parents, tags)
                     .map_err(|error| error.to_string())
             }
         }

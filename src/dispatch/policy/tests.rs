@@ -9,6 +9,9 @@ const ACTIONS: &[(&str, Risk)] = &[
     ("whoami", Risk::Basic),
     ("status", Risk::Read),
     ("version", Risk::Read),
+    ("deploy:status", Risk::Read),
+    ("deploy:version", Risk::Change),
+    ("deploy:rollback", Risk::Change),
     ("ec2:list", Risk::Read),
     ("ec2:show", Risk::Read),
     ("ec2:start", Risk::Change),
@@ -18,10 +21,11 @@ const ACTIONS: &[(&str, Risk)] = &[
 
 const STOP: Action<'static> = Action { name: "ec2:stop", risk: Risk::Change };
 const LIST: Action<'static> = Action { name: "ec2:list", risk: Risk::Read };
+const DEPLOY: Action<'static> = Action { name: "deploy:version", risk: Risk::Change };
 const PING: Action<'static> = Action { name: "ping", risk: Risk::Basic };
 
 fn groups() -> BTreeSet<String> {
-    ["operators", "viewers"].map(str::to_owned).into()
+    ["deployers", "operators", "viewers"].map(str::to_owned).into()
 }
 
 fn shipped() -> &'static Policies {
@@ -71,6 +75,37 @@ fn in_ops() -> Situation {
 
 fn words(refusal: &crate::domain::Refusal) -> String {
     refusal.lines.iter().map(Line::plain).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn deployers_deploy_and_nothing_else() {
+    let service = |tags| Target { id: "service/prod/web".into(), ..target(tags) };
+    let (open, protected) = (service(&[]), service(&[("protected", "yes")]));
+    let status = Action { name: "deploy:status", risk: Risk::Read };
+    let back = Action { name: "deploy:rollback", risk: Risk::Change };
+    let table: &[(&[&str], [bool; 6])] = &[
+        (&["deployers"], [true, true, true, false, false, false]),
+        (&["operators"], [true, true, true, false, true, true]),
+        (&["viewers"], [true, false, false, false, false, true]),
+        (&[], [false; 6]),
+    ];
+    for (groups, expected) in table {
+        let asked =
+            [(status, &open), (DEPLOY, &open), (back, &open), (DEPLOY, &protected), (STOP, &open), (LIST, &open)];
+        let got = asked
+            .map(|(action, on)| shipped().judge(&member(groups), action, &Resource::Target(on), &in_ops()).is_permit());
+        assert_eq!(&got, expected, "{groups:?}");
+    }
+}
+
+#[test]
+fn a_policy_tells_a_service_from_an_instance() {
+    let text =
+        r#"@id("services") permit (principal, action, resource is Target) when { resource.kind == "ecs:service" };"#;
+    let policies = with_text(text).unwrap();
+    let service = Target { id: "service/prod/web".into(), ..target(&[]) };
+    let may = |action, on: &Target| policies.judge(&member(&[]), action, &Resource::Target(on), &in_ops()).is_permit();
+    assert!(may(DEPLOY, &service) && !may(STOP, &target(&[])));
 }
 
 #[test]
@@ -339,7 +374,7 @@ fn the_schema_must_list_exactly_the_programs_actions() {
     let mut more = ACTIONS.to_vec();
     more.push(("ec2:resize", Risk::Change));
     more[0].1 = Risk::Read;
-    insta::assert_debug_snapshot!([load(&more), load(&ACTIONS[..8])], @r#"
+    insta::assert_debug_snapshot!([load(&more), load(&ACTIONS[..11])], @r#"
     [
         [
             "built-in policies.cedarschema: action \"help\" must be in [\"read\"] and nothing else",
@@ -396,7 +431,7 @@ fn the_examples_in_comments_are_valid_policies() {
     let lines = examples.lines().skip(1).map(|line| line.trim_start_matches("//").trim());
     let code: Vec<&str> = lines.filter(|line| !line.ends_with(':')).collect();
     let policies = with_text(&code.join("\n")).unwrap();
-    assert_eq!(policies.count(), 4);
+    assert_eq!(policies.count(), 5);
 }
 
 /// How long an evaluation takes; run with `--release -- --ignored --nocapture`.

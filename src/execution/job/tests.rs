@@ -61,6 +61,7 @@ static ROW: Row = Row {
     examples: &[],
     risk: Risk::Change,
     action: "test:stop",
+    calls: &[],
     parse: |_| Err(UsageError::sentence("not parsed")),
     usage: || "test stop".to_owned(),
     definition: || clap::Command::new("test"),
@@ -81,6 +82,7 @@ fn plan() -> Plan {
         region: "eu-central-1".to_owned(),
         targets: vec!["i-1".to_owned()],
         token: "t".to_owned(),
+        before: Default::default(),
     };
     Plan {
         command: "test stop".to_owned(),
@@ -88,6 +90,7 @@ fn plan() -> Plan {
         targets: vec![target],
         steps: vec![step],
         cautions: Vec::new(),
+        policies: None,
     }
 }
 
@@ -158,6 +161,21 @@ fn when_looking_breaks_too_nobody_knows() {
         let said = house.runs(&request, &breaking(&["after the call", "verify"]), Task::Run).await;
         assert_eq!(said.len(), 1);
         assert!(said[0].starts_with("[unknown] ") && said[0].contains("I do not know whether it was done"), "{said:?}");
+        house.ends().await;
+    });
+}
+
+#[test]
+fn a_request_that_breaks_whoever_looks_at_it_twice_is_answered_and_not_looked_at_again() {
+    run(async {
+        let house = House::new().await;
+        let request = house.accept(1).await;
+        house.store.journal.planned(request.id, plan()).await.expect("planned");
+        house.store.journal.step_started(request.id, plan().steps[0].clone()).await.expect("begun");
+        let said = house.runs(&request, &breaking(&["verify"]), Task::Verify(plan())).await;
+        assert_eq!(said.len(), 1);
+        assert!(said[0].starts_with("[unknown] Something broke on my side while running `test stop i-1`"), "{said:?}");
+        // nothing is left in the journal that would be taken up again
         house.ends().await;
     });
 }

@@ -10,7 +10,6 @@ use crate::slack::testing::{Action, PING, PONG, Request, Server, Simulated, Sock
 use crate::supervision::{ChildSpec, Handle, Phase, Tree, TreeSpec};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use secrecy::SecretString;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
@@ -25,6 +24,18 @@ async fn the_drain_waits_for_the_last_living_link_and_not_for_its_actor() {
     assert!(links.none().now_or_never().is_none());
     drop(second);
     assert!(links.none().now_or_never().is_some(), "though others keep the count");
+}
+
+/// Tokens that stand in the configuration itself.
+struct Given;
+
+#[async_trait::async_trait]
+impl TokenSource for Given {
+    fn may_change(&self) -> bool {
+        false
+    }
+
+    async fn look_again(&self) {}
 }
 
 /// Takes whatever comes.
@@ -50,8 +61,8 @@ struct Shared {
 async fn bot(shared: Rc<Shared>, closes: watch::Receiver<bool>) -> turmoil::Result {
     let config = Arc::new(SlackConfig {
         api_url: "http://slack/api".to_owned(),
-        app_token: SecretString::from("xapp-test"),
-        bot_token: SecretString::from("xoxb-test"),
+        app_token: "xapp-test".into(),
+        bot_token: "xoxb-test".into(),
         ..SlackConfig::default()
     });
     let proxy = Arc::new(Proxy::default().over(Arc::clone(&shared.network) as _));
@@ -69,6 +80,7 @@ async fn bot(shared: Rc<Shared>, closes: watch::Receiver<bool>) -> turmoil::Resu
             slot,
             config: Arc::clone(&config),
             proxy: Arc::clone(&proxy),
+            tokens: Arc::new(Given),
             web_api,
             door: Arc::new(Open),
             identity: Arc::clone(&identity),

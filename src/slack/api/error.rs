@@ -25,7 +25,7 @@ pub enum ApiError {
     Retry {
         /// How long Slack (or the pace) asks to wait.
         after: Option<Duration>,
-        /// `ratelimited`, `http_503`, `connect`, `paced`, …
+        /// `ratelimited`, `http_503`, `connect`, `paced`, `fenced`, …
         code: String,
     },
     /// It may have been done: the answer was lost. Do not blindly repeat.
@@ -66,6 +66,9 @@ impl ApiError {
     }
 }
 
+/// The code of a call that its fence did not let through, or did not let go on.
+pub(super) const FENCED: &str = "fenced";
+
 /// A failure before it is known whether the method may be repeated.
 #[derive(Debug)]
 pub(super) enum Failed {
@@ -77,6 +80,10 @@ pub(super) enum Failed {
 impl Failed {
     pub(super) fn paced(wait: Duration) -> Self {
         Self::Known(ApiError::Retry { after: Some(wait), code: "paced".to_owned() })
+    }
+
+    pub(super) fn fenced() -> Self {
+        Self::Known(ApiError::Retry { after: None, code: FENCED.to_owned() })
     }
 
     pub(super) fn lost(code: &str) -> Self {

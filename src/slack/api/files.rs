@@ -5,7 +5,6 @@ use super::pacer::Method;
 use super::transport::Content;
 use super::{ApiError, WebApi, encode, error};
 use crate::domain::{ChannelId, UserId};
-use crate::slack::config::secret;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -38,6 +37,10 @@ struct UploadUrl {
     #[serde(deserialize_with = "secret")]
     upload_url: SecretString,
     file_id: String,
+}
+
+fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
+    String::deserialize(deserializer).map(SecretString::from)
 }
 
 /// files.completeUploadExternal

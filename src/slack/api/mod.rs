@@ -19,9 +19,11 @@ pub use types::{
 
 use super::config::SlackConfig;
 use super::proxy::Proxy;
+use super::token::Token;
+use crate::clock::{Held, while_held};
 use crate::domain::UserId;
-use error::Failed;
 pub(super) use error::safe_code;
+use error::{FENCED, Failed};
 use pacer::Booking;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -34,18 +36,23 @@ use tokio::time::Instant;
 pub(crate) use transport::{Answer, CallError, Content, Wire};
 pub(super) use transport::{Transport, bearer, describe};
 
+/// Tells for how long the caller may still make calls; `None` when it may not.
+pub type Fence = Rc<dyn Fn() -> Option<Duration>>;
+
 /// The Web API for one thread: a cheap handle on one pool of connections. Build it where it is used; it cannot be sent.
 #[derive(Clone)]
 pub struct WebApi {
     inner: Rc<Inner>,
     /// How long a call waits for its turn.
     patience: Duration,
+    /// What is asked when that has come.
+    fence: Option<Fence>,
 }
 
 struct Inner {
     wire: Box<dyn Wire>,
     base: String,
-    authorization: awc::http::header::HeaderValue,
+    token: Token,
     pacer: Arc<Pacer>,
     timeout: Duration,
 }
@@ -60,15 +67,22 @@ impl WebApi {
 
     /// A client whose calls go this way.
     pub(crate) fn over(wire: Box<dyn Wire>, config: &SlackConfig, pacer: Arc<Pacer>) -> Self {
-        let (base, authorization) = (config.method_url(""), bearer(&config.bot_token));
-        let inner = Rc::new(Inner { wire, base, authorization, pacer, timeout: config.api_timeout });
-        Self { inner, patience: config.pacing.max_wait }
+        let (base, token) = (config.method_url(""), config.bot_token.clone());
+        let inner = Rc::new(Inner { wire, base, token, pacer, timeout: config.api_timeout });
+        Self { inner, patience: config.pacing.max_wait, fence: None }
     }
 
     /// The same client, whose calls wait this long for their turn.
     #[must_use]
     pub fn patient(&self, patience: Duration) -> Self {
         Self { patience, ..self.clone() }
+    }
+
+    /// The same client, whose calls are made only while the fence says that they may be. It is asked when a call's turn
+    /// has come, just before the wire; a call that outlasts it is dropped. Both have the code `fenced`.
+    #[must_use]
+    pub fn only_while(&self, fence: Fence) -> Self {
+        Self { fence: Some(fence), ..self.clone() }
     }
 
     /// The shared pace.
@@ -162,8 +176,9 @@ impl WebApi {
     async fn send(&self, method: Method, channel: Option<&str>, content: Content) -> Result<Answer, ApiError> {
         let started = Instant::now();
         let url = format!("{}{}", self.inner.base, method.as_str());
-        let authorization = Some(&self.inner.authorization);
-        let result = self.paced(method, channel, &url, authorization, content).await;
+        // read anew for each call: it may have been rotated since the last
+        let authorization = bearer(&self.inner.token.get());
+        let result = self.paced(method, channel, &url, Some(&authorization), content).await;
         let result = result.and_then(|answer| error::web_api(&answer).map(|()| answer));
         self.record(method, channel, started, result)
     }
@@ -178,7 +193,12 @@ impl WebApi {
     ) -> Result<Answer, Failed> {
         self.turn(method, channel).await?;
         let call = self.inner.wire.post(url, authorization, content, self.inner.timeout);
-        call.await.map_err(Failed::from)
+        let Some(fence) = &self.fence else { return call.await.map_err(Failed::from) };
+        match while_held(&**fence, call).await {
+            Held::Done(answer) => answer.map_err(Failed::from),
+            Held::Never => Err(Failed::fenced()),
+            Held::Ended => Err(Failed::lost(FENCED)),
+        }
     }
 
     /// Waits for the turn of a call.

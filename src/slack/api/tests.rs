@@ -7,7 +7,7 @@ use std::cell::Cell;
 fn config(url: String) -> SlackConfig {
     SlackConfig {
         api_url: url,
-        bot_token: SecretString::from("xoxb-secret"),
+        bot_token: "xoxb-secret".into(),
         api_timeout: Duration::from_millis(250),
         pacing: PacingConfig { max_wait: Duration::ZERO, channel_interval: Duration::ZERO, ..PacingConfig::default() },
         ..SlackConfig::default()
@@ -304,7 +304,7 @@ fn a_proxy_gets_connect_with_its_credentials_and_the_tunnel_carries_the_call() {
         let proxy = Server::start(move |_| Action::Tunnel(target)).await;
         let proxied = |no_proxy: Option<&str>, host: &str| {
             let config = SlackConfig {
-                proxy_url: Some(SecretString::from(format!("http://bot:p%40ss@{}", proxy.address))),
+                proxy_url: SecretString::from(format!("http://bot:p%40ss@{}", proxy.address)).into(),
                 ..config(format!("http://{host}/api"))
             };
             let proxy = Proxy::for_config(&config, None, no_proxy).expect("valid");
@@ -327,7 +327,7 @@ fn a_proxy_that_refuses_means_that_nothing_was_sent() {
     run(async {
         let proxy = Server::start(|_| status(407, "", "")).await;
         let config = SlackConfig {
-            proxy_url: Some(SecretString::from(format!("http://bot:wrong@{}", proxy.address))),
+            proxy_url: SecretString::from(format!("http://bot:wrong@{}", proxy.address)).into(),
             ..config("http://slack.invalid/api".to_owned())
         };
         assert_eq!(class(post(&client(&config), &message()).await), "retry connect");
@@ -388,5 +388,46 @@ fn a_home_is_published_to_one_person_and_what_hinders_it_has_its_class() {
         // Slack asked for silence, and is left alone
         assert!(matches!(publish().await, Err(ApiError::Retry { code, .. }) if code == "paced"));
         assert_eq!(server.requests.borrow().len(), 4);
+    });
+}
+
+#[test]
+fn a_fence_is_asked_when_the_turn_has_come_and_ends_a_call_that_outlasts_it() {
+    run(async {
+        let hangs = std::rc::Rc::new(Cell::new(false));
+        let silent = std::rc::Rc::clone(&hangs);
+        let server = Server::start(move |_| match silent.get() {
+            true => Action::Hang,
+            false => answer(r#"{"ok":true,"channel":"C1","ts":"1.000003","message":{}}"#),
+        })
+        .await;
+        let pacing = PacingConfig { channel_interval: Duration::from_millis(300), ..PacingConfig::default() };
+        let config = SlackConfig { pacing, api_timeout: Duration::from_secs(10), ..config(server.url()) };
+        let left = std::rc::Rc::new(Cell::new(Some(Duration::from_secs(60))));
+        let asked = std::rc::Rc::clone(&left);
+        let api = client(&config).only_while(std::rc::Rc::new(move || asked.get()));
+        let message = message();
+        assert_eq!(class(post(&api, &message).await), "ok");
+        // it is lost while the next call waits for its channel
+        let lost = async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            left.set(None);
+        };
+        let (result, ()) = tokio::join!(post(&api, &message), lost);
+        assert_eq!(class(result), "retry fenced");
+        assert_eq!(server.paths().len(), 1, "nothing was sent");
+        // it ends while Slack is silent, once it has been renewed
+        hangs.set(true);
+        left.set(Some(Duration::from_millis(100)));
+        let began = Instant::now();
+        let lost = async {
+            tokio::time::sleep(Duration::from_millis(600)).await;
+            left.set(None);
+        };
+        let (result, ()) = tokio::join!(post(&api, &message), lost);
+        assert_eq!(class(result), "ambiguous fenced");
+        let took = began.elapsed();
+        assert!(took >= Duration::from_millis(600) && took < Duration::from_secs(5), "{took:?}");
+        assert_eq!(server.paths().len(), 2);
     });
 }

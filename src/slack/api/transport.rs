@@ -1,6 +1,7 @@
 //! One POST: bounded as a whole, its answer read to the end, and on failure whether it can have reached Slack.
 
 use super::super::connector::Http;
+use super::super::network::Drops;
 use super::super::proxy::Proxy;
 use awc::error::{ConnectError, SendRequestError};
 use awc::http::Uri;
@@ -79,7 +80,8 @@ impl Transport {
     /// Connections, at most so many, each made within the time given, and kept for the next call or not.
     pub(crate) fn new(proxy: Arc<Proxy>, connections: usize, connect_timeout: Duration, keep_alive: bool) -> Self {
         // awc's own limit is off: a call that waits for a free connection has not been sent, and must know that
-        Self { http: Http::new(proxy, 0, connect_timeout), permits: Semaphore::new(connections.max(1)), keep_alive }
+        let http = Http::new(proxy, 0, connect_timeout, Drops::Abruptly);
+        Self { http, permits: Semaphore::new(connections.max(1)), keep_alive }
     }
 
     /// Posts, and reads the whole answer, within `timeout`.

@@ -3,12 +3,12 @@
 use super::super::api::{Answer, CallError, Content, Transport, bearer, describe, safe_code};
 use super::super::config::SlackConfig;
 use super::super::connector::Http;
+use super::super::network::Drops;
 use super::super::proxy::Proxy;
 use actix_codec::Framed;
 use awc::BoxedSocket;
 use awc::error::{ConnectError, SendRequestError, WsClientError};
 use awc::http::Uri;
-use awc::http::header::HeaderValue;
 use awc::ws::Codec;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -41,7 +41,6 @@ pub(super) struct Dialler {
     config: Arc<SlackConfig>,
     transport: Transport,
     sockets: Http,
-    authorization: HeaderValue,
 }
 
 #[derive(Deserialize)]
@@ -69,8 +68,8 @@ impl Dialler {
         Self {
             // hours pass between two dials, so a connection kept for the next one would only be in the way
             transport: Transport::new(Arc::clone(&proxy), 1, ask, false),
-            sockets: Http::new(proxy, 0, connect),
-            authorization: bearer(&config.app_token),
+            // acknowledgements and the goodbye still go out when a link is closed
+            sockets: Http::new(proxy, 0, connect, Drops::Politely),
             config,
         }
     }
@@ -88,7 +87,9 @@ impl Dialler {
     pub(super) async fn open(&self) -> Result<SecretString, DialError> {
         let url = self.config.method_url("apps.connections.open");
         let content = Content::Form(String::new());
-        let call = self.transport.post(&url, Some(&self.authorization), content, self.config.open_timeout);
+        // read anew for each dial: it may have been rotated since the last
+        let authorization = bearer(&self.config.app_token.get());
+        let call = self.transport.post(&url, Some(&authorization), content, self.config.open_timeout);
         match call.await {
             Ok(answer) => judge(&answer),
             Err(CallError::NotSent { code, detail }) => {

@@ -1,6 +1,6 @@
 //! Networks for tests: turmoil's simulated one, and pairs of pipes in memory.
 
-use crate::slack::network::{BoxStream, Network};
+use crate::slack::network::{BoxStream, Drops, Network};
 use actix_rt::net::{ActixStream, Ready};
 use futures_util::future::LocalBoxFuture;
 use std::io;
@@ -59,7 +59,7 @@ impl Network for Simulated {
         Box::pin(async { found })
     }
 
-    fn connect(&self, address: SocketAddr) -> LocalBoxFuture<'static, io::Result<BoxStream>> {
+    fn connect(&self, address: SocketAddr, _: Drops) -> LocalBoxFuture<'static, io::Result<BoxStream>> {
         Box::pin(async move {
             let stream = turmoil::net::TcpStream::connect(address).await?;
             Ok(Box::new(Tried(stream)) as BoxStream)
@@ -140,7 +140,7 @@ impl Network for Pipes {
         Box::pin(async move { Ok(vec![SocketAddr::from(([10, 0, 0, 1], port))]) })
     }
 
-    fn connect(&self, address: SocketAddr) -> LocalBoxFuture<'static, io::Result<BoxStream>> {
+    fn connect(&self, address: SocketAddr, _: Drops) -> LocalBoxFuture<'static, io::Result<BoxStream>> {
         let count = Arc::clone(if address.port() == 80 { &self.calls } else { &self.links });
         let accepted = self.accepted.clone();
         Box::pin(async move {

@@ -28,7 +28,7 @@ impl Dynamo {
         let id = new.request.id;
         // what nobody waits for any more may come to be all the same
         self.memory.lock().doubtful.insert(id, Instant::now());
-        let accepted = tokio::time::timeout(PATIENCE, self.claim(new, me)).await;
+        let accepted = tokio::time::timeout(PATIENCE, Box::pin(self.claim(new, me))).await;
         let accepted =
             accepted.unwrap_or_else(|_| Err(StoreError::Unavailable(format!("no answer within {PATIENCE:?}"))));
         if accepted.is_ok() {
@@ -55,16 +55,28 @@ impl Dynamo {
         }
         let row = Row::new(request, me);
         if self.write(&row, Guard::Free).await? {
+            return self.accepted(row).await;
+        }
+        match self.load(id).await? {
+            Some(found) if found.mark == row.mark => self.accepted(row).await,
+            Some(_) => Err(StoreError::Failed(format!("request {id} is in the journal already"))),
+            None => Err(StoreError::Unavailable(format!("request {id} took too long and was given up"))),
+        }
+    }
+
+    /// It is in the table. When others have given this replica up meanwhile they may take the request over, and then it
+    /// is accepted; if nobody has, it is taken back.
+    pub(super) async fn accepted(&self, row: Row) -> Result<Accepted, StoreError> {
+        if self.name().is_ok_and(|me| me == row.holder) {
             self.keep(row);
             return Ok(Accepted::New);
         }
-        match self.load(id).await? {
-            Some(found) if found.mark == row.mark => {
-                self.keep(row);
-                Ok(Accepted::New)
+        let id = row.request.id;
+        match self.table.put(self.void_item(id), Some(super::change::guard(&row))).await? {
+            true => {
+                Err(StoreError::Unavailable(format!("request {id} was taken back: others have this replica's work")))
             }
-            Some(_) => Err(StoreError::Failed(format!("request {id} is in the journal already"))),
-            None => Err(StoreError::Unavailable(format!("request {id} took too long and was given up"))),
+            false => Ok(Accepted::New),
         }
     }
 
@@ -111,6 +123,16 @@ impl Dynamo {
         }
     }
 
+    /// The request that has this key, if it came to be.
+    pub(super) async fn holder_of(&self, key: &str) -> Result<Option<RequestId>, StoreError> {
+        let found = self.table.get(&format!("key#{key}"), "-").await?;
+        let Some(holder) = found.as_ref().and_then(|item| text(item, "request")).and_then(RequestId::parse) else {
+            return Ok(None);
+        };
+        let row = self.table.get(&row::pk(holder), "-").await?;
+        Ok(row.filter(|item| !is_void(item)).map(|_| holder))
+    }
+
     /// The keys that came only with a duplicate are known too. When that fails, nothing is lost: the other keys lead to
     /// the request.
     async fn lead_to(&self, keys: &[&String], from: RequestId, to: RequestId) {
@@ -149,9 +171,13 @@ impl Dynamo {
             self.memory.lock().doubtful.iter().filter(|(_, at)| due(at)).map(|(id, _)| *id).collect();
         let me = self.name()?;
         for id in doubtful {
-            if let Some(row) = self.load(id).await?
-                && row.holder == me
-            {
+            let found = match self.load(id).await? {
+                // a write that is still on its way must not come to be when nobody looks for it any more
+                None if self.table.put(self.void_item(id), Some(Guard::Free)).await? => None,
+                None => self.load(id).await?,
+                found => found,
+            };
+            if let Some(row) = found.filter(|row| row.holder == me) {
                 tracing::warn!(req = %id, "request was journalled after all");
                 // Slack was not told that it was taken, and has told the person so where it does not deliver again
                 let late = row.request.source.is_reported_as_failed();
@@ -166,6 +192,6 @@ impl Dynamo {
 /// The state of a request that never came to be.
 const VOID: &str = "void";
 
-fn is_void(item: &Item) -> bool {
+pub(super) fn is_void(item: &Item) -> bool {
     text(item, "state") == Some(VOID)
 }

@@ -1,6 +1,7 @@
 //! One transition, one conditional write.
 
-use super::item::Item;
+use super::accept::is_void;
+use super::item::{Item, number, text};
 use super::row::{PIECE, Row, mark, pk};
 use super::table::Guard;
 use super::{Dynamo, row};
@@ -24,6 +25,8 @@ impl Dynamo {
         T: Send,
     {
         let me = self.name()?;
+        // of this process one after the other: what is known in memory is then never older than what was written
+        let _turn = self.turns.take(id).await;
         for _ in 0..ROUNDS {
             let mut row = self.held(id, &me).await?;
             let guard = guard(&row);
@@ -63,12 +66,20 @@ impl Dynamo {
         }
     }
 
-    /// Keeps in memory what is open, and nothing else.
+    /// Keeps in memory what is open and this replica's, and nothing else.
     pub(super) fn keep(&self, row: Row) {
         let mut memory = self.memory.lock();
+        let id = row.request.id;
+        if memory.name.as_ref() != Some(&row.holder) {
+            // it was written under a name that others have given up meanwhile
+            return;
+        }
+        if memory.rows.get(&id).is_some_and(|known| known.version > row.version) {
+            return;
+        }
         match row.is_open() {
-            true => drop(memory.rows.insert(row.request.id, row)),
-            false => drop(memory.rows.remove(&row.request.id)),
+            true => drop(memory.rows.insert(id, row)),
+            false => drop(memory.rows.remove(&id)),
         }
     }
 
@@ -121,19 +132,38 @@ impl Dynamo {
         }
     }
 
-    /// The row of an item. `None` for one that is void or cannot be read.
+    /// The row of an item. `None` for one that is void, or cannot be read: that one is left alone, and named in the log
+    /// once.
     pub(super) async fn read(&self, item: &Item) -> Result<Option<Row>, StoreError> {
-        use super::item::{number, text};
+        if is_void(item) {
+            return Ok(None);
+        }
+        let body = self.body(item).await?;
+        let row = match body {
+            Some(body) => Row::read(item, &body),
+            None => Err("it has no body".to_owned()),
+        };
+        Ok(row.map_err(|why| self.strange(item, &why)).ok())
+    }
+
+    fn strange(&self, item: &Item, why: &str) {
+        let name = text(item, "pk").unwrap_or_default();
+        if self.memory.lock().strange.insert(name.to_owned()) {
+            tracing::error!(row = name, why, "row cannot be read and is left alone");
+        }
+    }
+
+    /// The body of an item, whole.
+    async fn body(&self, item: &Item) -> Result<Option<String>, StoreError> {
         let Some(pieces) = number(item, "pieces") else {
-            return Ok(text(item, "body").and_then(|body| Row::read(item, body)));
+            return Ok(text(item, "body").map(str::to_owned));
         };
         let (Some(pk), Some(mark)) = (text(item, "pk"), text(item, "mark")) else { return Ok(None) };
         let reads = (0..usize::try_from(pieces).unwrap_or_default()).map(|number| async move {
             let piece = self.table.get(pk, &piece_key(mark, number)).await?;
             Ok::<_, StoreError>(piece.and_then(|piece| text(&piece, "body").map(str::to_owned)).unwrap_or_default())
         });
-        let body = try_join_all(reads).await?.concat();
-        Ok(Row::read(item, &body))
+        Ok(Some(try_join_all(reads).await?.concat()))
     }
 }
 

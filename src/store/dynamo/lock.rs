@@ -49,8 +49,12 @@ impl Dynamo {
         }
     }
 
-    /// Gives targets back. What fails here is in nobody's way once the request has its answer.
+    /// Gives targets back, if nobody can have adopted their request: they would be that one's. What is not given back
+    /// here is in nobody's way once the request has its answer.
     pub(super) async fn unlock(&self, id: RequestId, targets: &[String]) {
+        if self.name_with_lease(self.lease / 3).is_err() {
+            return;
+        }
         for target in targets {
             let guard = Guard::Is(vec![("request", id.to_string().into())]);
             if let Err(error) = self.table.delete(&format!("lock#{target}"), "-", Some(guard)).await {

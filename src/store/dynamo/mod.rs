@@ -11,21 +11,28 @@
 //! | `request#<ULID>` | `reply#<n>` | a piece of a reply that is too long for one item |
 //! | `key#<key>` | `-` | a key of a delivery, and which request has it |
 //! | `lock#<target>` | `-` | which request may change a target |
+//! | `note#<name>` | `-` | a note |
 //! | `replica` | `<name>` | a replica and its last beat |
+//! | `house` | a ULID | something that happened to a replica |
 //! | `schema` | `-` | the version of all this |
 //!
 //! The indexes (`held`, `asked`, `shown`) lag behind in DynamoDB, so nothing is decided by them: what they name is read
 //! again, or written with a condition.
 
 mod accept;
+mod audit;
+mod body;
 mod change;
 mod item;
+mod letters;
 mod lock;
+mod notes;
 mod port;
 mod replica;
 mod row;
 mod setup;
 mod table;
+mod turns;
 
 #[cfg(test)]
 mod tests;
@@ -35,11 +42,12 @@ use crate::clock::Clock;
 use crate::domain::RequestId;
 use parking_lot::Mutex;
 use row::Row;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use table::Table;
 use tokio::time::Instant;
+use turns::Turns;
 
 pub(super) use setup::{init, inspect};
 
@@ -58,8 +66,11 @@ struct Memory {
     doubtful: BTreeMap<RequestId, Instant>,
     /// Dead letters in the table, when they were counted last, and those since.
     dead: u64,
+    counted: Option<Instant>,
     /// The others, with their beats and since when those have stood still.
     watched: BTreeMap<ReplicaName, (u64, Instant)>,
+    /// Rows that could not be read and were named in the log.
+    strange: HashSet<String>,
     left: bool,
     closed: bool,
 }
@@ -68,33 +79,54 @@ struct Memory {
 pub(super) struct Dynamo {
     table: Arc<Table>,
     clock: Arc<dyn Clock>,
-    memory: Mutex<Memory>,
+    memory: Arc<Mutex<Memory>>,
+    turns: Turns,
+    /// Whether the table was made by somebody else and is used for the first time.
+    is_unmarked: bool,
     lease: Duration,
+    /// How long the row of a replica that is gone is kept at least.
+    remembered: Duration,
     retention: jiff::SignedDuration,
     dedupe: jiff::SignedDuration,
 }
 
 impl Dynamo {
-    /// The store, when its table is there and its schema is known. Nothing is written yet but this replica's own row.
+    /// The store, when its table is there and its schema is known. Nothing is written yet but this replica's own row, and
+    /// the schema where a template has made the table.
     pub(super) async fn connect(
         client: aws_sdk_dynamodb::Client,
         config: &StoreConfig,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StoreError> {
-        let table = Arc::new(Table::new(client, config.table.clone()));
-        setup::check(&table).await?;
-        let days = |days: u32| jiff::SignedDuration::from_hours(24 * i64::from(days));
-        let dynamo = Self {
-            table,
-            clock,
-            memory: Mutex::default(),
-            lease: Duration::from_secs(config.lease_seconds.into()),
-            retention: days(config.retention_days),
-            dedupe: days(config.dedupe_days),
-        };
+        let dynamo = Self::look(client, config, clock).await?;
+        if dynamo.is_unmarked {
+            setup::mark(&dynamo.table).await?;
+        }
         dynamo.enter().await?;
         dynamo.count_dead().await?;
         Ok(dynamo)
+    }
+
+    /// The same, to be looked at alone: without a name it can write nothing.
+    pub(super) async fn look(
+        client: aws_sdk_dynamodb::Client,
+        config: &StoreConfig,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StoreError> {
+        let table = Arc::new(Table::new(client, config.table.clone()));
+        let schema = setup::check(&table).await?;
+        let days = |days: u32| jiff::SignedDuration::from_hours(24 * i64::from(days));
+        Ok(Self {
+            table,
+            clock,
+            memory: Arc::default(),
+            turns: Turns::default(),
+            is_unmarked: schema.is_none(),
+            lease: Duration::from_secs(config.lease_seconds.into()),
+            remembered: replica::REMEMBERED,
+            retention: days(config.retention_days),
+            dedupe: days(config.dedupe_days),
+        })
     }
 
     /// The name of this replica, as long as the store is open and the lease holds.
@@ -104,6 +136,11 @@ impl Dynamo {
             return Err(closed());
         }
         memory.name.clone().ok_or_else(closed)
+    }
+
+    /// What must be left of the lease when a call begins: it is to arrive before anybody else looks.
+    fn margin(&self) -> Duration {
+        self.lease / 3
     }
 
     /// The name, if what it holds is still its own for a while: nobody adopts it before that.

@@ -1,16 +1,19 @@
 //! The ports.
 
 use super::item::text;
-use super::row::{Row, Waiting, shown};
-use super::table::Ask;
-use super::{Dynamo, row};
-use crate::domain::{ChannelId, Plan, RequestId, Step, Target, UserId};
+use super::letters::settle;
+use super::row::{Row, shown};
+use super::table::{Ask, Table};
+use super::{Dynamo, Memory, row};
+use crate::domain::{ChannelId, Plan, RequestId, Step, StoreVitals, Target, UserId};
+use crate::store::ports::is_due;
 use crate::store::{
-    Accepted, Asked, Backend, Delivery, Entry, Journal, Letter, LetterId, NewLetter, NewRequest, Outbox, Pulse, Queue,
-    QueueDepth, Recent, State, StepRecord, StepState, StoreError, Wanted, Way,
+    Accepted, Asked, Backend, Delivery, Entry, Final, Journal, Letter, LetterId, NewLetter, NewRequest, Outbox, Pulse,
+    Queue, QueueDepth, Recent, State, StepRecord, StepState, StoreError, Wanted, Way, What,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,25 +39,39 @@ impl Journal for Dynamo {
 
     async fn planned(&self, id: RequestId, plan: Plan) -> Result<(), StoreError> {
         let targets: Vec<String> = plan.targets.iter().map(Target::key).collect();
+        let told = What::planned(&plan);
         let before = self.targets_of(id);
         self.lock(id, &targets).await?;
         let planned = self
             .change(id, |row| {
                 go(row, State::Planned)?;
+                row.tell(self.clock.now(), &told);
                 row.plan = Some(plan.clone());
                 Ok(())
             })
             .await;
-        match &planned {
-            Ok(()) => {
-                let left: Vec<String> = before.into_iter().filter(|target| !targets.contains(target)).collect();
-                self.unlock(id, &left).await;
-            }
-            // one that is further has its locks still
-            Err(StoreError::Transition { from: "running", .. }) => {}
-            Err(_) => self.unlock(id, &targets).await,
+        // where it was not planned the locks stay: they are the request's, and whoever has it now may need them
+        if planned.is_ok() {
+            let left: Vec<String> = before.into_iter().filter(|target| !targets.contains(target)).collect();
+            self.unlock(id, &left).await;
         }
         planned
+    }
+
+    async fn known(&self, keys: &[String]) -> Result<Option<RequestId>, StoreError> {
+        self.name()?;
+        for key in keys {
+            if let Some(holder) = self.holder_of(key).await? {
+                return Ok(Some(holder));
+            }
+        }
+        Ok(None)
+    }
+
+    fn held_for(&self, id: RequestId) -> Option<Duration> {
+        let memory = self.memory.lock();
+        let left = memory.lease_ends?.checked_duration_since(Instant::now())?;
+        (left >= self.margin() && memory.rows.contains_key(&id)).then_some(left)
     }
 
     async fn step_started(&self, id: RequestId, step: Step) -> Result<(), StoreError> {
@@ -63,17 +80,20 @@ impl Journal for Dynamo {
                 go(row, State::Running)?;
             }
             let index = step.index;
-            row.steps.retain(|record| record.step.index != index || record.state == StepState::Done);
-            if row.steps.iter().any(|record| record.step.index == index) {
-                return Err(StoreError::Failed(format!("step {index} of request {id} is done already")));
+            // the provider has refused it, or nobody has asked for it yet
+            row.steps.retain(|record| record.step.index != index || record.state != StepState::Failed);
+            if let Some(record) = row.steps.iter().find(|record| record.step.index == index) {
+                let found = record.state.as_str();
+                return Err(StoreError::Failed(format!("step {index} of request {id} is {found} already")));
             }
             row.steps.push(StepRecord { step: step.clone(), state: StepState::Started });
             row.steps.sort_by_key(|record| record.step.index);
+            row.tell(self.clock.now(), &What::StepStarted { step: step.clone() });
             Ok(())
         })
         .await?;
         // the call comes next: whoever adopts the request must not look before it has arrived
-        self.name_with_lease(self.lease / 3).map(drop)
+        self.name_with_lease(self.margin()).map(drop)
     }
 
     async fn step_ended(&self, id: RequestId, index: u32, state: StepState) -> Result<(), StoreError> {
@@ -85,6 +105,7 @@ impl Journal for Dynamo {
             match row.steps.iter_mut().find(|record| record.step.index == index) {
                 Some(record) if record.state == StepState::Started && state != StepState::Started => {
                     record.state = state;
+                    row.tell(self.clock.now(), &What::StepEnded { index, state });
                     Ok(())
                 }
                 Some(record) if record.state == state => Ok(()),
@@ -98,20 +119,21 @@ impl Journal for Dynamo {
         .await
     }
 
-    async fn finish(&self, id: RequestId, state: State, letter: NewLetter) -> Result<Letter, StoreError> {
+    async fn finish(&self, id: RequestId, end: Final, letter: NewLetter) -> Result<Letter, StoreError> {
         if letter.request != id || !letter.last {
             return Err(StoreError::Failed(format!("request {id} is finished only by its own last letter")));
         }
         let targets = self.targets_of(id);
         let posted = self
             .change(id, |row| {
-                if !state.is_final() {
-                    let (from, to) = (row.state.as_str(), state.as_str());
-                    return Err(StoreError::Transition { id, from, to });
-                }
+                let state = end.state();
                 go(row, state)?;
                 let now = self.clock.now();
                 row.finished_at = Some(now);
+                if let Final::Poison { deaths, .. } = end {
+                    row.tell(now, &What::Poison { deaths });
+                }
+                row.tell(now, &What::Finished { state, reply: letter.reply.for_the_record() });
                 row.post(letter.clone(), now, now);
                 row.waiting().ok_or_else(super::closed)
             })
@@ -125,6 +147,9 @@ impl Journal for Dynamo {
         self.name()?;
         self.settle_doubts().await?;
         Box::pin(self.adopt()).await?;
+        if let Err(error) = self.recount_dead().await {
+            tracing::debug!(%error, "dead letters were not counted");
+        }
         let memory = self.memory.lock();
         let mut open: Vec<&Row> = memory.rows.values().filter(|row| !row.state.is_final()).collect();
         open.sort_by_key(|row| (row.request.accepted_at, row.request.id));
@@ -205,7 +230,7 @@ impl Outbox for Dynamo {
     async fn due(&self, now: Timestamp, wanted: Wanted) -> Result<Vec<Letter>, StoreError> {
         self.name()?;
         let memory = self.memory.lock();
-        let mut due: Vec<&Row> = memory.rows.values().filter(|row| is_due(row, now)).collect();
+        let mut due: Vec<&Row> = memory.rows.values().filter(|row| has_due(row, now)).collect();
         due.sort_by_key(|row| (row.letter.as_ref().map(|letter| letter.created_at), row.request.id));
         let mut queues: HashMap<Queue, usize> = HashMap::new();
         let mut letters = Vec::new();
@@ -231,7 +256,7 @@ impl Outbox for Dynamo {
         }
         let mut died = false;
         self.change(id.request, |row| {
-            died = settle(row, id.number, &delivery);
+            died = settle(row, id.number, &delivery, self.clock.now());
             Ok(())
         })
         .await?;
@@ -255,10 +280,8 @@ impl Outbox for Dynamo {
         }
     }
 
-    fn is_mine(&self, id: LetterId) -> bool {
-        let memory = self.memory.lock();
-        let holds = memory.lease_ends.is_some_and(|ends| ends > Instant::now());
-        holds && memory.rows.contains_key(&id.request)
+    fn mine_for(&self, id: LetterId) -> Option<Duration> {
+        self.held_for(id.request)
     }
 
     async fn depth(&self) -> Result<QueueDepth, StoreError> {
@@ -279,7 +302,27 @@ impl Backend for Dynamo {
     }
 
     fn pulse(&self) -> Arc<dyn Pulse> {
-        Arc::clone(&self.table) as Arc<dyn Pulse>
+        Arc::new(Heart { table: Arc::clone(&self.table), memory: Arc::clone(&self.memory) })
+    }
+}
+
+/// Tells how the store is, without keeping it open.
+struct Heart {
+    table: Arc<Table>,
+    memory: Arc<Mutex<Memory>>,
+}
+
+impl Pulse for Heart {
+    fn vitals(&self) -> StoreVitals {
+        self.table.vitals()
+    }
+
+    fn queued(&self) -> usize {
+        self.table.queued()
+    }
+
+    fn open(&self) -> usize {
+        self.memory.lock().rows.len()
     }
 }
 
@@ -292,63 +335,6 @@ impl Dynamo {
     }
 }
 
-fn is_due(row: &Row, now: Timestamp) -> bool {
-    row.letter.as_ref().is_some_and(|letter| letter.not_before <= now)
-}
-
-/// What became of a letter. Returns whether it is dead.
-fn settle(row: &mut Row, number: i64, delivery: &Delivery) -> bool {
-    let Some(letter) = row.letter.take_if(|letter| letter.number == number) else {
-        // a later letter has taken its place while it was on its way: what it became is still worth knowing
-        if let Delivery::Sent { ts: Some(ts) } = delivery {
-            row.progress_ts = Some(ts.clone());
-        }
-        return false;
-    };
-    match delivery {
-        Delivery::Sent { ts } => {
-            let is_message = matches!(
-                row.request.reply_to,
-                crate::domain::ReplyTo::Thread { .. }
-                    | crate::domain::ReplyTo::Channel
-                    | crate::domain::ReplyTo::Beside { .. }
-            );
-            if let Some(ts) = ts.as_ref().filter(|_| !letter.letter.last || is_message) {
-                row.progress_ts = Some(ts.clone());
-            }
-            false
-        }
-        Delivery::Later { not_before, error, unsure } => {
-            let unsure = letter.unsure || *unsure;
-            let attempts = letter.attempts + 1;
-            row.letter =
-                Some(Waiting { attempts, not_before: *not_before, unsure, error: Some(error.clone()), ..letter });
-            false
-        }
-        Delivery::Dead { error } => {
-            let attempts = letter.attempts + 1;
-            row.dead = Some(Waiting { attempts, error: Some(error.clone()), ..letter }.without_url());
-            true
-        }
-    }
-}
-
-impl Waiting {
-    /// A dead letter goes nowhere: its capability is forgotten.
-    fn without_url(mut self) -> Self {
-        use crate::store::Address;
-        let (channel, user) = match self.letter.address {
-            Address::ResponseUrl { channel, user, .. } | Address::ClickUrl { channel, user, .. } => (channel, user),
-            Address::Beside { channel, thread_ts, user, .. } => {
-                self.letter.address = Address::Beside { channel, thread_ts, user, url: None };
-                return self;
-            }
-            other => {
-                self.letter.address = other;
-                return self;
-            }
-        };
-        self.letter.address = Address::Ephemeral { channel, thread_ts: None, user };
-        self
-    }
+fn has_due(row: &Row, now: Timestamp) -> bool {
+    row.letter.as_ref().is_some_and(|letter| is_due(letter.not_before, now))
 }

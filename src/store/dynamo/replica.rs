@@ -9,9 +9,11 @@ use super::item::{Item, item, number, text};
 use super::row::{DEAD, Row, id_of, mark};
 use super::table::{Ask, Guard, sort_key};
 use super::{Dynamo, closed};
-use crate::store::{Beaten, Card, Replica, ReplicaName, Replicas, StoreError};
+use crate::domain::RequestId;
+use crate::store::{Beaten, Card, Replica, ReplicaName, Replicas, StoreError, What};
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
+use futures_util::stream::{self, StreamExt};
+use jiff::Timestamp;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -22,18 +24,24 @@ const GONE: &str = "gone";
 /// It has said goodbye.
 const LEFT: &str = "left";
 
-/// How long the row of a replica that is gone is kept, and its requests looked for: one that does not know yet that it
-/// was given up may still accept some.
-const REMEMBERED: Duration = Duration::from_secs(600);
+/// How long the row of a replica that is gone is kept at least, and its requests looked for: one that does not know yet
+/// that it was given up may still accept some. It is kept for as long as anything is held in its name: nothing else leads
+/// to what that is.
+pub(super) const REMEMBERED: Duration = Duration::from_secs(600);
+
+/// How often the dead letters are counted.
+const RECOUNT: Duration = Duration::from_secs(600);
 
 /// How many requests of a gone replica are adopted in one go.
 const AT_ONCE: usize = 1_000;
 
+/// How many of them side by side.
+const SIDE_BY_SIDE: usize = 16;
+
 impl Dynamo {
     /// Joins the others under a new name.
     pub(super) async fn enter(&self) -> Result<ReplicaName, StoreError> {
-        let millis = u64::try_from(self.clock.now().as_millisecond()).unwrap_or_default();
-        let name = ReplicaName(ulid::Ulid::from_parts(millis, fastrand::u128(..)).to_string());
+        let name = ReplicaName::new(self.clock.now());
         let began = Instant::now();
         self.table.put(self.replica_item(&name, 1, ALIVE, &Card::default()), None).await?;
         let mut memory = self.memory.lock();
@@ -48,14 +56,23 @@ impl Dynamo {
     pub(super) async fn count_dead(&self) -> Result<(), StoreError> {
         let ask = Ask { index: Some("held"), key: ("held", DEAD), descending: false, limit: usize::MAX };
         let dead = self.table.count(&ask).await?;
-        self.memory.lock().dead = dead;
+        let mut memory = self.memory.lock();
+        memory.dead = dead;
+        memory.counted = Some(Instant::now());
         Ok(())
+    }
+
+    /// The table forgets them one by one, and other replicas have theirs: now and then they are counted again.
+    pub(super) async fn recount_dead(&self) -> Result<(), StoreError> {
+        let counted = self.memory.lock().counted;
+        match counted {
+            Some(at) if at.elapsed() < RECOUNT => Ok(()),
+            _ => self.count_dead().await,
+        }
     }
 
     fn replica_item(&self, name: &ReplicaName, beat: u64, state: &str, card: &Card) -> Item {
         let card = serde_json::to_string(card).unwrap_or_default();
-        let now = self.clock.now();
-        let expires = now.checked_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX);
         item([
             ("pk", "replica".into()),
             ("sk", name.0.as_str().into()),
@@ -63,8 +80,7 @@ impl Dynamo {
             ("lease_ms", i64::try_from(self.lease.as_millis()).unwrap_or(i64::MAX).into()),
             ("state", state.into()),
             ("card", card.into()),
-            ("seen", now.as_millisecond().into()),
-            ("expires", expires.as_second().into()),
+            ("seen", self.clock.now().as_millisecond().into()),
         ])
     }
 
@@ -76,16 +92,35 @@ impl Dynamo {
     /// Takes over what belongs to replicas that are gone.
     pub(super) async fn adopt(&self) -> Result<(), StoreError> {
         let me = self.name()?;
-        for row in self.replicas().await? {
+        let rows = self.replicas().await?;
+        self.memory.lock().watched.retain(|name, _| rows.iter().any(|row| sort_key(row) == name.0));
+        for row in rows {
             let name = ReplicaName(sort_key(&row).to_owned());
             if name == me {
                 continue;
             }
-            if let Some(died) = self.is_gone(&name, &row).await? {
-                Box::pin(self.adopt_all(&name, &me, died)).await?;
+            let adopted = async {
+                if let Some(died) = self.is_gone(&name, &row).await? {
+                    Box::pin(self.adopt_all(&name, &me, died)).await?;
+                }
+                Ok::<_, StoreError>(())
+            };
+            // the next look tries it again; the others are not to wait for that
+            if let Err(error) = adopted.await {
+                tracing::warn!(replica = name.0, %error, "work of a replica could not be taken over yet");
             }
         }
         Ok(())
+    }
+
+    /// Notes how often somebody has beaten, and tells since when that has stood still.
+    fn watch(&self, name: &ReplicaName, beat: u64) -> Duration {
+        let mut memory = self.memory.lock();
+        let watched = memory.watched.entry(name.clone()).or_insert((beat, Instant::now()));
+        if watched.0 != beat {
+            *watched = (beat, Instant::now());
+        }
+        watched.1.elapsed()
     }
 
     /// Whether what a replica has may be adopted, and if so, whether it died.
@@ -93,14 +128,7 @@ impl Dynamo {
         let beat = number(row, "beat").unwrap_or_default().cast_unsigned();
         let lease = Duration::from_millis(number(row, "lease_ms").unwrap_or_default().unsigned_abs());
         let state = text(row, "state").unwrap_or_default();
-        let since = {
-            let mut memory = self.memory.lock();
-            let watched = memory.watched.entry(name.clone()).or_insert((beat, Instant::now()));
-            if watched.0 != beat {
-                *watched = (beat, Instant::now());
-            }
-            watched.1.elapsed()
-        };
+        let since = self.watch(name, beat);
         if state == ALIVE {
             if since < lease {
                 return Ok(None);
@@ -115,39 +143,60 @@ impl Dynamo {
             metrics::counter!("dronebot_replicas_given_up_total").increment(1);
             return Ok(Some(true));
         }
-        if since > REMEMBERED {
+        if since > self.remembered && self.holds_nothing(name).await? {
             self.table.delete("replica", &name.0, None).await?;
             self.memory.lock().watched.remove(name);
         }
         Ok(Some(state != LEFT))
     }
 
+    async fn holds_nothing(&self, name: &ReplicaName) -> Result<bool, StoreError> {
+        let ask = Ask { index: Some("held"), key: ("held", &name.0), descending: false, limit: 1 };
+        Ok(self.table.query(&ask).await?.is_empty())
+    }
+
     async fn adopt_all(&self, from: &ReplicaName, me: &ReplicaName, died: bool) -> Result<(), StoreError> {
         let ask = Ask { index: Some("held"), key: ("held", &from.0), descending: false, limit: AT_ONCE };
-        for found in self.table.query(&ask).await? {
-            let Some(id) = text(&found, "pk").and_then(id_of) else { continue };
-            // the index may lag behind
-            let Some(row) = self.load(id).await? else { continue };
-            if row.holder == *from && row.is_open() {
-                self.adopt_one(row, me, died).await?;
-            }
+        let found = self.table.query(&ask).await?;
+        let ids: Vec<RequestId> = found.iter().filter_map(|item| text(item, "pk").and_then(id_of)).collect();
+        let adopted = stream::iter(ids).map(|id| self.adopt_id(id, from, me, died));
+        // one that fails keeps no other from being answered; the next look brings it again
+        let failed = adopted.buffer_unordered(SIDE_BY_SIDE).filter_map(async |adopted| adopted.err());
+        match failed.collect::<Vec<_>>().await.pop() {
+            Some(error) => Err(error),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    async fn adopt_id(
+        &self,
+        id: RequestId,
+        from: &ReplicaName,
+        me: &ReplicaName,
+        died: bool,
+    ) -> Result<(), StoreError> {
+        // the index may lag behind
+        match self.load(id).await? {
+            Some(row) if row.holder == *from && row.is_open() => self.adopt_one(row, me, died).await,
+            _ => Ok(()),
+        }
     }
 
     async fn adopt_one(&self, row: Row, me: &ReplicaName, died: bool) -> Result<(), StoreError> {
         let (id, guard) = (row.request.id, guard(&row));
-        let mut mine = row;
-        mine.holder = me.clone();
+        let mut mine = Row { holder: me.clone(), ..row.clone() };
         mine.fence += 1;
         mine.version += 1;
         mine.mark = mark();
+        mine.tell(self.clock.now(), &What::Adopted { from: row.holder, died });
         if died && !mine.state.is_final() {
             mine.deaths += 1;
         }
-        // it may have been sent, and nobody was left to say so
-        if let Some(letter) = mine.letter.as_mut().filter(|_| died) {
-            letter.unsure = true;
+        if let Some(letter) = mine.letter.as_mut() {
+            // it may have been sent, and nobody was left to say so
+            letter.unsure |= died;
+            // put off by another's clock: it is tried at once
+            letter.not_before = letter.not_before.min(self.clock.now());
         }
         let written = self.write(&mine, guard).await?;
         if written || self.load(id).await?.is_some_and(|found| found.mark == mine.mark) {
@@ -193,14 +242,14 @@ impl Replicas for Dynamo {
             let state = text(&row, "state").unwrap_or_default();
             let beat = number(&row, "beat").unwrap_or_default().cast_unsigned();
             let lease = Duration::from_millis(number(&row, "lease_ms").unwrap_or_default().unsigned_abs());
-            let stands = self.memory.lock().watched.get(&name).filter(|seen| seen.0 == beat).map(|seen| seen.1);
+            let is_me = name == me;
+            let since = if is_me { Duration::ZERO } else { self.watch(&name, beat) };
             let card = text(&row, "card").and_then(|card| serde_json::from_str(card).ok()).unwrap_or_default();
             let seen = Timestamp::from_millisecond(number(&row, "seen").unwrap_or_default()).unwrap_or_default();
             if state == LEFT {
                 continue;
             }
-            let is_me = name == me;
-            let is_alive = is_me || state == ALIVE && stands.is_none_or(|since| since.elapsed() < lease);
+            let is_alive = state == ALIVE && since < lease || is_me;
             all.push(Replica { name, card, is_me, is_alive, seen });
         }
         all.sort_by_key(|replica| (!replica.is_me, replica.name.clone()));

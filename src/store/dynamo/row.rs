@@ -1,21 +1,25 @@
 //! A request with all that belongs to it, and its item.
 
+use super::audit::EventBody;
+use super::body::{Body, LetterBody, StepBody};
 use super::item::{Item, Value, item, number, text};
 use crate::domain::{ChannelId, Plan, Reply, Request, RequestId, Source, UserId};
 use crate::store::wire::{self, AddressRow};
 use crate::store::{
-    Asked, Entry, Letter, LetterId, NewLetter, ReplicaName, State, StepRecord, StepState, StoreError, Way,
+    Asked, Entry, Letter, LetterId, NewLetter, ReplicaName, State, StepRecord, StepState, StoreError, Way, What,
 };
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
 
 /// What this program writes; it reads no newer one.
 pub(super) const VERSION: i64 = 1;
 
 /// DynamoDB takes 400 KB in one item; what is longer is kept in pieces.
 pub(super) const PIECE: usize = 300_000;
+
+/// What the names of requests begin with.
+pub(super) const REQUEST: &str = "request#";
 
 /// Where dead letters are found, in place of a replica that holds them.
 pub(super) const DEAD: &str = "#dead";
@@ -48,6 +52,8 @@ pub(super) struct Row {
     pub(super) dead: Option<Waiting>,
     /// How many letters there were.
     pub(super) letters: i64,
+    /// What happened, as JSON.
+    pub(super) history: Vec<serde_json::Value>,
     pub(super) deaths: u32,
     pub(super) holder: ReplicaName,
     pub(super) fence: i64,
@@ -58,71 +64,11 @@ pub(super) struct Row {
     pub(super) late: bool,
 }
 
-/// What is not asked for by itself, as JSON. What is added here has a default, so that old rows stay readable.
-#[derive(Serialize, Deserialize)]
-struct Body {
-    source: String,
-    team: String,
-    user: String,
-    channel: String,
-    text: String,
-    place: String,
-    #[serde(default)]
-    thread_ts: Option<String>,
-    #[serde(default)]
-    url: Option<String>,
-    accepted_at: i64,
-    #[serde(default)]
-    finished_at: Option<i64>,
-    #[serde(default)]
-    plan: Option<Plan>,
-    #[serde(default)]
-    steps: Vec<StepBody>,
-    #[serde(default)]
-    progress_ts: Option<String>,
-    #[serde(default)]
-    letter: Option<LetterBody>,
-    #[serde(default)]
-    dead: Option<LetterBody>,
-    #[serde(default)]
-    letters: i64,
-}
-
-#[derive(Serialize, Deserialize)]
-struct StepBody {
-    state: String,
-    step: crate::domain::Step,
-}
-
-#[derive(Serialize, Deserialize)]
-struct LetterBody {
-    number: i64,
-    kind: String,
-    channel: String,
-    #[serde(default)]
-    user: Option<String>,
-    #[serde(default)]
-    thread_ts: Option<String>,
-    #[serde(default)]
-    url: Option<String>,
-    reply: serde_json::Value,
-    last: bool,
-    attempts: u32,
-    created_at: i64,
-    not_before: i64,
-    #[serde(default)]
-    way: Way,
-    #[serde(default)]
-    unsure: bool,
-    #[serde(default)]
-    error: Option<String>,
-}
-
-fn nanos(time: Timestamp) -> i64 {
+pub(super) fn nanos(time: Timestamp) -> i64 {
     i64::try_from(time.as_nanosecond()).unwrap_or(i64::MAX)
 }
 
-fn time(nanos: i64) -> Timestamp {
+pub(super) fn time(nanos: i64) -> Timestamp {
     Timestamp::from_nanosecond(i128::from(nanos)).unwrap_or_default()
 }
 
@@ -132,12 +78,12 @@ fn exposed(url: Option<&SecretString>) -> Option<String> {
 
 /// The name of a request's item.
 pub(super) fn pk(id: RequestId) -> String {
-    format!("request#{id}")
+    format!("{REQUEST}{id}")
 }
 
 /// The request of an item's name.
 pub(super) fn id_of(pk: &str) -> Option<RequestId> {
-    pk.strip_prefix("request#").and_then(RequestId::parse)
+    pk.strip_prefix(REQUEST).and_then(RequestId::parse)
 }
 
 /// What leads from a message to its request.
@@ -192,7 +138,8 @@ impl Waiting {
 impl Row {
     /// A request that has just come in.
     pub(super) fn new(request: Request, holder: ReplicaName) -> Self {
-        Self {
+        let (at, user, text) = (request.accepted_at, request.user.clone(), request.text.clone());
+        let mut row = Self {
             request,
             state: State::Accepted,
             plan: None,
@@ -202,12 +149,24 @@ impl Row {
             letter: None,
             dead: None,
             letters: 0,
+            history: Vec::new(),
             deaths: 0,
             holder,
             fence: 1,
             version: 1,
             mark: mark(),
             late: false,
+        };
+        row.tell(at, &What::Accepted { user, text });
+        row
+    }
+
+    /// Tells that something happened to it. It is written with whatever else is changed.
+    pub(super) fn tell(&mut self, at: Timestamp, what: &What) {
+        let event = EventBody { at: nanos(at), replica: self.holder.clone(), fence: self.fence, what };
+        match serde_json::to_value(event) {
+            Ok(event) => self.history.push(event),
+            Err(error) => tracing::error!(request = %self.request.id, %error, "event cannot be written"),
         }
     }
 
@@ -242,6 +201,7 @@ impl Row {
             letter: self.letter.as_ref().map(Waiting::body).transpose()?,
             dead: self.dead.as_ref().map(Waiting::body).transpose()?,
             letters: self.letters,
+            history: self.history.clone(),
         };
         wire::json(&body)
     }
@@ -275,20 +235,22 @@ impl Row {
         made
     }
 
-    /// The row of an item and its body. `None` for one that is void, or that a newer program wrote.
-    pub(super) fn read(item: &Item, body: &str) -> Option<Self> {
-        let id = id_of(text(item, "pk")?)?;
-        if number(item, "v")? > VERSION {
-            tracing::error!(request = %id, "row was written by a newer program and is left alone");
-            return None;
+    /// The row of an item and its body, or why there is none to be read.
+    pub(super) fn read(item: &Item, body: &str) -> Result<Self, String> {
+        let word = |name: &'static str| text(item, name).ok_or_else(|| format!("it has no `{name}`"));
+        let count = |name: &'static str| number(item, name).ok_or_else(|| format!("it has no `{name}`"));
+        let id = id_of(word("pk")?).ok_or("its name is not a request's")?;
+        let version = count("v")?;
+        if version > VERSION {
+            return Err(format!("a newer program wrote it (version {version}, and this one knows {VERSION})"));
         }
-        let state = State::parse(text(item, "state")?)?;
-        let body: Body = serde_json::from_str(body)
-            .inspect_err(|error| tracing::error!(request = %id, %error, "row cannot be read and is left alone"))
-            .ok()?;
+        let state = word("state")?;
+        let state = State::parse(state).ok_or_else(|| format!("`{state}` is no state that this program knows"))?;
+        let body: Body = serde_json::from_str(body).map_err(|error| error.to_string())?;
+        let source = Source::parse(&body.source).ok_or_else(|| format!("`{}` is no source", body.source))?;
         let request = Request {
             id,
-            source: Source::parse(&body.source)?,
+            source,
             team: body.team.into(),
             user: UserId(body.user),
             channel: ChannelId(body.channel),
@@ -301,7 +263,7 @@ impl Row {
             .steps
             .into_iter()
             .filter_map(|step| Some(StepRecord { state: StepState::parse(&step.state)?, step: step.step }));
-        Some(Self {
+        Ok(Self {
             request,
             state,
             plan: body.plan,
@@ -311,11 +273,12 @@ impl Row {
             letter: body.letter.map(|letter| Waiting::of(letter, id)),
             dead: body.dead.map(|letter| Waiting::of(letter, id)),
             letters: body.letters,
+            history: body.history,
             deaths: number(item, "deaths").and_then(|deaths| u32::try_from(deaths).ok()).unwrap_or_default(),
-            holder: ReplicaName(text(item, "holder")?.to_owned()),
-            fence: number(item, "fence")?,
-            version: number(item, "version")?,
-            mark: text(item, "mark")?.to_owned(),
+            holder: ReplicaName(word("holder")?.to_owned()),
+            fence: count("fence")?,
+            version: count("version")?,
+            mark: word("mark")?.to_owned(),
             late: false,
         })
     }
@@ -335,15 +298,14 @@ impl Row {
         })
     }
 
-    /// Puts a letter in, in the place of one that waits.
-    pub(super) fn post(&mut self, letter: NewLetter, now: Timestamp, not_before: Timestamp) -> LetterId {
+    /// Puts a letter in, in the place of one that waits. Where Slack may have that one, its successor must be looked for.
+    pub(super) fn post(&mut self, letter: NewLetter, now: Timestamp, not_before: Timestamp) {
         self.letters += 1;
         let letter = NewLetter { trigger: None, ..letter };
-        let number = self.letters;
-        let way = Way::default();
+        let (number, way) = (self.letters, Way::default());
+        let unsure = self.letter.as_ref().is_some_and(|waiting| waiting.unsure);
         self.letter =
-            Some(Waiting { number, letter, attempts: 0, created_at: now, not_before, way, unsure: false, error: None });
-        LetterId { request: self.request.id, number }
+            Some(Waiting { number, letter, attempts: 0, created_at: now, not_before, way, unsure, error: None });
     }
 
     pub(super) fn entry(&self) -> Entry {

@@ -2,7 +2,7 @@
 
 use super::item::{Item, Value, text};
 use crate::domain::StoreVitals;
-use crate::store::{Pulse, StoreError};
+use crate::store::StoreError;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
@@ -236,8 +236,9 @@ impl Guard {
     }
 }
 
-impl Pulse for Table {
-    fn vitals(&self) -> StoreVitals {
+impl Table {
+    /// How it is.
+    pub(super) fn vitals(&self) -> StoreVitals {
         StoreVitals {
             kind: "dynamodb".to_owned(),
             ok: self.ok.load(Ordering::Relaxed) && !self.closed.load(Ordering::Relaxed),
@@ -245,7 +246,8 @@ impl Pulse for Table {
         }
     }
 
-    fn queued(&self) -> usize {
+    /// How many calls are on their way.
+    pub(super) fn queued(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
     }
 }

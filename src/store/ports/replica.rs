@@ -10,12 +10,31 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ReplicaName(pub String);
 
+impl ReplicaName {
+    /// A name that nobody had before.
+    pub(in crate::store) fn new(now: Timestamp) -> Self {
+        let millis = u64::try_from(now.as_millisecond()).unwrap_or_default();
+        Self(ulid::Ulid::from_parts(millis, fastrand::u128(..)).to_string())
+    }
+
+    /// Whoever had something before names were kept.
+    pub(in crate::store) fn unknown() -> Self {
+        Self("?".to_owned())
+    }
+}
+
 /// What a replica says about itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Card {
     /// The host it runs on.
     pub host: String,
+    /// Its body's id, once it knows it.
+    pub body: String,
+    /// The zone of its body, where it is known.
+    pub zone: String,
+    /// Whether AWS has said that its body will not last.
+    pub is_noticed: bool,
     /// Version and revision of the program.
     pub version: String,
     /// When its process started, in milliseconds since the Unix epoch.

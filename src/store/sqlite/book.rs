@@ -1,6 +1,7 @@
 //! The operations, each on the open transaction of the writer. An operation looks first and writes then: when it
 //! refuses, it has written nothing, and its neighbours in the transaction are not concerned.
 
+use super::audit;
 use super::keys::Keys;
 use super::letters::{LetterRow, Posted};
 use super::rows::{self, key, nanos};
@@ -8,7 +9,7 @@ use super::work::{Open, Work};
 use crate::clock::Clock;
 use crate::domain::{Request, RequestId};
 use crate::store::wire;
-use crate::store::{Accepted, Entry, QueueDepth, State, StepState, StoreError};
+use crate::store::{Accepted, Entry, Final, QueueDepth, ReplicaName, State, StepState, StoreError, What};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, params};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -43,30 +44,41 @@ pub(super) struct Book {
     pub(super) work: Work,
     pub(super) keys: Keys,
     pub(super) next_delivery: i64,
+    /// Which life of a process this is, and how many events it has told of.
+    pub(super) life: i64,
+    pub(super) next_event: i64,
     /// Whether `work` may differ from the file.
     stale: bool,
 }
 
 impl Book {
     /// The book of an open file.
-    pub(super) fn open(connection: Connection, clock: Arc<dyn Clock>) -> rusqlite::Result<Self> {
-        let mut book =
-            Self { connection, clock, work: Work::default(), keys: Keys::default(), next_delivery: 1, stale: false };
-        book.move_in()?;
+    pub(super) fn open(
+        connection: Connection,
+        clock: Arc<dyn Clock>,
+        name: &ReplicaName,
+        tail: usize,
+    ) -> rusqlite::Result<Self> {
+        let keys = Keys::open(&connection, tail)?;
+        let next_delivery = keys.next_place(&connection)?;
+        let work = Work::default();
+        let mut book = Self { connection, clock, work, keys, next_delivery, life: 0, next_event: 1, stale: false };
+        book.move_in(name)?;
         book.work.load(&book.connection)?;
-        book.keys.load(&book.connection)?;
-        let last: Option<i64> = book.connection.query_row("SELECT max(seq) FROM deliveries", [], |row| row.get(0))?;
-        book.next_delivery = last.unwrap_or(0) + 1;
         Ok(book)
     }
 
     /// Takes over what a former process has left. One that ended without a goodbye died with all of it in its hands.
-    fn move_in(&mut self) -> rusqlite::Result<()> {
+    fn move_in(&mut self, name: &ReplicaName) -> rusqlite::Result<()> {
         self.execute("BEGIN", [])?;
-        if self.execute("DELETE FROM facts WHERE name = 'left'", [])? == 0 {
+        let died = self.execute("DELETE FROM facts WHERE name = 'left'", [])? == 0;
+        if died {
             self.execute("UPDATE requests SET attempts = attempts + 1 WHERE finished_at IS NULL", [])?;
             self.execute("UPDATE letters SET unsure = 1 WHERE dead_at IS NULL", [])?;
         }
+        self.life = audit::begin_life(&self.connection, name, self.clock.now(), died)?;
+        // put off by another life, whose clock may have been set back since: it is tried at once
+        self.execute("UPDATE letters SET not_before = ?1 WHERE not_before > ?1", [nanos(self.clock.now())])?;
         self.execute("COMMIT", [])?;
         Ok(())
     }
@@ -129,9 +141,19 @@ impl Book {
         Ok(Accepted::New)
     }
 
+    /// [`crate::store::Journal::known`].
+    pub(super) fn known(&self, keys: &[String]) -> Done<Option<RequestId>> {
+        for key in keys {
+            if let Some(holder) = self.holder(key)? {
+                return Ok(Some(holder));
+            }
+        }
+        Ok(None)
+    }
+
     /// The request that has this key.
-    fn holder(&self, key: &str) -> rusqlite::Result<Option<RequestId>> {
-        for place in self.keys.places(key) {
+    pub(super) fn holder(&self, key: &str) -> rusqlite::Result<Option<RequestId>> {
+        for place in self.keys.places(&self.connection, key)? {
             let holder = self
                 .connection
                 .prepare_cached("SELECT request, keys FROM deliveries WHERE seq = ?1")?
@@ -170,7 +192,7 @@ impl Book {
         let state = State::Accepted;
         let inserted = self.execute(
             "INSERT INTO requests (id, state, attempts, accepted_at, source, team, user, channel, text, place, \
-             thread_ts, url) VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+             thread_ts, url, life) VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             params![
                 key(request.id),
                 state.as_str(),
@@ -183,6 +205,7 @@ impl Book {
                 place,
                 thread_ts,
                 url,
+                self.life,
             ],
         );
         match inserted {
@@ -216,7 +239,7 @@ impl Book {
     }
 
     /// [`crate::store::Journal::planned`].
-    pub(super) fn planned(&mut self, id: RequestId, plan: &str, targets: &[String]) -> Done<()> {
+    pub(super) fn planned(&mut self, id: RequestId, plan: &str, targets: &[String], told: &str) -> Done<()> {
         let from = self.state(id)?;
         if !from.may_become(State::Planned) {
             return Err(illegal(id, from, State::Planned));
@@ -228,7 +251,7 @@ impl Book {
             params![key(id), state.as_str(), plan],
         )?;
         self.set_state(id, state);
-        Ok(())
+        Ok(self.tell_written(id, self.clock.now(), told)?)
     }
 
     /// All targets are this request's, or none.
@@ -252,14 +275,17 @@ impl Book {
     }
 
     /// [`crate::store::Journal::step_started`].
-    pub(super) fn step_started(&mut self, id: RequestId, index: u32, body: &str) -> Done<()> {
+    pub(super) fn step_started(&mut self, id: RequestId, index: u32, body: &str, told: &str) -> Done<()> {
         let from = self.state(id)?;
         let state = State::Running;
         if from != state && !from.may_become(state) {
             return Err(illegal(id, from, state));
         }
-        if self.step(id, index)? == Some(StepState::Done) {
-            return Err(StoreError::Failed(format!("step {index} of request {id} is done already")).into());
+        // the provider has refused it, or nobody has asked for it yet
+        if let Some(found) = self.step(id, index)?.filter(|found| *found != StepState::Failed) {
+            return Err(
+                StoreError::Failed(format!("step {index} of request {id} is {} already", found.as_str())).into()
+            );
         }
         if from != state {
             self.execute("UPDATE requests SET state = ?2 WHERE id = ?1", params![key(id), state.as_str()])?;
@@ -270,7 +296,7 @@ impl Book {
              ON CONFLICT (request, step) DO UPDATE SET state = excluded.state, body = excluded.body",
             params![key(id), index, StepState::Started.as_str(), body],
         )?;
-        Ok(())
+        Ok(self.tell_written(id, self.clock.now(), told)?)
     }
 
     fn step(&self, id: RequestId, index: u32) -> rusqlite::Result<Option<StepState>> {
@@ -299,13 +325,13 @@ impl Book {
             "UPDATE steps SET state = ?3 WHERE request = ?1 AND step = ?2",
             params![key(id), index, state.as_str()],
         )?;
-        Ok(())
+        self.tell(id, self.clock.now(), &What::StepEnded { index, state })
     }
 
     /// [`crate::store::Journal::finish`].
-    pub(super) fn finish(&mut self, id: RequestId, state: State, letter: &LetterRow) -> Done<Posted> {
-        let from = self.state(id)?;
-        if !state.is_final() || !from.may_become(state) {
+    pub(super) fn finish(&mut self, id: RequestId, end: Final, letter: &LetterRow, told: &str) -> Done<Posted> {
+        let (from, state) = (self.state(id)?, end.state());
+        if !from.may_become(state) {
             return Err(illegal(id, from, state));
         }
         let now = self.clock.now();
@@ -314,15 +340,17 @@ impl Book {
             "UPDATE requests SET state = ?2, finished_at = ?3, url = NULL WHERE id = ?1",
             params![key(id), state.as_str(), nanos(now)],
         )?;
+        if let Final::Poison { deaths, .. } = end {
+            self.tell(id, now, &What::Poison { deaths })?;
+        }
+        self.tell_written(id, now, told)?;
         if from != State::Accepted {
             self.execute("DELETE FROM locks WHERE request = ?1", [key(id)])?;
         }
         let open = self.work.requests.remove(&id);
         let (waiting, replaces) = open.map_or((None, None), |open| (open.waiting, open.progress_ts));
-        if let Some(waiting) = waiting {
-            self.take_back(waiting, id)?;
-        }
-        self.post(letter, now, now, replaces)
+        let unsure = waiting.map_or(Ok(false), |waiting| self.take_back(waiting, id))?;
+        self.post(letter, Posted { id: 0, created_at: now, not_before: now, replaces, unsure })
     }
 
     /// [`crate::store::Journal::take_up`].

@@ -10,8 +10,13 @@ use std::path::Path;
 use std::time::Duration;
 
 /// What brings an empty file to the newest schema, in order; a file's `user_version` says how many it has had.
-pub(super) const MIGRATIONS: &[&str] =
-    &[include_str!("schema_1.sql"), include_str!("schema_2.sql"), include_str!("schema_3.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("schema_1.sql"),
+    include_str!("schema_2.sql"),
+    include_str!("schema_3.sql"),
+    include_str!("schema_4.sql"),
+    include_str!("schema_5.sql"),
+];
 
 /// Marks a file as ours: "Dron".
 const APPLICATION: i64 = 0x4472_6f6e;
@@ -49,19 +54,49 @@ pub(in crate::store) fn inspect(config: &StoreConfig) -> Result<Condition, Store
     if !path.try_exists().map_err(|error| refused(path, &error))? {
         return room_for(path);
     }
-    let look = || -> Result<(), Reason> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, flags)?;
-        // the log of a bot that died is left for its next start
-        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        connection.busy_timeout(Duration::ZERO)?;
-        check(&connection, MIGRATIONS.len()).map(drop)
-    };
-    match look() {
-        Ok(()) => Ok(Condition::Usable),
+    match quietly(path) {
+        Ok(_) => Ok(Condition::Usable),
         Err(reason) if reason.is_busy() => Ok(Condition::InUse),
         Err(reason) => Err(StoreError::Open(reason.explain(path))),
     }
+}
+
+/// Opens the file to look at what happened, and changes nothing.
+pub(super) fn look(config: &StoreConfig) -> Result<Connection, StoreError> {
+    let path = &config.path;
+    let file = path.display();
+    let refuse = |why: String| Err(StoreError::Open(format!("{file} {why}")));
+    if !path.try_exists().map_err(|error| refused(path, &error))? {
+        return refuse(
+            "is not there: the first start of the bot makes it; set store.path to the file of the bot that you mean"
+                .into(),
+        );
+    }
+    match quietly(path) {
+        Ok((connection, version)) if version == MIGRATIONS.len() => Ok(connection),
+        Ok((_, version)) => refuse(format!(
+            "has schema {version}, from before what this program reads ({}); nothing was changed; start the bot once, which \
+             brings the file up to date, and ask again",
+            MIGRATIONS.len()
+        )),
+        Err(reason) if reason.is_busy() => refuse(
+            "is in use by a running bot, which lets nobody else in; nothing was read; stop the bot (what is unfinished waits \
+             in the file), ask again, and start it"
+                .into(),
+        ),
+        Err(reason) => Err(StoreError::Open(reason.explain(path))),
+    }
+}
+
+/// A connection that waits for nobody and leaves the file as it is, with the schema that the file has.
+fn quietly(path: &Path) -> Result<(Connection, usize), Reason> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    // the log of a bot that died is left for its next start
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.busy_timeout(Duration::ZERO)?;
+    let version = check(&connection, MIGRATIONS.len())?;
+    Ok((connection, version))
 }
 
 /// Whether a file could be made there: some folder above it is one, and may be written.

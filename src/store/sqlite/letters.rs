@@ -5,9 +5,9 @@ use super::rows::{self, key, nanos};
 use super::work::Waiting;
 use crate::domain::RequestId;
 use crate::store::wire::AddressRow;
-use crate::store::{Delivery, Letter, QueueDepth, Wanted};
+use crate::store::{Delivery, Letter, QueueDepth, Wanted, What};
 use jiff::Timestamp;
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 use secrecy::ExposeSecret;
 
 /// A letter ready to be written.
@@ -28,6 +28,8 @@ pub(super) struct Posted {
     pub(super) created_at: Timestamp,
     pub(super) not_before: Timestamp,
     pub(super) replaces: Option<String>,
+    /// Whether the message that it replaces, or is, may be there without anybody knowing.
+    pub(super) unsure: bool,
 }
 
 impl Book {
@@ -39,13 +41,13 @@ impl Book {
         let open = self.work.requests.get(&letter.request);
         let (waiting, replaces) = open.map_or((None, None), |open| (open.waiting, open.progress_ts.clone()));
         let now = self.clock.now();
-        let mut not_before = now;
+        let (mut not_before, mut unsure) = (now, false);
         if let Some(waiting) = waiting {
             // it was put off because Slack said so: that holds for its successor too
             not_before = self.work.letters.get(&waiting).map_or(now, |letter| letter.not_before.max(now));
-            self.take_back(waiting, letter.request)?;
+            unsure = self.take_back(waiting, letter.request)?;
         }
-        self.post(letter, now, not_before, replaces).map(Some)
+        self.post(letter, Posted { id: 0, created_at: now, not_before, replaces, unsure }).map(Some)
     }
 
     /// [`crate::store::Outbox::due`].
@@ -59,10 +61,7 @@ impl Book {
     /// [`crate::store::Outbox::delivered`].
     pub(super) fn delivered(&mut self, number: i64, delivery: &Delivery) -> Done<()> {
         let Some(letter) = self.work.letters.get(&number).copied() else {
-            if let (Some(request), Delivery::Sent { ts: Some(ts) }) = (self.work.overtaken(number), delivery) {
-                self.show_progress(request, ts)?;
-            }
-            return Ok(());
+            return self.overtaken(number, delivery);
         };
         match delivery {
             Delivery::Sent { ts } => {
@@ -72,6 +71,9 @@ impl Book {
                     Some(ts) if letter.last => self.show_answer(letter.request, ts)?,
                     Some(ts) => self.show_progress(letter.request, ts)?,
                     None => {}
+                }
+                if letter.last {
+                    self.tell(letter.request, self.clock.now(), &What::Delivered { ts: ts.clone(), last: true })?;
                 }
             }
             Delivery::Later { not_before, error, unsure } => {
@@ -83,14 +85,27 @@ impl Book {
                 self.work.letters.insert(number, Waiting { not_before: *not_before, ..letter });
             }
             Delivery::Dead { error } => {
-                let now = nanos(self.clock.now());
+                let now = self.clock.now();
                 self.execute(
                     "UPDATE letters SET attempts = attempts + 1, dead_at = ?2, error = ?3, url = NULL WHERE id = ?1",
-                    params![number, now, error],
+                    params![number, nanos(now), error],
                 )?;
+                self.tell(letter.request, now, &What::Dead { error: error.clone() })?;
                 self.work.settle(number);
                 self.work.dead += 1;
             }
+        }
+        Ok(())
+    }
+
+    /// What became of a letter that was taken back while it was on its way is still worth knowing.
+    fn overtaken(&mut self, number: i64, delivery: &Delivery) -> Done<()> {
+        match (self.work.overtaken(number), delivery) {
+            (Some(request), Delivery::Sent { ts: Some(ts) }) => self.show_progress(request, ts)?,
+            (Some(request), Delivery::Later { unsure: true, .. }) => {
+                self.execute("UPDATE letters SET unsure = 1 WHERE request = ?1 AND dead_at IS NULL", [key(request)])?;
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -102,10 +117,14 @@ impl Book {
     }
 
     /// The message in which later letters of the request are edited in.
-    fn show_progress(&mut self, request: RequestId, ts: &str) -> rusqlite::Result<()> {
-        self.execute("UPDATE requests SET progress_ts = ?2 WHERE id = ?1", params![key(request), ts])?;
+    fn show_progress(&mut self, request: RequestId, ts: &str) -> Done<()> {
+        let known = "UPDATE requests SET progress_ts = ?2 WHERE id = ?1 AND progress_ts IS NOT ?2";
+        let is_new = self.execute(known, params![key(request), ts])? > 0;
         if let Some(open) = self.work.requests.get_mut(&request) {
             open.progress_ts = Some(ts.to_owned());
+        }
+        if is_new {
+            self.tell(request, self.clock.now(), &What::Delivered { ts: Some(ts.to_owned()), last: false })?;
         }
         Ok(())
     }
@@ -126,25 +145,23 @@ impl Book {
         self.work.depth()
     }
 
-    /// Removes a progress letter that a later letter makes needless.
-    pub(super) fn take_back(&mut self, number: i64, request: RequestId) -> rusqlite::Result<()> {
-        self.execute("DELETE FROM letters WHERE id = ?1", [number])?;
+    /// Removes a progress letter that a later letter makes needless. Returns whether Slack may have it: its successor
+    /// must be looked for then.
+    pub(super) fn take_back(&mut self, number: i64, request: RequestId) -> rusqlite::Result<bool> {
+        let taken = "DELETE FROM letters WHERE id = ?1 RETURNING unsure";
+        let unsure = self.connection.prepare_cached(taken)?.query_row([number], |row| row.get(0)).optional()?;
         self.work.overtake(number, request);
-        Ok(())
+        Ok(unsure.unwrap_or_default())
     }
 
-    pub(super) fn post(
-        &mut self,
-        letter: &LetterRow,
-        created_at: Timestamp,
-        not_before: Timestamp,
-        replaces: Option<String>,
-    ) -> Done<Posted> {
+    /// Puts a letter in, and gives it its number.
+    pub(super) fn post(&mut self, letter: &LetterRow, posted: Posted) -> Done<Posted> {
         let id = self.work.number_letter();
         let LetterRow { request, address, reply, last } = letter;
+        let Posted { created_at, not_before, unsure, .. } = posted;
         self.execute(
             "INSERT INTO letters (id, request, last, attempts, created_at, not_before, kind, channel, user, thread_ts, \
-             url, reply) VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+             url, reply, unsure) VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             params![
                 id,
                 key(*request),
@@ -157,10 +174,11 @@ impl Book {
                 address.thread_ts,
                 address.url.as_ref().map(|url| url.expose_secret()),
                 reply,
+                unsure,
             ],
         )?;
         let queue = rows::queue(&address.kind, &address.channel, *request);
         self.work.put(id, Waiting { request: *request, last: *last, queue, created_at, not_before });
-        Ok(Posted { id, created_at, not_before, replaces })
+        Ok(Posted { id, ..posted })
     }
 }

@@ -4,10 +4,12 @@
 //! syncs once, and then answers them all: a group commit. Since all reads pass through it too, nobody sees what is
 //! not durable.
 
+mod audit;
 mod book;
 mod file;
 mod keys;
 mod letters;
+mod notes;
 mod past;
 mod port;
 mod rows;
@@ -21,6 +23,7 @@ mod speed;
 #[cfg(test)]
 mod tests;
 
+pub(super) use audit::Reader;
 pub(super) use file::inspect;
 pub(super) use port::Sqlite;
 pub(super) use upkeep::Upkeep;

@@ -9,8 +9,9 @@ use crate::clock::Clock;
 use crate::domain::{ChannelId, Plan, RequestId, Step, Target, UserId};
 use crate::store::wire::{AddressRow, json};
 use crate::store::{
-    Accepted, Asked, Backend, Beaten, Card, Delivery, Entry, Journal, Letter, LetterId, NewLetter, NewRequest, Outbox,
-    Pulse, QueueDepth, Recent, Replica, ReplicaName, Replicas, State, StepState, StoreConfig, StoreError, Wanted, Way,
+    Accepted, Asked, Backend, Beaten, Card, Delivery, Entry, Final, Journal, Letter, LetterId, NewLetter, NewRequest,
+    Outbox, Pulse, QueueDepth, Recent, Replica, ReplicaName, Replicas, StepState, StoreConfig, StoreError, Wanted, Way,
+    What,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -18,11 +19,15 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Nobody else can have the file.
+const FOR_EVER: Duration = Duration::from_secs(86_400);
+
 /// The store in a SQLite file. Dropping it closes it after what was asked before.
 pub(in crate::store) struct Sqlite {
     shared: Arc<Shared>,
     clock: Arc<dyn Clock>,
     card: Mutex<Card>,
+    name: ReplicaName,
 }
 
 impl Sqlite {
@@ -32,14 +37,16 @@ impl Sqlite {
         upkeep: Upkeep,
     ) -> Result<Self, StoreError> {
         let connection = file::open(config)?;
-        let book = Book::open(connection, Arc::clone(&clock));
+        let name = ReplicaName::new(clock.now());
+        let book = Book::open(connection, Arc::clone(&clock), &name, upkeep.tail);
         let book = book.map_err(|error| {
             let file = config.path.display();
             StoreError::Open(format!("{file} cannot be read: {error}; restore it from a copy, or move it away"))
         })?;
         let shared = Arc::new(Shared::new(config.queue_limit));
+        shared.opened(book.work.open());
         writer::start(book, Arc::clone(&shared), Caretaker::new(config, upkeep))?;
-        Ok(Self { shared, clock, card: Mutex::default() })
+        Ok(Self { shared, clock, card: Mutex::default(), name })
     }
 
     /// Has the writer do this, and waits until it is durable.
@@ -82,7 +89,7 @@ impl Replicas for Sqlite {
 
     async fn all(&self) -> Result<Vec<Replica>, StoreError> {
         let card = self.card.lock().clone();
-        let name = ReplicaName(card.host.clone());
+        let name = self.name.clone();
         Ok(vec![Replica { name, card, is_me: true, is_alive: true, seen: self.clock.now() }])
     }
 
@@ -111,9 +118,9 @@ fn row(letter: &NewLetter) -> Result<LetterRow, StoreError> {
 }
 
 fn posted(letter: NewLetter, posted: Posted) -> Letter {
-    let Posted { id, created_at, not_before, replaces } = posted;
+    let Posted { id, created_at, not_before, replaces, unsure } = posted;
     let id = LetterId { request: letter.request, number: id };
-    Letter { id, letter, attempts: 0, created_at, not_before, replaces, way: Way::default(), unsure: false }
+    Letter { id, letter, attempts: 0, created_at, not_before, replaces, way: Way::default(), unsure }
 }
 
 #[async_trait]
@@ -127,25 +134,37 @@ impl Journal for Sqlite {
 
     async fn planned(&self, id: RequestId, plan: Plan) -> Result<(), StoreError> {
         let targets: Vec<String> = plan.targets.iter().map(Target::key).collect();
+        let told = json(&What::planned(&plan))?;
         let plan = json(&plan)?;
-        self.call(WhenFull::Wait, move |book| book.planned(id, &plan, &targets)).await
+        self.call(WhenFull::Wait, move |book| book.planned(id, &plan, &targets, &told)).await
+    }
+
+    async fn known(&self, keys: &[String]) -> Result<Option<RequestId>, StoreError> {
+        let keys = keys.to_vec();
+        self.call(WhenFull::Refuse, move |book| book.known(&keys)).await
+    }
+
+    fn held_for(&self, _: RequestId) -> Option<Duration> {
+        Some(FOR_EVER)
     }
 
     async fn step_started(&self, id: RequestId, step: Step) -> Result<(), StoreError> {
-        let body = json(&step)?;
-        self.call(WhenFull::Wait, move |book| book.step_started(id, step.index, &body)).await
+        let (index, body) = (step.index, json(&step)?);
+        let told = json(&What::StepStarted { step })?;
+        self.call(WhenFull::Wait, move |book| book.step_started(id, index, &body, &told)).await
     }
 
     async fn step_ended(&self, id: RequestId, index: u32, state: StepState) -> Result<(), StoreError> {
         self.call(WhenFull::Wait, move |book| book.step_ended(id, index, state)).await
     }
 
-    async fn finish(&self, id: RequestId, state: State, letter: NewLetter) -> Result<Letter, StoreError> {
+    async fn finish(&self, id: RequestId, end: Final, letter: NewLetter) -> Result<Letter, StoreError> {
         if letter.request != id || !letter.last {
             return Err(StoreError::Failed(format!("request {id} is finished only by its own last letter")));
         }
         let row = row(&letter)?;
-        let added = self.call(WhenFull::Wait, move |book| book.finish(id, state, &row)).await?;
+        let told = json(&What::Finished { state: end.state(), reply: letter.reply.for_the_record() })?;
+        let added = self.call(WhenFull::Wait, move |book| book.finish(id, end, &row, &told)).await?;
         Ok(posted(letter, added))
     }
 
@@ -193,8 +212,8 @@ impl Outbox for Sqlite {
         self.call(WhenFull::WaitForCompany, move |book| book.note(id.number, &way)).await
     }
 
-    fn is_mine(&self, _: LetterId) -> bool {
-        true
+    fn mine_for(&self, _: LetterId) -> Option<Duration> {
+        Some(FOR_EVER)
     }
 
     async fn depth(&self) -> Result<QueueDepth, StoreError> {

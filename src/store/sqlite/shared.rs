@@ -4,7 +4,7 @@ use super::book::{Book, Trouble};
 use crate::domain::StoreVitals;
 use crate::store::{Pulse, StoreError};
 use parking_lot::{Condvar, Mutex};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::{Semaphore, TryAcquireError, oneshot};
 
@@ -91,6 +91,7 @@ pub(in crate::store) struct Shared {
     ended: Condvar,
     space: Semaphore,
     ok: AtomicBool,
+    open: AtomicUsize,
     last_error: Mutex<Option<String>>,
 }
 
@@ -113,6 +114,7 @@ impl Shared {
             ended: Condvar::new(),
             space: Semaphore::new(limit.clamp(1, Semaphore::MAX_PERMITS)),
             ok: AtomicBool::new(true),
+            open: AtomicUsize::new(0),
             last_error: Mutex::new(None),
         }
     }
@@ -197,6 +199,11 @@ impl Shared {
         self.ok.load(Ordering::Relaxed)
     }
 
+    /// So much is open now.
+    pub(super) fn opened(&self, open: usize) {
+        self.open.store(open, Ordering::Relaxed);
+    }
+
     /// A write succeeded.
     pub(super) fn succeeded(&self) {
         self.ok.store(true, Ordering::Relaxed);
@@ -222,6 +229,10 @@ impl Pulse for Shared {
 
     fn queued(&self) -> usize {
         self.queue.lock().waiting.len()
+    }
+
+    fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
     }
 }
 

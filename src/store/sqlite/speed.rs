@@ -2,7 +2,7 @@
 
 use super::tests::Folder;
 use crate::store::contract::{PATIENCE, id, letter, request, sent};
-use crate::store::{NewRequest, State, Store};
+use crate::store::{Final, NewRequest, Store};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::time::Instant;
@@ -21,7 +21,7 @@ async fn command(store: &Store, n: u64) {
         format!("{kind}:{random:016x}-{random:016x}")
     });
     store.journal.accept(NewRequest { request: request(n), keys: keys.to_vec() }).await.unwrap();
-    let posted = store.journal.finish(id(n), State::Succeeded, letter(n, "Stopped `i-0abc`.", true)).await.unwrap();
+    let posted = store.journal.finish(id(n), Final::Succeeded, letter(n, "Stopped `i-0abc`.", true)).await.unwrap();
     store.outbox.delivered(posted.id, sent("1.1")).await.unwrap();
 }
 

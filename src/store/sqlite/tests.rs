@@ -1,9 +1,12 @@
 //! What is so of the SQLite store alone.
 
-use super::upkeep::Upkeep;
+use super::book::Book;
+use super::shared::Shared;
+use super::upkeep::{Caretaker, Upkeep};
 use super::{Sqlite, file};
 use crate::clock::{self, Clock};
-use crate::store::contract::{PATIENCE, Place, TestClock, contract, id, letter, new, sent};
+use crate::domain::RequestId;
+use crate::store::contract::{PATIENCE, Place, TestClock, contract, id, letter, new, request, sent};
 use crate::store::*;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
@@ -13,7 +16,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// A store in a folder of its own.
@@ -41,7 +44,7 @@ impl Folder {
     /// A store whose writer rests little.
     fn restless(&self) -> (Store, Arc<Sqlite>) {
         let moment = Duration::from_millis(5);
-        let upkeep = Upkeep { idle: moment, tick: moment, purge_every: moment, slice: 7 };
+        let upkeep = Upkeep { idle: moment, tick: moment, purge_every: moment, slice: 7, tail: 16 };
         self.with(&self.config(), self.clock.clone(), upkeep)
     }
     fn with(&self, config: &StoreConfig, clock: Arc<dyn Clock>, upkeep: Upkeep) -> (Store, Arc<Sqlite>) {
@@ -200,7 +203,7 @@ async fn a_newer_schema_is_refused_and_left_as_it_was() {
     Connection::open(folder.path()).unwrap().pragma_update(None, "user_version", 7).unwrap();
     let before = std::fs::read(folder.path()).unwrap();
     let text = message(folder.try_open());
-    assert!(text.contains("bot.db has schema 7, and this program knows only 3 and older"), "{text}");
+    assert!(text.contains("bot.db has schema 7, and this program knows only 5 and older"), "{text}");
     assert!(!text.contains('\n'));
     assert_eq!(std::fs::read(folder.path()).unwrap(), before);
 }
@@ -253,13 +256,14 @@ async fn a_file_of_the_first_schema_is_opened_with_all_it_holds_and_can_be_asked
     let store = folder.open();
     store.journal.accept(new(1, &["event:1"])).await.unwrap();
     store.journal.accept(new(2, &["event:2"])).await.unwrap();
-    store.journal.finish(id(1), State::Succeeded, letter(1, "Done.", true)).await.unwrap();
+    store.journal.finish(id(1), Final::Succeeded, letter(1, "Done.", true)).await.unwrap();
     store.close(PATIENCE).await.unwrap();
     // as a program of before left it
     let old = Connection::open(folder.path()).unwrap();
     old.execute_batch(
         "DROP INDEX asked; DROP INDEX shown; ALTER TABLE letters DROP COLUMN way; ALTER TABLE letters DROP COLUMN unsure; DROP TABLE locks; \
-         DROP TABLE facts; PRAGMA user_version = 1",
+         DROP TABLE facts; DROP TABLE known; DROP TABLE audit; DROP TABLE house; DROP TABLE lives; \
+         ALTER TABLE requests DROP COLUMN life; PRAGMA user_version = 1",
     )
     .unwrap();
     drop(old);
@@ -270,6 +274,88 @@ async fn a_file_of_the_first_schema_is_opened_with_all_it_holds_and_can_be_asked
     assert_eq!(store.journal.answered_by(&"C0OPS".into(), "1.1").await.unwrap(), None);
     assert_eq!(store.journal.accept(new(3, &["event:1"])).await.unwrap(), Accepted::Duplicate(id(1)));
     store.close(PATIENCE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_of_the_third_schema_is_opened_and_its_history_begins_with_what_was_known() {
+    let folder = Folder::new();
+    std::fs::create_dir_all(folder.path().parent().unwrap()).unwrap();
+    let mut old = Connection::open(folder.path()).unwrap();
+    file::migrate(&mut old, 0, &file::MIGRATIONS[..3]).unwrap();
+    // as a program of then wrote them: one in the middle of a change, and one with an answer that waits
+    old.execute_batch(&format!(
+        "INSERT INTO requests (id, state, attempts, accepted_at, finished_at, source, team, user, channel, text, place, plan) VALUES \
+         (x'{running}', 'running', 0, 1772366400000000000, NULL, 'slash_command', 'T0001', 'U0MAYA', 'C0OPS', 'ec2 stop web-1', \
+          'channel', '{plan}'), \
+         (x'{done}', 'succeeded', 0, 1772366400000000000, 1772366401000000000, 'slash_command', 'T0001', 'U0MAYA', 'C0OPS', 'ping', \
+          'channel', NULL); \
+         INSERT INTO steps VALUES (x'{running}', 0, 'started', '{step}'); \
+         INSERT INTO letters (id, request, last, attempts, created_at, not_before, kind, channel, reply) VALUES \
+         (7, x'{done}', 1, 0, 1772366401000000000, 0, 'post', 'C0OPS', '{reply}'); \
+         INSERT INTO deliveries VALUES (1, x'{running}', 1772366400000000000, 'event:1'); \
+         INSERT INTO locks VALUES ('123456789012/eu-central-1/i-1', x'{running}');",
+        running = hex(id(1)),
+        done = hex(id(2)),
+        plan = r#"{"command":"ec2 stop","text":"stop i-1 in eu-central-1","targets":[{"id":"i-1","name":"web-1",
+            "account":"123456789012","region":"eu-central-1","tags":{}}],"steps":[],"cautions":[]}"#,
+        step = r#"{"index":0,"operation":"ec2:StopInstances","region":"eu-central-1","targets":["i-1"],"token":"t"}"#,
+        reply = r#"{"tone":"Done","parts":[]}"#,
+    ))
+    .unwrap();
+    drop(old);
+    let Err(StoreError::Open(why)) = read(&folder.config()) else { panic!("it was read") };
+    assert!(why.contains("has schema 3, from before what this program reads (5); nothing was changed"), "{why}");
+    let store = folder.open();
+    let entries = store.journal.take_up().await.unwrap();
+    assert_eq!((entries.len(), entries[0].state, entries[0].deaths), (1, State::Running, 1));
+    assert_eq!(entries[0].plan.as_ref().unwrap().text, "stop i-1 in eu-central-1");
+    assert_eq!((entries[0].steps.len(), entries[0].steps[0].state), (1, StepState::Started));
+    assert_eq!(store.journal.accept(new(3, &["event:1"])).await.unwrap(), Accepted::Duplicate(id(1)));
+    let letters = store.outbox.due(folder.clock().now(), Wanted::first(9)).await.unwrap();
+    assert_eq!((letters.len(), letters[0].id.request, letters[0].unsure), (1, id(2), true));
+    store.outbox.delivered(letters[0].id, sent("1.1")).await.unwrap();
+    let kinds = async |number| {
+        let history = store.audit.history(id(number)).await.unwrap();
+        history.iter().map(|event| (event.fence, event.replica.0 == "?")).collect::<Vec<_>>()
+    };
+    // nobody knows which process accepted them; this one took them over
+    assert_eq!(kinds(1).await, [(0, true), (1, false)]);
+    assert_eq!(kinds(2).await, [(0, true), (1, false), (1, false)]);
+    store.close(PATIENCE).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_file_of_a_bot_that_died_is_read_and_stays_as_it_was() {
+    let folder = Folder::new();
+    let Err(StoreError::Open(why)) = read(&folder.config()) else { panic!("there is nothing to read") };
+    assert!(why.contains("bot.db is not there"), "{why}");
+    let store = folder.open();
+    store.journal.accept(new(1, &["event:1"])).await.unwrap();
+    store.journal.finish(id(1), Final::Succeeded, letter(1, "Done.", true)).await.unwrap();
+    store.audit.record(HouseEvent::Stopped { why: "it was told to".into() }).await.unwrap();
+    let Err(StoreError::Open(why)) = read(&folder.config()) else { panic!("two have it") };
+    assert!(why.contains("is in use by a running bot") && why.contains("nothing was read"), "{why}");
+    // as a death leaves them: the file and its log
+    let config = StoreConfig { path: folder.folder.path().join("dead.db"), ..folder.config() };
+    let log = |path: &Path| path.with_file_name(format!("{}-wal", path.file_name().unwrap().to_string_lossy()));
+    std::fs::copy(folder.path(), &config.path).unwrap();
+    std::fs::copy(log(&folder.path()), log(&config.path)).unwrap();
+    let bytes = || [std::fs::read(&config.path).unwrap(), std::fs::read(log(&config.path)).unwrap()];
+    let before = bytes();
+    for _ in 0..2 {
+        let reader = read(&config).unwrap();
+        assert_eq!(reader.history(id(1)).await.unwrap(), store.audit.history(id(1)).await.unwrap());
+        assert_eq!(reader.find(&id(1).short(), 9).await.unwrap(), [id(1)]);
+        assert_eq!(reader.house(9).await.unwrap(), store.audit.house(9).await.unwrap());
+        assert!(matches!(reader.record(HouseEvent::HandedOver { left: 1 }).await, Err(StoreError::Unavailable(_))));
+    }
+    assert_eq!(bytes(), before);
+    store.close(PATIENCE).await.unwrap();
+}
+
+/// A request's name as SQL writes it.
+fn hex(id: RequestId) -> String {
+    id.0.to_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[tokio::test]
@@ -327,7 +413,7 @@ async fn when_the_disk_is_full_nothing_is_half_done_and_work_goes_on_when_there_
     assert_eq!(error.to_string(), "store failed: database or disk is full");
     let vitals = store.health.vitals();
     assert_eq!((vitals.ok, vitals.last_error.as_deref()), (false, Some("store failed: database or disk is full")));
-    let failed = store.journal.finish(id(1), State::Succeeded, letter(1, &"long ".repeat(2000), true)).await;
+    let failed = store.journal.finish(id(1), Final::Succeeded, letter(1, &"long ".repeat(2000), true)).await;
     assert!(matches!(failed, Err(StoreError::Failed(_))), "{failed:?}");
     // what is known in memory is as the file is
     assert_eq!(store.journal.unfinished().await.unwrap().waiting, done);
@@ -338,7 +424,7 @@ async fn when_the_disk_is_full_nothing_is_half_done_and_work_goes_on_when_there_
         let key = format!("event:{n}");
         assert_eq!(store.journal.accept(new(n, &[&key])).await.unwrap(), Accepted::New, "its key was not kept");
     }
-    store.journal.finish(id(1), State::Succeeded, letter(1, &"long ".repeat(2000), true)).await.unwrap();
+    store.journal.finish(id(1), Final::Succeeded, letter(1, &"long ".repeat(2000), true)).await.unwrap();
     assert!(store.health.vitals().ok);
     let waiting = store.outbox.due(folder.clock().now(), Wanted::first(9)).await.unwrap();
     assert_eq!(waiting.len(), 1, "the progress letter is overtaken at last");
@@ -365,13 +451,14 @@ async fn a_store_that_failed_finds_out_by_itself_that_it_works_again() {
     store.close(PATIENCE).await.unwrap();
 }
 
-/// A clock that breaks when told so: what panics here panics in the writer.
+/// A clock that falls down the time that was said, and goes on then: what panics here panics in the writer.
 #[derive(Default)]
-struct BrokenClock(AtomicBool);
+struct BrokenClock(AtomicU32);
 
 impl Clock for BrokenClock {
     fn now(&self) -> Timestamp {
-        assert!(!self.0.load(Ordering::SeqCst), "the clock fell down");
+        let falls = self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        assert!(falls != Ok(1), "the clock fell down");
         clock::SystemClock.now()
     }
 }
@@ -383,18 +470,20 @@ async fn a_panic_in_the_writer_costs_one_operation_and_its_neighbours_nothing() 
     let (store, backend) = folder.with(&folder.config(), clock.clone(), Upkeep::default());
     store.journal.accept(new(1, &["event:1"])).await.unwrap();
     store.journal.accept(new(2, &["event:2"])).await.unwrap();
-    clock.0.store(true, Ordering::SeqCst);
+    // the first asks it once, then the second does
+    clock.0.store(2, Ordering::SeqCst);
     let plan = crate::domain::Plan {
         command: "ec2 stop".into(),
         text: "stop".into(),
         targets: Vec::new(),
         steps: Vec::new(),
         cautions: Vec::new(),
+        policies: None,
     };
     let operations = async {
         tokio::join!(
             store.journal.planned(id(1), plan.clone()),
-            store.journal.finish(id(1), State::Succeeded, letter(1, "Done.", true)),
+            store.journal.finish(id(1), Final::Succeeded, letter(1, "Done.", true)),
             store.journal.planned(id(2), plan),
         )
     };
@@ -403,8 +492,7 @@ async fn a_panic_in_the_writer_costs_one_operation_and_its_neighbours_nothing() 
     after.unwrap();
     let error = broken.unwrap_err().to_string();
     assert_eq!(error, "store failed: the operation panicked: the clock fell down");
-    clock.0.store(false, Ordering::SeqCst);
-    store.journal.finish(id(1), State::Succeeded, letter(1, "Done.", true)).await.unwrap();
+    store.journal.finish(id(1), Final::Succeeded, letter(1, "Done.", true)).await.unwrap();
     assert_eq!(store.journal.unfinished().await.unwrap().waiting, 1);
     store.close(PATIENCE).await.unwrap();
 }
@@ -422,7 +510,7 @@ async fn when_the_writer_is_far_behind_new_requests_are_refused_and_accepted_one
     assert_eq!(store.health.queued(), 2);
     let refused = store.journal.accept(new(4, &["event:4"])).await;
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
-    let mut finish = store.journal.finish(id(1), State::Succeeded, letter(1, "Done.", true));
+    let mut finish = store.journal.finish(id(1), Final::Succeeded, letter(1, "Done.", true));
     assert!(futures_util::poll!(&mut finish).is_pending());
     hold.release().await;
     let (a, b) = queued.await;
@@ -442,7 +530,7 @@ async fn a_response_url_is_gone_from_the_file_when_its_letter_is() {
         if n == 1 {
             store.outbox.delivered(progress.id, sent("1.1")).await.unwrap();
         }
-        let last = store.journal.finish(id(n), State::Succeeded, letter(n, "Done.", true)).await.unwrap();
+        let last = store.journal.finish(id(n), Final::Succeeded, letter(n, "Done.", true)).await.unwrap();
         match n {
             1 => store.outbox.delivered(last.id, sent("response_url")).await.unwrap(),
             2 => store.outbox.delivered(last.id, Delivery::Dead { error: "expired_url".into() }).await.unwrap(),
@@ -466,16 +554,13 @@ async fn what_is_old_goes_in_slices_and_what_is_open_stays() {
         store.journal.accept(new(n, &[&format!("event:{n}"), &format!("envelope:{n}")])).await.unwrap();
     }
     for n in 3..=40 {
-        let last = store.journal.finish(id(n), State::Succeeded, letter(n, "Done.", true)).await.unwrap();
+        let last = store.journal.finish(id(n), Final::Succeeded, letter(n, "Done.", true)).await.unwrap();
         match n {
             3 => {}
             4 => store.outbox.delivered(last.id, Delivery::Dead { error: "gone".into() }).await.unwrap(),
             _ => store.outbox.delivered(last.id, sent("1.1")).await.unwrap(),
         }
     }
-    let keys = |backend: Arc<Sqlite>| async move {
-        backend.call(super::shared::WhenFull::Wait, |book| Ok(book.keys.len())).await.unwrap()
-    };
     let settle = |table: &'static str, rows: i64| {
         let backend = Arc::clone(&backend);
         tokio::time::timeout(PATIENCE, async move {
@@ -486,17 +571,163 @@ async fn what_is_old_goes_in_slices_and_what_is_open_stays() {
     };
     clock.advance(SignedDuration::from_hours(24 * 6));
     assert_eq!(store.journal.accept(new(90, &["event:5"])).await.unwrap(), Accepted::Duplicate(id(5)));
-    assert_eq!(keys(Arc::clone(&backend)).await, 80);
+    assert_eq!(marks(&backend).await, 80);
     clock.advance(SignedDuration::from_hours(24 * 2));
     settle("deliveries", 0).await.unwrap();
-    assert_eq!(keys(Arc::clone(&backend)).await, 0);
+    settle("known", 0).await.unwrap();
+    assert_eq!(marks(&backend).await, 0);
     assert_eq!((count(&backend, "requests").await, count(&backend, "letters").await), (40, 2));
-    clock.advance(SignedDuration::from_hours(24 * 23));
+    assert_eq!(store.audit.history(id(5)).await.unwrap().len(), 3);
+    store.audit.record(HouseEvent::Stopped { why: "it was told to".into() }).await.unwrap();
+    clock.advance(SignedDuration::from_hours(24));
+    clock.advance(SignedDuration::from_hours(24 * 22));
     // two without an answer, one whose answer waits
     settle("requests", 3).await.unwrap();
     settle("letters", 1).await.unwrap();
+    // that it was answered
+    settle("audit", 1).await.unwrap();
+    assert!(store.audit.history(id(5)).await.unwrap().is_empty());
+    assert_eq!(store.audit.house(9).await.unwrap().len(), 1);
+    clock.advance(SignedDuration::from_hours(24 * 30));
+    settle("house", 0).await.unwrap();
     assert_eq!(store.outbox.depth().await.unwrap().dead, 0);
     assert_eq!(store.journal.unfinished().await.unwrap().waiting, 2);
+    store.close(PATIENCE).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_jumps_ahead_makes_nothing_old_before_the_look_after() {
+    let folder = Folder::new();
+    let (clock, config) = (folder.clock(), folder.config());
+    let mut book = Book::open(file::open(&config).unwrap(), clock.clone(), &ReplicaName("one".into()), 50).unwrap();
+    let (shared, upkeep) = (Shared::new(8), Upkeep::default());
+    let mut caretaker = Caretaker::new(&config, upkeep);
+    book.begin().unwrap();
+    assert!(book.accept(&request(1), &["event:1".to_owned()]).is_ok());
+    book.commit().unwrap();
+    let week = SignedDuration::from_hours(24 * 8);
+    let mut known_after = async |jump: SignedDuration| {
+        clock.advance(jump);
+        caretaker.idle(&mut book, &shared).unwrap();
+        tokio::time::advance(upkeep.purge_every).await;
+        let count = "SELECT count(*) FROM deliveries";
+        book.connection.query_row(count, [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert_eq!(known_after(SignedDuration::ZERO).await, 1);
+    assert_eq!(known_after(week).await, 1, "it may only have jumped");
+    assert_eq!(known_after(-week).await, 1, "and so it had");
+    assert_eq!(known_after(week).await, 1);
+    assert_eq!(known_after(SignedDuration::ZERO).await, 0, "a week has passed, and an hour after it too");
+}
+
+/// How many marks there are, in memory and in the file.
+async fn marks(backend: &Sqlite) -> usize {
+    let count = |book: &mut super::book::Book| {
+        let rows: i64 = book.connection.query_row("SELECT count(*) FROM known", [], |row| row.get(0))?;
+        Ok(book.keys.tail() + rows as usize)
+    };
+    backend.call(super::shared::WhenFull::Wait, count).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_busy_writer_keeps_few_keys_in_memory_and_knows_them_all_and_so_does_the_next_life() {
+    let folder = Folder::new();
+    let upkeep = Upkeep { tail: 50, ..Upkeep::default() };
+    let keys = |n: u64| [format!("envelope:{n}"), format!("message:T1:C1:{n}"), format!("event:{n}")];
+    let mut known = 1;
+    for _ in 0..2 {
+        let (store, backend) = folder.with(&folder.config(), folder.clock(), upkeep);
+        for n in known..known + 200 {
+            let keys = keys(n);
+            let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+            assert_eq!(store.journal.accept(new(n, &keys)).await.unwrap(), Accepted::New);
+        }
+        known += 200;
+        for n in 1..known {
+            for key in keys(n) {
+                let again = store.journal.accept(new(10_000 + n, &[&key])).await.unwrap();
+                assert_eq!(again, Accepted::Duplicate(id(n)), "{key}");
+            }
+        }
+        let tail = |book: &mut super::book::Book| Ok(book.keys.tail());
+        let tail = backend.call(super::shared::WhenFull::Wait, tail).await.unwrap();
+        assert!(tail <= 100, "{tail} in memory");
+        store.close(PATIENCE).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn marks_are_written_in_the_gaps_between_callers() {
+    let folder = Folder::new();
+    let upkeep = Upkeep { tail: 50, slice: 7, ..Upkeep::default() };
+    let (store, backend) = folder.with(&folder.config(), folder.clock(), upkeep);
+    for n in 0..60 {
+        store.journal.accept(new(n, &[&format!("event:{n}")])).await.unwrap();
+    }
+    let swept = async {
+        while count(&backend, "known").await < 50 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, swept).await.unwrap();
+    assert_eq!(marks(&backend).await, 60);
+    store.close(PATIENCE).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_of_the_third_schema_is_opened_and_its_deliveries_are_known() {
+    let folder = Folder::new();
+    let store = folder.open();
+    for n in 1..=100 {
+        store.journal.accept(new(n, &[&format!("event:{n}"), &format!("envelope:{n}")])).await.unwrap();
+    }
+    store.close(PATIENCE).await.unwrap();
+    let old = Connection::open(folder.path()).unwrap();
+    old.execute_batch(
+        "DROP TABLE known; DELETE FROM facts WHERE name IN ('mark_secret', 'known_to', 'known_from'); \
+         DROP TABLE audit; DROP TABLE house; DROP TABLE lives; ALTER TABLE requests DROP COLUMN life; \
+         PRAGMA user_version = 3",
+    )
+    .unwrap();
+    drop(old);
+    // as many as a start takes into memory, and more than that
+    for tail in [1_000, 20] {
+        let (store, _) = folder.with(&folder.config(), folder.clock(), Upkeep { tail, ..Upkeep::default() });
+        for n in 1..=100 {
+            let again = store.journal.accept(new(10_000 + n, &[&format!("envelope:{n}")])).await.unwrap();
+            assert_eq!(again, Accepted::Duplicate(id(n)));
+        }
+        assert_eq!(store.journal.unfinished().await.unwrap().waiting, 100);
+        store.close(PATIENCE).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_purge_forgets_the_old_deliveries_and_no_others() {
+    let folder = Folder::new();
+    let clock = folder.clock();
+    let (store, backend) = folder.restless();
+    let key = |n: u64| format!("event:{n}");
+    for n in 1..=60 {
+        store.journal.accept(new(n, &[&key(n)])).await.unwrap();
+    }
+    clock.advance(SignedDuration::from_hours(24 * 5));
+    for n in 61..=90 {
+        store.journal.accept(new(n, &[&key(n)])).await.unwrap();
+    }
+    clock.advance(SignedDuration::from_hours(24 * 3));
+    let forgotten = async {
+        while count(&backend, "deliveries").await != 30 || marks(&backend).await != 30 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, forgotten).await.unwrap();
+    for n in 61..=90 {
+        assert_eq!(store.journal.accept(new(1_000 + n, &[&key(n)])).await.unwrap(), Accepted::Duplicate(id(n)));
+    }
+    for n in 1..=60 {
+        assert_eq!(store.journal.accept(new(1_000 + n, &[&key(n)])).await.unwrap(), Accepted::New);
+    }
     store.close(PATIENCE).await.unwrap();
 }
 
@@ -527,7 +758,7 @@ async fn accepts_until_it_is_killed() {
                 let key = format!("event:{n}");
                 store.journal.accept(new(n, &[&key])).await.unwrap();
                 if n % 2 == 0 {
-                    let last = store.journal.finish(id(n), State::Succeeded, letter(n, "Done.", true)).await.unwrap();
+                    let last = store.journal.finish(id(n), Final::Succeeded, letter(n, "Done.", true)).await.unwrap();
                     if n % 4 == 0 {
                         store.outbox.delivered(last.id, sent("1.1")).await.unwrap();
                     }
@@ -620,7 +851,8 @@ async fn a_time_to_remember_deliveries_that_is_too_short_is_refused() {
 async fn a_store_that_is_asked_all_the_time_is_looked_after_too() {
     let folder = Folder::new();
     let clock = folder.clock();
-    let upkeep = Upkeep { idle: Duration::from_millis(200), ..Upkeep::default() };
+    let (idle, purge_every) = (Duration::from_millis(200), Duration::from_millis(5));
+    let upkeep = Upkeep { idle, purge_every, ..Upkeep::default() };
     let (store, backend) = folder.with(&folder.config(), clock.clone(), upkeep);
     store.journal.accept(new(1, &["event:1"])).await.unwrap();
     clock.advance(SignedDuration::from_hours(24 * 8));

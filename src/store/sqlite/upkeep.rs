@@ -1,5 +1,5 @@
-//! What the writer does when nobody waits for it: fold the log into the file, delete what is old, give memory back,
-//! and try again after a failure.
+//! What the writer does when nobody waits for it: fold the log into the file, write the newest marks of keys, delete what
+//! is old, give memory back, and try again after a failure.
 
 use super::book::Book;
 use super::rows::{key, nanos};
@@ -18,16 +18,18 @@ pub(in crate::store) struct Upkeep {
     pub(in crate::store) idle: Duration,
     /// An idle writer with nothing to do looks at the clock so often.
     pub(in crate::store) tick: Duration,
-    /// Old rows are looked for so often.
+    /// Old rows are looked for so often. They are deleted by the second look that finds them old.
     pub(in crate::store) purge_every: Duration,
-    /// How many rows of a table are deleted at once: what a caller may have to wait for.
+    /// How many rows of a table are written or deleted at once: what a caller may have to wait for.
     pub(in crate::store) slice: usize,
+    /// So many marks of keys may be in memory alone before they are written. Twice as many never are.
+    pub(in crate::store) tail: usize,
 }
 
 impl Default for Upkeep {
     fn default() -> Self {
         let minute = Duration::from_secs(60);
-        Self { idle: Duration::from_secs(1), tick: minute, purge_every: 60 * minute, slice: 200 }
+        Self { idle: Duration::from_secs(1), tick: minute, purge_every: 60 * minute, slice: 200, tail: 8_192 }
     }
 }
 
@@ -39,6 +41,15 @@ const LOOK_EVERY: u32 = 8;
 
 /// A writer that is never idle does what an idle one does after so many times that length.
 const OVERDUE: u32 = 10;
+
+/// A gap between two callers that is long enough for a slice of marks.
+const GAP: Duration = Duration::from_millis(5);
+
+/// How many slices are written at once when the tail may grow no longer: fewer syncs, as somebody waits for each.
+const MANY: usize = 10;
+
+/// A row that is only looked at costs this part of one that is written.
+const CHEAP: usize = 10;
 
 /// The writer's care for the file.
 pub(super) struct Caretaker {
@@ -52,7 +63,10 @@ pub(super) struct Caretaker {
     /// Whether there was work since the last rest.
     busy: bool,
     purging: bool,
-    next_purge: Timestamp,
+    /// When to look for old rows again, by a clock that nobody sets.
+    next_purge: Instant,
+    /// The time of day at the look before. What was not old then is not deleted: the clock may have jumped ahead since.
+    looked: Option<Timestamp>,
     /// How many times to leave the old rows alone, after a failure.
     rests: u32,
 }
@@ -69,23 +83,33 @@ impl Caretaker {
             rested: Instant::now(),
             busy: true,
             purging: false,
-            next_purge: Timestamp::MIN,
+            next_purge: Instant::now(),
+            looked: None,
             rests: 0,
         }
     }
 
     /// How long the writer may sleep.
-    pub(super) fn pause(&self, ok: bool) -> Duration {
-        match (self.purging, self.busy || !ok) {
-            (true, _) => Duration::from_millis(1),
-            (false, true) => self.upkeep.idle,
-            (false, false) => self.upkeep.tick,
+    pub(super) fn pause(&self, book: &Book, ok: bool) -> Duration {
+        match (self.purging, self.sweeps(book, ok), self.busy || !ok) {
+            (true, ..) => Duration::from_millis(1),
+            (false, true, _) => GAP,
+            (false, false, true) => self.upkeep.idle,
+            (false, false, false) => self.upkeep.tick,
         }
+    }
+
+    /// Whether marks are to be written when nobody waits.
+    fn sweeps(&self, book: &Book, ok: bool) -> bool {
+        ok && self.rests == 0 && book.keys.is_long()
     }
 
     /// After a batch, when its callers have their answers.
     pub(super) fn after_batch(&mut self, book: &mut Book, shared: &Shared) -> rusqlite::Result<()> {
         self.busy = true;
+        while book.keys.is_too_long() {
+            book.sweep(self.upkeep.slice * MANY)?;
+        }
         if self.rested.elapsed() > self.upkeep.idle * if self.purging { 1 } else { OVERDUE } {
             return self.idle(book, shared);
         }
@@ -101,6 +125,12 @@ impl Caretaker {
 
     /// When nobody waits.
     pub(super) fn idle(&mut self, book: &mut Book, shared: &Shared) -> rusqlite::Result<()> {
+        if self.sweeps(book, shared.is_ok()) {
+            book.sweep(self.upkeep.slice)?;
+            if self.rested.elapsed() < self.upkeep.idle * OVERDUE {
+                return Ok(());
+            }
+        }
         self.rested = Instant::now();
         if !shared.is_ok() {
             probe(book)?;
@@ -117,12 +147,15 @@ impl Caretaker {
             self.rests -= 1;
             return Ok(());
         }
-        let now = book.clock.now();
-        if self.purging || now >= self.next_purge {
-            self.purging = self.purge(book, now)?;
+        if self.purging || Instant::now() >= self.next_purge {
+            let now = book.clock.now();
+            self.purging = match self.looked {
+                Some(before) => self.purge(book, before.min(now))?,
+                None => false,
+            };
             if !self.purging {
-                let pause = SignedDuration::try_from(self.upkeep.purge_every).unwrap_or(SignedDuration::MAX);
-                self.next_purge = now.checked_add(pause).unwrap_or(Timestamp::MAX);
+                self.looked = Some(now);
+                self.next_purge = Instant::now() + self.upkeep.purge_every;
             }
         }
         Ok(())
@@ -146,12 +179,17 @@ impl Caretaker {
             .connection
             .prepare_cached("SELECT count(*) FROM (SELECT 1 FROM letters WHERE dead_at < ?1 LIMIT ?2)")?
             .query_row(params![nanos(kept), slice], |row| row.get(0))?;
-        let found = [old_keys.len(), old_requests.len(), usize::try_from(old_letters).unwrap_or(0)];
-        if found == [0, 0, 0] {
-            return Ok(false);
+        let old_house = book.old_house(kept, slice)?;
+        let few = |rows: i64| usize::try_from(rows).unwrap_or(0);
+        let found = [old_keys.len(), old_requests.len(), few(old_letters), few(old_house)];
+        if found == [0; 4] {
+            if book.keys.is_littered() {
+                book.tidy(self.upkeep.slice * CHEAP)?;
+            }
+            return Ok(book.keys.is_littered());
         }
         book.begin()?;
-        if let Some((last, _)) = old_keys.last() {
+        if let Some(last) = old_keys.last() {
             book.execute("DELETE FROM deliveries WHERE seq <= ?1", [last])?;
         }
         for id in &old_requests {
@@ -161,25 +199,26 @@ impl Caretaker {
             "DELETE FROM letters WHERE id IN (SELECT id FROM letters WHERE dead_at < ?1 LIMIT ?2)",
             params![nanos(kept), slice],
         )?;
+        book.forget_house(kept, slice)?;
         book.commit()?;
         book.work.dead = book.work.dead.saturating_sub(letters as u64);
-        for (place, keys) in &old_keys {
-            keys.lines().for_each(|key| book.keys.remove(key, *place));
+        if let Some(last) = old_keys.last() {
+            book.keys.forget(*last);
         }
-        Ok(found.into_iter().any(|rows| rows >= self.upkeep.slice))
+        Ok(found.into_iter().any(|rows| rows >= self.upkeep.slice) || book.keys.is_littered())
     }
 }
 
-/// The oldest keys, as far as they are older than this.
-fn old_keys(book: &Book, kept: Timestamp, slice: i64) -> rusqlite::Result<Vec<(i64, String)>> {
-    let mut list = book.connection.prepare_cached("SELECT seq, at, keys FROM deliveries ORDER BY seq LIMIT ?1")?;
+/// Where the oldest keys are listed, as far as they are older than this.
+fn old_keys(book: &Book, kept: Timestamp, slice: i64) -> rusqlite::Result<Vec<i64>> {
+    let mut list = book.connection.prepare_cached("SELECT seq, at FROM deliveries ORDER BY seq LIMIT ?1")?;
     let mut rows = list.query([slice])?;
     let mut old = Vec::new();
     while let Some(row) = rows.next()? {
         if row.get::<_, i64>(1)? >= nanos(kept) {
             break;
         }
-        old.push((row.get(0)?, row.get(2)?));
+        old.push(row.get(0)?);
     }
     Ok(old)
 }

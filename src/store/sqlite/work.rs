@@ -4,6 +4,7 @@
 
 use super::rows::{self, id, time, word};
 use crate::domain::RequestId;
+use crate::store::ports::is_due;
 use crate::store::{QueueDepth, State, Wanted};
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -144,7 +145,7 @@ impl Work {
     /// The letters that are due and wanted, oldest first.
     pub(super) fn due(&self, now: Timestamp, wanted: &Wanted) -> Vec<i64> {
         let known: HashSet<i64> = wanted.known.iter().map(|letter| letter.number).collect();
-        let is_due = |number: &&i64| self.letters.get(number).is_some_and(|letter| letter.not_before <= now);
+        let is_due = |number: &&i64| self.letters.get(number).is_some_and(|letter| is_due(letter.not_before, now));
         let oldest = self.queues.values().flat_map(|queue| queue.iter().filter(is_due).take(wanted.per_queue));
         let mut found: Vec<i64> = oldest.copied().filter(|number| !known.contains(number)).collect();
         found.sort_unstable();
@@ -159,6 +160,11 @@ impl Work {
             oldest: self.requests.first_key_value().map(|(_, open)| open.accepted_at),
             dead: 0,
         }
+    }
+
+    /// How much is open. A request whose progress waits counts twice for that moment.
+    pub(super) fn open(&self) -> usize {
+        self.requests.len() + self.letters.len()
     }
 
     /// How many letters wait.

@@ -41,7 +41,7 @@ type Batch = Vec<Box<dyn Operation>>;
 impl Writer {
     fn work(mut self) {
         loop {
-            match self.shared.take(self.caretaker.pause(self.shared.is_ok())) {
+            match self.shared.take(self.caretaker.pause(&self.book, self.shared.is_ok())) {
                 Taken::Batch(batch) => {
                     self.batch(batch);
                     self.care(|writer| writer.caretaker.after_batch(&mut writer.book, &writer.shared));
@@ -65,6 +65,8 @@ impl Writer {
                         count(batch.len(), began);
                     }
                     self.shared.succeeded();
+                    // before anybody hears of it: whoever asks next is counted upon what has just come in
+                    self.shared.opened(self.book.work.open());
                     batch.into_iter().for_each(Operation::answer);
                     return;
                 }

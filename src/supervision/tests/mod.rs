@@ -2,6 +2,7 @@
 
 mod actors;
 mod detached;
+mod drills;
 mod handles;
 mod hangs;
 mod lives;

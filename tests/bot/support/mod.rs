@@ -4,25 +4,41 @@ mod bot;
 #[allow(dead_code, reason = "shared with the demo, which uses all of it")]
 #[path = "../../../src/bin/demo/fleet.rs"]
 pub mod fleet;
+pub mod image;
+mod metadata;
 #[path = "../../../src/bin/demo/moto.rs"]
 mod moto;
+mod net;
 pub mod node;
 #[path = "../../../src/bin/demo/proxy.rs"]
 pub mod proxy;
+#[path = "../../../src/bin/demo/rollouts.rs"]
+pub mod rollouts;
 mod sandbox;
+pub mod service;
+mod shim;
 mod tidy;
 mod tls;
 #[path = "../../../src/bin/demo/venv.rs"]
 pub mod venv;
 
+#[allow(unused_imports, reason = "shared with tests/chaos")]
+pub use bot::Eye;
 pub use bot::{Bot, Exit, command, run};
 pub use fleet::Seed;
+pub use metadata::Metadata;
+pub use net::{Net, Place};
 pub use proxy::{Control, Trouble};
-pub use sandbox::{Message, Sandbox};
+pub use rollouts::Ending;
+pub use sandbox::{Door, Message, Sandbox};
+pub use shim::Shim;
 pub use tidy::tidy;
 pub use tls::Company;
 
+use aws_sdk_dynamodb::types::AttributeValue;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
@@ -48,7 +64,7 @@ pub const NEVER: Duration = Duration::from_secs(30);
 
 /// One Moto for the whole run; each world is an account of its own in it. It ends with the last world that uses it,
 /// because a static value is never dropped and would outlive the run.
-fn moto() -> Arc<moto::Moto> {
+pub fn moto() -> Arc<moto::Moto> {
     static SHARED: Mutex<Weak<moto::Moto>> = Mutex::new(Weak::new());
     moto_in(&SHARED)
 }
@@ -92,6 +108,38 @@ pub struct Options {
     pub lease: Option<u32>,
     /// The Web API is called by a proxy that can hold calls.
     pub slack_proxy: bool,
+    /// The machines under the bots can be broken.
+    pub shim: bool,
+    /// The replicas are on hosts of their own, which can be cut off.
+    pub net: Option<Net>,
+}
+
+/// An item of the shared store.
+type Item = HashMap<String, AttributeValue>;
+
+fn text_of(item: &Item, name: &str) -> Option<String> {
+    item.get(name)?.as_s().ok().cloned()
+}
+
+/// A replica as the shared store has it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lease {
+    pub name: String,
+    /// `alive`, `gone` or `left`.
+    pub state: String,
+    /// Another one for each renewal.
+    pub beat: String,
+    /// What it says of itself.
+    pub card: serde_json::Value,
+}
+
+/// The proxies of a world; they end with it.
+struct Proxies(Vec<Arc<Control>>);
+
+impl Drop for Proxies {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|proxy| proxy.close());
+    }
 }
 
 /// Everything that one test needs.
@@ -110,15 +158,21 @@ pub struct World {
     pub others: Vec<Bot>,
     /// The proxy in front of the shared store.
     pub table: Arc<Control>,
-    /// The address of that proxy.
+    /// Another way to the shared store, for the tests: nothing is broken there, and nothing is counted.
     pub table_url: String,
     /// The proxy in front of Slack's Web API, where a test wants it.
     pub web_api: Option<Arc<Control>>,
     /// Whether the store is shared.
     is_shared: bool,
     env: Vec<(&'static str, String)>,
+    shim: bool,
+    /// The machine for the next life, where something about it was arranged before.
+    next_machine: Option<Rc<Shim>>,
     _moto: Arc<moto::Moto>,
     _tables: Option<Arc<moto::Moto>>,
+    _proxies: Proxies,
+    /// The network between the hosts, where they have one. Dropped after the bots.
+    pub net: Option<Net>,
 }
 
 impl World {
@@ -132,24 +186,29 @@ impl World {
         static ACCOUNTS: AtomicU32 = AtomicU32::new(0);
         let moto = moto();
         let account = format!("{:012}", 100_000_000_000_u64 + u64::from(ACCOUNTS.fetch_add(1, Ordering::Relaxed)));
-        let (aws_url, aws) = proxy::start(moto.url.clone(), Some(account.clone())).expect("the proxy starts");
+        let address = options.net.as_ref().map_or_else(|| "127.0.0.1".to_owned(), Net::address);
+        let proxy = |url: String, account| proxy::start_at(&address, url, account).expect("the proxy starts");
+        let (aws_url, aws) = proxy(moto.url.clone(), Some(account.clone()));
         aws.set_lag(options.lag);
         let tables = options.lease.map(|_| moto_of_tables());
         let url = tables.as_ref().map_or_else(|| moto.url.clone(), |tables| tables.url.clone());
-        let (table_url, table) = proxy::start(url, Some(account)).expect("the proxy starts");
-        let slack = Sandbox::start(options.rate_limits);
+        let (bots_table_url, table) = proxy(url.clone(), Some(account.clone()));
+        let (table_url, tests_own) = proxy(url, Some(account));
+        let mut proxies = Proxies(vec![Arc::clone(&aws), Arc::clone(&table), tests_own]);
+        let slack = Sandbox::start_at(&format!("{address}:0"), options.rate_limits);
         let folder =
             tempfile::Builder::new().prefix("dronebot-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
         let mut env = Vec::new();
         if let Some(lease) = options.lease {
             env.push(("DRONEBOT__STORE__KIND", "dynamodb".to_owned()));
             env.push(("DRONEBOT__STORE__LEASE_SECONDS", lease.to_string()));
-            env.push(("AWS_ENDPOINT_URL_DYNAMODB", table_url.clone()));
+            env.push(("AWS_ENDPOINT_URL_DYNAMODB", bots_table_url));
         }
         let mut web_api = None;
         if options.slack_proxy {
-            let (url, control) = proxy::start(slack.url.clone(), None).expect("the proxy starts");
+            let (url, control) = proxy(slack.url.clone(), None);
             env.push(("DRONEBOT__SLACK__API_URL", format!("{url}/api")));
+            proxies.0.push(Arc::clone(&control));
             web_api = Some(control);
         }
         env.extend(options.env);
@@ -167,8 +226,12 @@ impl World {
             web_api,
             is_shared,
             env,
+            shim: options.shim,
+            next_machine: None,
             _moto: moto,
             _tables: tables,
+            _proxies: proxies,
+            net: options.net,
         };
         if is_shared {
             world.init_table();
@@ -188,16 +251,33 @@ impl World {
     /// Starts the bot without waiting.
     pub fn start_bot(&mut self) {
         assert!(self.bot.is_none(), "the bot runs already");
-        let bot = Bot::start(&self.slack.url, &self.aws_url, self.folder.path(), &self.env);
-        self.bot = Some(bot);
+        self.bot = Some(self.launch(0));
+    }
+
+    /// A new process, on this host where there are hosts.
+    fn launch(&mut self, host: usize) -> Bot {
+        let place = self.net.as_ref().map(|net| net.place(host)).unwrap_or_default();
+        let shim = self.shim.then(|| Rc::clone(self.next_machine()));
+        self.next_machine = None;
+        Bot::start((&self.slack.url, &self.aws_url), self.folder.path(), &self.env, place, shim)
+    }
+
+    /// The machine under the bot's next life, to arrange something about it beforehand.
+    pub fn next_machine(&mut self) -> &Rc<Shim> {
+        self.next_machine.get_or_insert_with(|| Shim::new(self.folder.path()))
     }
 
     /// `dronebot store init`
     fn init_table(&self) {
-        let mut command = command(&self.slack.url, &self.aws_url, self.folder.path());
-        command.envs(self.env.iter().map(|(key, value)| (*key, value.as_str()))).args(["store", "init"]);
-        let output = command.output().expect("the program starts");
+        let output = self.program(&["store", "init"]);
         assert!(output.status.success(), "{output:?}");
+    }
+
+    /// Runs the program with these arguments, in the bot's environment, to its end.
+    pub fn program(&self, arguments: &[&str]) -> std::process::Output {
+        let mut command = command(&self.slack.url, &self.aws_url, self.folder.path());
+        command.envs(self.env.iter().map(|(key, value)| (*key, value.as_str()))).args(arguments);
+        image::placed(&command).output().expect("the program starts")
     }
 
     /// Whether nobody has anything to do any more for any request.
@@ -216,25 +296,44 @@ impl World {
 
     /// One more replica that shares the store, ready.
     pub async fn one_more(&mut self) {
-        let mut bot = Bot::start(&self.slack.url, &self.aws_url, self.folder.path(), &self.env);
+        let mut bot = self.launch(1);
         bot.ready().await;
         self.others.push(bot);
     }
 
     /// One more replica that shares the store, not waited for.
     pub fn one_more_unready(&mut self) {
-        self.others.push(Bot::start(&self.slack.url, &self.aws_url, self.folder.path(), &self.env));
+        let bot = self.launch(1);
+        self.others.push(bot);
     }
 
     /// The requests in the shared store with which somebody still has something to do.
     pub async fn held(&self) -> Vec<String> {
         let client = fleet::table_client(&self.table_url, HOME).await;
-        let found = client.scan().table_name("dronebot").send().await.expect("the table is read");
-        let held = |item: &std::collections::HashMap<String, _>| {
-            let value: Option<&aws_sdk_dynamodb::types::AttributeValue> = item.get("held");
-            value.and_then(|value| value.as_s().ok()).is_some_and(|holder| !holder.starts_with('#'))
+        // only what somebody holds is in this index
+        let found = client.scan().table_name("dronebot").index_name("held").send().await.expect("the table is read");
+        let is_held = |item: &&Item| text_of(item, "held").is_some_and(|holder| !holder.starts_with('#'));
+        let mut held = Vec::new();
+        for item in found.items().iter().filter(is_held) {
+            let key = ["pk", "sk"].map(|name| (name.to_owned(), item[name].clone()));
+            let whole = client.get_item().table_name("dronebot").set_key(Some(key.into())).send().await;
+            held.push(format!("{:?}", whole.ok().and_then(|found| found.item).unwrap_or_else(|| item.clone())));
+        }
+        held
+    }
+
+    /// The replicas that the shared store knows.
+    pub async fn replicas(&self) -> Vec<Lease> {
+        let client = fleet::table_client(&self.table_url, HOME).await;
+        let query = client.query().table_name("dronebot").key_condition_expression("pk = :pk");
+        let found = query.expression_attribute_values(":pk", AttributeValue::S("replica".to_owned())).send().await;
+        let lease = |item: &Item| Lease {
+            name: text_of(item, "sk").unwrap_or_default(),
+            state: text_of(item, "state").unwrap_or_default(),
+            beat: item.get("beat").and_then(|beat| beat.as_n().ok()).cloned().unwrap_or_default(),
+            card: text_of(item, "card").and_then(|card| serde_json::from_str(&card).ok()).unwrap_or_default(),
         };
-        found.items().iter().filter(|item| held(item)).map(|item| format!("{item:?}")).collect()
+        found.expect("the table is read").items().iter().map(lease).collect()
     }
 
     /// Sets a variable for the bot's next lives.

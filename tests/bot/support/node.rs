@@ -22,7 +22,7 @@ pub fn npm(folder: &str) -> Option<PathBuf> {
     if let Some(installed) = known.get(folder) {
         return installed.clone();
     }
-    let installed = node_is_there().and_then(|()| install(folder));
+    let installed = node().and_then(|()| install(folder));
     let installed = match installed {
         Ok(directory) => Some(directory),
         Err(missing) => {
@@ -58,7 +58,8 @@ pub fn passes(directory: &Path, file: &str, env: &[(&str, &str)]) {
     assert!(!said.contains("ℹ tests 0"), "{file} has no tests:\n{said}");
 }
 
-fn node_is_there() -> Result<(), String> {
+/// Whether Node is there, or what is missing.
+pub fn node() -> Result<(), String> {
     let advice = format!("install Node {OLDEST} or newer with npm (Debian: apt-get install nodejs npm)");
     let version = said("node", &["--version"]).ok_or_else(|| format!("no node on the PATH; {advice}"))?;
     let major = version.trim_start_matches('v').split('.').next().and_then(|major| major.parse::<u32>().ok());

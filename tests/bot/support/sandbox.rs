@@ -37,10 +37,28 @@ impl Message {
         found["action_id"].as_str().expect("an id").to_owned()
     }
 
+    /// Whether it claims that a change was made.
+    pub fn says_done(&self) -> bool {
+        self.text.starts_with('✅')
+    }
+
+    /// Whether it claims that nothing was changed: failed, refused, or not run.
+    pub fn says_not_done(&self) -> bool {
+        self.text.starts_with(['❌', '⛔', '❔'])
+    }
+
     /// Whether it only shows that work goes on.
     pub fn is_progress(&self) -> bool {
         self.text.starts_with(PROGRESS)
     }
+}
+
+/// By which door a command comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Door {
+    Mention,
+    Direct,
+    Slash,
 }
 
 /// What the bot's messages carry; there are other bots.
@@ -52,23 +70,32 @@ const PROGRESS: &str = "⏳";
 /// A running sandbox; it ends with the value.
 pub struct Sandbox {
     pub url: String,
-    child: Child,
+    child: Option<Child>,
     rate_limits: bool,
 }
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 
 impl Sandbox {
+    /// One that somebody else has started.
+    pub fn at(url: String) -> Self {
+        Self { url, child: None, rate_limits: false }
+    }
+
+    /// Starts one.
     pub fn start(rate_limits: bool) -> Self {
         Self::start_at("127.0.0.1:0", rate_limits)
     }
 
-    fn start_at(listen: &str, rate_limits: bool) -> Self {
+    /// Starts one at this address and port; 0 is any free one.
+    pub fn start_at(listen: &str, rate_limits: bool) -> Self {
         let mut command = Command::new(program("slack-sandbox"));
         command.args(["--listen", listen]).stdin(Stdio::null()).stdout(Stdio::piped());
         if !rate_limits {
@@ -78,13 +105,14 @@ impl Sandbox {
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("its address");
         let url = line.trim().rsplit(' ').next().expect("an address").to_owned();
-        Self { url, child, rate_limits }
+        Self { url, child: Some(child), rate_limits }
     }
 
     /// Slack is gone: its process is killed, and its port refuses.
     pub fn kill(&mut self) {
-        self.child.kill().expect("it is killed");
-        self.child.wait().expect("it is gone");
+        let child = self.child.as_mut().expect("it is ours");
+        child.kill().expect("it is killed");
+        child.wait().expect("it is gone");
     }
 
     /// Slack is back on the same port, with its history forgotten.

@@ -31,6 +31,7 @@
 //! | `POST /control/fault` | see [`faults`] | `{armed}` |
 //! | `POST /control/faults/clear` | | `{}`: disarms the switches of calls and new connections, and thaws links |
 //! | `POST /control/settings` | `{rate_limits?, channel_messages?, ack_timeout_ms?, ping_ms?, should_escape?, scopes?: [granted], app_scopes?, clock_skew_s?}` | `{settings}` |
+//! | `POST /control/tokens` | `{app?, bot?}` | `{}`: other tokens are right from now on, as after a rotation |
 //! | `POST /control/user` | `{name, id?, real_name?, team_id?, is_restricted?, is_stranger?, deleted?, groups?, …}` | `{user}` |
 //! | `POST /control/group` | `{handle, id?, users, disabled?}` | `{group}` |
 //! | `POST /control/channel` | `{name, id?, members?, has_bot?, archived?, private?}` | `{channel}` |
@@ -43,6 +44,7 @@
 
 mod act;
 mod faults;
+mod tokens;
 mod views;
 mod watch;
 mod world;
@@ -95,6 +97,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .route("/health", web::get().to(world::health))
         .route("/control/state", web::get().to(world::state))
         .route("/control/settings", web::post().to(world::settings))
+        .route("/control/tokens", web::post().to(tokens::rotate))
         .route("/control/user", web::post().to(world::user))
         .route("/control/group", web::post().to(world::group))
         .route("/control/channel", web::post().to(world::channel))

@@ -5,7 +5,7 @@ use crate::domain::{Reply, ReplyTo, Request, RequestId, Source, Tone};
 use crate::slack::SlackConfig;
 use crate::slack::api::{Answer, CallError, Content, Pacer, Wire};
 use crate::store::{
-    self, Address, LetterId, NewLetter, NewRequest, QueueDepth, State, Store, StoreConfig, StoreError, Way,
+    self, Address, Final, LetterId, NewLetter, NewRequest, QueueDepth, Store, StoreConfig, StoreError, Way,
 };
 use crate::supervision::{ChildSpec, Handle, Tree, TreeSpec};
 use async_trait::async_trait;
@@ -60,8 +60,8 @@ impl Outbox for HeldOutbox {
         let (outbox, way) = (Arc::clone(&self.0), way.clone());
         held(async move { outbox.note(id, &way).await }).await
     }
-    fn is_mine(&self, id: LetterId) -> bool {
-        self.0.is_mine(id)
+    fn mine_for(&self, id: LetterId) -> Option<Duration> {
+        self.0.mine_for(id)
     }
     async fn depth(&self) -> Result<QueueDepth, StoreError> {
         let outbox = Arc::clone(&self.0);
@@ -221,6 +221,7 @@ impl Storm {
         let parts = CourierParts {
             outbox: Arc::clone(&outbox),
             lanes: Arc::default(),
+            turns: Arc::clone(&clock),
             clock,
             web_api: Arc::new(move || WebApi::over(Box::new(Line(Arc::clone(&wire))), &config, Arc::clone(&pacer))),
             config: DeliveryConfig::default(),
@@ -268,7 +269,7 @@ impl Storm {
             let mut stored = Vec::new();
             for some in letters.chunks(512) {
                 let some = some.iter().cloned();
-                let done = some.map(|letter| journal.finish(letter.request, State::Succeeded, letter));
+                let done = some.map(|letter| journal.finish(letter.request, Final::Succeeded, letter));
                 stored.extend(join_all(done).await.into_iter().map(|letter| letter.expect("finished")));
             }
             stored

@@ -104,6 +104,27 @@ fn an_answer_interrupted_after_its_first_message_goes_on_with_the_second() {
 }
 
 #[test]
+fn an_answer_that_another_replica_has_by_now_is_left_to_it_in_the_middle() {
+    run(async {
+        let shelf = Rc::new(RefCell::new(None::<Arc<Shelf>>));
+        let taken = Rc::clone(&shelf);
+        let post = slack(move |request| {
+            // it is taken over while its first message is on its way
+            if let Some(shelf) = taken.borrow().as_ref().filter(|_| request.path() == "/api/chat.postMessage") {
+                *shelf.lost.lock() = true;
+            }
+            None
+        })
+        .await;
+        shelf.replace(Some(Arc::clone(&post.shelf)));
+        post.put(&saying(two_messages(), thread()));
+        post.look().await;
+        assert_eq!(calls(&post), ["chat.postMessage"], "the second message is the other one's to send");
+        assert_eq!(*post.shelf.outcomes.lock(), ["1 later slack cannot do this now: fenced"]);
+    });
+}
+
+#[test]
 fn what_only_the_caller_sees_is_not_replaced_by_its_own_second_message() {
     run(async {
         let lost = Cell::new(true);

@@ -29,7 +29,7 @@ fn config(url: String) -> SlackConfig {
     let millis = Duration::from_millis;
     SlackConfig {
         api_url: url,
-        app_token: SecretString::from("xapp-test"),
+        app_token: "xapp-test".into(),
         ping_interval: millis(100),
         idle_timeout: millis(2_000),
         open_timeout: millis(300),

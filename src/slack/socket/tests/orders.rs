@@ -119,7 +119,7 @@ async fn drama(deeds: Vec<Deed>) -> Result<(), TestCaseError> {
     let config = SlackConfig {
         // the Web API and the sockets on ports of their own, to be counted apart
         api_url: "http://slack/api".to_owned(),
-        app_token: SecretString::from("xapp-test"),
+        app_token: "xapp-test".into(),
         connections: 1,
         ..SlackConfig::default()
     };
@@ -201,7 +201,7 @@ fn a_thousand_reconnects_leave_no_socket_and_no_task_and_hold_nothing() {
         let alive = Rc::downgrade(&held);
         let config = SlackConfig {
             api_url: "http://slack/api".to_owned(),
-            app_token: SecretString::from("xapp-test"),
+            app_token: "xapp-test".into(),
             connections: 1,
             ..SlackConfig::default()
         };

@@ -10,7 +10,7 @@ pub(super) fn seconds(seconds: u64) -> Duration {
 pub(super) fn real() -> SlackConfig {
     SlackConfig {
         api_url: "http://slack/api".to_owned(),
-        app_token: SecretString::from("xapp-test"),
+        app_token: "xapp-test".into(),
         connections: 1,
         ..SlackConfig::default()
     }

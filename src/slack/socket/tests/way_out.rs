@@ -12,7 +12,7 @@ fn socket_mode_goes_through_the_proxy_as_well() {
         let target = slack.address;
         let proxy = Server::start(move |_| Action::Tunnel(target)).await;
         let config = SlackConfig {
-            proxy_url: Some(SecretString::from(format!("http://{}", proxy.address))),
+            proxy_url: SecretString::from(format!("http://{}", proxy.address)).into(),
             ..config("http://slack.invalid/api".to_owned())
         };
         let route = Proxy::for_config(&config, None, None).expect("valid");

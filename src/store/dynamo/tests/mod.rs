@@ -2,6 +2,8 @@
 
 mod place;
 mod replicas;
+mod rows;
+mod table;
 
 use place::Cell;
 

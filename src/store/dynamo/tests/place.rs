@@ -9,6 +9,8 @@ mod node;
 mod venv;
 
 use crate::store::contract::{Place, TestClock};
+use crate::store::dynamo::Dynamo;
+use crate::store::dynamo::item::{Item, item};
 use crate::store::{Card, Store, StoreConfig, StoreKind, init_table, join};
 use async_trait::async_trait;
 use aws_config::{BehaviorVersion, Region};
@@ -110,6 +112,26 @@ impl Cell {
 
     pub(super) fn config(&self) -> &StoreConfig {
         &self.config
+    }
+
+    /// The store itself, which never beats.
+    pub(super) async fn dynamo(&self) -> Dynamo {
+        let client = self.client().await;
+        init_table(&client, &self.config).await.expect("the table is made");
+        Dynamo::connect(client, &self.config, self.clock.clone()).await.expect("the store opens")
+    }
+
+    /// What the table has under this name.
+    pub(super) async fn item(&self, pk: &str, sk: &str) -> Option<Item> {
+        let key = item([("pk", pk.into()), ("sk", sk.into())]);
+        let client = self.client().await;
+        client.get_item().table_name(&self.config.table).set_key(Some(key)).send().await.expect("it is read").item
+    }
+
+    /// Puts this into the table, as somebody else would.
+    pub(super) async fn plant(&self, item: Item) {
+        let client = self.client().await;
+        client.put_item().table_name(&self.config.table).set_item(Some(item)).send().await.expect("it is written");
     }
 
     /// One more replica, which beats by itself until it leaves or is closed.

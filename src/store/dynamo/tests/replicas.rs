@@ -2,12 +2,20 @@
 
 use super::Cell;
 use crate::clock::Clock;
-use crate::domain::RequestId;
+use crate::domain::{Plan, RequestId};
 use crate::store::contract::{PATIENCE, Place, id, letter, new, plan, sent, step};
-use crate::store::{Accepted, Beaten, Card, Entry, State, Store, StoreError, Wanted, init_table, join};
+use crate::store::dynamo::Dynamo;
+use crate::store::dynamo::row::{Row, pk};
+use crate::store::dynamo::table::Guard;
+use crate::store::{
+    Accepted, Beaten, Card, Delivery, Entry, Final, HouseEvent, Journal, Outbox, ReplicaName, Replicas, State, Store,
+    StoreError, Wanted, What,
+};
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Looks until this replica has adopted so much.
 async fn adopts(store: &Store, count: usize) -> Vec<Entry> {
@@ -36,7 +44,7 @@ async fn the_work_of_a_dead_replica_is_adopted_and_what_it_says_afterwards_is_re
     dead.journal.planned(id(2), plan(2)).await.unwrap();
     dead.journal.step_started(id(2), step(0)).await.unwrap();
     accept(&dead, 3).await;
-    dead.journal.finish(id(3), State::Succeeded, letter(3, "Done.", true)).await.unwrap();
+    dead.journal.finish(id(3), Final::Succeeded, letter(3, "Done.", true)).await.unwrap();
     let heir = cell.replica().await;
     let entries = adopts(&heir, 2).await;
     let states: Vec<_> = entries.iter().map(|entry| (entry.request.id, entry.state, entry.deaths)).collect();
@@ -49,17 +57,38 @@ async fn the_work_of_a_dead_replica_is_adopted_and_what_it_says_afterwards_is_re
     let fenced = |result: Result<(), StoreError>| matches!(result, Err(StoreError::Fenced(_)));
     assert!(fenced(dead.journal.planned(id(1), plan(1)).await));
     assert!(fenced(dead.journal.step_started(id(2), step(1)).await));
-    assert!(fenced(dead.journal.finish(id(1), State::Failed, letter(1, "No.", true)).await.map(drop)));
+    assert!(fenced(dead.journal.finish(id(1), Final::Failed, letter(1, "No.", true)).await.map(drop)));
     assert!(fenced(dead.outbox.delivered(letters[0].id, sent("1.1")).await));
     assert!(matches!(dead.journal.accept(new(4, &["event:4"])).await, Err(StoreError::Unavailable(_))));
-    assert!(!dead.outbox.is_mine(letters[0].id));
-    assert!(heir.outbox.is_mine(letters[0].id));
+    assert_eq!(dead.outbox.mine_for(letters[0].id), None);
+    assert_eq!(dead.journal.held_for(id(2)), None);
+    assert!(heir.outbox.mine_for(letters[0].id).is_some_and(|left| left <= std::time::Duration::from_secs(1)));
+    assert!(heir.journal.held_for(id(2)).is_some());
     let Beaten::Reborn(_) = dead.replicas.beat(&Card::default()).await.unwrap() else { panic!("not reborn") };
     assert_eq!(dead.journal.unfinished().await.unwrap().waiting, 0);
     accept(&dead, 4).await;
-    heir.journal.finish(id(1), State::Succeeded, letter(1, "Done.", true)).await.unwrap();
+    heir.journal.finish(id(1), Final::Succeeded, letter(1, "Done.", true)).await.unwrap();
     dead.close(PATIENCE).await.unwrap();
     heir.close(PATIENCE).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_has_looked_at_the_others_knows_at_the_lease_s_end_that_one_is_gone() {
+    let cell = Cell::on_moto();
+    let dead = cell.silent_replica().await;
+    join_all((0..12).map(|number| accept(&dead, number))).await;
+    let heir = cell.replica().await;
+    let lives = async || heir.replicas.all().await.unwrap().iter().filter(|replica| replica.is_alive).count();
+    assert_eq!(lives().await, 2);
+    let begun = tokio::time::Instant::now();
+    while lives().await == 2 {
+        assert!(begun.elapsed() < PATIENCE, "it never fell silent");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    // and all of its work is there with the first look
+    assert_eq!(heir.journal.take_up().await.unwrap().len(), 12);
+    heir.close(PATIENCE).await.unwrap();
+    dead.close(PATIENCE).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -138,7 +167,7 @@ async fn a_target_is_locked_against_all_replicas_and_free_when_its_holder_is_ans
     assert!(
         matches!(other.journal.planned(id(2), plan(7)).await, Err(StoreError::Busy { holder, .. }) if holder == id(1))
     );
-    one.journal.finish(id(1), State::Failed, letter(1, "No.", true)).await.unwrap();
+    one.journal.finish(id(1), Final::Failed, letter(1, "No.", true)).await.unwrap();
     other.journal.planned(id(2), plan(7)).await.unwrap();
     for store in [one, other] {
         store.close(PATIENCE).await.unwrap();
@@ -151,7 +180,7 @@ async fn a_reply_that_is_too_long_for_one_item_is_kept_in_pieces() {
     let store = cell.silent_replica().await;
     accept(&store, 1).await;
     let long = "ä".repeat(500_000);
-    store.journal.finish(id(1), State::Succeeded, letter(1, &long, true)).await.unwrap();
+    store.journal.finish(id(1), Final::Succeeded, letter(1, &long, true)).await.unwrap();
     let heir = cell.open().await;
     let letters = heir.outbox.due(cell.clock().now(), Wanted::first(9)).await.unwrap();
     assert_eq!(format!("{:?}", letters[0].letter.reply), format!("{:?}", crate::store::contract::reply(&long)));
@@ -161,47 +190,155 @@ async fn a_reply_that_is_too_long_for_one_item_is_kept_in_pieces() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_table_that_is_not_there_foreign_or_newer_is_refused_with_what_to_do() {
-    let cell = Cell::on_moto();
-    let client = cell.client().await;
-    let config = cell.config();
-    let refused = async || match join(client.clone(), config, cell.clock()).await {
-        Err(StoreError::Open(text)) => text,
-        other => panic!("{:?}", other.map(|_| "opened")),
-    };
-    assert!(refused().await.contains("is not there; run `dronebot store init`"));
-    assert!(init_table(&client, config).await.unwrap(), "made");
-    assert!(!init_table(&client, config).await.unwrap(), "was there");
-    let newer = crate::store::dynamo::item::item([("pk", "schema".into()), ("sk", "-".into()), ("version", 7.into())]);
-    client.put_item().table_name(&config.table).set_item(Some(newer)).send().await.unwrap();
-    assert!(refused().await.contains("it has schema 7, and this program knows only 1 and older; nothing was changed"));
-    client
-        .delete_item()
-        .table_name(&config.table)
-        .set_key(Some(crate::store::dynamo::item::item([("pk", "schema".into()), ("sk", "-".into())])))
-        .send()
-        .await
-        .unwrap();
-    assert!(refused().await.contains("it is not a table of this program"));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_row_of_a_newer_program_is_left_alone() {
+async fn a_replica_that_was_given_up_does_not_take_its_heir_s_targets_away() {
     let cell = Cell::on_moto();
     let dead = cell.silent_replica().await;
     accept(&dead, 1).await;
-    accept(&dead, 2).await;
-    let client = cell.client().await;
-    let key = crate::store::dynamo::item::item([("pk", format!("request#{}", id(1)).into()), ("sk", "-".into())]);
-    let read = || client.get_item().table_name(&cell.config().table).set_key(Some(key.clone())).send();
-    let mut row = read().await.unwrap().item.unwrap();
-    row.insert("v".into(), aws_sdk_dynamodb::types::AttributeValue::N("2".into()));
-    client.put_item().table_name(&cell.config().table).set_item(Some(row.clone())).send().await.unwrap();
-    let heir = cell.open().await;
-    let entries = heir.journal.take_up().await.unwrap();
-    assert_eq!(entries.iter().map(|entry| entry.request.id).collect::<Vec<_>>(), [id(2)]);
-    assert_eq!(read().await.unwrap().item.unwrap(), row, "untouched");
-    for store in [heir, dead] {
+    let heir = cell.replica().await;
+    adopts(&heir, 1).await;
+    let both = Plan { targets: [plan(7).targets, plan(8).targets].concat(), ..plan(7) };
+    heir.journal.planned(id(1), both.clone()).await.unwrap();
+    accept(&heir, 2).await;
+    // the one that was given up wakes and goes on where it was: with the same targets, and with one that is not free
+    assert!(matches!(dead.journal.planned(id(1), plan(7)).await, Err(StoreError::Fenced(_))));
+    heir.journal.planned(id(2), plan(9)).await.unwrap();
+    let more = Plan { targets: [both.targets, plan(9).targets].concat(), ..plan(7) };
+    assert!(matches!(dead.journal.planned(id(1), more).await, Err(StoreError::Busy { holder, .. }) if holder == id(2)));
+    accept(&heir, 3).await;
+    for target in [7, 8] {
+        let third = heir.journal.planned(id(3), plan(target)).await;
+        assert!(matches!(third, Err(StoreError::Busy { holder, .. }) if holder == id(1)), "{target}: {third:?}");
+    }
+    for store in [dead, heir] {
         store.close(PATIENCE).await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_adopted_request_says_from_whom_and_what_the_former_owner_says_is_not_told() {
+    let cell = Cell::on_moto();
+    let dead = cell.silent_replica().await;
+    accept(&dead, 1).await;
+    let heir = cell.replica().await;
+    adopts(&heir, 1).await;
+    assert!(dead.journal.planned(id(1), plan(1)).await.is_err());
+    let last = heir.journal.finish(id(1), Final::Succeeded, letter(1, "Done.", true)).await.unwrap();
+    heir.outbox.delivered(last.id, sent("1.1")).await.unwrap();
+    // whoever asks is told the same, also one that is no replica
+    let reader = crate::store::read_table(cell.client().await, cell.config(), cell.clock()).await.unwrap();
+    let history = reader.history(id(1)).await.unwrap();
+    assert_eq!(history, heir.audit.history(id(1)).await.unwrap());
+    let fences: Vec<_> = history.iter().map(|event| event.fence).collect();
+    assert_eq!(fences, [1, 2, 2, 2]);
+    assert_eq!(history[1].what, What::Adopted { from: history[0].replica.clone(), died: true });
+    assert_ne!(history[1].replica, history[0].replica);
+    let refused = reader.record(HouseEvent::Stopped { why: "no".into() }).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    for store in [dead, heir] {
+        store.close(PATIENCE).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_replica_that_is_gone_is_remembered_for_as_long_as_anything_is_held_in_its_name() {
+    let cell = Cell::on_moto();
+    let dead = cell.dynamo().await;
+    let name = dead.name().unwrap();
+    assert!(!cell.item("replica", &name.0).await.unwrap().contains_key("expires"), "no night is too long");
+    for number in [1, 2] {
+        Journal::accept(&dead, new(number, &[])).await.unwrap();
+    }
+    // what this program cannot read it cannot adopt
+    let mut newer = cell.item(&pk(id(1)), "-").await.unwrap();
+    newer.insert("v".into(), AttributeValue::N("2".into()));
+    cell.plant(newer.clone()).await;
+    let mut heir = cell.dynamo().await;
+    heir.remembered = Duration::ZERO;
+    let begun = tokio::time::Instant::now();
+    while heir.take_up().await.unwrap().is_empty() {
+        heir.beat(&Card::default()).await.unwrap();
+        assert!(begun.elapsed() < PATIENCE);
+    }
+    for _ in 0..3 {
+        assert_eq!(heir.take_up().await.unwrap().len(), 1);
+        assert!(cell.item("replica", &name.0).await.is_some(), "it leads to the other one");
+    }
+    assert_eq!(cell.item(&pk(id(1)), "-").await.unwrap(), newer, "untouched");
+    newer.remove("held");
+    cell.plant(newer).await;
+    heir.take_up().await.unwrap();
+    assert!(cell.item("replica", &name.0).await.is_none());
+    heir.take_up().await.unwrap();
+    assert!(!heir.memory.lock().watched.contains_key(&name));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_of_which_nothing_was_heard_can_never_come_to_be_later() {
+    let cell = Cell::on_moto();
+    let store = cell.dynamo().await;
+    let long_ago = tokio::time::Instant::now() - Duration::from_secs(60);
+    store.memory.lock().doubtful.insert(id(1), long_ago);
+    // and one that came to be after all
+    let row = Row::new(crate::store::contract::request(2), store.name().unwrap());
+    assert!(store.write(&row, Guard::Free).await.unwrap());
+    store.memory.lock().doubtful.insert(id(2), long_ago);
+    let entries = store.take_up().await.unwrap();
+    assert_eq!(entries.iter().map(|entry| (entry.request.id, entry.late)).collect::<Vec<_>>(), [(id(2), true)]);
+    // its write arrives at last
+    let late = Row::new(crate::store::contract::request(1), store.name().unwrap());
+    assert!(!store.write(&late, Guard::Free).await.unwrap());
+    assert!(store.memory.lock().doubtful.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_accepted_under_a_name_that_others_gave_up_is_taken_back_or_theirs() {
+    let cell = Cell::on_moto();
+    let store = cell.dynamo().await;
+    let lost = ReplicaName("lost".into());
+    let mut rows = Vec::new();
+    for number in [1, 2] {
+        let row = Row::new(crate::store::contract::request(number), lost.clone());
+        assert!(store.write(&row, Guard::Free).await.unwrap());
+        rows.push(row);
+    }
+    let adopted = Row { holder: ReplicaName("heir".into()), fence: 2, version: 2, ..rows[1].clone() };
+    assert!(store.write(&adopted, super::super::change::guard(&rows[1])).await.unwrap());
+    let taken_back = store.accepted(rows[0].clone()).await;
+    assert!(matches!(taken_back, Err(StoreError::Unavailable(_))), "{taken_back:?}");
+    assert!(store.load(id(1)).await.unwrap().is_none());
+    assert_eq!(store.accepted(rows[1].clone()).await.unwrap(), Accepted::New);
+    assert_eq!(store.load(id(2)).await.unwrap().unwrap().holder, adopted.holder);
+    assert_eq!(Journal::unfinished(&store).await.unwrap().waiting, 0, "neither is this one's");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_known_in_memory_is_never_older_than_what_was_known_before() {
+    let cell = Cell::on_moto();
+    let store = cell.dynamo().await;
+    let known = |version| Row { version, ..Row::new(crate::store::contract::request(1), store.name().unwrap()) };
+    store.keep(known(5));
+    store.keep(known(3));
+    assert_eq!(store.memory.lock().rows[&id(1)].version, 5);
+    let mut closed = known(6);
+    closed.state = State::Succeeded;
+    store.keep(closed);
+    assert!(store.memory.lock().rows.is_empty());
+    store.keep(Row { holder: ReplicaName("former".into()), ..known(9) });
+    assert!(store.memory.lock().rows.is_empty(), "that name is somebody else's now");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dead_letters_of_others_are_counted_now_and_then() {
+    let cell = Cell::on_moto();
+    let (one, other) = (cell.dynamo().await, cell.dynamo().await);
+    Journal::accept(&one, new(1, &[])).await.unwrap();
+    let last = one.finish(id(1), Final::Failed, letter(1, "No.", true)).await.unwrap();
+    one.delivered(last.id, Delivery::Dead { error: "channel_not_found".into() }).await.unwrap();
+    let depth = async |store: &Dynamo| Outbox::depth(store).await.unwrap().dead;
+    assert_eq!((depth(&one).await, depth(&other).await), (1, 0));
+    other.recount_dead().await.unwrap();
+    assert_eq!(depth(&other).await, 0, "not each time");
+    other.memory.lock().counted = None;
+    other.recount_dead().await.unwrap();
+    assert_eq!(depth(&other).await, 1);
 }

@@ -1,0 +1,49 @@
+//! The store as the settings name it: a file of one's own, or the table of several replicas.
+
+use crate::aws::Aws;
+use crate::clock;
+use crate::settings::Settings;
+use crate::store::{self, Store, StoreError, StoreKind, TableMade};
+use std::time::Duration;
+
+/// Opens the store of the settings.
+pub(super) async fn open(settings: &Settings) -> Result<Store, StoreError> {
+    match settings.store.kind {
+        StoreKind::Sqlite => store::open(&settings.store, clock::system()),
+        StoreKind::Dynamodb => join_store(settings).await,
+    }
+}
+
+/// Joins the others. A store that does not answer now may answer soon: an outage is no reason to end.
+async fn join_store(settings: &Settings) -> Result<Store, StoreError> {
+    let client = Aws::dynamodb(&settings.aws).await;
+    let mut pause = Duration::from_millis(500);
+    loop {
+        match store::join(client.clone(), &settings.store, clock::system()).await {
+            Err(error @ (StoreError::Failed(_) | StoreError::Unavailable(_))) => {
+                tracing::warn!(%error, "store does not answer; trying again");
+            }
+            joined => return joined,
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(Duration::from_secs(30));
+    }
+}
+
+/// Makes the table that several replicas share; the line says what was done.
+pub async fn init_store(settings: &Settings) -> Result<String, String> {
+    let table = &settings.store.table;
+    if settings.store.kind == StoreKind::Sqlite {
+        let file = settings.store.path.display();
+        return Ok(format!("store.kind is sqlite: {file} is made by the first start; nothing was done"));
+    }
+    let client = Aws::patient_dynamodb(&settings.aws).await;
+    match store::init_table(&client, &settings.store).await {
+        Ok(TableMade::New) => Ok(format!("table {table} was made and can be used")),
+        Ok(TableMade::Completed) => {
+            Ok(format!("table {table} was there; what it lacked was added, and it can be used"))
+        }
+        Ok(TableMade::AsItWas) => Ok(format!("table {table} was there already and can be used; nothing was changed")),
+        Err(error) => Err(error.to_string()),
+    }
+}

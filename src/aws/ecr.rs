@@ -1,0 +1,244 @@
+//! Which image a version is: the ECR calls that the commands are made of, and how images are named.
+
+use super::budget::Bucket;
+use super::service::time;
+use super::{Aws, AwsError, Class};
+use aws_sdk_ecr::types;
+use serde::Deserialize;
+
+/// The most rows of one page that AWS gives.
+const PAGE: i32 = 1000;
+/// The most pages that are read of one repository: beyond that many images the newest could be missed, but a lifecycle
+/// rule keeps a repository far below it.
+const PAGES: usize = 10;
+
+/// A repository of images.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repository {
+    /// The account whose it is; `None`: the bot's own.
+    pub account: Option<String>,
+    /// Its region.
+    pub region: String,
+    /// Its name, `team/web`.
+    pub name: String,
+}
+
+impl Repository {
+    /// The repository of an image, `123456789012.dkr.ecr.eu-central-1.amazonaws.com/team/web:1.0`. An image of another
+    /// kind of registry is looked for by its name in this region.
+    pub fn of_image(image: &str, region: &str) -> Option<Self> {
+        let (host, name) = unpinned(image).split_once('/')?;
+        let parts: Vec<&str> = host.split('.').collect();
+        let (account, region) = match parts.as_slice() {
+            [account, "dkr", "ecr", region, ..] | [account, "dkr-ecr", region, ..] => {
+                (Some((*account).to_owned()), (*region).to_owned())
+            }
+            _ => (None, region.to_owned()),
+        };
+        Some(Self { account, region, name: name.to_owned() })
+    }
+}
+
+/// The digest that an image is pinned to: what stands after its `@`.
+pub fn pinned(image: &str) -> Option<&str> {
+    image.split_once('@').map(|(_, digest)| digest).filter(|digest| digest.starts_with("sha256:"))
+}
+
+/// An image without its digest and its tag. A colon in the host is its port.
+pub fn unpinned(image: &str) -> &str {
+    let image = image.split('@').next().unwrap_or_default();
+    let last = image.rfind('/').map_or(0, |at| at + 1);
+    image[last..].find(':').map_or(image, |at| &image[..last + at])
+}
+
+/// How one asks for an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImageKey {
+    /// `1.4.2`
+    Tag(String),
+    /// `sha256:…`
+    Digest(String),
+}
+
+impl ImageKey {
+    fn sdk(&self) -> types::ImageIdentifier {
+        let builder = types::ImageIdentifier::builder();
+        match self {
+            Self::Tag(tag) => builder.image_tag(tag).build(),
+            Self::Digest(digest) => builder.image_digest(digest).build(),
+        }
+    }
+}
+
+/// An image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// `sha256:…`
+    pub digest: String,
+    /// Its tags, sorted.
+    pub tags: Vec<String>,
+    /// When it was pushed.
+    pub pushed: Option<jiff::Timestamp>,
+    is_index: bool,
+}
+
+impl Image {
+    fn from_sdk(sdk: &types::ImageDetail) -> Option<Self> {
+        let mut tags = sdk.image_tags().to_vec();
+        tags.sort();
+        let kind = sdk.image_manifest_media_type().unwrap_or_default();
+        Some(Self {
+            digest: sdk.image_digest()?.to_owned(),
+            tags,
+            pushed: sdk.image_pushed_at().and_then(time),
+            is_index: kind.contains("image.index") || kind.contains("manifest.list"),
+        })
+    }
+
+    /// The tag that people know it by: one that is no commit, if there is one.
+    pub fn version(&self) -> Option<&str> {
+        let is_commit = |tag: &&String| tag.len() == 40 && tag.bytes().all(|byte| byte.is_ascii_hexdigit());
+        self.tags.iter().find(|tag| !is_commit(tag)).or(self.tags.first()).map(String::as_str)
+    }
+}
+
+/// What is read of an index.
+#[derive(Deserialize)]
+struct Index {
+    #[serde(default)]
+    manifests: Vec<Part>,
+}
+
+#[derive(Deserialize)]
+struct Part {
+    digest: String,
+}
+
+impl Aws {
+    /// The tagged images of a repository, the newest first.
+    pub async fn images(&self, repository: &Repository) -> Result<Vec<Image>, AwsError> {
+        const OPERATION: &str = "DescribeImages";
+        let client = self.ecr(OPERATION, &repository.region).await?;
+        let tagged = types::DescribeImagesFilter::builder().tag_status(types::TagStatus::Tagged).build();
+        let mut found: Vec<Image> = Vec::new();
+        let mut token: Option<String> = None;
+        for _ in 0..PAGES {
+            let call = client
+                .describe_images()
+                .set_registry_id(repository.account.clone())
+                .repository_name(&repository.name)
+                .filter(tagged.clone())
+                .max_results(PAGE)
+                .set_next_token(token.take());
+            let bucket = Some(Bucket::EcrRead);
+            let page = self.observed(OPERATION, &repository.region, bucket, Box::pin(call.send())).await?;
+            found
+                .extend(page.image_details().iter().filter_map(Image::from_sdk).filter(|image| !image.tags.is_empty()));
+            token = page.next_token().filter(|next| !next.is_empty()).map(str::to_owned);
+            if token.is_none() {
+                break;
+            }
+        }
+        found.sort_by(|a, b| (b.pushed, &b.tags).cmp(&(a.pushed, &a.tags)));
+        Ok(found)
+    }
+
+    /// One image, if it is there.
+    pub async fn image(&self, repository: &Repository, key: &ImageKey) -> Result<Option<Image>, AwsError> {
+        const OPERATION: &str = "DescribeImages";
+        let client = self.ecr(OPERATION, &repository.region).await?;
+        let call = client
+            .describe_images()
+            .set_registry_id(repository.account.clone())
+            .repository_name(&repository.name)
+            .image_ids(key.sdk());
+        let answer = self.observed(OPERATION, &repository.region, Some(Bucket::EcrRead), Box::pin(call.send())).await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            // that the repository is missing is another matter
+            Err(error) if error.class == Class::NotFound && error.code.as_deref() == Some("ImageNotFoundException") => {
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(answer.image_details().iter().find_map(Image::from_sdk))
+    }
+
+    /// The digests of the images that an index consists of: a task may show the one of its platform. None of another image.
+    pub async fn parts(&self, repository: &Repository, image: &Image) -> Result<Vec<String>, AwsError> {
+        const OPERATION: &str = "BatchGetImage";
+        if !image.is_index {
+            return Ok(Vec::new());
+        }
+        let client = self.ecr(OPERATION, &repository.region).await?;
+        let call = client
+            .batch_get_image()
+            .set_registry_id(repository.account.clone())
+            .repository_name(&repository.name)
+            .image_ids(ImageKey::Digest(image.digest.clone()).sdk());
+        let answer = self.observed(OPERATION, &repository.region, Some(Bucket::EcrRead), Box::pin(call.send())).await?;
+        let manifest = answer.images().first().and_then(|image| image.image_manifest()).unwrap_or_default();
+        let index = serde_json::from_str(manifest).unwrap_or(Index { manifests: Vec::new() });
+        Ok(index.manifests.into_iter().map(|part| part.digest).collect())
+    }
+
+    /// The client of a region, built on first use.
+    async fn ecr(&self, operation: &'static str, region: &str) -> Result<aws_sdk_ecr::Client, AwsError> {
+        if let Some(client) = self.ecr.lock().get(region) {
+            return Ok(client.clone());
+        }
+        let Some(sdk) = self.sdk().await else { return Err(self.unknown_region("ecr", operation, region)) };
+        let conf = aws_sdk_ecr::config::Builder::from(sdk)
+            .region(aws_sdk_ecr::config::Region::new(region.to_owned()))
+            .retry_config(self.retries())
+            .timeout_config(self.timeouts(self.config.read_attempts));
+        let client = aws_sdk_ecr::Client::from_conf(conf.build());
+        Ok(self.ecr.lock().entry(region.to_owned()).or_insert(client).clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_is_taken_apart() {
+        for (image, without, digest) in [
+            ("r.io/web:1.0", "r.io/web", None),
+            ("r.io:5000/team/web:1.0", "r.io:5000/team/web", None),
+            ("r.io:5000/web", "r.io:5000/web", None),
+            ("r.io/web@sha256:aa", "r.io/web", Some("sha256:aa")),
+            ("r.io/web:1.0@sha256:aa", "r.io/web", Some("sha256:aa")),
+            ("web", "web", None),
+        ] {
+            assert_eq!((unpinned(image), pinned(image)), (without, digest), "{image}");
+        }
+    }
+
+    #[test]
+    fn the_registry_tells_account_and_region() {
+        let of = |image: &str| Repository::of_image(image, "us-east-1");
+        let ecr = of("123456789012.dkr.ecr.eu-central-1.amazonaws.com/team/web:1.0").unwrap();
+        assert_eq!(
+            (ecr.account.as_deref(), ecr.region.as_str(), ecr.name.as_str()),
+            (Some("123456789012"), "eu-central-1", "team/web")
+        );
+        let other = of("registry.example:5000/web").unwrap();
+        assert_eq!((other.account, other.region.as_str(), other.name.as_str()), (None, "us-east-1", "web"));
+        assert_eq!(of("web:1.0"), None);
+    }
+
+    #[test]
+    fn people_know_an_image_by_its_version() {
+        let image = |tags: &[&str]| Image {
+            digest: "sha256:aa".into(),
+            tags: tags.iter().map(ToString::to_string).collect(),
+            pushed: None,
+            is_index: false,
+        };
+        let commit = "0123456789abcdef0123456789abcdef01234567";
+        assert_eq!(image(&[commit, "1.4.2"]).version(), Some("1.4.2"));
+        assert_eq!(image(&[commit]).version(), Some(commit));
+        assert_eq!(image(&[]).version(), None);
+    }
+}

@@ -1,0 +1,254 @@
+//! The ECS calls that deployments are made of. Each one waits for its turn, is timed and counted, and fails with a
+//! classified error.
+
+use super::budget::Bucket;
+use super::ecr::pinned;
+use super::service::{Definition, Past, Revision, Service, ServiceAt, Task, time};
+use super::{Aws, AwsError, Clients, EcsClients};
+use aws_sdk_ecs::types;
+use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
+
+/// The most tasks that one call describes.
+const TASKS: usize = 100;
+/// The most stopped tasks that are looked at for a reason.
+const STOPPED: usize = 10;
+/// The most service deployments that are read of the past.
+const PAST: i32 = 20;
+
+impl Aws {
+    /// A service, if it is there.
+    pub async fn service(&self, at: &ServiceAt) -> Result<Option<Service>, AwsError> {
+        const OPERATION: &str = "DescribeServices";
+        let client = self.ecs(OPERATION, &at.region).await?.read;
+        let call =
+            client.describe_services().cluster(&at.cluster).services(&at.service).include(types::ServiceField::Tags);
+        let answer = self.observed(OPERATION, &at.region, Some(Bucket::EcsRead), Box::pin(call.send())).await?;
+        Ok(answer.services().first().map(Service::from_sdk))
+    }
+
+    /// The tasks of a service that are to run, as far as this container is concerned.
+    pub async fn tasks(&self, at: &ServiceAt, container: &str) -> Result<Vec<Task>, AwsError> {
+        let arns = self.task_arns(at, types::DesiredStatus::Running).await?;
+        self.describe_tasks(at, container, &arns).await
+    }
+
+    /// Tasks of a service that stopped lately, the latest first.
+    pub async fn stopped_tasks(&self, at: &ServiceAt, container: &str) -> Result<Vec<Task>, AwsError> {
+        let mut arns = self.task_arns(at, types::DesiredStatus::Stopped).await?;
+        arns.truncate(STOPPED);
+        let mut tasks = self.describe_tasks(at, container, &arns).await?;
+        tasks.sort_by(|a, b| b.stopped.cmp(&a.stopped));
+        Ok(tasks)
+    }
+
+    async fn task_arns(&self, at: &ServiceAt, desired: types::DesiredStatus) -> Result<Vec<String>, AwsError> {
+        const OPERATION: &str = "ListTasks";
+        let client = self.ecs(OPERATION, &at.region).await?.read;
+        let mut arns = Vec::new();
+        let mut token: Option<String> = None;
+        loop {
+            let call = client
+                .list_tasks()
+                .cluster(&at.cluster)
+                .service_name(&at.service)
+                .desired_status(desired.clone())
+                .set_next_token(token.clone());
+            let page = self.observed(OPERATION, &at.region, Some(Bucket::EcsRead), Box::pin(call.send())).await?;
+            arns.extend(page.task_arns().iter().cloned());
+            match page.next_token.filter(|next| !next.is_empty()) {
+                // The same token twice would go on for ever.
+                Some(next) if token.as_ref() != Some(&next) => token = Some(next),
+                _ => return Ok(arns),
+            }
+        }
+    }
+
+    async fn describe_tasks(&self, at: &ServiceAt, container: &str, arns: &[String]) -> Result<Vec<Task>, AwsError> {
+        const OPERATION: &str = "DescribeTasks";
+        let client = self.ecs(OPERATION, &at.region).await?.read;
+        let mut tasks = Vec::new();
+        for part in arns.chunks(TASKS) {
+            let call = client.describe_tasks().cluster(&at.cluster).set_tasks(Some(part.to_vec()));
+            let answer = self.observed(OPERATION, &at.region, Some(Bucket::EcsRead), Box::pin(call.send())).await?;
+            tasks.extend(answer.tasks().iter().map(|task| Task::from_sdk(task, container)));
+        }
+        Ok(tasks)
+    }
+
+    /// A revision of a task definition, by its ARN.
+    pub async fn definition(&self, region: &str, arn: &str) -> Result<Definition, AwsError> {
+        const OPERATION: &str = "DescribeTaskDefinition";
+        let client = self.ecs(OPERATION, region).await?.read;
+        let call = client.describe_task_definition().task_definition(arn).include(types::TaskDefinitionField::Tags);
+        let answer = self.observed(OPERATION, region, Some(Bucket::EcsRead), Box::pin(call.send())).await?;
+        let tags = answer.tags().to_vec();
+        let sdk = answer.task_definition.unwrap_or_else(|| types::TaskDefinition::builder().build());
+        Ok(Definition { sdk, tags })
+    }
+
+    /// The ARNs of the latest active revisions of a family, the newest first.
+    pub async fn definitions(&self, region: &str, family: &str, most: usize) -> Result<Vec<String>, AwsError> {
+        const OPERATION: &str = "ListTaskDefinitions";
+        let client = self.ecs(OPERATION, region).await?.read;
+        let call = client
+            .list_task_definitions()
+            .family_prefix(family)
+            .status(types::TaskDefinitionStatus::Active)
+            .sort(types::SortOrder::Desc)
+            .max_results(i32::try_from(most).unwrap_or(i32::MAX).min(100));
+        let answer = self.observed(OPERATION, region, Some(Bucket::EcsRead), Box::pin(call.send())).await?;
+        let mut arns = answer.task_definition_arns().to_vec();
+        let revision = |arn: &String| arn.rsplit(':').next().and_then(|number| number.parse::<u64>().ok());
+        arns.sort_by_key(|arn| std::cmp::Reverse(revision(arn)));
+        arns.truncate(most);
+        Ok(arns)
+    }
+
+    /// The revision among the latest that is like this one, if there is one.
+    pub async fn definition_like(
+        &self,
+        region: &str,
+        wanted: &Definition,
+        most: usize,
+    ) -> Result<Option<Definition>, AwsError> {
+        for arn in self.definitions(region, wanted.family(), most).await? {
+            let found = self.definition(region, &arn).await?;
+            if found.is_like(wanted) {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Makes a revision, once, with a note of the request that makes it; returns its ARN.
+    pub async fn register(
+        &self,
+        region: &str,
+        wanted: &Definition,
+        container: &str,
+        request: &str,
+    ) -> Result<String, AwsError> {
+        const OPERATION: &str = "RegisterTaskDefinition";
+        let client = self.ecs(OPERATION, region).await?.change;
+        let Definition { sdk, tags } = wanted.made_by(container, request);
+        // what begins so is AWS's own
+        let tags: Vec<_> = tags.into_iter().filter(|tag| !tag.key().unwrap_or_default().starts_with("aws:")).collect();
+        let call = client
+            .register_task_definition()
+            .set_family(sdk.family)
+            .set_task_role_arn(sdk.task_role_arn)
+            .set_execution_role_arn(sdk.execution_role_arn)
+            .set_network_mode(sdk.network_mode)
+            .set_container_definitions(sdk.container_definitions)
+            .set_volumes(sdk.volumes)
+            .set_placement_constraints(sdk.placement_constraints)
+            .set_requires_compatibilities(sdk.requires_compatibilities)
+            .set_cpu(sdk.cpu)
+            .set_memory(sdk.memory)
+            .set_tags((!tags.is_empty()).then_some(tags))
+            .set_pid_mode(sdk.pid_mode)
+            .set_ipc_mode(sdk.ipc_mode)
+            .set_proxy_configuration(sdk.proxy_configuration)
+            .set_ephemeral_storage(sdk.ephemeral_storage)
+            .set_runtime_platform(sdk.runtime_platform)
+            .set_enable_fault_injection(sdk.enable_fault_injection);
+        let answer = self.observed(OPERATION, region, Some(Bucket::EcsWrite), Box::pin(call.send())).await?;
+        let made = answer.task_definition().and_then(|made| made.task_definition_arn());
+        Ok(made.unwrap_or_default().to_owned())
+    }
+
+    /// Gives a service another task definition, once; returns the id of the deployment that it begins. `again`: begins
+    /// one even if the service has that definition already.
+    pub async fn update_service(
+        &self,
+        at: &ServiceAt,
+        definition: &str,
+        again: bool,
+    ) -> Result<Option<String>, AwsError> {
+        const OPERATION: &str = "UpdateService";
+        let client = self.ecs(OPERATION, &at.region).await?.change;
+        let call = client
+            .update_service()
+            .cluster(&at.cluster)
+            .service(&at.service)
+            .task_definition(definition)
+            .set_force_new_deployment(again.then_some(true));
+        let answer = self.observed(OPERATION, &at.region, Some(Bucket::EcsWrite), Box::pin(call.send())).await?;
+        let service = answer.service().map(Service::from_sdk);
+        Ok(service.as_ref().and_then(Service::primary).map(|primary| primary.id.clone()).filter(|id| !id.is_empty()))
+    }
+
+    /// Lets ECS roll back a service deployment that is under way, once.
+    pub async fn roll_back(&self, region: &str, deployment: &str) -> Result<(), AwsError> {
+        const OPERATION: &str = "StopServiceDeployment";
+        let client = self.ecs(OPERATION, region).await?.change;
+        let call = client
+            .stop_service_deployment()
+            .service_deployment_arn(deployment)
+            .stop_type(types::StopServiceDeploymentStopType::Rollback);
+        self.observed(OPERATION, region, Some(Bucket::EcsWrite), Box::pin(call.send())).await.map(drop)
+    }
+
+    /// The latest service deployments, the newest first, the one under way included.
+    pub async fn past(&self, at: &ServiceAt) -> Result<Vec<Past>, AwsError> {
+        const OPERATION: &str = "ListServiceDeployments";
+        let client = self.ecs(OPERATION, &at.region).await?.read;
+        let call = client.list_service_deployments().cluster(&at.cluster).service(&at.service).max_results(PAST);
+        let answer = self.observed(OPERATION, &at.region, Some(Bucket::EcsRead), Box::pin(call.send())).await?;
+        let mut past: Vec<Past> = answer.service_deployments().iter().map(past).collect();
+        past.sort_by_key(|one| std::cmp::Reverse(one.created));
+        Ok(past)
+    }
+
+    /// Revisions of a service by their ARNs, as far as this container is concerned.
+    pub async fn revisions(&self, at: &ServiceAt, container: &str, arns: &[String]) -> Result<Vec<Revision>, AwsError> {
+        const OPERATION: &str = "DescribeServiceRevisions";
+        if arns.is_empty() {
+            return Ok(Vec::new());
+        }
+        let client = self.ecs(OPERATION, &at.region).await?.read;
+        let call = client.describe_service_revisions().set_service_revision_arns(Some(arns.to_vec()));
+        let answer = self.observed(OPERATION, &at.region, Some(Bucket::EcsRead), Box::pin(call.send())).await?;
+        let of = |sdk: &types::ServiceRevision| {
+            let image = sdk.container_images().iter().find(|one| one.container_name() == Some(container));
+            let digest = image.and_then(|one| one.image_digest().or_else(|| one.image().and_then(pinned)));
+            Revision {
+                arn: sdk.service_revision_arn().unwrap_or_default().to_owned(),
+                definition: sdk.task_definition().unwrap_or_default().to_owned(),
+                digest: digest.map(str::to_owned),
+            }
+        };
+        Ok(answer.service_revisions().iter().map(of).collect())
+    }
+
+    /// The clients of a region, built on first use.
+    async fn ecs(&self, operation: &'static str, region: &str) -> Result<EcsClients, AwsError> {
+        if let Some(clients) = self.ecs.lock().get(region) {
+            return Ok(clients.clone());
+        }
+        let Some(sdk) = self.sdk().await else { return Err(self.unknown_region("ecs", operation, region)) };
+        let build = |retries: RetryConfig, timeouts: TimeoutConfig| {
+            let conf = aws_sdk_ecs::config::Builder::from(sdk)
+                .region(aws_sdk_ecs::config::Region::new(region.to_owned()))
+                .retry_config(retries)
+                .timeout_config(timeouts);
+            aws_sdk_ecs::Client::from_conf(conf.build())
+        };
+        let clients = Clients {
+            read: build(self.retries(), self.timeouts(self.config.read_attempts)),
+            change: build(RetryConfig::disabled(), self.timeouts(1)),
+        };
+        Ok(self.ecs.lock().entry(region.to_owned()).or_insert(clients).clone())
+    }
+}
+
+fn past(sdk: &types::ServiceDeploymentBrief) -> Past {
+    let word = |word: Option<&str>| word.unwrap_or_default().to_owned();
+    Past {
+        arn: word(sdk.service_deployment_arn()),
+        revision: word(sdk.target_service_revision_arn()),
+        status: word(sdk.status().map(|status| status.as_str())),
+        reason: sdk.status_reason().filter(|reason| !reason.is_empty()).map(str::to_owned),
+        created: sdk.created_at().or(sdk.started_at()).and_then(time),
+    }
+}

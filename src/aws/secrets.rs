@@ -1,0 +1,66 @@
+//! Secrets by reference, read where they are kept. What is read is never logged, and stands in no error.
+
+use super::{Aws, AwsError, Class};
+use crate::domain::SecretReference;
+use secrecy::SecretString;
+
+impl Aws {
+    /// The secret that is kept there.
+    pub async fn secret(&self, reference: &SecretReference) -> Result<SecretString, AwsError> {
+        match reference {
+            SecretReference::Parameter(name) => self.parameter(name).await,
+            SecretReference::Secret { id, key } => self.secret_value(id, key.as_deref()).await,
+        }
+    }
+
+    async fn parameter(&self, name: &str) -> Result<SecretString, AwsError> {
+        const OPERATION: &str = "GetParameter";
+        let region = self.default_region().await?;
+        let Some(sdk) = self.sdk().await else { return Err(self.unknown_region("ssm", OPERATION, &region)) };
+        let conf = aws_sdk_ssm::config::Builder::from(sdk)
+            .region(aws_sdk_ssm::config::Region::new(region.clone()))
+            .retry_config(self.retries())
+            .timeout_config(self.timeouts(self.config.read_attempts));
+        let client = aws_sdk_ssm::Client::from_conf(conf.build());
+        let call = client.get_parameter().name(name).with_decryption(true).send();
+        let answer = self.observed(OPERATION, &region, None, Box::pin(call)).await?;
+        let value = answer.parameter().and_then(|parameter| parameter.value());
+        value.map(SecretString::from).ok_or_else(|| empty("ssm", OPERATION, &region, "the parameter has no value"))
+    }
+
+    async fn secret_value(&self, id: &str, key: Option<&str>) -> Result<SecretString, AwsError> {
+        const OPERATION: &str = "GetSecretValue";
+        let region = self.default_region().await?;
+        let Some(sdk) = self.sdk().await else { return Err(self.unknown_region("secretsmanager", OPERATION, &region)) };
+        let conf = aws_sdk_secretsmanager::config::Builder::from(sdk)
+            .region(aws_sdk_secretsmanager::config::Region::new(region.clone()))
+            .retry_config(self.retries())
+            .timeout_config(self.timeouts(self.config.read_attempts));
+        let client = aws_sdk_secretsmanager::Client::from_conf(conf.build());
+        let call = client.get_secret_value().secret_id(id).send();
+        let answer = self.observed(OPERATION, &region, None, Box::pin(call)).await?;
+        let text = answer
+            .secret_string()
+            .ok_or_else(|| empty("secretsmanager", OPERATION, &region, "the secret is no text"))?;
+        let Some(key) = key else { return Ok(SecretString::from(text)) };
+        // an error of the parser could repeat what it met
+        let fields: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+        let value = fields.get(key).and_then(serde_json::Value::as_str);
+        value
+            .map(SecretString::from)
+            .ok_or_else(|| empty("secretsmanager", OPERATION, &region, &format!("its JSON has no text `{key}`")))
+    }
+}
+
+/// AWS answered, and what it has is no secret that could be used.
+fn empty(service: &'static str, operation: &'static str, region: &str, what: &str) -> AwsError {
+    AwsError {
+        service,
+        operation,
+        region: region.to_owned(),
+        class: Class::NotFound,
+        code: None,
+        message: what.to_owned(),
+        request_id: None,
+    }
+}

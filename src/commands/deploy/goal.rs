@@ -1,0 +1,148 @@
+//! What a planned deployment is to come to. All of it stands in the plan's steps, so that whoever takes it up after a
+//! restart, the new body of the bot itself among them, needs nothing else.
+
+use super::super::{Context, words};
+use crate::aws::{Image, ImageKey, Repository, ServiceAt, Task, pinned};
+use crate::domain::{Plan, RequestId, Step};
+use std::collections::BTreeMap;
+
+/// The calls, by their IAM names.
+pub(super) const REGISTER: &str = "ecs:RegisterTaskDefinition";
+pub(super) const UPDATE: &str = "ecs:UpdateService";
+pub(super) const STOP: &str = "ecs:StopServiceDeployment";
+
+/// The longest note of a request.
+const LONGEST_TOKEN: usize = 64;
+
+/// What is to come of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Goal {
+    /// The name by which people know the service.
+    pub(super) name: String,
+    /// Which service it is.
+    pub(super) at: ServiceAt,
+    /// The container that gets the image.
+    pub(super) container: String,
+    /// The image, pinned to its digest.
+    pub(super) image: String,
+    /// The ARN of the task definition that the service has before.
+    pub(super) from: String,
+    /// The ARN of the task definition that it is to have; `None` until it is made.
+    pub(super) to: Option<String>,
+    /// The ARN of the task definition of which the new one is made, where one is to be made.
+    pub(super) base: Option<String>,
+    /// The ARN of the service deployment under way that is to be rolled back, if that is how it is reached.
+    pub(super) under_way: Option<String>,
+}
+
+impl Goal {
+    /// The calls that lead there.
+    pub(super) fn steps(&self, request: RequestId) -> Vec<Step> {
+        let mut calls = Vec::new();
+        if let Some(base) = &self.base {
+            calls.push((REGISTER, vec![base.clone(), self.container.clone(), self.image.clone()]));
+        }
+        let mut ids = vec![self.at.id(), self.container.clone(), self.image.clone(), self.from.clone()];
+        ids.extend(self.to.clone());
+        ids.extend(self.under_way.clone());
+        calls.push((if self.under_way.is_some() { STOP } else { UPDATE }, ids));
+        let step = |(index, (operation, targets)): (u32, (&str, Vec<String>))| Step {
+            index,
+            operation: operation.to_owned(),
+            region: self.at.region.clone(),
+            targets,
+            token: format!("cmd-{request}-{index}").chars().take(LONGEST_TOKEN).collect(),
+            // the first targets name what the service has now
+            before: BTreeMap::new(),
+        };
+        (0..).zip(calls).map(step).collect()
+    }
+
+    /// Reads it off a plan. Each id tells by its form what it is of.
+    pub(super) fn of(plan: &Plan) -> Option<Self> {
+        let last = plan.steps.last()?;
+        let at = ServiceAt::parse(&last.region, last.targets.first()?)?;
+        let is_definition = |id: &&String| id.contains(":task-definition/");
+        let mut definitions = last.targets.iter().filter(is_definition).cloned();
+        let register = plan.steps.iter().find(|step| step.operation == REGISTER);
+        Some(Self {
+            name: plan.targets.first()?.name.clone()?,
+            at,
+            container: last.targets.get(1)?.clone(),
+            image: last.targets.iter().find(|id| pinned(id).is_some())?.clone(),
+            from: definitions.next()?,
+            to: definitions.next(),
+            base: register.and_then(|step| step.targets.iter().find(is_definition).cloned()),
+            under_way: last.targets.iter().find(|id| id.contains(":service-deployment/")).cloned(),
+        })
+    }
+
+    /// The digest that the tasks are to run.
+    pub(super) fn digest(&self) -> &str {
+        pinned(&self.image).unwrap_or_default()
+    }
+}
+
+/// The image that the tasks are to run, with what ECR knows of it.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    image: String,
+    digest: String,
+    known: Option<Image>,
+    /// The images that it consists of; `None`: ECR could not be asked.
+    parts: Option<Vec<String>>,
+}
+
+impl Wanted {
+    pub(super) async fn of(goal: &Goal, cx: &Context) -> Self {
+        let known = known(&goal.image, &goal.at.region, cx).await;
+        let parts = match (Repository::of_image(&goal.image, &goal.at.region), &known) {
+            (Some(repository), Some(image)) => cx.aws.parts(&repository, image).await.ok(),
+            _ => None,
+        };
+        Self { image: goal.image.clone(), digest: goal.digest().to_owned(), known, parts }
+    }
+
+    /// Whether a task runs it. A task of an index may show the image of its platform.
+    pub(super) fn runs_in(&self, task: &Task) -> bool {
+        let is_named = task.image.as_deref() == Some(&self.image);
+        match (&task.digest, &self.parts) {
+            (Some(digest), Some(parts)) => *digest == self.digest || parts.contains(digest),
+            (Some(digest), None) => *digest == self.digest || is_named,
+            (None, _) => is_named,
+        }
+    }
+
+    /// As one reads it: its version and its digest.
+    pub(super) fn says(&self) -> String {
+        says(self.known.as_ref().and_then(Image::version), &self.digest)
+    }
+}
+
+/// What ECR knows of a pinned image, if it can be asked.
+pub(super) async fn known(image: &str, region: &str, cx: &Context) -> Option<Image> {
+    let (repository, digest) = (Repository::of_image(image, region)?, pinned(image)?);
+    let asked = cx.aws.image(&repository, &ImageKey::Digest(digest.to_owned())).await;
+    asked.unwrap_or_else(|error| {
+        tracing::warn!(%error, "an image is known by its digest alone");
+        None
+    })
+}
+
+/// ``"`1.4.2` (`sha256:0123456789ab`)"``, or the digest alone.
+pub(super) fn says(version: Option<&str>, digest: &str) -> String {
+    match version {
+        Some(version) => format!("`{}` (`{}`)", words::name(version), short(digest)),
+        None => format!("`{}`", short(digest)),
+    }
+}
+
+/// As much of a digest as tells it from others.
+pub(super) fn short(digest: &str) -> String {
+    words::name(&digest.chars().take("sha256:".len() + 12).collect::<String>())
+}
+
+/// A task definition as one reads it, from its ARN: `web:7`.
+pub(super) fn revision(arn: &str) -> String {
+    words::name(arn.rsplit('/').next().unwrap_or(arn))
+}

@@ -1,0 +1,167 @@
+//! How a deployment is planned: the version becomes a digest, the digest a task definition, and what stands in the way is
+//! said before anything is called. Planning only reads.
+
+use super::super::{Context, Planned, words};
+use super::goal::{Goal, known, revision, says};
+use super::present::{Chosen, Present};
+use super::previous::REVISIONS;
+use crate::aws::{Definition, Image, Service, Task};
+use crate::domain::{CommandError, Line, Plan, Refusal, Target};
+
+/// The sentence of every plan that comes to nothing.
+pub(super) const NOTHING: &str = "Nothing was changed.";
+
+/// What somebody who deploys the bot by the bot should know before; afterwards it is seen.
+pub(super) const SELF: &str = "This is me: I am replaced by it, and my new body answers.";
+
+/// What is to run in place of what runs now.
+pub(super) struct Change<'a> {
+    /// The row's name.
+    pub(super) command: &'a str,
+    /// `deploy`, `roll back`
+    pub(super) verb: &'a str,
+    /// The service as it is.
+    pub(super) present: &'a Present,
+    /// Its tasks.
+    pub(super) tasks: &'a [Task],
+    /// What a policy judges.
+    pub(super) target: Target,
+    /// The task definition of which the new one is made.
+    pub(super) base: &'a Definition,
+    /// The image, pinned to its digest.
+    pub(super) image: String,
+    /// What ECR knows of it.
+    pub(super) to: Image,
+}
+
+impl Change<'_> {
+    /// The plan: the task definition that is wanted is used where it is there already, and made where it is not.
+    pub(super) async fn plan(self, cx: &Context) -> Result<Plan, CommandError> {
+        let Chosen { name, at, config, .. } = &self.present.chosen;
+        let wanted = self.base.with_image(&config.container, &self.image);
+        let to = self.same_as(&wanted, cx).await?;
+        let goal = Goal {
+            name: name.clone(),
+            at: at.clone(),
+            container: config.container.clone(),
+            image: self.image.clone(),
+            from: self.present.definition.arn().to_owned(),
+            base: to.is_none().then(|| self.base.arn().to_owned()),
+            to,
+            under_way: None,
+        };
+        let from = self.present.digest(self.tasks);
+        let mut cautions = cautions(self.present);
+        cautions.extend(self.step_back(from.as_deref(), cx).await);
+        Ok(Plan { cautions, ..made(self.command, self.verb, goal, from.as_deref(), self.target, cx) })
+    }
+
+    /// An active revision like the wanted one.
+    async fn same_as(&self, wanted: &Definition, cx: &Context) -> Result<Option<String>, CommandError> {
+        for near in [&self.present.definition, self.base] {
+            if near.is_active() && near.is_like(wanted) {
+                return Ok(Some(near.arn().to_owned()));
+            }
+        }
+        let found = cx.aws.definition_like(&self.present.chosen.at.region, wanted, REVISIONS).await;
+        let found = found.map_err(|error| error.failure(NOTHING))?;
+        Ok(found.map(|definition| definition.arn().to_owned()))
+    }
+
+    /// That an older image takes the place of a newer one.
+    async fn step_back(&self, from: Option<&str>, cx: &Context) -> Option<String> {
+        let now = known(&format!("{}@{}", self.present.base, from?), &self.present.chosen.at.region, cx).await?;
+        let (before, after) = (now.pushed?, self.to.pushed?);
+        (after < before).then(|| {
+            format!(
+                "{} was pushed before {}, which runs now.",
+                says(self.to.version(), &self.to.digest),
+                says(now.version(), &now.digest)
+            )
+        })
+    }
+}
+
+/// A plan that comes to this.
+pub(super) fn made(command: &str, verb: &str, goal: Goal, from: Option<&str>, target: Target, cx: &Context) -> Plan {
+    let text = format!(
+        "{verb} {} ({} in {}): {} → {}",
+        goal.name,
+        goal.at.id(),
+        goal.at.region,
+        from.unwrap_or("digest not known"),
+        goal.digest()
+    );
+    Plan {
+        command: command.to_owned(),
+        text,
+        targets: vec![target],
+        steps: goal.steps(cx.request),
+        cautions: Vec::new(),
+        policies: None,
+    }
+}
+
+/// What nobody may see is not planned: a plan without steps goes to the judge, whose refusal says why and who could.
+pub(super) fn hidden(command: &str, verb: &str, chosen: &Chosen, target: &Target, cx: &Context) -> Option<Planned> {
+    (!(cx.sees)(target)).then(|| {
+        Planned::Change(Plan {
+            command: command.to_owned(),
+            text: format!("{verb} {}", chosen.name),
+            targets: vec![target.clone()],
+            steps: Vec::new(),
+            cautions: Vec::new(),
+            policies: None,
+        })
+    })
+}
+
+/// Refuses what is deployed in a way that cannot be followed here.
+pub(super) fn refuse_foreign(chosen: &Chosen, service: &Service) -> Result<(), Refusal> {
+    let by = match (service.controller.as_str(), service.strategy.as_str()) {
+        ("ECS", "ROLLING") => return Ok(()),
+        ("ECS", strategy) => format!("with the strategy `{}`", words::name(strategy)),
+        (controller, _) => format!("by `{}`", words::name(controller)),
+    };
+    Err(Refusal::sentence(&format!(
+        "`{}` is deployed {by}, and I can only follow a rolling update of ECS. {NOTHING} Deploy it as it was before.",
+        chosen.name
+    )))
+}
+
+/// Refuses to begin beside a rollout under way.
+pub(super) fn refuse_rolling(present: &Present) -> Result<(), Refusal> {
+    if !present.service.is_rolling() {
+        return Ok(());
+    }
+    let name = &present.chosen.name;
+    let mut line = Line::new().text("A rollout to ").code(name).text(" is in progress (");
+    line.0.extend(present.progress().0);
+    let line = line.text("), so I did not begin another. ").text(NOTHING).text(" Wait for it: ");
+    let line = line.code(format!("deploy status {name}")).text(" shows it, and ");
+    let line = line.code(format!("deploy rollback {name}")).text(" stops it.");
+    Err(Refusal { lines: vec![line] })
+}
+
+/// What a person should know before it happens. Sentences; names in backticks.
+fn cautions(present: &Present) -> Vec<String> {
+    let (name, service) = (&present.chosen.name, &present.service);
+    let mut cautions = Vec::new();
+    if present.chosen.is_self {
+        cautions.push(SELF.to_owned());
+    }
+    if !service.rolls_back {
+        cautions.push(format!(
+            "ECS does not roll `{name}` back by itself if its tasks do not start; `deploy rollback {name}` does."
+        ));
+    }
+    if service.desired == 0 {
+        cautions.push(format!("`{name}` is to have no tasks, so nothing will run."));
+    }
+    cautions
+}
+
+/// `web:7`, the task definition that a service has.
+pub(super) fn has(present: &Present) -> String {
+    revision(present.definition.arn())
+}

@@ -1,0 +1,177 @@
+//! Which service is meant, and what it is now. Only what is listed in the configuration is ever asked about.
+
+use super::super::{Context, words};
+use super::config::{DeployConfig, ServiceConfig};
+use super::goal::revision;
+use crate::aws::{AwsError, Definition, Repository, Service, ServiceAt, Task, pinned, unpinned};
+use crate::domain::{CommandError, Failure, Line, Refusal, Target, UsageError};
+
+/// A listed service.
+#[derive(Clone, Debug)]
+pub(super) struct Chosen {
+    /// The name by which people know it.
+    pub(super) name: String,
+    /// Which one it is.
+    pub(super) at: ServiceAt,
+    /// What is listed of it.
+    pub(super) config: ServiceConfig,
+    /// Whether it is the bot itself.
+    pub(super) is_self: bool,
+}
+
+/// The service that a word means: without one the bot itself, or the only one there is.
+pub(super) async fn choose(word: Option<&str>, cx: &Context, not_done: &str) -> Result<Chosen, CommandError> {
+    let DeployConfig { own, services } = cx.deploy.as_ref();
+    if services.is_empty() {
+        return Err(nothing_listed(not_done).into());
+    }
+    let names: Vec<&str> = services.keys().map(String::as_str).collect();
+    let name = match word {
+        Some(word) => names.iter().find(|name| name.eq_ignore_ascii_case(word)).ok_or_else(|| {
+            let word = words::name(word);
+            UsageError::sentence(&format!(
+                "`{word}` is not among the services that I deploy. {not_done} I deploy {}; `deploy.services` in my settings \
+                 lists them.",
+                words::list(&names, "and")
+            ))
+        })?,
+        None => match (own, names.as_slice()) {
+            (Some(own), _) => own.as_str(),
+            (None, [only]) => only,
+            (None, _) => {
+                let names = words::list(&names, "or");
+                return Err(UsageError::sentence(&format!("Say which service is meant: {names}. {not_done}")).into());
+            }
+        },
+    };
+    let Some((name, config)) = services.get_key_value(name) else { return Err(nothing_listed(not_done).into()) };
+    let at = place(config, cx).await.map_err(|error| error.failure(not_done))?;
+    Ok(Chosen { name: name.clone(), at, config: config.clone(), is_self: own.as_ref() == Some(name) })
+}
+
+/// Every listed service, the bot itself first.
+pub(super) async fn all(cx: &Context) -> Result<Vec<Chosen>, AwsError> {
+    let DeployConfig { own, services } = cx.deploy.as_ref();
+    let mut chosen = Vec::new();
+    for (name, config) in services {
+        let at = place(config, cx).await?;
+        chosen.push(Chosen { name: name.clone(), at, config: config.clone(), is_self: own.as_ref() == Some(name) });
+    }
+    chosen.sort_by_key(|one| !one.is_self);
+    Ok(chosen)
+}
+
+async fn place(config: &ServiceConfig, cx: &Context) -> Result<ServiceAt, AwsError> {
+    let region = match &config.region {
+        Some(region) => region.clone(),
+        None => cx.aws.default_region().await?,
+    };
+    Ok(ServiceAt { region, cluster: config.cluster.clone(), service: config.service.clone() })
+}
+
+pub(super) fn nothing_listed(not_done: &str) -> Refusal {
+    Refusal::sentence(&format!(
+        "I deploy nothing: my settings list no service. {not_done} Set `deploy.services.<name>` with `cluster`, `service`, \
+         `container` and `repository`, and `deploy.self` for myself."
+    ))
+}
+
+/// A service as AWS shows it now.
+#[derive(Clone, Debug)]
+pub(super) struct Present {
+    /// Which one.
+    pub(super) chosen: Chosen,
+    /// The service itself.
+    pub(super) service: Service,
+    /// The task definition that it is to have.
+    pub(super) definition: Definition,
+    /// The image of its container, without tag and digest.
+    pub(super) base: String,
+    /// Where its images are.
+    pub(super) repository: Repository,
+}
+
+impl Chosen {
+    /// The service as AWS shows it, before anything else is read.
+    pub(super) async fn service(&self, cx: &Context, not_done: &str) -> Result<Service, CommandError> {
+        let found = cx.aws.service(&self.at).await.map_err(|error| error.failure(not_done))?;
+        let ServiceAt { region, cluster, service } = &self.at;
+        let gone = || {
+            let text = format!(
+                "AWS has no service `{}` in the cluster `{}` in `{region}`. {not_done} Check `deploy.services.{}` in my \
+                 settings.",
+                words::name(service),
+                words::name(cluster),
+                self.name
+            );
+            Failure::sentence(&text, "service not found")
+        };
+        Ok(found.filter(|service| service.is_active).ok_or_else(gone)?)
+    }
+
+    /// What a policy judges.
+    pub(super) async fn target(&self, service: &Service, cx: &Context, not_done: &str) -> Result<Target, CommandError> {
+        let account = cx.aws.account().await.map_err(|error| error.failure(not_done))?;
+        Ok(service.target(&self.at, &self.name, &account))
+    }
+
+    /// The rest of what is to be known of it.
+    pub(super) async fn present(self, service: Service, cx: &Context, not_done: &str) -> Result<Present, CommandError> {
+        let wrong = |text: &str| {
+            let text = format!("{text} {not_done} Check `deploy.services.{}` in my settings.", self.name);
+            CommandError::from(Failure::sentence(&text, "service is not as configured"))
+        };
+        let Some(primary) = service.primary() else {
+            return Err(wrong(&format!("ECS shows no deployment of `{}`.", self.name)));
+        };
+        let definition = cx.aws.definition(&self.at.region, &primary.definition).await;
+        let definition = definition.map_err(|error| error.failure(not_done))?;
+        let (container, revision) = (words::name(&self.config.container), revision(definition.arn()));
+        let Some(image) = definition.image(&self.config.container) else {
+            return Err(wrong(&format!("The task definition `{revision}` has no container `{container}`.")));
+        };
+        let repository = Repository::of_image(image, &self.at.region);
+        let Some(repository) = repository.filter(|found| found.name == self.config.repository) else {
+            return Err(wrong(&format!(
+                "The container `{container}` of `{revision}` runs `{}`, which is not of the repository `{}`.",
+                words::name(image),
+                words::name(&self.config.repository)
+            )));
+        };
+        let base = unpinned(image).to_owned();
+        Ok(Present { chosen: self, service, definition, base, repository })
+    }
+}
+
+impl Present {
+    /// Its tasks that run or are to run.
+    pub(super) async fn tasks(&self, cx: &Context) -> Result<Vec<Task>, AwsError> {
+        cx.aws.tasks(&self.chosen.at, &self.chosen.config.container).await
+    }
+
+    /// The image of its container as the task definition names it.
+    pub(super) fn image(&self) -> &str {
+        self.definition.image(&self.chosen.config.container).unwrap_or_default()
+    }
+
+    /// The digest that it is to run: what the task definition pins, else what its tasks run, if they agree.
+    pub(super) fn digest(&self, tasks: &[Task]) -> Option<String> {
+        if let Some(digest) = pinned(self.image()) {
+            return Some(digest.to_owned());
+        }
+        let mut of_it = tasks.iter().filter(|task| task.definition == self.definition.arn()).map(Task::runs);
+        let first = of_it.next()??;
+        of_it.all(|other| other == Some(first)).then(|| first.to_owned())
+    }
+
+    /// `(1 of 2 tasks run it)`: how far the rollout under way is.
+    pub(super) fn progress(&self) -> Line {
+        let Some(primary) = self.service.primary() else { return Line::new() };
+        Line::sentence(&format!(
+            "`{}`, {} of {}",
+            revision(&primary.definition),
+            primary.running,
+            words::count(usize::try_from(primary.desired).unwrap_or_default(), "task")
+        ))
+    }
+}

@@ -1,0 +1,182 @@
+//! `deploy rollback`: brings back what ran before. A rollout under way is rolled back by ECS; else the version before is
+//! deployed by its digest, on the same way as any other.
+
+use super::super::args;
+use super::super::{Command, Context, Found, Journalled, Planned, Row, Scope, words};
+use super::goal::{Goal, says};
+use super::plan::{self, Change, NOTHING, has};
+use super::present::{self, Present};
+use super::previous::{Previous, previous};
+use super::run;
+use crate::aws::{AwsError, ImageKey, Task};
+use crate::domain::{CommandError, Failure, Plan, Refusal, Risk, Target};
+use async_trait::async_trait;
+
+/// What to roll back.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct Rollback {
+    /// The service, by its name in my settings; without it, myself
+    #[arg(value_name = "service")]
+    service: Option<String>,
+}
+
+/// The row of `deploy rollback`.
+pub(in super::super) const ROW: Row = Row {
+    name: "deploy rollback",
+    summary: "Brings back what a service ran before, or stops its rollout",
+    examples: &["deploy rollback", "deploy rollback web"],
+    risk: Risk::Change,
+    action: "deploy:rollback",
+    calls: &[
+        "ecr:BatchGetImage",
+        "ecr:DescribeImages",
+        "ecs:DescribeServiceRevisions",
+        "ecs:DescribeServices",
+        "ecs:DescribeTaskDefinition",
+        "ecs:DescribeTasks",
+        "ecs:ListServiceDeployments",
+        "ecs:ListTaskDefinitions",
+        "ecs:ListTasks",
+        "ecs:RegisterTaskDefinition",
+        "ecs:StopServiceDeployment",
+        "ecs:UpdateService",
+    ],
+    parse: |words| Ok(Box::new(args::parse::<Rollback>(words)?)),
+    usage: || args::usage::<Rollback>(ROW.name),
+    options: args::options::<Rollback>,
+    definition: args::definition::<Rollback>,
+};
+
+#[async_trait]
+impl Command for Rollback {
+    fn scope(&self) -> Scope {
+        Scope::Bot
+    }
+
+    async fn plan(&self, cx: &Context) -> Result<Planned, CommandError> {
+        let chosen = present::choose(self.service.as_deref(), cx, NOTHING).await?;
+        let service = chosen.service(cx, NOTHING).await?;
+        let target = chosen.target(&service, cx, NOTHING).await?;
+        if let Some(hidden) = plan::hidden(ROW.name, "roll back", &chosen, &target, cx) {
+            return Ok(hidden);
+        }
+        plan::refuse_foreign(&chosen, &service)?;
+        let present = chosen.present(service, cx, NOTHING).await?;
+        let tasks = present.tasks(cx).await.map_err(|error| error.failure(NOTHING))?;
+        let before = previous(&present, &tasks, cx).await.map_err(|error| error.failure(NOTHING))?;
+        let Some(before) = before else { return Err(nothing_before(&present).into()) };
+        if present.service.is_rolling() {
+            return Ok(Planned::Change(stop(&present, &tasks, &before, target, cx).await?));
+        }
+        Ok(Planned::Change(back(&present, &tasks, &before, target, cx).await?))
+    }
+
+    async fn execute(&self, plan: &Plan, cx: &Context, journal: &dyn Journalled) -> Result<Found, CommandError> {
+        run::execute(plan, cx, journal).await
+    }
+
+    async fn verify(&self, plan: &Plan, cx: &Context) -> Result<Found, CommandError> {
+        run::verify(plan, cx).await
+    }
+}
+
+fn nothing_before(present: &Present) -> Refusal {
+    let name = words::name(&present.chosen.name);
+    Refusal::sentence(&format!(
+        "Nothing is known that `{name}` ran before `{}`, so there is nothing to go back to. {NOTHING} `deploy <version> \
+         {name}` deploys a version that you name.",
+        has(present)
+    ))
+}
+
+/// Deploys what ran before, by its digest.
+async fn back(
+    present: &Present,
+    tasks: &[Task],
+    before: &Previous,
+    target: Target,
+    cx: &Context,
+) -> Result<Plan, CommandError> {
+    let key = ImageKey::Digest(before.digest().to_owned());
+    let found = cx.aws.image(&present.repository, &key).await.map_err(|error| error.failure(NOTHING))?;
+    let Some(to) = found else {
+        return Err(Refusal::sentence(&format!(
+            "Before, `{}` ran {}, and ECR does not have that image any more. {NOTHING} `deploy status {0}` shows what it \
+             has.",
+            words::name(&present.chosen.name),
+            says(None, before.digest())
+        ))
+        .into());
+    };
+    let change = Change {
+        command: ROW.name,
+        verb: "roll back",
+        present,
+        tasks,
+        target,
+        base: &before.definition,
+        image: before.image.clone(),
+        to,
+    };
+    let mut plan = change.plan(cx).await?;
+    plan.cautions.extend(before.is_guess.then(|| guess(before)));
+    Ok(plan)
+}
+
+/// Lets ECS roll back the rollout under way.
+async fn stop(
+    present: &Present,
+    tasks: &[Task],
+    before: &Previous,
+    target: Target,
+    cx: &Context,
+) -> Result<Plan, CommandError> {
+    let chosen = &present.chosen;
+    let under_way = under_way(present, cx).await.map_err(|error| error.failure(NOTHING))?;
+    let Some(under_way) = under_way else {
+        let text = format!(
+            "A rollout to `{}` is in progress, and ECS does not tell me which, so I cannot stop it. {NOTHING} Try again when \
+             it has ended.",
+            words::name(&chosen.name)
+        );
+        return Err(Failure::sentence(&text, "no service deployment in progress is listed").into());
+    };
+    if under_way.status.starts_with("ROLLBACK") || under_way.status.starts_with("STOP") {
+        let name = words::name(&chosen.name);
+        let text =
+            format!("`{name}` is being rolled back already. {NOTHING} `deploy status {name}` shows how far it is.");
+        return Err(Refusal::sentence(&text).into());
+    }
+    // whoever brings the rollout may be following it still, and must not stand in the way of whoever stops it
+    let number = under_way.arn.rsplit('/').next().unwrap_or_default();
+    let target = Target { id: format!("{}#{number}", target.id), ..target };
+    let goal = Goal {
+        name: chosen.name.clone(),
+        at: chosen.at.clone(),
+        container: chosen.config.container.clone(),
+        image: before.image.clone(),
+        from: present.definition.arn().to_owned(),
+        to: Some(before.definition.arn().to_owned()),
+        base: None,
+        under_way: Some(under_way.arn),
+    };
+    let mut plan = plan::made(ROW.name, "stop the rollout to", goal, present.digest(tasks).as_deref(), target, cx);
+    plan.cautions.extend(before.is_guess.then(|| guess(before)));
+    Ok(plan)
+}
+
+/// The service deployment that is in progress.
+async fn under_way(present: &Present, cx: &Context) -> Result<Option<crate::aws::Past>, AwsError> {
+    let past = cx.aws.past(&present.chosen.at).await?;
+    let named = present.service.under_way.as_ref();
+    let is_open =
+        |status: &str| status.ends_with("IN_PROGRESS") || status.ends_with("REQUESTED") || status == "PENDING";
+    Ok(past.into_iter().find(|one| named == Some(&one.arn) || named.is_none() && is_open(&one.status)))
+}
+
+fn guess(before: &Previous) -> String {
+    format!(
+        "ECS does not tell what ran before; `{}` is the latest older revision with another image, and may never have run.",
+        super::goal::revision(before.definition.arn())
+    )
+}

@@ -1,0 +1,281 @@
+//! `deploy status`: what a service runs, how far its rollout is, what it could run, and where a rollback would go.
+
+use super::super::args;
+use super::super::{Command, Context, Planned, Row, Scope, words};
+use super::goal::{revision, says, short};
+use super::present::{self, Chosen, Present};
+use super::previous::previous;
+use super::{rollback, version};
+use crate::aws::{AwsError, Image, Rollout, Service, Task};
+use crate::domain::{Button, CommandError, Line, Part, Refusal, Reply, Risk, Table, Tone};
+use async_trait::async_trait;
+use futures_util::future::join3;
+use std::collections::BTreeMap;
+
+/// How many of the latest versions are shown.
+const LATEST: usize = 5;
+
+const NOT_DONE: &str = "Nothing could be shown.";
+
+/// What to show.
+#[derive(clap::Args, Clone, Debug)]
+pub(super) struct Status {
+    /// The service, by its name in my settings; without it, myself, or all
+    #[arg(value_name = "service")]
+    service: Option<String>,
+}
+
+/// The row of `deploy status`.
+pub(in super::super) const ROW: Row = Row {
+    name: "deploy status",
+    summary: "Shows what a service runs, its rollout, and the versions there are",
+    examples: &["deploy status", "deploy status web"],
+    risk: Risk::Read,
+    action: "deploy:status",
+    calls: &[
+        "ecr:DescribeImages",
+        "ecs:DescribeServiceRevisions",
+        "ecs:DescribeServices",
+        "ecs:DescribeTaskDefinition",
+        "ecs:DescribeTasks",
+        "ecs:ListServiceDeployments",
+        "ecs:ListTaskDefinitions",
+        "ecs:ListTasks",
+    ],
+    parse: |words| Ok(Box::new(args::parse::<Status>(words)?)),
+    usage: || args::usage::<Status>(ROW.name),
+    options: args::options::<Status>,
+    definition: args::definition::<Status>,
+};
+
+#[async_trait]
+impl Command for Status {
+    fn scope(&self) -> Scope {
+        Scope::Bot
+    }
+
+    async fn plan(&self, cx: &Context) -> Result<Planned, CommandError> {
+        let is_one = self.service.is_some() || cx.deploy.own.is_some() || cx.deploy.services.len() < 2;
+        let reply = if is_one { self.one(cx).await? } else { every(cx).await? };
+        Ok(Planned::Answer(reply))
+    }
+}
+
+impl Status {
+    async fn one(&self, cx: &Context) -> Result<Reply, CommandError> {
+        let chosen = present::choose(self.service.as_deref(), cx, NOT_DONE).await?;
+        let service = chosen.service(cx, NOT_DONE).await?;
+        let target = chosen.target(&service, cx, NOT_DONE).await?;
+        if !(cx.sees)(&target) {
+            let text = format!("You may not see `{}`. {NOT_DONE}", words::name(&chosen.name));
+            return Err(Refusal::sentence(&text).into());
+        }
+        let present = chosen.present(service, cx, NOT_DONE).await?;
+        let tasks = present.tasks(cx).await.map_err(|error| error.failure(NOT_DONE))?;
+        let (images, before, stopped) = join3(
+            cx.aws.images(&present.repository),
+            previous(&present, &tasks, cx),
+            cx.aws.stopped_tasks(&present.chosen.at, &present.chosen.config.container),
+        )
+        .await;
+        let page = Page { present: &present, tasks: &tasks, images };
+        let before = before.map(|before| before.map(|before| (before.digest().to_owned(), before)));
+        Ok(page.render(before, stopped.unwrap_or_default().first(), cx))
+    }
+}
+
+/// One line for each listed service that the person may see.
+async fn every(cx: &Context) -> Result<Reply, CommandError> {
+    let all = present::all(cx).await.map_err(|error| error.failure(NOT_DONE))?;
+    let mut table =
+        Table { head: ["service", "runs", "rollout", "tasks"].map(str::to_owned).to_vec(), rows: Vec::new() };
+    let (mut missing, mut hidden) = (Vec::new(), 0);
+    for chosen in all {
+        let name = chosen.name.clone();
+        match row(chosen, cx).await {
+            Ok(Some(row)) => table.rows.push(row),
+            Ok(None) => hidden += 1,
+            Err(CommandError::Failed(failure)) => missing.extend(failure.lines),
+            Err(_) => missing.push(Line::sentence(&format!("`{}` could not be read.", words::name(&name)))),
+        }
+    }
+    let mut reply = Reply::new(Tone::Info);
+    if !table.rows.is_empty() {
+        reply = reply.part(Part::Table(table));
+    }
+    if !missing.is_empty() {
+        reply = reply.part(Part::List(missing));
+    }
+    if hidden > 0 {
+        reply = reply.note(format!("You may not see {}.", words::count(hidden, "more service")));
+    }
+    Ok(reply.note(Line::sentence("`deploy status <service>` shows more.")))
+}
+
+async fn row(chosen: Chosen, cx: &Context) -> Result<Option<Vec<String>>, CommandError> {
+    let service = chosen.service(cx, NOT_DONE).await?;
+    if !(cx.sees)(&chosen.target(&service, cx, NOT_DONE).await?) {
+        return Ok(None);
+    }
+    let present = chosen.present(service, cx, NOT_DONE).await?;
+    let tasks = present.tasks(cx).await.map_err(|error| error.failure(NOT_DONE))?;
+    let digest = present.digest(&tasks);
+    let image = match &digest {
+        Some(digest) => super::goal::known(&format!("{}@{digest}", present.base), &present.chosen.at.region, cx).await,
+        None => None,
+    };
+    let version = image.as_ref().and_then(Image::version).map(words::name);
+    let runs = version.or(digest.map(|digest| short(&digest))).unwrap_or_else(|| "not known".to_owned());
+    let Service { running, desired, .. } = present.service;
+    Ok(Some(vec![words::name(&present.chosen.name), runs, rollout(&present.service), format!("{running}/{desired}")]))
+}
+
+fn rollout(service: &Service) -> String {
+    let known = service.primary().and_then(|primary| primary.rollout.as_ref());
+    words::name(known.map_or(if service.is_steady() { "steady" } else { "in progress" }, Rollout::as_str))
+}
+
+/// What the page of one service is made of.
+struct Page<'a> {
+    present: &'a Present,
+    tasks: &'a [Task],
+    images: Result<Vec<Image>, AwsError>,
+}
+
+type Before = Result<Option<(String, super::previous::Previous)>, AwsError>;
+
+impl Page<'_> {
+    fn render(&self, before: Before, stopped: Option<&Task>, cx: &Context) -> Reply {
+        let Present { chosen, service, definition, .. } = self.present;
+        let mut fields: Vec<(String, Line)> = vec![
+            ("Service".into(), Line::new().code(chosen.at.id()).text(" in ").code(&chosen.at.region)),
+            ("Runs".into(), self.runs()),
+            ("Task definition".into(), Line::new().code(revision(definition.arn()))),
+            ("Rollout".into(), self.rollout()),
+            ("Tasks".into(), self.counts()),
+        ];
+        if let Some((at, reason)) = stopped.and_then(|task| task.stopped.as_ref()) {
+            let at = at.strftime("%Y-%m-%d %H:%M UTC");
+            fields.push(("Stopped last".into(), Line::from(format!("{at}: ")).code(words::name(reason))));
+        }
+        let goes = if service.is_rolling() { "Rollback" } else { "A rollback goes to" };
+        fields.push((goes.into(), self.goes_to(&before)));
+        let title = if chosen.is_self { format!("{} (this is me)", chosen.name) } else { chosen.name.clone() };
+        let mut reply = Reply::new(Tone::Info).title(words::name(&title)).part(Part::Fields(fields));
+        reply = match &self.images {
+            Ok(images) if images.is_empty() => reply.text("ECR has no tagged image of it."),
+            Ok(images) => reply.text("The latest versions:").part(Part::List(self.latest(images))),
+            Err(error) => reply.sentence(&format!("The versions in ECR are not known: {}", error.what_is_so())),
+        };
+        let others: Vec<&str> =
+            cx.deploy.services.keys().map(String::as_str).filter(|name| *name != chosen.name).collect();
+        if !others.is_empty() {
+            let text = format!("I also deploy {}.", words::list(&others, "and"));
+            reply = reply.note(Line::sentence(&text));
+        }
+        reply.buttons(self.buttons(matches!(before, Ok(Some(_))), cx))
+    }
+
+    /// The version of a digest, and the digest.
+    fn says(&self, digest: &str) -> String {
+        let images = self.images.as_deref().unwrap_or_default();
+        says(images.iter().find(|image| image.digest == digest).and_then(Image::version), digest)
+    }
+
+    fn runs(&self) -> Line {
+        let mut by_digest: BTreeMap<Option<&str>, usize> = BTreeMap::new();
+        for task in self.tasks.iter().filter(|task| task.is_running) {
+            *by_digest.entry(task.runs()).or_default() += 1;
+        }
+        if by_digest.is_empty() {
+            return Line::from("nothing");
+        }
+        let part = |(digest, count): (&Option<&str>, &usize)| {
+            let version =
+                digest.map_or_else(|| "an image that ECS does not tell".to_owned(), |digest| self.says(digest));
+            format!("{version} in {}", words::count(*count, "task"))
+        };
+        Line::sentence(&by_digest.iter().map(part).collect::<Vec<_>>().join(", "))
+    }
+
+    fn rollout(&self) -> Line {
+        let service = &self.present.service;
+        let mut line = Line::new().bold(rollout(service));
+        let Some(primary) = service.primary() else { return line };
+        if service.is_rolling() {
+            line = line.text(": ");
+            line.0.extend(self.present.progress().0);
+        }
+        if primary.failed > 0 {
+            line =
+                line.text(format!(", {} failed", words::count(usize::try_from(primary.failed).unwrap_or(0), "task")));
+        }
+        if let Some(since) = primary.since {
+            line = line.text(format!(", begun {}", since.strftime("%Y-%m-%d %H:%M UTC")));
+        }
+        match primary.reason.as_deref().filter(|_| primary.rollout != Some(Rollout::Completed)) {
+            Some(reason) => line.text(" ").code(words::name(reason)),
+            None => line,
+        }
+    }
+
+    fn counts(&self) -> Line {
+        let Service { desired, pending, .. } = self.present.service;
+        let running = self.tasks.iter().filter(|task| task.is_running);
+        let healthy = running.clone().filter(|task| task.is_healthy == Some(true)).count();
+        let sick = running.clone().filter(|task| task.is_healthy == Some(false)).count();
+        let running = running.count();
+        let health = match (healthy, sick) {
+            (0, 0) => "no health check".to_owned(),
+            (healthy, 0) => format!("{healthy} healthy"),
+            (healthy, sick) => format!("{healthy} healthy, {sick} not"),
+        };
+        Line::from(format!("{desired} wanted, {running} running, {pending} pending, {health}"))
+    }
+
+    fn goes_to(&self, before: &Before) -> Line {
+        match before {
+            Ok(Some((digest, before))) => {
+                let text = format!("{}, `{}`", self.says(digest), revision(before.definition.arn()));
+                let guess = if before.is_guess { " (a guess: ECS does not tell what ran before)" } else { "" };
+                Line::sentence(&format!("{text}{guess}"))
+            }
+            Ok(None) => Line::from("nothing is known that it ran before"),
+            Err(error) => Line::sentence(&format!("not known: {}", error.what_is_so())),
+        }
+    }
+
+    fn latest(&self, images: &[Image]) -> Vec<Line> {
+        let running: Vec<&str> = self.tasks.iter().filter_map(Task::runs).collect();
+        let line = |image: &Image| {
+            let pushed = image.pushed.map(|at| format!(", pushed {}", at.strftime("%Y-%m-%d %H:%M UTC")));
+            let runs = if running.contains(&image.digest.as_str()) { ", runs" } else { "" };
+            let mut line = Line::sentence(&says(image.version(), &image.digest));
+            line = line.text(pushed.unwrap_or_default());
+            line.text(runs)
+        };
+        images.iter().take(LATEST).map(line).collect()
+    }
+
+    /// What can be done with it as it is now, for whoever may.
+    fn buttons(&self, goes_back: bool, cx: &Context) -> Vec<Button> {
+        let (name, service) = (&self.present.chosen.name, &self.present.service);
+        let mut buttons = Vec::new();
+        let digest = self.present.digest(self.tasks);
+        let newest = self.images.as_ref().ok().and_then(|images| images.first());
+        let newest = newest.filter(|image| Some(&image.digest) != digest.as_ref() && !service.is_rolling());
+        if let Some(version) = newest.and_then(Image::version).filter(|_| (cx.may)(&version::ROW)) {
+            let line = version::line(version, name);
+            buttons.extend(line.map(|line| {
+                Button::run(format!("Deploy {}", words::cut(version, 40)), line)
+                    .confirm(version::question(version, name))
+            }));
+        }
+        if goes_back && (cx.may)(&rollback::ROW) {
+            let line = words::line(rollback::ROW.name.split(' ').chain([name.as_str()]));
+            let question = Line::from(format!("Roll {} back?", words::name(name)));
+            buttons.extend(line.map(|line| Button::run("Roll back", line).confirm(question).danger()));
+        }
+        buttons
+    }
+}

@@ -1,0 +1,224 @@
+//! What a deployment came to, and the sentences for it. What ECS accepted is told as a change; what was lost is told as what
+//! was seen.
+
+use super::super::{Context, Found, words};
+use super::goal::{Goal, Wanted, known, revision, says, short};
+use super::plan::SELF;
+use super::run::told_of;
+use crate::aws::{AwsError, Rollout, Service, Task};
+use crate::domain::{Line, Plan, Reply, Tone};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Where a service came to rest.
+#[derive(Clone, Debug)]
+pub(super) enum Verdict {
+    /// With the wanted digest in all its tasks.
+    Reached,
+    /// With a rollout that ECS calls completed, and other digests in its tasks.
+    Different,
+    /// With a rollout that ECS has given up.
+    Failed,
+    /// With what it had before, because ECS put it back.
+    RolledBack,
+    /// With what it had before.
+    Unchanged,
+    /// With something that this deployment does not lead to.
+    Overtaken,
+    /// Still on its way when the watching ended.
+    Slow,
+    /// ECS does not show it.
+    Gone,
+    /// AWS could not be asked.
+    Blind(AwsError),
+}
+
+/// What was seen last.
+#[derive(Clone, Debug)]
+pub(super) struct Seen {
+    /// The service, if it was there.
+    pub(super) service: Option<Service>,
+    /// Its tasks.
+    pub(super) tasks: Vec<Task>,
+}
+
+/// What the sentences are made of.
+pub(super) struct Report<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) goal: &'a Goal,
+    pub(super) wanted: &'a Wanted,
+    /// What stands before that which was only seen.
+    pub(super) lead: &'static str,
+    /// Whether ECS accepted the call; otherwise its answer was lost.
+    pub(super) accepted: bool,
+    /// Why ECS has given it up, where it said so.
+    pub(super) given_up: Option<String>,
+    pub(super) took: Duration,
+}
+
+impl Report<'_> {
+    /// The whole of it.
+    pub(super) async fn found(&self, verdict: Verdict, seen: Option<Seen>, cx: &Context) -> Found {
+        // somebody who looks late sees what it was before, whether it was put back or never left
+        let past = match verdict {
+            Verdict::RolledBack | Verdict::Unchanged | Verdict::Failed => self.put_back(cx).await,
+            _ => None,
+        };
+        let verdict = match verdict {
+            Verdict::Unchanged if past.is_some() => Verdict::RolledBack,
+            other => other,
+        };
+        let past = past.filter(|reason| !reason.is_empty()).or(self.given_up.clone());
+        let mut text = format!("{}{}", self.lead, self.sentence(&verdict, seen.as_ref(), past.as_deref(), cx).await);
+        if matches!(verdict, Verdict::Failed | Verdict::RolledBack | Verdict::Slow) {
+            text += &self.why_tasks_stopped(cx).await;
+        }
+        let look = format!(" Look with `deploy status {}`.", self.goal.name);
+        match verdict {
+            Verdict::Reached => {
+                let reply = Reply::new(Tone::Done).sentence(&(text + &self.before()));
+                let cautions = self.plan.cautions.iter().filter(|caution| *caution != SELF);
+                let cautions = cautions.map(|caution| Line::sentence(caution));
+                Found::Done(cautions.fold(reply, Reply::note))
+            }
+            Verdict::Slow | Verdict::Gone | Verdict::Blind(_) => Found::Unknown(reply(Tone::Unknown, &text, &look)),
+            Verdict::Unchanged if self.accepted => Found::Unknown(reply(Tone::Unknown, &text, &look)),
+            Verdict::Different | Verdict::Failed | Verdict::RolledBack | Verdict::Unchanged | Verdict::Overtaken => {
+                Found::NotDone(reply(Tone::Failed, &text, &look))
+            }
+        }
+    }
+
+    async fn sentence(&self, verdict: &Verdict, seen: Option<&Seen>, past: Option<&str>, cx: &Context) -> String {
+        let (name, version) = (words::name(&self.goal.name), self.wanted.says());
+        let service = seen.and_then(|seen| seen.service.as_ref());
+        let tasks = seen.map(|seen| seen.tasks.as_slice()).unwrap_or_default();
+        let primary = service.and_then(Service::primary);
+        let has = primary.map_or_else(|| "another task definition".to_owned(), told_of);
+        let rollout = primary.and_then(|primary| primary.rollout.as_ref()).map_or("in progress", Rollout::as_str);
+        let rollout = words::name(rollout);
+        let reason = past.or(primary.and_then(|primary| primary.reason.as_deref()));
+        let because = reason.map(|reason| format!(" (`{}`)", words::name(reason))).unwrap_or_default();
+        let took = words::span(self.took);
+        match verdict {
+            Verdict::Reached => {
+                let after = if self.accepted { format!(", after {took}") } else { String::new() };
+                format!("`{name}` runs {version}: the rollout is COMPLETED, and {}{after}.", every(tasks))
+            }
+            Verdict::Different => format!(
+                "ECS calls the rollout of {version} to `{name}` COMPLETED, but {}. It does not run what was asked for.",
+                self.share(tasks)
+            ),
+            Verdict::Failed => format!(
+                "{version} was not deployed to `{name}`: ECS has given the rollout up{because}, and has not put back what \
+                 was before. {} `deploy rollback {name}` puts it back.",
+                self.running(tasks, cx).await
+            ),
+            Verdict::RolledBack => format!(
+                "{version} was not deployed to `{name}`: it was rolled back to {has}{because}. {}",
+                self.running(tasks, cx).await
+            ),
+            Verdict::Unchanged if self.accepted => {
+                format!("`{name}` still has {has} after {took}, although AWS accepted the change.")
+            }
+            Verdict::Unchanged if self.goal.under_way.is_some() => {
+                format!("`{name}` still has {has}, and its rollout ({rollout}) was not stopped.")
+            }
+            Verdict::Unchanged => format!("`{name}` still has {has}, so {version} was not deployed."),
+            Verdict::Overtaken => format!(
+                "`{name}` was given {has} meanwhile, by somebody else, so it is not {version} that it runs. {}",
+                self.running(tasks, cx).await
+            ),
+            Verdict::Slow => format!(
+                "the rollout of {version} to `{name}` is {rollout} after {took}, and I stopped watching: {}.",
+                self.share(tasks)
+            ),
+            Verdict::Gone => format!("AWS does not show the service `{name}` any more, or not as an active one."),
+            Verdict::Blind(error) => {
+                format!("I cannot tell whether {version} was deployed to `{name}`: {}", error.what_is_so())
+            }
+        }
+    }
+
+    /// ECS's reason, where its memory says that the latest deployment brought the wanted digest and was put back.
+    async fn put_back(&self, cx: &Context) -> Option<String> {
+        let past = cx.aws.past(&self.goal.at).await.ok()?;
+        let latest = past.first().filter(|latest| latest.status.starts_with("ROLLBACK"))?;
+        if self.goal.under_way.is_some() {
+            return None;
+        }
+        let arns = [latest.revision.clone()];
+        let brought = cx.aws.revisions(&self.goal.at, &self.goal.container, &arns).await.ok()?;
+        let is_ours = brought.first().is_some_and(|one| one.digest.as_deref() == Some(self.goal.digest()));
+        is_ours.then(|| latest.reason.clone().unwrap_or_default())
+    }
+
+    /// Why the latest task of the wanted version stopped, where ECS still knows.
+    async fn why_tasks_stopped(&self, cx: &Context) -> String {
+        let Ok(stopped) = cx.aws.stopped_tasks(&self.goal.at, &self.goal.container).await else { return String::new() };
+        let of_it = stopped.iter().find(|task| self.wanted.runs_in(task));
+        match of_it.and_then(|task| task.stopped.as_ref()) {
+            Some((_, reason)) => format!(" The latest of its tasks stopped: `{}`.", words::name(reason)),
+            None => String::new(),
+        }
+    }
+
+    /// What was there before, and how to get it back.
+    fn before(&self) -> String {
+        let Goal { from, to, name, under_way, .. } = self.goal;
+        if to.as_ref() == Some(from) || under_way.is_some() {
+            return String::new();
+        }
+        format!(" Before, it had `{}`; `deploy rollback {}` goes back.", revision(from), words::name(name))
+    }
+
+    /// `1 of 2 running tasks has `sha256:…``
+    fn share(&self, tasks: &[Task]) -> String {
+        let running: Vec<&Task> = tasks.iter().filter(|task| task.is_running).collect();
+        let of_it = running.iter().filter(|task| self.wanted.runs_in(task)).count();
+        let have = if of_it == 1 { "has" } else { "have" };
+        format!("{of_it} of {} {have} `{}`", words::count(running.len(), "running task"), short(self.goal.digest()))
+    }
+
+    /// `Its 2 tasks run `1.4.1` (`sha256:…`).`
+    async fn running(&self, tasks: &[Task], cx: &Context) -> String {
+        let mut by_digest: BTreeMap<&str, usize> = BTreeMap::new();
+        for digest in tasks.iter().filter(|task| task.is_running).filter_map(Task::runs) {
+            *by_digest.entry(digest).or_default() += 1;
+        }
+        if by_digest.is_empty() {
+            return "None of its tasks runs.".to_owned();
+        }
+        let base = crate::aws::unpinned(&self.goal.image);
+        let mut parts = Vec::new();
+        for (digest, count) in by_digest {
+            let image = known(&format!("{base}@{digest}"), &self.goal.at.region, cx).await;
+            let version = says(image.as_ref().and_then(crate::aws::Image::version), digest);
+            let run = if count == 1 { "runs" } else { "run" };
+            parts.push(format!("{} {run} {version}", words::count(count, "task")));
+        }
+        format!("{}.", parts.join(", "))
+    }
+}
+
+fn reply(tone: Tone, text: &str, look: &str) -> Reply {
+    Reply::new(tone).sentence(&format!("{}{look}", capital(text)))
+}
+
+/// With its first letter in upper case.
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// `its 2 tasks run that digest`
+fn every(tasks: &[Task]) -> String {
+    let running: Vec<&Task> = tasks.iter().filter(|task| task.is_running).collect();
+    let sick = running.iter().filter(|task| task.is_healthy == Some(false)).count();
+    let but = if sick > 0 { format!(", but {sick} of them not healthy") } else { String::new() };
+    match running.len() {
+        0 => "no task is to run".to_owned(),
+        1 => format!("its one task runs that digest{but}"),
+        many => format!("its {many} tasks run that digest{but}"),
+    }
+}

@@ -1,0 +1,163 @@
+//! What the bot's AWS role needs, derived from the table of commands: a policy for each class of commands, and no call in it
+//! that no command makes.
+
+use super::{COMMANDS, DeployConfig};
+use crate::domain::Risk;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What comes with a call although it is none: ECS passes the roles of the task definition on, and copies its tags.
+const WITH: [(&str, &[&str]); 1] = [("ecs:RegisterTaskDefinition", &["ecs:TagResource", "iam:PassRole"])];
+
+/// The calls that a store in DynamoDB makes. The last two are those of `dronebot store init`.
+pub const STORE: [&str; 7] = [
+    "dynamodb:DeleteItem",
+    "dynamodb:DescribeTable",
+    "dynamodb:GetItem",
+    "dynamodb:PutItem",
+    "dynamodb:Query",
+    "dynamodb:CreateTable",
+    "dynamodb:UpdateTimeToLive",
+];
+
+/// The policy of one class, of the `store`, or without a name of all commands; `None` where there is no such class.
+pub fn document(name: Option<&str>, deploy: &DeployConfig, table: &str) -> Option<Value> {
+    let class = |risk: Risk| policy(Some(risk), deploy);
+    match name {
+        None => Some(policy(None, deploy)),
+        Some("basic") => Some(class(Risk::Basic)),
+        Some("read") => Some(class(Risk::Read)),
+        Some("change") => Some(class(Risk::Change)),
+        Some("store") => Some(store(table)),
+        Some(_) => None,
+    }
+}
+
+/// The policy of the commands of one class, or of all.
+pub fn policy(class: Option<Risk>, deploy: &DeployConfig) -> Value {
+    let rows = COMMANDS.iter().filter(|row| class.is_none_or(|class| row.risk == class));
+    let calls: BTreeSet<&str> = rows.flat_map(|row| row.calls.iter().copied()).collect();
+    let with = WITH.iter().filter(|(call, _)| calls.contains(call)).flat_map(|(_, with)| with.iter().copied());
+    let mut statements: BTreeMap<(Vec<String>, &str), Vec<&str>> = BTreeMap::new();
+    for call in calls.iter().copied().chain(with) {
+        let condition = if call == "iam:PassRole" { "ecs-tasks.amazonaws.com" } else { "" };
+        statements.entry((resources(call, deploy), condition)).or_default().push(call);
+    }
+    let statement = |((resources, condition), mut calls): ((Vec<String>, &str), Vec<&str>)| {
+        calls.sort_unstable();
+        let mut statement = json!({"Effect": "Allow", "Action": calls, "Resource": resources});
+        if !condition.is_empty() {
+            statement["Condition"] = json!({"StringEquals": {"iam:PassedToService": condition}});
+        }
+        statement
+    };
+    let statements: Vec<Value> = statements.into_iter().map(statement).collect();
+    json!({"Version": "2012-10-17", "Statement": statements})
+}
+
+fn store(table: &str) -> Value {
+    let resources =
+        [format!("arn:aws:dynamodb:*:*:table/{table}"), format!("arn:aws:dynamodb:*:*:table/{table}/index/*")];
+    json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": STORE, "Resource": resources}]})
+}
+
+/// On what a call may be made: as narrow as AWS knows it, and as the listed services say.
+fn resources(call: &str, deploy: &DeployConfig) -> Vec<String> {
+    let each = |of: &dyn Fn(&str, &str, &str, &str) -> String| -> Vec<String> {
+        if deploy.services.is_empty() {
+            return vec![of("*", "*", "*", "*")];
+        }
+        let services = deploy.services.values().map(|one| {
+            let region = one.region.as_deref().unwrap_or("*");
+            of(region, &one.cluster, &one.service, &one.repository)
+        });
+        services.collect::<BTreeSet<_>>().into_iter().collect()
+    };
+    match call {
+        "ec2:StartInstances" | "ec2:StopInstances" | "ec2:RebootInstances" => {
+            vec!["arn:aws:ec2:*:*:instance/*".to_owned()]
+        }
+        "ecs:DescribeServices" | "ecs:ListServiceDeployments" | "ecs:UpdateService" => {
+            each(&|region, cluster, service, _| format!("arn:aws:ecs:{region}:*:service/{cluster}/{service}"))
+        }
+        "ecs:DescribeServiceRevisions" => each(&|region, cluster, service, _| {
+            format!("arn:aws:ecs:{region}:*:service-revision/{cluster}/{service}/*")
+        }),
+        // by the service, and by the deployment itself
+        "ecs:StopServiceDeployment" => {
+            let mut both = each(&|region, cluster, service, _| {
+                format!("arn:aws:ecs:{region}:*:service-deployment/{cluster}/{service}/*")
+            });
+            both.extend(resources("ecs:UpdateService", deploy));
+            both
+        }
+        "ecs:DescribeTasks" => each(&|region, cluster, _, _| format!("arn:aws:ecs:{region}:*:task/{cluster}/*")),
+        "ecs:TagResource" => vec!["arn:aws:ecs:*:*:task-definition/*".to_owned()],
+        "ecr:DescribeImages" | "ecr:BatchGetImage" => {
+            each(&|_, _, _, repository| format!("arn:aws:ecr:*:*:repository/{repository}"))
+        }
+        "iam:PassRole" => vec!["arn:aws:iam::*:role/*".to_owned()],
+        // AWS knows these for everything or not at all
+        _ => vec!["*".to_owned()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ServiceConfig;
+    use super::*;
+
+    fn actions(policy: &Value) -> Vec<String> {
+        let statements = policy["Statement"].as_array().unwrap();
+        let actions = statements.iter().flat_map(|one| one["Action"].as_array().unwrap());
+        actions.map(|action| action.as_str().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_class_has_the_calls_of_its_commands_and_no_other() {
+        let nothing = DeployConfig::default();
+        assert!(actions(&policy(Some(Risk::Basic), &nothing)).is_empty());
+        let read = actions(&policy(Some(Risk::Read), &nothing));
+        assert!(read.contains(&"ec2:DescribeInstances".to_owned()));
+        let reads = ["Describe", "List", "BatchGet"];
+        assert!(read.iter().all(|call| reads.iter().any(|verb| call.split(':').nth(1).unwrap().starts_with(verb))));
+        let change = actions(&policy(Some(Risk::Change), &nothing));
+        for call in ["ec2:StopInstances", "ecs:UpdateService", "iam:PassRole"] {
+            assert!(change.contains(&call.to_owned()) && !read.contains(&call.to_owned()), "{call}");
+        }
+        let all: BTreeSet<String> = actions(&policy(None, &nothing)).into_iter().collect();
+        assert_eq!(all, read.into_iter().chain(change).collect());
+        assert!(document(Some("everything"), &nothing, "t").is_none());
+    }
+
+    #[test]
+    fn every_call_is_named_as_iam_names_it_once() {
+        for row in COMMANDS {
+            let calls: BTreeSet<&&str> = row.calls.iter().collect();
+            assert_eq!(calls.len(), row.calls.len(), "{}", row.name);
+            assert!(row.calls.iter().all(|call| {
+                call.split_once(':').is_some_and(|(service, _)| ["ec2", "ecs", "ecr"].contains(&service))
+            }));
+        }
+    }
+
+    #[test]
+    fn listed_services_narrow_the_policy() {
+        let web = ServiceConfig {
+            cluster: "prod".into(),
+            service: "shop".into(),
+            container: "web".into(),
+            repository: "team/shop".into(),
+            region: Some("eu-central-1".into()),
+        };
+        let deploy = DeployConfig { own: None, services: BTreeMap::from([("web".to_owned(), web)]) };
+        let of = |call: &str| resources(call, &deploy);
+        assert_eq!(of("ecs:UpdateService"), ["arn:aws:ecs:eu-central-1:*:service/prod/shop"]);
+        assert_eq!(of("ecs:DescribeTasks"), ["arn:aws:ecs:eu-central-1:*:task/prod/*"]);
+        assert_eq!(of("ecr:DescribeImages"), ["arn:aws:ecr:*:*:repository/team/shop"]);
+        assert_eq!(resources("ecs:UpdateService", &DeployConfig::default()), ["arn:aws:ecs:*:*:service/*/*"]);
+        let statements = policy(Some(Risk::Change), &deploy);
+        let pass = statements["Statement"].as_array().unwrap().iter().find(|one| one["Action"][0] == "iam:PassRole");
+        assert_eq!(pass.unwrap()["Condition"]["StringEquals"]["iam:PassedToService"], "ecs-tasks.amazonaws.com");
+    }
+}

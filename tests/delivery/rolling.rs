@@ -1,0 +1,116 @@
+//! From a commit to two running replicas, and back, by digest; with people who go on giving commands all the while.
+
+use crate::engine::{alone, deliver, docker, runs};
+use crate::load::{Count, Load};
+use crate::site::{Clone, Site};
+use crate::support::VERA;
+use std::cell::Cell;
+use std::path::Path;
+use tokio::time::Instant;
+
+/// A version that lives and never becomes ready: no hello of Slack comes that fast.
+const BROKEN: &str = "ENV DRONEBOT__SLACK__HELLO_TIMEOUT_SECONDS=0.000001";
+
+/// The image of a broken commit: the program of another one with a setting that cannot work.
+async fn broken(docker: &Path, from: &str, revision: &str) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = format!("FROM {from}\n{BROKEN}\nLABEL org.opencontainers.image.revision={revision}\n");
+    std::fs::write(folder.path().join("Dockerfile"), text).expect("it is written");
+    let name = format!("dronebot:{revision}");
+    let place = folder.path().display().to_string();
+    runs(docker, &["build", "--quiet", "--tag", &name, &place], &[("DOCKER_BUILDKIT", "1")]).await;
+    name
+}
+
+#[actix_web::test]
+async fn a_version_goes_from_its_commit_to_two_replicas_and_back_and_no_command_is_lost() {
+    let Some(docker) = docker().await else { return };
+    let _turn = alone().await;
+    let clone = Clone::new().await;
+    let source = clone.place();
+    let a = clone.git(&["rev-parse", "HEAD"]).await;
+    eprintln!("delivery: building {a} (the first time on a machine all dependencies are built, a quarter of an hour)");
+    let begun = Instant::now();
+    let image_a = deliver("build", &[&a, "--source", &source], &[]).await.ends(0);
+    assert_eq!(image_a, format!("dronebot:{a}"));
+    let sandbox = deliver("build", &[&a, "--source", &source, "--stage", "sandbox"], &[]).await.ends(0);
+    eprintln!("delivery: bot and sandbox built in {:.0} s", begun.elapsed().as_secs_f64());
+    deliver("build", &[&a, "--source", &source], &[]).await.says(0, "is built already");
+    let made_of = deliver("test-image", &[&image_a, "--made-of"], &[]).await;
+    eprintln!("delivery: {}", made_of.told);
+    made_of.says(0, "no shell among them");
+
+    let site = Site::new(docker.clone(), &sandbox).await;
+    let repository = site.repository();
+    let digest_a = deliver("push", &[&repository, &a, "--source", &source, "--release"], &[]).await.ends(0);
+    let again = deliver("push", &[&repository, &a, "--source", &source, "--release"], &[]).await;
+    assert_eq!(again.says(0, "is this image already"), digest_a);
+    assert_eq!(site.digest_of(env!("CARGO_PKG_VERSION")).await, digest_a);
+    let nothing = site.deliver("rollback", &[]).await;
+    nothing.says(1, "There is no version before this one");
+    site.deliver("deploy", &[&a]).await.says(1, "is not a digest");
+    site.deliver("deploy", &[&digest_a]).await.ends(0);
+    site.all_say(&digest_a, &a, None).await;
+    site.deliver("deploy", &[&digest_a]).await.says(0, "Nothing to do");
+    site.deliver("smoke", &[]).await.says(0, &format!("The bot answered `version` in Slack with {a}"));
+
+    let committed = Instant::now();
+    let b = clone.commits("Another version").await;
+    deliver("build", &[&b, "--source", &source], &[]).await.ends(0);
+    deliver("test-image", &[&format!("dronebot:{b}"), "--made-of"], &[]).await.ends(0);
+    let digest_b = deliver("push", &[&repository, &b, "--source", &source], &[]).await.ends(0);
+    assert_ne!(digest_b, digest_a);
+    let moved = deliver("push", &[&repository, &b, "--source", &source, "--release"], &[]).await;
+    moved.says(1, "Tags never move");
+    assert_eq!(site.digest_of(env!("CARGO_PKG_VERSION")).await, digest_a);
+
+    let mut load = Load::prepare(&site.slack).await;
+    let over = Cell::new(false);
+    let changes = async {
+        let deploying = Instant::now();
+        site.deliver("deploy", &[&digest_b]).await.ends(0);
+        eprintln!(
+            "delivery: from commit to running {:.0} s, of them {:.1} s for the deployment",
+            committed.elapsed().as_secs_f64(),
+            deploying.elapsed().as_secs_f64()
+        );
+        site.all_say(&digest_b, &b, Some(&digest_a)).await;
+
+        let c = clone.commits("A broken version").await;
+        let image_c = broken(&docker, &format!("dronebot:{b}"), &c).await;
+        let digest_c = deliver("push", &[&repository, "--image", &image_c], &[]).await.ends(0);
+        let deploying = Instant::now();
+        let taken_back = site.deliver("deploy", &[&digest_c]).await;
+        eprintln!("delivery: a broken version was found and taken back in {:.1} s", deploying.elapsed().as_secs_f64());
+        taken_back.says(3, "The version before runs again");
+        site.all_say(&digest_b, &b, Some(&digest_a)).await;
+
+        let rolling = Instant::now();
+        site.deliver("rollback", &[]).await.ends(0);
+        eprintln!("delivery: from rollback to running {:.1} s", rolling.elapsed().as_secs_f64());
+        site.all_say(&digest_a, &a, None).await;
+        over.set(true);
+    };
+    tokio::join!(load.go_on(&site.slack, &over), changes);
+    let count = load.count(&site.slack).await;
+    eprintln!("delivery: {} commands were given meanwhile, each answered once", count.given);
+    assert_eq!(count, Count { given: load.given(), ..Count::default() });
+    assert!(count.given > 50, "only {} commands", count.given);
+
+    // by hand it can be deployed again, though the rollback left it
+    site.deliver("deploy", &[&digest_b]).await.ends(0);
+    site.all_say(&digest_b, &b, Some(&digest_a)).await;
+    let wrong = site.deliver("smoke", &["--digest", &digest_a, "--or-rollback"]).await;
+    wrong.says(3, "Going back to the version before");
+    site.all_say(&digest_a, &a, None).await;
+
+    let elsewhere = format!("{repository}-production");
+    let promoted = deliver("promote", &[&digest_b, "--from", &repository, "--to", &elsewhere, "--release"], &[]).await;
+    assert_eq!(promoted.ends(0), digest_b);
+    let promoted = deliver("promote", &[&digest_b, "--from", &repository, "--to", &elsewhere, "--release"], &[]).await;
+    assert_eq!(promoted.says(0, "already"), digest_b);
+    assert_eq!(deliver("resolve", &[&elsewhere, &b], &[]).await.ends(0), digest_b);
+    let moved = deliver("promote", &[&digest_a, "--from", &repository, "--to", &elsewhere, "--release"], &[]).await;
+    moved.says(1, "Tags never move");
+    assert!(site.slack.slash(VERA, "ops", "ping").await["envelope_id"].is_string(), "somebody listens");
+}
