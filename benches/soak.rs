@@ -171,7 +171,7 @@ fn main() -> ExitCode {
     let floor = std::mem::take(&mut *floor.0.lock());
     let soak = Soak { begun, time, told: slack.told(0..slack.count()), samples, floor, faults, sorry: slack.sorry() };
     let failures = soak.judge(&folder, ended);
-    println!("\n  every {}s in {}", EVERY.as_secs(), report.display());
+    println!("\n  every {}s in {}; what the bot logged in bench-bot.log beside it", EVERY.as_secs(), report.display());
     for failure in &failures {
         println!("  FAILED: {failure}");
     }

@@ -1,8 +1,9 @@
 //! The bot as a process, and what the kernel says of it.
 
-use super::Folder;
+use super::{Folder, target};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::fs::File;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,7 @@ fn program() -> std::ffi::OsString {
 
 impl Bot {
     pub fn start(base: &str, folder: &Folder, env: &[(&str, String)]) -> Self {
+        let log = File::create(target().join("bench-bot.log")).unwrap();
         let started = Instant::now();
         let child = Command::new(program())
             .env_clear()
@@ -34,7 +36,7 @@ impl Bot {
             .env("AWS_REGION", "eu-central-1")
             .envs(env.iter().map(|(key, value)| (*key, value)))
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(log)
             .stderr(Stdio::inherit())
             .spawn()
             .unwrap();

@@ -45,6 +45,9 @@ const OVERDUE: u32 = 10;
 /// A gap between two callers that is long enough for a slice of marks.
 const GAP: Duration = Duration::from_millis(5);
 
+/// A sweep of a large table writes many pages. After so many the log is folded, a little at a time, while nobody waits.
+const SWEPT: i64 = 512;
+
 /// How many slices are written at once when the tail may grow no longer: fewer syncs, as somebody waits for each.
 const MANY: usize = 10;
 
@@ -127,6 +130,9 @@ impl Caretaker {
     pub(super) fn idle(&mut self, book: &mut Book, shared: &Shared) -> rusqlite::Result<()> {
         if self.sweeps(book, shared.is_ok()) {
             book.sweep(self.upkeep.slice)?;
+            if log_length(book)? >= SWEPT {
+                fold(book, "PASSIVE")?;
+            }
             if self.rested.elapsed() < self.upkeep.idle * OVERDUE {
                 return Ok(());
             }
