@@ -8,6 +8,8 @@ use crate::store::{Delivery, Letter, LetterId, Queue};
 use parking_lot::Mutex;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// At most this many letters are held in memory; the others wait in the store.
 const IN_MEMORY: usize = 4_096;
@@ -18,6 +20,9 @@ const PACED: usize = IN_MEMORY / 4 * 3;
 
 /// At most this many letters of a lane wait in memory: more than it sends until its next letters have been fetched.
 pub(super) const PER_LANE: usize = 8;
+
+/// A letter's announcement may be on its way for so long, after a search has found the letter.
+const ANNOUNCED_WITHIN: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
 struct State {
@@ -38,9 +43,26 @@ struct State {
     /// While the store is searched: the newest letter of each request that came or went in the meantime. What the
     /// search brings may be older than that.
     overtaken: Option<HashMap<RequestId, i64>>,
+    /// The letters that a search has found of late: who put one in announces it a moment later, when it may have been
+    /// delivered already.
+    found: HashSet<LetterId>,
+    /// The same, oldest first.
+    found_at: VecDeque<(Instant, LetterId)>,
 }
 
 impl State {
+    /// A search has found this letter.
+    fn find(&mut self, id: LetterId) {
+        let now = Instant::now();
+        while let Some((_, old)) = self.found_at.front().copied().filter(|(at, _)| now - *at >= ANNOUNCED_WITHIN) {
+            self.found_at.pop_front();
+            self.found.remove(&old);
+        }
+        if self.found.insert(id) {
+            self.found_at.push_back((now, id));
+        }
+    }
+
     fn note(&mut self, id: LetterId) {
         if let Some(overtaken) = &mut self.overtaken {
             let newest = overtaken.entry(id.request).or_insert(id.number);
@@ -90,8 +112,15 @@ pub(super) struct Unrecorded {
 }
 
 impl Lanes {
-    /// Takes a letter in. Returns a lane when nobody is sending on the letter's lane yet: the caller must then drive it.
+    /// Takes in a letter that was announced. Returns a lane when nobody is sending on the letter's lane yet: the caller
+    /// must then drive it.
     pub(super) fn push(self: &Arc<Self>, letter: Letter) -> Option<Lane> {
+        // a search was faster; if it did not take the letter after all, the next one does
+        let is_late = self.state.lock().found.contains(&letter.id);
+        if is_late { None } else { self.take(letter) }
+    }
+
+    fn take(self: &Arc<Self>, letter: Letter) -> Option<Lane> {
         let key = letter.letter.queue();
         let mut state = self.state.lock();
         if state.known.contains(&letter.id) {
@@ -184,7 +213,11 @@ impl Search {
             let newest = state.overtaken.as_ref().and_then(|overtaken| overtaken.get(&letter.letter.request));
             newest.is_some_and(|newest| *newest >= letter.id.number)
         };
-        if overtaken { None } else { self.lanes.push(letter) }
+        if overtaken {
+            return None;
+        }
+        self.lanes.state.lock().find(letter.id);
+        self.lanes.take(letter)
     }
 }
 
@@ -469,6 +502,24 @@ mod tests {
         drop(search);
         let later = lanes.search().expect("the first has ended");
         assert_eq!(all(later.push(letter(1, 1, "C1", true))), [1], "it was postponed, and is due now");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_letter_that_is_announced_after_a_search_has_found_and_delivered_it_is_not_sent_again() {
+        let lanes = Arc::new(Lanes::default());
+        let search = lanes.search().expect("no other search");
+        assert_eq!(all(search.push(letter(1, 1, "C1", true))), [1]);
+        drop(search);
+        assert_eq!(all(lanes.push(letter(1, 1, "C1", true))), [0; 0]);
+        tokio::time::advance(ANNOUNCED_WITHIN).await;
+        let search = lanes.search().expect("no other search");
+        assert_eq!(all(search.push(letter(1, 1, "C1", true))), [1], "it was postponed, and is due now");
+        assert_eq!(all(search.push(letter(2, 2, "C1", true))), [2]);
+        assert_eq!(lanes.state.lock().found.len(), 2);
+        tokio::time::advance(ANNOUNCED_WITHIN).await;
+        search.push(letter(3, 3, "C1", true));
+        let state = lanes.state.lock();
+        assert_eq!((state.found.len(), state.found_at.len()), (1, 1), "and none is remembered for ever");
     }
 
     #[test]
