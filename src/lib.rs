@@ -67,6 +67,8 @@
 //! | actor | what it does | what its failure costs |
 //! |---|---|---|
 //! | `health-reporter` | counts what waits, for the status board | a restart |
+//! | `lease-keeper` | says that this replica lives, and hears who else does | a restart; the others take over at the end of the lease |
+//! | `token-keeper` | reads the tokens again where they are kept, and takes up new ones | a restart; the tokens in use stay |
 //! | `courier` | drains the outbox | a restart; the letters stay in the store |
 //! | `aws-worker-0` … | watch over running jobs | a restart; the job runs on, its answer is given |
 //! | `dispatcher` | parses, judges, hands on | a restart; what is unfinished is read from the journal |

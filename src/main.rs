@@ -3,7 +3,7 @@
 
 use clap::{Parser, Subcommand};
 use dronebot::app::{self, End};
-use dronebot::commands::{DeployConfig, iam_document};
+use dronebot::commands::{DeployConfig, Named, iam_document};
 use dronebot::settings::{Environment, Settings, SettingsError};
 use dronebot::{health, supervision, telemetry};
 use std::path::PathBuf;
@@ -56,10 +56,10 @@ enum Task {
         #[command(subcommand)]
         task: StoreTask,
     },
-    /// Prints the IAM policy that the bot's AWS role needs: of all commands, of one class of them, or of the store. The
-    /// listed services of the settings narrow it.
+    /// Prints the IAM policy that the bot's AWS role needs: of all commands, of one class of them, of the store,
+    /// or of the secrets that AWS keeps. What the settings name narrows it.
     IamPolicy {
-        /// basic, read, change, or store.
+        /// basic, read, change, store, or secrets.
         class: Option<String>,
     },
     /// Asks a running bot on this machine whether it is alive; for container health checks.
@@ -131,20 +131,23 @@ fn healthcheck(url: Option<String>, settings: Option<&Settings>) -> ExitCode {
 
 /// The role is made before there are tokens, so settings that cannot be used are no reason to print nothing.
 fn iam_policy(class: Option<&str>, settings: Result<Settings, SettingsError>) -> ExitCode {
-    let (deploy, table) = match settings {
-        Ok(settings) => (settings.deploy, settings.store.table),
+    let (deploy, table, secrets) = match settings {
+        Ok(settings) => {
+            let secrets = settings.secret_references();
+            (settings.deploy, settings.store.table, secrets)
+        }
         Err(_) => {
             eprintln!("the settings cannot be used (`dronebot check-config` says why), so they narrow nothing here");
-            (DeployConfig::default(), "dronebot".to_owned())
+            (DeployConfig::default(), "dronebot".to_owned(), Vec::new())
         }
     };
-    match iam_document(class, &deploy, &table) {
+    match iam_document(class, Named { deploy: &deploy, table: &table, secrets: &secrets }) {
         Some(policy) => {
             println!("{policy:#}");
             ExitCode::SUCCESS
         }
         None => {
-            eprintln!("there is no such class; say basic, read, change, store, or nothing for all commands");
+            eprintln!("there is no such class; say basic, read, change, store, secrets, or nothing for all commands");
             ExitCode::from(app::EXIT_CONFIG)
         }
     }

@@ -22,6 +22,7 @@ use crate::aws::AwsConfig;
 use crate::commands::{CommandsConfig, DeployConfig};
 use crate::delivery::DeliveryConfig;
 use crate::dispatch::GroupsConfig;
+use crate::domain::SecretReference;
 use crate::execution::ExecutionConfig;
 use crate::slack::SlackConfig;
 use crate::store::StoreConfig;
@@ -212,6 +213,12 @@ impl Settings {
             token_files: BTreeMap::new(),
             proxy,
         })
+    }
+
+    /// The secrets that AWS keeps, by what names them.
+    pub fn secret_references(&self) -> Vec<SecretReference> {
+        let tokens = self.slack.tokens().into_iter().map(|(_, _, token)| token);
+        tokens.chain([&self.slack.proxy_url]).filter_map(|token| token.reference().cloned()).collect()
     }
 
     /// What is in force and where each value came from, as TOML with secrets masked.

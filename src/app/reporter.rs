@@ -61,8 +61,6 @@ async fn report(parts: &ReporterParts) -> Result<(), StoreError> {
     parts.board.queue(waiting("outbox", outbox));
     parts.board.queue(count("letters on their way", parts.lanes.len() as u64));
     parts.board.queue(count("dead letters", outbox.dead));
-    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float; counts beyond 2^53 do not occur")]
-    metrics::gauge!("dronebot_open").set(parts.store.health.open() as f64);
     Ok(())
 }
 

@@ -8,6 +8,8 @@ use super::{Aws, AwsError, Clients, EcsClients};
 use aws_sdk_ecs::types;
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 
+/// The tags of a revision that a copy of it does not get, by how they begin.
+const NOT_COPIED: [&str; 2] = ["aws:", "dronebot:"];
 /// The most tasks that one call describes.
 const TASKS: usize = 100;
 /// The most stopped tasks that are looked at for a reason.
@@ -131,8 +133,10 @@ impl Aws {
         const OPERATION: &str = "RegisterTaskDefinition";
         let client = self.ecs(OPERATION, region).await?.change;
         let Definition { sdk, tags } = wanted.made_by(container, request);
-        // what begins so is AWS's own
-        let tags: Vec<_> = tags.into_iter().filter(|tag| !tag.key().unwrap_or_default().starts_with("aws:")).collect();
+        // AWS's own, and what delivery/ noted of another deployment: which version it brought, and what ran before
+        let is_another_s =
+            |tag: &types::Tag| NOT_COPIED.iter().any(|prefix| tag.key().unwrap_or_default().starts_with(prefix));
+        let tags: Vec<_> = tags.into_iter().filter(|tag| !is_another_s(tag)).collect();
         let call = client
             .register_task_definition()
             .set_family(sdk.family)

@@ -2,7 +2,7 @@
 //! that no command makes.
 
 use super::{COMMANDS, DeployConfig};
-use crate::domain::Risk;
+use crate::domain::{Risk, SecretReference};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,15 +20,28 @@ pub const STORE: [&str; 7] = [
     "dynamodb:UpdateTimeToLive",
 ];
 
-/// The policy of one class, of the `store`, or without a name of all commands; `None` where there is no such class.
-pub fn document(name: Option<&str>, deploy: &DeployConfig, table: &str) -> Option<Value> {
-    let class = |risk: Risk| policy(Some(risk), deploy);
+/// What the settings name, to which a policy is narrowed.
+#[derive(Clone, Copy, Debug)]
+pub struct Named<'a> {
+    /// The services that may be deployed.
+    pub deploy: &'a DeployConfig,
+    /// The table of the store.
+    pub table: &'a str,
+    /// The secrets that AWS keeps.
+    pub secrets: &'a [SecretReference],
+}
+
+/// The policy of one class, of the `store`, of the `secrets`, or without a name of all commands; `None` where there is no
+/// such class.
+pub fn document(name: Option<&str>, named: Named<'_>) -> Option<Value> {
+    let class = |risk: Risk| policy(Some(risk), named.deploy);
     match name {
-        None => Some(policy(None, deploy)),
+        None => Some(policy(None, named.deploy)),
         Some("basic") => Some(class(Risk::Basic)),
         Some("read") => Some(class(Risk::Read)),
         Some("change") => Some(class(Risk::Change)),
-        Some("store") => Some(store(table)),
+        Some("store") => Some(store(named.table)),
+        Some("secrets") => Some(secrets(named.secrets)),
         Some(_) => None,
     }
 }
@@ -59,6 +72,33 @@ fn store(table: &str) -> Value {
     let resources =
         [format!("arn:aws:dynamodb:*:*:table/{table}"), format!("arn:aws:dynamodb:*:*:table/{table}/index/*")];
     json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": STORE, "Resource": resources}]})
+}
+
+/// Reading the secrets that are named by reference, or any where the settings name none.
+fn secrets(references: &[SecretReference]) -> Value {
+    let (mut parameters, mut values) = (BTreeSet::new(), BTreeSet::new());
+    for reference in references {
+        match reference {
+            SecretReference::Parameter(name) if name.starts_with("arn:") => _ = parameters.insert(name.clone()),
+            SecretReference::Parameter(name) => {
+                parameters.insert(format!("arn:aws:ssm:*:*:parameter/{}", name.trim_start_matches('/')));
+            }
+            SecretReference::Secret { id, .. } if id.starts_with("arn:") => _ = values.insert(id.clone()),
+            // AWS puts a dash and six characters after the name
+            SecretReference::Secret { id, .. } => {
+                values.insert(format!("arn:aws:secretsmanager:*:*:secret:{id}-??????"));
+            }
+        }
+    }
+    if references.is_empty() {
+        parameters.insert("arn:aws:ssm:*:*:parameter/*".to_owned());
+        values.insert("arn:aws:secretsmanager:*:*:secret:*".to_owned());
+    }
+    let calls = [("ssm:GetParameter", parameters), ("secretsmanager:GetSecretValue", values)];
+    let statements = calls.into_iter().filter(|(_, on)| !on.is_empty());
+    let statements: Vec<Value> =
+        statements.map(|(call, on)| json!({"Effect": "Allow", "Action": [call], "Resource": on})).collect();
+    json!({"Version": "2012-10-17", "Statement": statements})
 }
 
 /// On what a call may be made: as narrow as AWS knows it, and as the listed services say.
@@ -127,7 +167,29 @@ mod tests {
         }
         let all: BTreeSet<String> = actions(&policy(None, &nothing)).into_iter().collect();
         assert_eq!(all, read.into_iter().chain(change).collect());
-        assert!(document(Some("everything"), &nothing, "t").is_none());
+        let named = Named { deploy: &nothing, table: "t", secrets: &[] };
+        assert!(document(Some("everything"), named).is_none());
+    }
+
+    #[test]
+    fn the_secrets_that_are_named_may_be_read_and_no_other() {
+        let read = |text: &str| SecretReference::read(text).unwrap().unwrap();
+        let resources = |references: &[SecretReference]| {
+            let policy = secrets(references);
+            let statements = policy["Statement"].as_array().unwrap();
+            statements.iter().map(|one| format!("{} {}", one["Action"][0], one["Resource"])).collect::<Vec<_>>()
+        };
+        let both = [read("ssm:/dronebot/app-token"), read("secretsmanager:dronebot/slack#bot_token")];
+        insta::assert_snapshot!(resources(&both).join("\n"), @r#"
+        "ssm:GetParameter" ["arn:aws:ssm:*:*:parameter/dronebot/app-token"]
+        "secretsmanager:GetSecretValue" ["arn:aws:secretsmanager:*:*:secret:dronebot/slack-??????"]
+        "#);
+        let arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:slack-AbCdEf";
+        assert_eq!(
+            resources(&[read(&format!("secretsmanager:{arn}"))]),
+            [format!("\"secretsmanager:GetSecretValue\" [\"{arn}\"]")]
+        );
+        assert_eq!(resources(&[]).len(), 2);
     }
 
     #[test]

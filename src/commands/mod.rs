@@ -21,7 +21,7 @@ pub use command::{Action, Command, Context, Found, Journalled, Limits, Parse, Pl
 pub use config::CommandsConfig;
 pub use deploy::{DeployConfig, ServiceConfig};
 pub use form::{Answers, Wrong, fill, form};
-pub use iam::{STORE as STORE_CALLS, document as iam_document, policy as iam_policy};
+pub use iam::{Named, STORE as STORE_CALLS, document as iam_document, policy as iam_policy};
 pub use status::troubles;
 
 use crate::domain::{Button, Line, Risk, UsageError};

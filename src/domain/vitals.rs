@@ -84,6 +84,8 @@ pub struct StoreVitals {
     pub ok: bool,
     /// The last error.
     pub last_error: Option<String>,
+    /// How much is open: requests without an answer, and answers that wait.
+    pub open: usize,
 }
 
 /// A bot that shares the store.

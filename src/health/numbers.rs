@@ -83,6 +83,7 @@ fn export(board: &Board) {
     gauge!("dronebot_live").set(yes(board.live().is_ok()));
     gauge!("dronebot_ready").set(yes(board.readiness(&vitals).is_ok()));
     gauge!("dronebot_store_up").set(yes(vitals.store.ok));
+    gauge!("dronebot_open").set(vitals.store.open as f64);
     for actor in vitals.actors {
         gauge!("dronebot_actor_restarts", "actor" => actor.name.clone()).set(actor.restarts as f64);
         gauge!("dronebot_actor_up", "actor" => actor.name).set(yes(actor.phase == "up"));

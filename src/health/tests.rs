@@ -45,7 +45,7 @@ fn link(slot: usize, up: bool, error: Option<&str>) -> LinkVitals {
 }
 
 fn well() -> StoreVitals {
-    StoreVitals { kind: "sqlite".into(), ok: true, last_error: None }
+    StoreVitals { kind: "sqlite".into(), ok: true, last_error: None, open: 3 }
 }
 
 /// A board on which everything is as it should be.
@@ -222,6 +222,7 @@ async fn the_metrics_hold_what_rooms_counted_and_what_the_board_knows() {
         "dronebot_link_event_age_seconds{slot=\"0\"} 0",
         "dronebot_queue_depth{queue=\"outbox\"} 7",
         "dronebot_store_up 1",
+        "dronebot_open 3",
         "dronebot_ready 1",
         "dronebot_live 1",
         "dronebot_build_info{version=\"0.1.0\",revision=\"abc123\",policy=\"e3b0c44298fc\"} 1",

@@ -60,6 +60,7 @@ async fn a_version_is_deployed_by_its_digest_and_rolled_back() {
     let pinned = |digest: String| format!("{}@{digest}", shop.repository);
     let digest = async |version: &str| pinned(shop.digest(version).await.expect("pushed"));
     assert_eq!(shop.runs().await, digest("1.4.2").await, "the digest is what is deployed, not the tag");
+    assert_eq!(shop.tags_of("dronebot:2").await, ["team"], "what another deployment was is not said of this one");
     insta::assert_snapshot!(reads(MAYA, "deploy 1.4.2 drone").await, @"`drone` runs `1.4.2` (`sha256:1.4.2`) already. Nothing was changed.");
     // the task definition of before names a tag: what the tag meant then is pinned
     insta::assert_snapshot!(reads(MAYA, "deploy rollback").await, @r"

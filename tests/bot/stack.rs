@@ -2,6 +2,10 @@
 
 use crate::support::venv::Venv;
 use crate::support::{Options, World, command, target};
+use dronebot::commands::{DeployConfig, Named, iam_document};
+use dronebot::domain::SecretReference;
+use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -10,6 +14,21 @@ const LINTER: Venv<'_> =
 
 fn here(path: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn strings(list: &Value) -> BTreeSet<String> {
+    list.as_array().expect("a list").iter().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// What the bot calls there: for all commands, for the store that the stack has made already, for its tokens.
+fn calls_of_the_bot() -> BTreeSet<String> {
+    let (deploy, made_already) = (DeployConfig::default(), ["dynamodb:CreateTable", "dynamodb:UpdateTimeToLive"]);
+    let token = SecretReference::read("ssm:/dronebot/bot-token").expect("well formed").expect("a reference");
+    let named = Named { deploy: &deploy, table: "dronebot", secrets: &[token] };
+    let policies = [None, Some("store"), Some("secrets")].map(|name| iam_document(name, named).expect("a policy"));
+    let statements = policies.iter().flat_map(|policy| policy["Statement"].as_array().expect("statements"));
+    let calls = statements.flat_map(|statement| strings(&statement["Action"]));
+    calls.filter(|call| !made_already.contains(&call.as_str())).collect()
 }
 
 #[test]
@@ -35,16 +54,23 @@ async fn the_stack_is_made_as_it_is_written_and_the_bot_joins_its_table() {
             .env("AWS_ENDPOINT_URL", aws)
             .env("AWS_ACCESS_KEY_ID", "testing")
             .env("AWS_SECRET_ACCESS_KEY", "testing")
+            .env("VERSION", env!("CARGO_PKG_VERSION"))
             .stdin(Stdio::null())
             .output()
             .expect("python runs")
     });
     let made = made.await.expect("it ends");
-    let said = String::from_utf8_lossy(&made.stdout);
-    assert_eq!(said.trim(), "the stack stands", "{}", String::from_utf8_lossy(&made.stderr));
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let made: Value = serde_json::from_slice(&made.stdout).expect("what was made, as JSON");
+    assert_eq!(strings(&made["allowed"]), calls_of_the_bot());
 
-    world.more_env("DRONEBOT__STORE__KIND", "dynamodb");
-    world.more_env("DRONEBOT__STORE__TABLE", "dronebot-staging");
+    for (name, value) in made["environment"].as_object().expect("variables") {
+        // the tokens of the sandbox and its people are in no Parameter Store
+        let is_kept = name.contains("TOKEN") || name.contains("GROUPS") || name == "AWS_REGION";
+        if !is_kept {
+            world.more_env(name.clone().leak(), value.as_str().expect("text"));
+        }
+    }
     world.wake().await;
     world.still_works().await;
     let mut init = command(&world.slack.url, &world.aws_url, world.folder.path());

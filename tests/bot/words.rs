@@ -205,11 +205,13 @@ async fn status_says_first_whether_all_is_well_and_then_how_each_part_is() {
     actor            phase  for  restarts
     health-reporter  up     N s  0
     lease-keeper     up     N s  0
+    token-keeper     up     N s  0
     courier          up     N s  0
     aws-worker-0     up     N s  0
     aws-worker-1     up     N s  0
     dispatcher       up     N s  0
     home             up     N s  0
+    body-watch       up     N s  0
     slack-0          up     N s  0
     slack-1          up     N s  0
     ```

@@ -1,8 +1,12 @@
-"""Makes the stack in the AWS at AWS_ENDPOINT_URL, and looks at what became of it. Prints `the stack stands` at the end.
+"""Makes the stack in the AWS at AWS_ENDPOINT_URL, and looks at what became of it. Prints what the bot's role may do there, and its variables, as JSON.
 
 Moto makes neither alarms nor metric filters nor capacity providers of a template: of those, the linter alone has a word.
 """
 
+import ast
+import fnmatch
+import json
+import os
 import pathlib
 import sys
 
@@ -11,6 +15,7 @@ import yaml
 
 TEMPLATE = pathlib.Path(__file__).parents[2] / "delivery" / "stack.yaml"
 DIGEST = "sha256:" + "a" * 64
+VERSION = os.environ["VERSION"]
 
 
 def client(name):
@@ -79,6 +84,12 @@ def look(name, outputs):
     # Moto makes the repository without its lifecycle policy, but says whether ECR would take it
     policy = template()["Resources"]["Repository"]["Properties"]["LifecyclePolicy"]["LifecyclePolicyText"]
     ecr.put_lifecycle_policy(repositoryName=f"dronebot-{name}", lifecyclePolicyText=policy)
+    releases, commits = json.loads(policy)["rules"]
+    # what the first rule claims, the second does not expire: the tag of a release, and no commit
+    patterns = releases["selection"]["tagPatternList"]
+    assert any(fnmatch.fnmatchcase(VERSION, pattern) for pattern in patterns), patterns
+    assert not any(fnmatch.fnmatchcase("a" * 40, pattern) for pattern in patterns), patterns
+    assert releases["rulePriority"] < commits["rulePriority"], policy
 
     ecs = client("ecs")
     service = ecs.describe_services(cluster=outputs["ClusterName"], services=[outputs["ServiceName"]])["services"][0]
@@ -107,10 +118,29 @@ def look(name, outputs):
     assert groups[0]["retentionInDays"] == 90, groups
 
 
+def allowed(name):
+    """The calls that the bot's role may make."""
+    iam, role, calls = client("iam"), f"dronebot-{name}-task", set()
+    for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+        # Moto gives a template's policy as the text that it keeps
+        for statement in (ast.literal_eval(document) if isinstance(document, str) else document)["Statement"]:
+            if statement["Effect"] == "Allow":
+                actions = statement["Action"]
+                calls.update([actions] if isinstance(actions, str) else actions)
+    return sorted(calls)
+
+
+def environment(name):
+    """The variables of the bot's container."""
+    task = client("ecs").describe_task_definition(taskDefinition=f"dronebot-{name}")["taskDefinition"]
+    return {one["name"]: one["value"] for one in task["containerDefinitions"][0]["environment"]}
+
+
 def main():
     name = sys.argv[1]
     look(name, create(name))
-    print("the stack stands")
+    print(json.dumps({"stands": True, "allowed": allowed(name), "environment": environment(name)}))
 
 
 main()

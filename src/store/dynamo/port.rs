@@ -314,7 +314,7 @@ struct Heart {
 
 impl Pulse for Heart {
     fn vitals(&self) -> StoreVitals {
-        self.table.vitals()
+        StoreVitals { open: self.open(), ..self.table.vitals() }
     }
 
     fn queued(&self) -> usize {

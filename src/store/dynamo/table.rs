@@ -243,6 +243,7 @@ impl Table {
             kind: "dynamodb".to_owned(),
             ok: self.ok.load(Ordering::Relaxed) && !self.closed.load(Ordering::Relaxed),
             last_error: self.last_error.lock().clone(),
+            open: 0,
         }
     }
 

@@ -224,6 +224,7 @@ impl Pulse for Shared {
             kind: "sqlite".to_owned(),
             ok: self.is_ok() && !closed,
             last_error: self.last_error.lock().clone(),
+            open: self.open(),
         }
     }
 

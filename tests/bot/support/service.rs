@@ -52,6 +52,9 @@ impl Shop {
         let image = format!("{}:1.4.1", shop.repository);
         let container = ContainerDefinition::builder().name("bot").image(image).memory(512).build();
         let register = shop.ecs.register_task_definition().family("dronebot").container_definitions(container);
+        // as delivery/deploy leaves it
+        let tag = |key: &str, value: &str| Tag::builder().key(key).value(value).build();
+        let register = register.tags(tag("team", "night")).tags(tag("dronebot:before", "dronebot:0"));
         register.send().await.expect("a task definition");
         let service = shop.ecs.create_service().cluster("prod").service_name("dronebot").task_definition("dronebot:1");
         let tag = Tag::builder().key("env").value("prod").build();
@@ -110,6 +113,13 @@ impl Shop {
             images.extend(containers.first().and_then(|one| one.image()).map(str::to_owned));
         }
         images
+    }
+
+    /// The keys of a revision's tags.
+    pub async fn tags_of(&self, revision: &str) -> Vec<String> {
+        let ask = self.ecs.describe_task_definition().task_definition(revision);
+        let found = ask.include(aws_sdk_ecs::types::TaskDefinitionField::Tags).send().await.expect("a definition");
+        found.tags().iter().filter_map(|tag| tag.key().map(str::to_owned)).collect()
     }
 
     /// The image of a service's PRIMARY deployment: what runs, or is to run.
