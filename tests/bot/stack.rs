@@ -32,7 +32,6 @@ fn calls_of_the_bot() -> BTreeSet<String> {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "whoever runs the tests waits for it")]
 fn the_linter_of_cloudformation_has_nothing_to_say() {
     let python = LINTER.install(&target(), |said| eprintln!("tests: {said}")).expect("cfn-lint is installed");
     let linter = python.with_file_name("cfn-lint");
