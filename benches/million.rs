@@ -110,19 +110,26 @@ impl Place {
 fn fill(connection: &mut Connection, rows: u64) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
     let begin = now - DAYS * 24 * 3_600_000;
-    let has_history = connection.prepare("SELECT request, at, body FROM audit").is_ok();
+    // what the bot itself told of a ping
+    let told = "SELECT seq, body FROM audit WHERE request = (SELECT request FROM audit LIMIT 1) ORDER BY seq";
+    let history: Vec<(i64, String)> = {
+        let mut told = connection.prepare(told).unwrap();
+        told.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect()
+    };
+    assert!(!history.is_empty(), "the bot keeps a history");
     let transaction = connection.transaction().unwrap();
     {
         let mut request = transaction
             .prepare(
                 "INSERT INTO requests (id, state, attempts, accepted_at, finished_at, source, team, user, channel, text, \
-                 place, thread_ts, progress_ts) VALUES (?1, 'succeeded', 0, ?2, ?3, ?4, 'T1', ?5, ?6, 'ping', ?7, ?8, ?9)",
+                 place, thread_ts, progress_ts, life) VALUES (?1, 'succeeded', 0, ?2, ?3, ?4, 'T1', ?5, ?6, 'ping', ?7, ?8, \
+                 ?9, 1)",
             )
             .unwrap();
         let mut delivery =
             transaction.prepare("INSERT INTO deliveries (request, at, keys) VALUES (?1, ?2, ?3)").unwrap();
-        let mut event = has_history
-            .then(|| transaction.prepare("INSERT INTO audit (request, at, body) VALUES (?1, ?2, ?3)").unwrap());
+        let mut event =
+            transaction.prepare("INSERT INTO audit (request, life, seq, at, body) VALUES (?1, 1, ?2, ?3, ?4)").unwrap();
         for row in 0..rows {
             let at = begin + (now - begin) * row / rows;
             let id = ulid::Ulid::from_parts(at, u128::from(fastrand::u64(..))).to_bytes();
@@ -141,12 +148,8 @@ fn fill(connection: &mut Connection, rows: u64) {
             };
             request.execute(params![id, nanos(at), nanos(at + 2), source, user, channel, place, shown, shown]).unwrap();
             delivery.execute(params![id, nanos(at), keys]).unwrap();
-            if let Some(event) = &mut event {
-                for what in ["accepted", "finished", "delivered"] {
-                    event
-                        .execute(params![id, nanos(at), format!("{{\"what\":\"{what}\",\"text\":\"ping\"}}")])
-                        .unwrap();
-                }
+            for (seq, body) in &history {
+                event.execute(params![id, seq, nanos(at), body]).unwrap();
             }
         }
     }

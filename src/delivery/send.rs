@@ -132,15 +132,21 @@ async fn respond(
     replace: bool,
     parts: &CourierParts,
 ) -> Result<Option<String>, ApiError> {
-    if age(letter, parts) > RESPONSE_URL_LIFE {
-        return to_caller(api, channel, None, user, message).await;
+    let otherwise = async || match letter.letter.last {
+        true => to_caller(api, channel, None, user, message).await,
+        // the answer could not take its place there, and it would stand beside that for ever
+        false => Ok(letter.replaces.clone()),
+    };
+    // what is to be replaced can be replaced there alone, so that is tried whatever our clock says
+    if age(letter, parts) > RESPONSE_URL_LIFE && !replace {
+        return otherwise().await;
     }
     let answer = Respond { message, in_channel: false, replace_original: replace };
     match api.respond(url, &answer).await {
         Ok(()) => Ok(Some(BY_RESPONSE_URL.to_owned())),
         Err(error) if is_final(&error) && !is_about_form(&error) => {
             tracing::info!(req = %letter.letter.request, %error, "response_url is used up; answering otherwise");
-            to_caller(api, channel, None, user, message).await
+            otherwise().await
         }
         Err(error) => Err(error),
     }

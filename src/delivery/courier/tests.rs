@@ -472,6 +472,36 @@ fn a_used_up_response_url_gives_way_to_a_whisper_and_that_to_a_direct_message() 
 }
 
 #[test]
+fn progress_that_its_answer_could_not_replace_is_not_shown() {
+    run(async {
+        let post = Post::new(|request| match request.path() {
+            "/commands/secret" => status(404, "", r#"{"ok":false,"error":"used_url"}"#),
+            _ => posted(),
+        })
+        .await;
+        let of = |last: bool| {
+            let mut letter = letter(1, post.response_url());
+            letter.letter.last = last;
+            letter
+        };
+        assert_eq!(post.send(&of(false)).await, "sent -");
+        assert_eq!(post.server.paths(), ["/commands/secret"], "nobody can take a whisper back");
+        // the clock was set ahead: as if half an hour had gone by
+        let ahead = clock::system().now() - SignedDuration::from_mins(120);
+        assert_eq!(post.send(&Letter { created_at: ahead, ..of(false) }).await, "sent -");
+        assert_eq!(post.server.paths().len(), 1);
+        let shown = Letter { created_at: ahead, replaces: Some("response_url".to_owned()), ..of(true) };
+        assert_eq!(post.send(&shown).await, "sent -");
+        assert_eq!(
+            post.server.paths()[1..],
+            ["/commands/secret", "/api/chat.postEphemeral"],
+            "the url may be good all the same"
+        );
+        assert_eq!(post.bodies()[1]["replace_original"], true);
+    });
+}
+
+#[test]
 fn a_whisper_is_shown_in_its_thread_and_edits_what_all_have_seen_begin() {
     run(async {
         let strange = Rc::new(Cell::new(false));

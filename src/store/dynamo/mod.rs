@@ -67,12 +67,22 @@ struct Memory {
     /// Dead letters in the table, when they were counted last, and those since.
     dead: u64,
     counted: Option<Instant>,
-    /// The others, with their beats and since when those have stood still.
-    watched: BTreeMap<ReplicaName, (u64, Instant)>,
+    /// The others, as they are seen from here.
+    watched: BTreeMap<ReplicaName, Watched>,
     /// Rows that could not be read and were named in the log.
     strange: HashSet<String>,
     left: bool,
     closed: bool,
+}
+
+/// What is known of another replica.
+#[derive(Clone, Copy)]
+struct Watched {
+    beat: u64,
+    /// Since when that has stood still.
+    since: Instant,
+    /// When it was found to hold nothing, since it is gone.
+    empty: Option<Instant>,
 }
 
 /// The store in a DynamoDB table.

@@ -8,7 +8,7 @@ use super::change::guard;
 use super::item::{Item, item, number, text};
 use super::row::{DEAD, Row, id_of, mark};
 use super::table::{Ask, Guard, sort_key};
-use super::{Dynamo, closed};
+use super::{Dynamo, Watched, closed};
 use crate::domain::RequestId;
 use crate::store::{Beaten, Card, Replica, ReplicaName, Replicas, StoreError, What};
 use async_trait::async_trait;
@@ -37,6 +37,13 @@ const AT_ONCE: usize = 1_000;
 
 /// How many of them side by side.
 const SIDE_BY_SIDE: usize = 16;
+
+/// How many replicas are looked at side by side.
+const REPLICAS_AT_ONCE: usize = 8;
+
+/// One that held nothing when it was looked at last is looked at again after this part of the time that it has been gone:
+/// what it may still have accepted came soon after its end, if it came at all.
+const LESS_OFTEN: u32 = 4;
 
 impl Dynamo {
     /// Joins the others under a new name.
@@ -89,38 +96,60 @@ impl Dynamo {
         self.table.query(&ask).await
     }
 
-    /// Takes over what belongs to replicas that are gone.
+    /// Takes over what belongs to replicas that are gone. A table that answers slowly does not keep the caller for longer
+    /// than a lease and what was begun by then: the next look begins with those that this one did not come to.
     pub(super) async fn adopt(&self) -> Result<(), StoreError> {
         let me = self.name()?;
-        let rows = self.replicas().await?;
-        self.memory.lock().watched.retain(|name, _| rows.iter().any(|row| sort_key(row) == name.0));
-        for row in rows {
-            let name = ReplicaName(sort_key(&row).to_owned());
-            if name == me {
-                continue;
-            }
-            let adopted = async {
-                if let Some(died) = self.is_gone(&name, &row).await? {
-                    Box::pin(self.adopt_all(&name, &me, died)).await?;
-                }
-                Ok::<_, StoreError>(())
-            };
-            // the next look tries it again; the others are not to wait for that
-            if let Err(error) = adopted.await {
-                tracing::warn!(replica = name.0, %error, "work of a replica could not be taken over yet");
-            }
-        }
+        let mut rows = self.replicas().await?;
+        let last_looked = {
+            let mut memory = self.memory.lock();
+            memory.watched.retain(|name, _| rows.iter().any(|row| sort_key(row) == name.0));
+            memory.watched.clone()
+        };
+        rows.retain(|row| sort_key(row) != me.0);
+        rows.sort_by_key(|row| last_looked.get(&ReplicaName(sort_key(row).to_owned())).and_then(|seen| seen.empty));
+        let began = Instant::now();
+        stream::iter(rows)
+            .take_while(|_| std::future::ready(began.elapsed() < self.lease))
+            .for_each_concurrent(REPLICAS_AT_ONCE, |row| Box::pin(self.adopt_from(row, &me)))
+            .await;
         Ok(())
+    }
+
+    async fn adopt_from(&self, row: Item, me: &ReplicaName) {
+        let name = ReplicaName(sort_key(&row).to_owned());
+        let adopted = async {
+            if let Some(died) = self.is_gone(&name, &row).await?
+                && self.is_due(&name)
+                && self.adopt_all(&name, me, died).await?
+                && let Some(watched) = self.memory.lock().watched.get_mut(&name)
+            {
+                watched.empty = Some(Instant::now());
+            }
+            Ok::<_, StoreError>(())
+        };
+        // the next look tries it again; the others are not to wait for that
+        if let Err(error) = adopted.await {
+            tracing::warn!(replica = name.0, %error, "work of a replica could not be taken over yet");
+        }
     }
 
     /// Notes how often somebody has beaten, and tells since when that has stood still.
     fn watch(&self, name: &ReplicaName, beat: u64) -> Duration {
+        let new = Watched { beat, since: Instant::now(), empty: None };
         let mut memory = self.memory.lock();
-        let watched = memory.watched.entry(name.clone()).or_insert((beat, Instant::now()));
-        if watched.0 != beat {
-            *watched = (beat, Instant::now());
+        let watched = memory.watched.entry(name.clone()).or_insert(new);
+        if watched.beat != beat {
+            *watched = new;
         }
-        watched.1.elapsed()
+        watched.since.elapsed()
+    }
+
+    /// Whether it is time to look for what a replica that is gone has left.
+    fn is_due(&self, name: &ReplicaName) -> bool {
+        let watched = self.memory.lock().watched.get(name).copied();
+        let looked = watched.and_then(|watched| watched.empty.map(|at| (watched.since, at)));
+        looked.is_none_or(|(since, at)| at.elapsed() >= since.elapsed() / LESS_OFTEN)
     }
 
     /// Whether what a replica has may be adopted, and if so, whether it died.
@@ -155,7 +184,8 @@ impl Dynamo {
         Ok(self.table.query(&ask).await?.is_empty())
     }
 
-    async fn adopt_all(&self, from: &ReplicaName, me: &ReplicaName, died: bool) -> Result<(), StoreError> {
+    /// Returns whether there was nothing.
+    async fn adopt_all(&self, from: &ReplicaName, me: &ReplicaName, died: bool) -> Result<bool, StoreError> {
         let ask = Ask { index: Some("held"), key: ("held", &from.0), descending: false, limit: AT_ONCE };
         let found = self.table.query(&ask).await?;
         let ids: Vec<RequestId> = found.iter().filter_map(|item| text(item, "pk").and_then(id_of)).collect();
@@ -164,7 +194,7 @@ impl Dynamo {
         let failed = adopted.buffer_unordered(SIDE_BY_SIDE).filter_map(async |adopted| adopted.err());
         match failed.collect::<Vec<_>>().await.pop() {
             Some(error) => Err(error),
-            None => Ok(()),
+            None => Ok(found.is_empty()),
         }
     }
 

@@ -273,6 +273,44 @@ async fn a_replica_that_is_gone_is_remembered_for_as_long_as_anything_is_held_in
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_that_are_gone_cost_less_and_less_and_none_of_them_is_forgotten() {
+    let cell = Cell::on_moto();
+    let mut dead = Vec::new();
+    for number in 0..20 {
+        let store = cell.dynamo().await;
+        dead.push(store.name().unwrap());
+        if number == 19 {
+            Journal::accept(&store, new(1, &[])).await.unwrap();
+        }
+    }
+    let heir = cell.dynamo().await;
+    let begun = tokio::time::Instant::now();
+    while heir.take_up().await.unwrap().is_empty() {
+        heir.beat(&Card::default()).await.unwrap();
+        assert!(begun.elapsed() < PATIENCE);
+    }
+    let looked = || -> Vec<_> {
+        let memory = heir.memory.lock();
+        dead.iter().map(|name| memory.watched.get(name).and_then(|watched| watched.empty)).collect()
+    };
+    heir.take_up().await.unwrap();
+    let before = looked();
+    assert!(before.iter().all(Option::is_some), "each was looked at");
+    // one that has been gone for long is not asked at each look
+    let long_ago = tokio::time::Instant::now() - Duration::from_secs(400);
+    heir.memory.lock().watched.values_mut().for_each(|watched| watched.since = long_ago);
+    heir.take_up().await.unwrap();
+    assert_eq!(looked(), before);
+    // and again when its time has come: what arrived late is found
+    let late = Row::new(crate::store::contract::request(2), dead[7].clone());
+    assert!(heir.write(&late, Guard::Free).await.unwrap());
+    let a_while_ago = tokio::time::Instant::now() - Duration::from_secs(101);
+    heir.memory.lock().watched.values_mut().for_each(|watched| watched.empty = Some(a_while_ago));
+    let taken: Vec<_> = heir.take_up().await.unwrap().iter().map(|entry| entry.request.id).collect();
+    assert_eq!(taken, [id(1), id(2)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_of_which_nothing_was_heard_can_never_come_to_be_later() {
     let cell = Cell::on_moto();
     let store = cell.dynamo().await;
