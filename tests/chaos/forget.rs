@@ -10,10 +10,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// What has been finished for so long comes up no more: Slack has long stopped to deliver it.
-const KEPT: Duration = Duration::from_secs(90);
+const KEPT: Duration = Duration::from_secs(60);
 
 /// Between two looks.
-const EVERY: Duration = Duration::from_secs(20);
+const EVERY: Duration = Duration::from_secs(10);
 
 /// So many items one call deletes.
 const AT_ONCE: usize = 25;
@@ -31,15 +31,15 @@ pub async fn forget(table: &str, over: &Cell<bool>) {
             continue;
         }
         looked = Instant::now();
-        let found = client.scan().table_name("dronebot").projection_expression("pk, sk, held, expires").send().await;
-        // what is not deleted now is deleted later
-        let Ok(found) = found else { continue };
+        let scan = client.scan().table_name("dronebot").projection_expression("pk, sk, held, expires");
+        // by pages, of which one holds a few hundred requests. What is not deleted now is deleted later
+        let Ok(found) = scan.into_paginator().items().send().collect::<Result<Vec<Item>, _>>().await else { continue };
         let is_finished = |item: &&Item| {
             let kind = item["pk"].as_s().expect("a name").split('#').next().unwrap_or_default();
             ["request", "key"].contains(&kind) && item.contains_key("expires") && !item.contains_key("held")
         };
         let mut old = Vec::new();
-        for item in found.items().iter().filter(is_finished) {
+        for item in found.iter().filter(is_finished) {
             let since = *seen.entry(item["pk"].as_s().expect("a name").clone()).or_insert_with(Instant::now);
             if since.elapsed() > KEPT {
                 old.push(item);
