@@ -24,13 +24,19 @@ const ACTORS: Duration = Duration::from_secs(5);
 /// How long the store and the probes' server may take, side by side; the server looks once a second whether it may go.
 const LAST: Duration = Duration::from_secs(3);
 
-struct Signals {
+/// SIGTERM and SIGINT. One that came while nobody waited is not forgotten.
+pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl Signals {
-    async fn next(&mut self) {
+    /// From now on a signal does not end the process by itself.
+    pub(super) fn listen() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    pub(super) async fn next(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => (),
             _ = self.interrupt.recv() => (),
@@ -39,13 +45,7 @@ impl Signals {
 }
 
 /// Waits for a reason to end, and ends.
-pub(super) async fn until_the_end(mut running: Running) -> End {
-    let signals = signal(SignalKind::terminate())
-        .and_then(|terminate| Ok(Signals { terminate, interrupt: signal(SignalKind::interrupt())? }));
-    let mut signals = match signals {
-        Ok(signals) => signals,
-        Err(error) => return End::Escalated(format!("signals cannot be heard: {error}")),
-    };
+pub(super) async fn until_the_end(mut running: Running, mut signals: Signals) -> End {
     let drain = running.house.settings.shutdown.drain;
     let (end, leave) = tokio::select! {
         () = signals.next() => (End::Drained, None),

@@ -34,6 +34,7 @@ use crate::supervision::{
 };
 use actix_web::dev::ServerHandle;
 use body::{BodyParts, BodyWatch};
+use drain::Signals;
 use keeper::{KeeperParts, LeaseKeeper};
 use reporter::{HealthReporter, ReporterParts};
 use secrecy::ExposeSecret;
@@ -126,8 +127,14 @@ struct Running {
 
 /// Runs the bot until it ends. Must be called inside an actix system.
 pub async fn run(settings: Settings) -> End {
-    match start(settings).await {
-        Ok(running) => drain::until_the_end(running).await,
+    // from the first moment: one that is told to end while it starts ends as one that runs
+    let mut signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => return End::Escalated(format!("signals cannot be heard: {error}")),
+    };
+    match start(settings, &mut signals).await {
+        Ok(Some(running)) => drain::until_the_end(running, signals).await,
+        Ok(None) => End::Drained,
         Err(line) => End::Misconfigured(line),
     }
 }
@@ -146,14 +153,18 @@ pub fn load_policies(settings: &Settings) -> Result<Policies, String> {
     Policies::load(&policies, &schema, &actions, &settings.groups.names()).map_err(|error| error.to_string())
 }
 
-async fn start(settings: Settings) -> Result<Running, String> {
+async fn start(settings: Settings, signals: &mut Signals) -> Result<Option<Running>, String> {
     let settings = Arc::new(settings);
     let policies = Arc::new(load_policies(&settings)?);
     for group in policies.unknown_groups() {
         tracing::warn!(group, "policies name a group that the configuration does not have");
     }
     let tokens = Arc::new(Tokens::of(&settings));
-    tokens.first().await?;
+    tokio::select! {
+        first = tokens.first() => first?,
+        // AWS may not answer for long, and nothing has begun yet
+        () = signals.next() => return Ok(None),
+    }
     let store = stores::open(&settings).await.map_err(|error| error.to_string())?;
     let runtime = WorkerRuntime::new("aws-worker", WORKER_THREADS).map_err(|error| format!("no threads: {error}"))?;
     let metrics = Metrics::install().map_err(|error| error.to_string())?;
@@ -190,7 +201,7 @@ async fn start(settings: Settings) -> Result<Running, String> {
         runtime,
         tokens,
     };
-    grow(house, proxy, serving.handle).await
+    grow(house, proxy, serving.handle).await.map(Some)
 }
 
 fn proxy(settings: &Settings) -> Result<Proxy, String> {

@@ -141,6 +141,9 @@ async fn a_move_is_said_once_whatever_dies_meanwhile() {
         moves_to(&mut world, &bodies[number]);
         world.wake().await;
         until("it is on its way", async || posts() > before).await;
+        if number == 2 {
+            world.slack.hears("ops", MAYA, "to i-0002 (", 0).await;
+        }
         world.kill_bot();
         world.wake().await;
         world.slack.hears("ops", MAYA, &format!("to i-000{number} ("), 0).await;
@@ -239,7 +242,7 @@ async fn two_at_work(more: &[(&'static str, &str)]) -> (World, Metadata, Metadat
     let (one, other) = (Metadata::start("i-000a", "eu-central-1a"), Metadata::start("i-000b", "eu-central-1b"));
     let mut env = on(&one, more);
     env.push(("DRONEBOT__DELIVERY__POLL_MS", "200".to_owned()));
-    let mut world = World::with(Options { env, lease: Some(2), lag: NEVER_BY_ITSELF, ..Options::default() }).await;
+    let mut world = World::with(Options { env, lease: Some(4), lag: NEVER_BY_ITSELF, ..Options::default() }).await;
     moves_to(&mut world, &other);
     world.one_more().await;
     world.fleet(&[WEB]).await;
@@ -271,7 +274,7 @@ fn knows_of_the_other(status: &str) -> bool {
 
 #[actix_web::test]
 async fn a_replica_whose_instance_is_taken_back_hands_over_and_the_other_finishes() {
-    let (mut world, mine, _, ts) = two_at_work(&[("DRONEBOT__SHUTDOWN__DRAIN_SECONDS", "3")]).await;
+    let (mut world, mine, _, ts) = two_at_work(&[("DRONEBOT__SHUTDOWN__DRAIN_SECONDS", "6")]).await;
     until("both know of each other", async || knows_of_the_other(&world.asks(MAYA, "status").await)).await;
     mine.interrupts_in(Duration::from_secs(120));
     let noticed = tokio::time::Instant::now();

@@ -175,6 +175,21 @@ async fn the_startup_probe_fails_until_everything_is_started_and_never_again() {
 }
 
 #[actix_web::test]
+async fn one_that_is_told_to_end_while_it_starts_ends_as_one_that_runs() {
+    let mut world = World::with(Options { lease: Some(2), asleep: true, ..Options::default() }).await;
+    world.table.break_next("Query", Trouble::Delay(Duration::from_millis(900)), 4);
+    world.start_bot();
+    until("it starts", async || {
+        let bot = world.bot.as_ref().expect("it runs");
+        bot.probe("/startupz").await.is_some_and(|(status, _)| status == 503)
+    })
+    .await;
+    world.bot().signal(Signal::SIGTERM);
+    assert_eq!(world.bot().exit().await, Exit::Code(0), "{}", world.log());
+    assert!(world.log().contains("drained"), "{}", world.log());
+}
+
+#[actix_web::test]
 async fn a_busy_port_is_one_clear_line() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("its address").to_string();
