@@ -7,20 +7,21 @@ pub mod doctor;
 mod drain;
 pub mod history;
 mod keeper;
+mod policies;
 mod reporter;
 mod stores;
 mod systemd;
 mod tokens;
 
+pub use policies::load_policies;
 pub use stores::init_store;
 
 use crate::aws::Aws;
 use crate::clock;
-use crate::commands::COMMANDS;
 use crate::delivery::{Courier, CourierParts, Lanes};
-use crate::dispatch::policy::{Policies, Source};
+use crate::dispatch::policy::Policies;
 use crate::dispatch::{DeskParts, Dispatcher, HomeKeeper, HomeParts, PeopleParts};
-use crate::domain::{Build, Risk, VitalsSource};
+use crate::domain::{Build, VitalsSource};
 use crate::execution::{AnswerDesk, AwsWorker, Flights, Locks, WorkerPool, Workshop};
 use crate::health::{self, Board, Metrics};
 use crate::intake::{ConnectionParts, Doorkeeper, Gate, OpenLinks, SlackConnection};
@@ -137,20 +138,6 @@ pub async fn run(settings: Settings) -> End {
         Ok(None) => End::Drained,
         Err(line) => End::Misconfigured(line),
     }
-}
-
-/// The policies as configured, checked against the schema and the table of commands.
-pub fn load_policies(settings: &Settings) -> Result<Policies, String> {
-    let policies = match &settings.policy.policies {
-        Some(path) => Source::file(path).map_err(|error| error.to_string())?,
-        None => Source::built_in_policies(),
-    };
-    let schema = match &settings.policy.schema {
-        Some(path) => Source::file(path).map_err(|error| error.to_string())?,
-        None => Source::built_in_schema(),
-    };
-    let actions: Vec<(&str, Risk)> = COMMANDS.iter().map(|row| (row.action, row.risk)).collect();
-    Policies::load(&policies, &schema, &actions, &settings.groups.names()).map_err(|error| error.to_string())
 }
 
 async fn start(settings: Settings, signals: &mut Signals) -> Result<Option<Running>, String> {

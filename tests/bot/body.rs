@@ -37,6 +37,13 @@ async fn is_settled(world: &mut World, body: &str) {
     .await;
 }
 
+/// And the store remembers it: another life can tell that it has moved.
+async fn is_remembered(world: &mut World, body: &str) {
+    is_settled(world, body).await;
+    let remembered = format!("body is remembered body=\"{body}\"");
+    until("the store remembers it", async || world.log().contains(&remembered)).await;
+}
+
 #[actix_web::test]
 async fn the_bot_knows_its_instance_its_task_and_its_image_and_shows_them() {
     let metadata = Metadata::start("i-0123456789abcdef0", "eu-central-1b");
@@ -113,11 +120,11 @@ async fn a_move_is_said_once_whatever_dies_meanwhile() {
     let mut env = on(&bodies[0], &[("DRONEBOT__BODY__ANNOUNCE_CHANNEL", "COPS")]);
     env.push(("DRONEBOT__DELIVERY__POLL_MS", "200".to_owned()));
     let mut world = World::with(Options { env, slack_proxy: true, ..Options::default() }).await;
-    is_settled(&mut world, "i-0000").await;
+    is_remembered(&mut world, "i-0000").await;
     // the first body is no move, and neither is a restart in it
     world.rests().await;
     world.wake().await;
-    is_settled(&mut world, "i-0000").await;
+    is_remembered(&mut world, "i-0000").await;
     world.rests().await;
     assert_eq!(said_in_ops(&world).await.len(), 0);
 
@@ -128,7 +135,7 @@ async fn a_move_is_said_once_whatever_dies_meanwhile() {
     world.slack.hears("ops", MAYA, text, 0).await;
     world.rests().await;
     world.wake().await;
-    is_settled(&mut world, "i-0001").await;
+    is_remembered(&mut world, "i-0001").await;
     world.rests().await;
     assert_eq!(said_in_ops(&world).await.len(), 1);
 
@@ -268,14 +275,21 @@ async fn house_events(world: &World) -> Vec<String> {
     found.items().iter().filter_map(body).collect()
 }
 
-fn knows_of_the_other(status: &str) -> bool {
-    status.matches(" ready ").count() == 2
+/// `world.bot` itself knows that another one is ready: whoever answers `status` first may know it sooner.
+async fn knows_of_the_other(world: &mut World) {
+    let (_, version) = world.bot().json("/version").await;
+    let own = format!("`{}`, ", version["instance"].as_str().expect("its instance"));
+    until("it knows of the other", async || {
+        let status = world.asks(MAYA, "status").await;
+        status.contains(&own) && status.matches(" ready ").count() == 2 && !status.contains("not ready")
+    })
+    .await;
 }
 
 #[actix_web::test]
 async fn a_replica_whose_instance_is_taken_back_hands_over_and_the_other_finishes() {
     let (mut world, mine, _, ts) = two_at_work(&[("DRONEBOT__SHUTDOWN__DRAIN_SECONDS", "6")]).await;
-    until("both know of each other", async || knows_of_the_other(&world.asks(MAYA, "status").await)).await;
+    knows_of_the_other(&mut world).await;
     mine.interrupts_in(Duration::from_secs(120));
     let noticed = tokio::time::Instant::now();
     let (status, body) = {
@@ -289,6 +303,9 @@ async fn a_replica_whose_instance_is_taken_back_hands_over_and_the_other_finishe
     };
     assert_eq!(status, 503, "{body}");
     assert_eq!(world.bot().json("/livez").await.0, 200, "it is not to be killed");
+    let log = world.log();
+    let drains = log.lines().find(|line| line.contains("draining seconds=")).expect("it drains");
+    assert!(drains.contains("seconds=6"), "the other one goes on, so it has no longer than always: {drains}\n{log}");
     assert_eq!(world.bot().exit().await, Exit::Code(0), "{}", world.log());
     assert!(noticed.elapsed() < Duration::from_secs(20), "two minutes at most, and {:?}", noticed.elapsed());
     world.bot = world.others.pop();
@@ -400,7 +417,7 @@ async fn whoever_follows_recommendations_leaves_only_while_somebody_stays() {
     let mut world = World::with(Options { env, lease: Some(2), ..Options::default() }).await;
     moves_to(&mut world, &other);
     world.one_more().await;
-    until("both know of each other", async || knows_of_the_other(&world.asks(MAYA, "status").await)).await;
+    knows_of_the_other(&mut world).await;
     // both hear it at once: each of them would leave if the other stayed
     one.recommends_to_leave();
     other.recommends_to_leave();
@@ -443,7 +460,7 @@ async fn nobody_looks_for_notices_where_that_is_switched_off() {
     env.push(("DRONEBOT__BODY__NOTICE_POLL_SECONDS", "0".to_owned()));
     let mut world = World::with(Options { env, ..Options::default() }).await;
     metadata.interrupts_in(Duration::from_secs(120));
-    is_settled(&mut world, "i-000a").await;
+    is_remembered(&mut world, "i-000a").await;
     world.still_works().await;
     assert_eq!(metadata.asked(INTERRUPTION), 0);
     world.ends_clean().await;
