@@ -109,15 +109,16 @@ test("a link is pinged as often as is said, and all links otherwise", async () =
   const bot = await app();
   const maya = await person("UMAYA");
   const breaks = await panel(maya);
+  // as often as a busy machine can answer: who leaves three unanswered is cut off
   const pings = async (since) => { for (let n = 0; n < 5; n++) await bot.next((frame) => frame.ping?.startsWith("Ping from")); return performance.now() - since; };
-  await breaks.getByLabel("Milliseconds between pings of the link, 0 as all").fill("20");
+  await breaks.getByLabel("Milliseconds between pings of the link, 0 as all").fill("400");
   await told(maya, "armed", () => breaks.getByRole("button", { name: "Set cadence" }).click());
-  await breaks.locator("#which-link option").filter({ hasText: "pinged every 20 ms" }).waitFor({ state: "attached" });
+  await breaks.locator("#which-link option").filter({ hasText: "pinged every 400 ms" }).waitFor({ state: "attached" });
   assert.ok(await pings(performance.now()) < 10_000);
   await told(maya, "mended", () => breaks.getByRole("button", { name: "Mend everything" }).click());
-  await breaks.getByLabel("Milliseconds between pings of all links").fill("30");
+  await breaks.getByLabel("Milliseconds between pings of all links").fill("300");
   await breaks.getByLabel("Milliseconds between pings of all links").press("Tab");
-  await settled(maya, "ping_ms", 30);
+  await settled(maya, "ping_ms", 300);
   assert.ok(await pings(performance.now()) < 10_000);
   await breaks.getByLabel("Milliseconds between pings of all links").fill("10000");
   await breaks.getByLabel("Milliseconds between pings of all links").press("Tab");

@@ -342,13 +342,13 @@ async fn how_often_a_link_is_pinged_can_be_turned_for_one_and_for_all_at_any_tim
     }
     // one never, one often; the third as it was
     slack.control("fault", json!({"socket": "no_pings", "connection": 1})).await;
-    slack.control("fault", json!({"socket": "ping_every", "ping_ms": 5, "connection": 2})).await;
+    slack.control("fault", json!({"socket": "ping_every", "ping_ms": 50, "connection": 2})).await;
     let begun = slack.get("connections").await;
     let seen = once(&slack, "connections", |seen| of(seen, 2, "pings") >= of(&begun, 2, "pings") + 2).await;
     assert_eq!(of(&seen, 0, "pings"), of(&begun, 0, "pings"));
     let grown = |link| of(&seen, link, "pings") - of(&begun, link, "pings");
     assert!(grown(1) > 3 * grown(2), "{} and {}", grown(1), grown(2));
-    assert_eq!((of(&seen, 1, "ping_ms"), of(&seen, 2, "ping_ms")), (5, 0));
+    assert_eq!((of(&seen, 1, "ping_ms"), of(&seen, 2, "ping_ms")), (50, 0));
     assert_eq!(slack.control("fault", json!({"socket": "ping_every"})).await["error"], "ping_every needs ping_ms");
 
     // an hour for all is not for the one that has its own; and a second for the new ones, the open ones and those mended
