@@ -140,7 +140,7 @@ async fn a_move_is_said_once_whatever_dies_meanwhile() {
     assert_eq!(said_in_ops(&world).await.len(), 1);
 
     // killed when Slack has the message and the bot does not know, and when neither has it
-    for (number, trouble) in [(2, Trouble::LoseAnswer), (3, Trouble::Swallow)] {
+    for (number, trouble, is_shown) in [(2, Trouble::LoseAnswer, true), (3, Trouble::Swallow, false)] {
         let web_api = std::sync::Arc::clone(world.web_api.as_ref().expect("the proxy"));
         web_api.break_next("chat.postMessage", trouble, 1);
         let posts = || web_api.calls().iter().filter(|(call, _)| call == "chat.postMessage").count();
@@ -148,8 +148,8 @@ async fn a_move_is_said_once_whatever_dies_meanwhile() {
         moves_to(&mut world, &bodies[number]);
         world.wake().await;
         until("it is on its way", async || posts() > before).await;
-        if number == 2 {
-            world.slack.hears("ops", MAYA, "to i-0002 (", 0).await;
+        if is_shown {
+            world.slack.hears("ops", MAYA, &format!("to i-000{number} ("), 0).await;
         }
         world.kill_bot();
         world.wake().await;
@@ -249,7 +249,7 @@ async fn two_at_work(more: &[(&'static str, &str)]) -> (World, Metadata, Metadat
     let (one, other) = (Metadata::start("i-000a", "eu-central-1a"), Metadata::start("i-000b", "eu-central-1b"));
     let mut env = on(&one, more);
     env.push(("DRONEBOT__DELIVERY__POLL_MS", "200".to_owned()));
-    let mut world = World::with(Options { env, lease: Some(4), lag: NEVER_BY_ITSELF, ..Options::default() }).await;
+    let mut world = World::with(Options { env, lease: Some(2), lag: NEVER_BY_ITSELF, ..Options::default() }).await;
     moves_to(&mut world, &other);
     world.one_more().await;
     world.fleet(&[WEB]).await;
@@ -288,7 +288,7 @@ async fn knows_of_the_other(world: &mut World) {
 
 #[actix_web::test]
 async fn a_replica_whose_instance_is_taken_back_hands_over_and_the_other_finishes() {
-    let (mut world, mine, _, ts) = two_at_work(&[("DRONEBOT__SHUTDOWN__DRAIN_SECONDS", "6")]).await;
+    let (mut world, mine, _, ts) = two_at_work(&[("DRONEBOT__SHUTDOWN__DRAIN_SECONDS", "3")]).await;
     knows_of_the_other(&mut world).await;
     mine.interrupts_in(Duration::from_secs(120));
     let noticed = tokio::time::Instant::now();
@@ -305,7 +305,7 @@ async fn a_replica_whose_instance_is_taken_back_hands_over_and_the_other_finishe
     assert_eq!(world.bot().json("/livez").await.0, 200, "it is not to be killed");
     let log = world.log();
     let drains = log.lines().find(|line| line.contains("draining seconds=")).expect("it drains");
-    assert!(drains.contains("seconds=6"), "the other one goes on, so it has no longer than always: {drains}\n{log}");
+    assert!(drains.contains("seconds=3"), "the other one goes on, so it has no longer than always: {drains}\n{log}");
     assert_eq!(world.bot().exit().await, Exit::Code(0), "{}", world.log());
     assert!(noticed.elapsed() < Duration::from_secs(20), "two minutes at most, and {:?}", noticed.elapsed());
     world.bot = world.others.pop();
@@ -460,7 +460,7 @@ async fn nobody_looks_for_notices_where_that_is_switched_off() {
     env.push(("DRONEBOT__BODY__NOTICE_POLL_SECONDS", "0".to_owned()));
     let mut world = World::with(Options { env, ..Options::default() }).await;
     metadata.interrupts_in(Duration::from_secs(120));
-    is_remembered(&mut world, "i-000a").await;
+    is_settled(&mut world, "i-000a").await;
     world.still_works().await;
     assert_eq!(metadata.asked(INTERRUPTION), 0);
     world.ends_clean().await;

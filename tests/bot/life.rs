@@ -151,8 +151,8 @@ async fn what_is_said_while_a_bot_is_told_to_end_is_answered_once_by_it_or_by_th
     assert_eq!(answers.len(), asked.len());
 }
 
-#[actix_web::test]
-async fn the_startup_probe_fails_until_everything_is_started_and_never_again() {
+/// A bot that has been started and whose start takes its time.
+async fn starting() -> World {
     let mut world = World::with(Options { lease: Some(2), asleep: true, ..Options::default() }).await;
     // who else is there is asked before the first connection is dialled
     world.table.break_next("Query", Trouble::Delay(Duration::from_millis(900)), 4);
@@ -162,6 +162,12 @@ async fn the_startup_probe_fails_until_everything_is_started_and_never_again() {
         bot.probe("/startupz").await.is_some_and(|(status, body)| status == 503 && body.contains("starting"))
     })
     .await;
+    world
+}
+
+#[actix_web::test]
+async fn the_startup_probe_fails_until_everything_is_started_and_never_again() {
+    let mut world = starting().await;
     assert_eq!(world.bot().json("/livez").await.0, 200, "who starts slowly is not to be killed");
     assert_eq!(world.bot().json("/readyz").await.0, 503);
     world.bot().ready().await;
@@ -176,14 +182,7 @@ async fn the_startup_probe_fails_until_everything_is_started_and_never_again() {
 
 #[actix_web::test]
 async fn one_that_is_told_to_end_while_it_starts_ends_as_one_that_runs() {
-    let mut world = World::with(Options { lease: Some(2), asleep: true, ..Options::default() }).await;
-    world.table.break_next("Query", Trouble::Delay(Duration::from_millis(900)), 4);
-    world.start_bot();
-    until("it starts", async || {
-        let bot = world.bot.as_ref().expect("it runs");
-        bot.probe("/startupz").await.is_some_and(|(status, _)| status == 503)
-    })
-    .await;
+    let mut world = starting().await;
     world.bot().signal(Signal::SIGTERM);
     assert_eq!(world.bot().exit().await, Exit::Code(0), "{}", world.log());
     assert!(world.log().contains("drained"), "{}", world.log());

@@ -10,10 +10,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// What has been finished for so long comes up no more: Slack has long stopped to deliver it.
-const KEPT: Duration = Duration::from_secs(60);
+const KEPT: Duration = Duration::from_secs(90);
 
 /// Between two looks.
-const EVERY: Duration = Duration::from_secs(10);
+const EVERY: Duration = Duration::from_secs(20);
 
 /// So many items one call deletes.
 const AT_ONCE: usize = 25;
