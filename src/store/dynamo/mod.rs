@@ -81,8 +81,8 @@ struct Watched {
     beat: u64,
     /// Since when that has stood still.
     since: Instant,
-    /// When it was found to hold nothing, since it is gone.
-    empty: Option<Instant>,
+    /// When its work is looked for next, once it is gone.
+    due: Instant,
 }
 
 /// The store in a DynamoDB table.

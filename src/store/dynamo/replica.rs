@@ -12,6 +12,7 @@ use super::{Dynamo, Watched, closed};
 use crate::domain::RequestId;
 use crate::store::{Beaten, Card, Replica, ReplicaName, Replicas, StoreError, What};
 use async_trait::async_trait;
+use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
 use std::time::Duration;
@@ -39,11 +40,23 @@ const AT_ONCE: usize = 1_000;
 const SIDE_BY_SIDE: usize = 16;
 
 /// How many replicas are looked at side by side.
-const REPLICAS_AT_ONCE: usize = 8;
+const REPLICAS_AT_ONCE: usize = 4;
 
 /// One that held nothing when it was looked at last is looked at again after this part of the time that it has been gone:
 /// what it may still have accepted came soon after its end, if it came at all.
 const LESS_OFTEN: u32 = 4;
+
+/// Nor sooner than after this part of a lease, whatever came of the look: a table that is slow is not asked the faster.
+const AT_MOST: u32 = 2;
+
+/// One that held nothing when it had stood still for so many leases is noted as empty in its row.
+const SETTLED: u32 = 4;
+
+/// And is looked at no more often than this, by those too that were started since.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// Says in a replica's row that it holds nothing.
+const EMPTY: &str = "empty";
 
 impl Dynamo {
     /// Joins the others under a new name.
@@ -101,13 +114,13 @@ impl Dynamo {
     pub(super) async fn adopt(&self) -> Result<(), StoreError> {
         let me = self.name()?;
         let mut rows = self.replicas().await?;
-        let last_looked = {
+        let watched = {
             let mut memory = self.memory.lock();
             memory.watched.retain(|name, _| rows.iter().any(|row| sort_key(row) == name.0));
             memory.watched.clone()
         };
         rows.retain(|row| sort_key(row) != me.0);
-        rows.sort_by_key(|row| last_looked.get(&ReplicaName(sort_key(row).to_owned())).and_then(|seen| seen.empty));
+        rows.sort_by_key(|row| watched.get(&ReplicaName(sort_key(row).to_owned())).map(|seen| seen.due));
         let began = Instant::now();
         stream::iter(rows)
             .take_while(|_| std::future::ready(began.elapsed() < self.lease))
@@ -119,12 +132,13 @@ impl Dynamo {
     async fn adopt_from(&self, row: Item, me: &ReplicaName) {
         let name = ReplicaName(sort_key(&row).to_owned());
         let adopted = async {
-            if let Some(died) = self.is_gone(&name, &row).await?
-                && self.is_due(&name)
-                && self.adopt_all(&name, me, died).await?
-                && let Some(watched) = self.memory.lock().watched.get_mut(&name)
-            {
-                watched.empty = Some(Instant::now());
+            let Some(died) = self.is_gone(&name, &row).await? else { return Ok(()) };
+            let Some(since) = self.is_due(&name) else { return Ok(()) };
+            if self.adopt_all(&name, me, died).await? {
+                self.holds_nothing(&name, row, since).await?;
+            } else {
+                // there may be more
+                self.look_again(&name, Duration::ZERO);
             }
             Ok::<_, StoreError>(())
         };
@@ -135,8 +149,9 @@ impl Dynamo {
     }
 
     /// Notes how often somebody has beaten, and tells since when that has stood still.
-    fn watch(&self, name: &ReplicaName, beat: u64) -> Duration {
-        let new = Watched { beat, since: Instant::now(), empty: None };
+    fn watch(&self, name: &ReplicaName, beat: u64, is_empty: bool) -> Duration {
+        let now = Instant::now();
+        let new = Watched { beat, since: now, due: if is_empty { now + QUIET } else { now } };
         let mut memory = self.memory.lock();
         let watched = memory.watched.entry(name.clone()).or_insert(new);
         if watched.beat != beat {
@@ -145,11 +160,39 @@ impl Dynamo {
         watched.since.elapsed()
     }
 
-    /// Whether it is time to look for what a replica that is gone has left.
-    fn is_due(&self, name: &ReplicaName) -> bool {
-        let watched = self.memory.lock().watched.get(name).copied();
-        let looked = watched.and_then(|watched| watched.empty.map(|at| (watched.since, at)));
-        looked.is_none_or(|(since, at)| at.elapsed() >= since.elapsed() / LESS_OFTEN)
+    /// For how long a replica that is gone has stood still, where it is time to look for what it has left. The time of the
+    /// next look is set before this one, which may fail.
+    fn is_due(&self, name: &ReplicaName) -> Option<Duration> {
+        let now = Instant::now();
+        let mut memory = self.memory.lock();
+        let watched = memory.watched.get_mut(name).filter(|watched| watched.due <= now)?;
+        watched.due = now + self.lease / AT_MOST;
+        Some(watched.since.elapsed())
+    }
+
+    fn look_again(&self, name: &ReplicaName, after: Duration) {
+        if let Some(watched) = self.memory.lock().watched.get_mut(name) {
+            watched.due = Instant::now() + after;
+        }
+    }
+
+    /// A replica that is gone was found to hold nothing: it is forgotten when it has been gone for long, and looked at less
+    /// often until then.
+    async fn holds_nothing(&self, name: &ReplicaName, mut row: Item, since: Duration) -> Result<(), StoreError> {
+        if since > self.remembered {
+            self.table.delete("replica", &name.0, None).await?;
+            self.memory.lock().watched.remove(name);
+            return Ok(());
+        }
+        let is_settled = since >= self.lease * SETTLED;
+        let at_least = if is_settled { QUIET } else { self.lease / AT_MOST };
+        self.look_again(name, (since / LESS_OFTEN).max(at_least));
+        let state = text(&row, "state").unwrap_or_default().to_owned();
+        if is_settled && state != ALIVE && !row.contains_key(EMPTY) {
+            row.insert(EMPTY.to_owned(), AttributeValue::Bool(true));
+            self.table.put(row, Some(Guard::Is(vec![("state", state.into())]))).await?;
+        }
+        Ok(())
     }
 
     /// Whether what a replica has may be adopted, and if so, whether it died.
@@ -157,13 +200,13 @@ impl Dynamo {
         let beat = number(row, "beat").unwrap_or_default().cast_unsigned();
         let lease = Duration::from_millis(number(row, "lease_ms").unwrap_or_default().unsigned_abs());
         let state = text(row, "state").unwrap_or_default();
-        let since = self.watch(name, beat);
+        let since = self.watch(name, beat, row.contains_key(EMPTY));
         if state == ALIVE {
             if since < lease {
                 return Ok(None);
             }
             let mut gone = row.clone();
-            gone.insert("state".to_owned(), aws_sdk_dynamodb::types::AttributeValue::S(GONE.to_owned()));
+            gone.insert("state".to_owned(), AttributeValue::S(GONE.to_owned()));
             let as_seen = Guard::Is(vec![("state", ALIVE.into()), ("beat", beat.cast_signed().into())]);
             if !self.table.put(gone, Some(as_seen)).await? {
                 return Ok(None);
@@ -172,16 +215,7 @@ impl Dynamo {
             metrics::counter!("dronebot_replicas_given_up_total").increment(1);
             return Ok(Some(true));
         }
-        if since > self.remembered && self.holds_nothing(name).await? {
-            self.table.delete("replica", &name.0, None).await?;
-            self.memory.lock().watched.remove(name);
-        }
         Ok(Some(state != LEFT))
-    }
-
-    async fn holds_nothing(&self, name: &ReplicaName) -> Result<bool, StoreError> {
-        let ask = Ask { index: Some("held"), key: ("held", &name.0), descending: false, limit: 1 };
-        Ok(self.table.query(&ask).await?.is_empty())
     }
 
     /// Returns whether there was nothing.
@@ -273,7 +307,7 @@ impl Replicas for Dynamo {
             let beat = number(&row, "beat").unwrap_or_default().cast_unsigned();
             let lease = Duration::from_millis(number(&row, "lease_ms").unwrap_or_default().unsigned_abs());
             let is_me = name == me;
-            let since = if is_me { Duration::ZERO } else { self.watch(&name, beat) };
+            let since = if is_me { Duration::ZERO } else { self.watch(&name, beat, row.contains_key(EMPTY)) };
             let card = text(&row, "card").and_then(|card| serde_json::from_str(card).ok()).unwrap_or_default();
             let seen = Timestamp::from_millisecond(number(&row, "seen").unwrap_or_default()).unwrap_or_default();
             if state == LEFT {

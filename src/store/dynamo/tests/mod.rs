@@ -1,5 +1,6 @@
 //! The contract, on Moto and on dynalite, and what several replicas do to each other.
 
+mod gone;
 mod place;
 mod replicas;
 mod rows;

@@ -5,13 +5,12 @@ use crate::clock::Clock;
 use crate::domain::{Plan, RequestId};
 use crate::store::contract::{PATIENCE, Place, id, letter, new, plan, sent, step};
 use crate::store::dynamo::Dynamo;
-use crate::store::dynamo::row::{Row, pk};
+use crate::store::dynamo::row::Row;
 use crate::store::dynamo::table::Guard;
 use crate::store::{
-    Accepted, Beaten, Card, Delivery, Entry, Final, HouseEvent, Journal, Outbox, ReplicaName, Replicas, State, Store,
-    StoreError, Wanted, What,
+    Accepted, Beaten, Card, Delivery, Entry, Final, HouseEvent, Journal, Outbox, ReplicaName, State, Store, StoreError,
+    Wanted, What,
 };
-use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::join_all;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -237,77 +236,6 @@ async fn an_adopted_request_says_from_whom_and_what_the_former_owner_says_is_not
     for store in [dead, heir] {
         store.close(PATIENCE).await.unwrap();
     }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_replica_that_is_gone_is_remembered_for_as_long_as_anything_is_held_in_its_name() {
-    let cell = Cell::on_moto();
-    let dead = cell.dynamo().await;
-    let name = dead.name().unwrap();
-    assert!(!cell.item("replica", &name.0).await.unwrap().contains_key("expires"), "no night is too long");
-    for number in [1, 2] {
-        Journal::accept(&dead, new(number, &[])).await.unwrap();
-    }
-    // what this program cannot read it cannot adopt
-    let mut newer = cell.item(&pk(id(1)), "-").await.unwrap();
-    newer.insert("v".into(), AttributeValue::N("2".into()));
-    cell.plant(newer.clone()).await;
-    let mut heir = cell.dynamo().await;
-    heir.remembered = Duration::ZERO;
-    let begun = tokio::time::Instant::now();
-    while heir.take_up().await.unwrap().is_empty() {
-        heir.beat(&Card::default()).await.unwrap();
-        assert!(begun.elapsed() < PATIENCE);
-    }
-    for _ in 0..3 {
-        assert_eq!(heir.take_up().await.unwrap().len(), 1);
-        assert!(cell.item("replica", &name.0).await.is_some(), "it leads to the other one");
-    }
-    assert_eq!(cell.item(&pk(id(1)), "-").await.unwrap(), newer, "untouched");
-    newer.remove("held");
-    cell.plant(newer).await;
-    heir.take_up().await.unwrap();
-    assert!(cell.item("replica", &name.0).await.is_none());
-    heir.take_up().await.unwrap();
-    assert!(!heir.memory.lock().watched.contains_key(&name));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_that_are_gone_cost_less_and_less_and_none_of_them_is_forgotten() {
-    let cell = Cell::on_moto();
-    let mut dead = Vec::new();
-    for number in 0..20 {
-        let store = cell.dynamo().await;
-        dead.push(store.name().unwrap());
-        if number == 19 {
-            Journal::accept(&store, new(1, &[])).await.unwrap();
-        }
-    }
-    let heir = cell.dynamo().await;
-    let begun = tokio::time::Instant::now();
-    while heir.take_up().await.unwrap().is_empty() {
-        heir.beat(&Card::default()).await.unwrap();
-        assert!(begun.elapsed() < PATIENCE);
-    }
-    let looked = || -> Vec<_> {
-        let memory = heir.memory.lock();
-        dead.iter().map(|name| memory.watched.get(name).and_then(|watched| watched.empty)).collect()
-    };
-    heir.take_up().await.unwrap();
-    let before = looked();
-    assert!(before.iter().all(Option::is_some), "each was looked at");
-    // one that has been gone for long is not asked at each look
-    let long_ago = tokio::time::Instant::now() - Duration::from_secs(400);
-    heir.memory.lock().watched.values_mut().for_each(|watched| watched.since = long_ago);
-    heir.take_up().await.unwrap();
-    assert_eq!(looked(), before);
-    // and again when its time has come: what arrived late is found
-    let late = Row::new(crate::store::contract::request(2), dead[7].clone());
-    assert!(heir.write(&late, Guard::Free).await.unwrap());
-    let a_while_ago = tokio::time::Instant::now() - Duration::from_secs(101);
-    heir.memory.lock().watched.values_mut().for_each(|watched| watched.empty = Some(a_while_ago));
-    let taken: Vec<_> = heir.take_up().await.unwrap().iter().map(|entry| entry.request.id).collect();
-    assert_eq!(taken, [id(1), id(2)]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
