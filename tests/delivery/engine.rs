@@ -46,7 +46,12 @@ impl Done {
 
 /// Runs a program of `delivery/`.
 pub async fn deliver(program: &str, arguments: &[&str], env: &[(&str, &str)]) -> Done {
-    let mut command = Command::new(Path::new(ROOT).join("delivery").join(program));
+    deliver_from(Path::new(ROOT), program, arguments, env).await
+}
+
+/// The same, as it is in another clone.
+pub async fn deliver_from(root: &Path, program: &str, arguments: &[&str], env: &[(&str, &str)]) -> Done {
+    let mut command = Command::new(root.join("delivery").join(program));
     command.args(arguments).envs(env.iter().copied()).env("PYTHONDONTWRITEBYTECODE", "1").env("DRONE_SOURCE", SOURCE);
     Done::of(command.output().await.expect("the program starts"))
 }

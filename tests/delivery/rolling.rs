@@ -1,9 +1,10 @@
 //! From a commit to two running replicas, and back, by digest; with people who go on giving commands all the while.
 
-use crate::engine::{alone, deliver, docker, runs};
+use crate::engine::{alone, deliver, deliver_from, docker, runs};
 use crate::load::{Count, Load};
 use crate::site::{Clone, Site};
 use crate::support::VERA;
+use serde_json::{Value, json};
 use std::cell::Cell;
 use std::path::Path;
 use tokio::time::Instant;
@@ -20,6 +21,27 @@ async fn broken(docker: &Path, from: &str, revision: &str) -> String {
     let place = folder.path().display().to_string();
     runs(docker, &["build", "--quiet", "--tag", &name, &place], &[("DOCKER_BUILDKIT", "1")]).await;
     name
+}
+
+/// The commit that knows its base image by digest, because `pin` has looked it up in a registry; and that base.
+async fn pinned(docker: &Path, site: &Site, clone: &Clone) -> (String, String) {
+    let bases: Value = serde_json::from_str(include_str!("../../delivery/bases.json")).expect("JSON");
+    let public = bases["RUN_BASE"].as_str().expect("a name");
+    let repository = format!("{}-base", site.repository());
+    let base = format!("{repository}:nonroot");
+    runs(docker, &["tag", public, &base], &[]).await;
+    runs(docker, &["push", "--quiet", &base], &[]).await;
+    let (place, path) = (clone.folder.path(), clone.folder.path().join("delivery/bases.json"));
+    std::fs::write(&path, json!({"RUN_BASE": base}).to_string()).expect("it is written");
+    deliver_from(place, "pin", &[], &[]).await.ends(0);
+    let written: Value = serde_json::from_slice(&std::fs::read(&path).expect("it is there")).expect("JSON");
+    let pinned = written["RUN_BASE"].as_str().expect("a name").to_owned();
+    let digest = pinned.strip_prefix(&format!("{base}@")).expect("its tag and its digest");
+    let pushed = runs(docker, &["image", "inspect", "--format", "{{json .RepoDigests}}", &base], &[]).await;
+    assert!(pushed.contains(&format!("{repository}@{digest}")), "{pinned} is not among {pushed}");
+    deliver_from(place, "pin", &[], &[]).await.says(0, "as before");
+    clone.git(&["add", "delivery/bases.json"]).await;
+    (clone.commits("Another version").await, pinned)
 }
 
 #[actix_web::test]
@@ -54,9 +76,12 @@ async fn a_version_goes_from_its_commit_to_two_replicas_and_back_and_no_command_
     site.deliver("deploy", &[&digest_a]).await.says(0, "Nothing to do");
     site.deliver("smoke", &[]).await.says(0, &format!("The bot answered `version` in Slack with {a}"));
 
+    let (b, base) = pinned(&docker, &site, &clone).await;
     let committed = Instant::now();
-    let b = clone.commits("Another version").await;
-    deliver("build", &[&b, "--source", &source], &[]).await.ends(0);
+    deliver_from(clone.folder.path(), "build", &[&b], &[]).await.ends(0);
+    let format = "{{index .Config.Labels \"org.opencontainers.image.base.name\"}}";
+    let built_on = runs(&docker, &["image", "inspect", "--format", format, &format!("dronebot:{b}")], &[]).await;
+    assert_eq!(built_on, base);
     deliver("test-image", &[&format!("dronebot:{b}"), "--made-of"], &[]).await.ends(0);
     let digest_b = deliver("push", &[&repository, &b, "--source", &source], &[]).await.ends(0);
     assert_ne!(digest_b, digest_a);
@@ -104,13 +129,18 @@ async fn a_version_goes_from_its_commit_to_two_replicas_and_back_and_no_command_
     wrong.says(3, "Going back to the version before");
     site.all_say(&digest_a, &a, None).await;
 
-    let elsewhere = format!("{repository}-production");
-    let promoted = deliver("promote", &[&digest_b, "--from", &repository, "--to", &elsewhere, "--release"], &[]).await;
-    assert_eq!(promoted.ends(0), digest_b);
-    let promoted = deliver("promote", &[&digest_b, "--from", &repository, "--to", &elsewhere, "--release"], &[]).await;
-    assert_eq!(promoted.says(0, "already"), digest_b);
-    assert_eq!(deliver("resolve", &[&elsewhere, &b], &[]).await.ends(0), digest_b);
-    let moved = deliver("promote", &[&digest_a, "--from", &repository, "--to", &elsewhere, "--release"], &[]).await;
-    moved.says(1, "Tags never move");
+    is_promoted(&repository, &b, [&digest_b, &digest_a]).await;
     assert!(site.slack.slash(VERA, "ops", "ping").await["envelope_id"].is_string(), "somebody listens");
+}
+
+/// Another repository gets the manifest itself, and its tags never move either.
+async fn is_promoted(repository: &str, revision: &str, [digest, other]: [&str; 2]) {
+    let elsewhere = format!("{repository}-production");
+    let promote = async |digest: &str| {
+        deliver("promote", &[digest, "--from", repository, "--to", &elsewhere, "--release"], &[]).await
+    };
+    assert_eq!(promote(digest).await.ends(0), digest);
+    assert_eq!(promote(digest).await.says(0, "already"), digest);
+    assert_eq!(deliver("resolve", &[&elsewhere, revision], &[]).await.ends(0), digest);
+    promote(other).await.says(1, "Tags never move");
 }
