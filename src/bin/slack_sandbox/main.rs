@@ -29,6 +29,7 @@ mod text;
 mod triggers;
 mod urls;
 mod views;
+mod wire;
 
 #[cfg(test)]
 mod tests;
@@ -195,7 +196,7 @@ fn serve(listener: TcpListener, options: Options, workers: usize) -> std::io::Re
             .configure(page::routes)
     });
     Ok(server
-        .on_connect(socket::Wire::keep)
+        .on_connect(wire::Wire::keep)
         .workers(workers.max(1))
         .disable_signals()
         .shutdown_timeout(1)

@@ -1,7 +1,6 @@
 //! Socket Mode's socket: `/link/?ticket=…&app_id=…`. One reader task and one body per link; frames are made here, not by a
 //! WebSocket library, because the sandbox must also be able to send what no library would.
 
-use std::os::fd::{AsFd, OwnedFd};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -10,7 +9,6 @@ use std::time::Duration;
 
 use actix_codec::{Decoder, Encoder};
 use actix_http::ws::{self, CloseCode, Codec, Frame, Item, Message};
-use actix_web::dev::Extensions;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::{Bytes, BytesMut};
@@ -24,6 +22,7 @@ use crate::faults::DialFault;
 use crate::hub::{Ack, Cargo, MAX_LINKS, Out, Switches};
 use crate::people::APP;
 use crate::state::Sandbox;
+use crate::wire::Wire;
 
 /// Acks of this size and more are ignored, silently.
 const MAX_ACK: usize = 20_480;
@@ -37,45 +36,6 @@ const NO_REPLY: Duration = Duration::from_secs(60);
 pub const DEBUG_LIFE: Duration = Duration::from_secs(360);
 /// What hello says about the life of a connection.
 const CONNECTION_TIME: u64 = 18_060;
-
-/// A second handle of the TCP stream under a request.
-#[derive(Debug, Clone, Default)]
-pub struct Wire(Option<Arc<OwnedFd>>);
-
-impl Wire {
-    /// For `HttpServer::on_connect`: keeps a handle with the connection, and turns Nagle's algorithm off.
-    pub fn keep(stream: &dyn std::any::Any, extensions: &mut Extensions) {
-        if let Some(stream) = stream.downcast_ref::<tokio::net::TcpStream>() {
-            let _ = stream.set_nodelay(true);
-            extensions.insert(Wire(stream.as_fd().try_clone_to_owned().ok().map(Arc::new)));
-        }
-    }
-
-    /// Of this request's connection.
-    pub fn of(request: &HttpRequest) -> Wire {
-        request.conn_data::<Wire>().cloned().unwrap_or_default()
-    }
-
-    fn stream(fd: &OwnedFd) -> Option<std::net::TcpStream> {
-        fd.try_clone().ok().map(std::net::TcpStream::from)
-    }
-
-    /// Closes the connection at once, whatever is still to be said.
-    pub fn cut(&self) {
-        if let Some(stream) = self.0.as_deref().and_then(Wire::stream) {
-            let _ = stream.shutdown(std::net::Shutdown::Both);
-        }
-    }
-
-    /// From now on closing means a reset.
-    pub fn sever(fd: &OwnedFd) {
-        if let Some(stream) = Wire::stream(fd)
-            && let Ok(stream) = tokio::net::TcpStream::from_std(stream)
-        {
-            let _ = stream.set_zero_linger();
-        }
-    }
-}
 
 /// The query of `/link/`.
 #[derive(Debug, Deserialize)]
@@ -106,7 +66,7 @@ pub async fn link(
     let (id, switches, crowded) = {
         let mut state = sandbox.lock();
         let crowded = state.hub.links.len() + state.hub.ghosts >= MAX_LINKS;
-        let (id, switches) = state.hub.open(tx.clone(), Wire::of(&request).0);
+        let (id, switches) = state.hub.open(tx.clone(), Wire::of(&request).handle());
         state.chat.ring();
         (id, switches, crowded)
     };

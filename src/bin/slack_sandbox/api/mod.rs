@@ -17,8 +17,8 @@ use crate::clock;
 use crate::faults::ApiFault;
 use crate::limits::{self, ApiError, Place};
 use crate::people::{APP, BOT_ID, BOT_USER, TEAM};
-use crate::socket::Wire;
 use crate::state::{Call, Sandbox, State};
+use crate::wire::Wire;
 
 pub use request::Args;
 

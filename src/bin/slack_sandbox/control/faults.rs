@@ -27,8 +27,9 @@ use super::{Reply, reply, sent};
 use crate::faults::{ApiFault, DialFault};
 use crate::hub::{Cargo, Link, Out};
 use crate::ids;
-use crate::socket::{self, Wire};
+use crate::socket;
 use crate::state::{Sandbox, State};
+use crate::wire::Wire;
 
 /// What is to go wrong.
 #[derive(Debug, Deserialize)]
