@@ -59,8 +59,8 @@ pub struct Soak {
 struct Quarter {
     rss: f64,
     anon: f64,
-    fds: usize,
-    fewest_fds: usize,
+    /// At least and at most.
+    fds: (usize, usize),
     tasks: usize,
     file: f64,
     ack: Vec<Duration>,
@@ -72,6 +72,12 @@ struct Quarter {
 
 /// Resident memory may grow by this factor.
 const MEMORY: f64 = 1.05;
+
+/// A link that is being replaced has so many more descriptors.
+const LINK: usize = 2;
+
+/// So many calls more may hang at once.
+const BURST: usize = 4;
 
 /// The median may grow by this factor, beside what the machine itself became slower by.
 const MEDIAN: f64 = 1.25;
@@ -87,6 +93,13 @@ const LOUD: Duration = Duration::from_millis(10);
 
 fn mean(values: impl Iterator<Item = f64> + Clone) -> f64 {
     values.clone().sum::<f64>() / (values.count() as f64).max(1.0)
+}
+
+/// Open descriptors have two levels: calls that had to wait for one that hung leave some thirty connections in awc's pool, which
+/// hands them out in turn and closes them by their age, 75 s. How long a quarter was spent on which is chance, and so is the
+/// median; what is leaked raises both.
+fn extremes(values: impl Iterator<Item = usize> + Clone) -> (usize, usize) {
+    (values.clone().min().unwrap_or_default(), values.max().unwrap_or_default())
 }
 
 fn median(values: impl Iterator<Item = usize>) -> usize {
@@ -109,9 +122,7 @@ impl Soak {
         Quarter {
             rss: mean(samples.iter().map(|sample| sample.rss)),
             anon: mean(samples.iter().map(|sample| sample.anon)),
-            fds: median(samples.iter().map(|sample| sample.fds)),
-            // a call that hangs keeps a connection open for a while; what is leaked is never closed
-            fewest_fds: samples.iter().map(|sample| sample.fds).min().unwrap_or_default(),
+            fds: extremes(samples.iter().map(|sample| sample.fds)),
             tasks: median(samples.iter().map(|sample| sample.tasks)),
             file: samples.last().map_or(0.0, |sample| sample.file),
             ack,
@@ -188,8 +199,8 @@ fn print(quarters: &[Quarter]) {
     line("met by a fault", &|quarter| quarter.hurt.to_string());
     line("resident memory, MiB", &|quarter| format!("{:.2}", quarter.rss));
     line("of that anonymous", &|quarter| format!("{:.2}", quarter.anon));
-    line("file descriptors", &|quarter| quarter.fds.to_string());
-    line("file descriptors, at least", &|quarter| quarter.fewest_fds.to_string());
+    line("file descriptors, at least", &|quarter| quarter.fds.0.to_string());
+    line("file descriptors, at most", &|quarter| quarter.fds.1.to_string());
     line("threads", &|quarter| quarter.tasks.to_string());
     line("store at the end, MiB", &|quarter| format!("{:.1}", quarter.file));
     line("ack p50", &|quarter| time(&quarter.ack, 0.5));
@@ -205,13 +216,10 @@ fn compare(second: &Quarter, last: &Quarter, failures: &mut Vec<String>) {
     if last.rss > second.rss * MEMORY {
         failures.push(format!("resident memory grew from {:.2} to {:.2} MiB", second.rss, last.rss));
     }
-    // a link that is being replaced may have two more
-    for (what, before, now) in [
-        ("file descriptors", second.fds, last.fds),
-        ("file descriptors that are always open", second.fewest_fds, last.fewest_fds),
-    ] {
-        if now > before + 2 {
-            failures.push(format!("{what} grew from {before} to {now}"));
+    let (least, most) = (("at least", second.fds.0, last.fds.0), ("at most", second.fds.1, last.fds.1));
+    for ((what, before, now), more) in [(least, LINK), (most, LINK + BURST)] {
+        if now > before + more {
+            failures.push(format!("file descriptors, {what}, grew from {before} to {now}"));
         }
     }
     if last.tasks > second.tasks {
