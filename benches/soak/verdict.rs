@@ -59,8 +59,9 @@ pub struct Soak {
 struct Quarter {
     rss: f64,
     anon: f64,
+    fds: usize,
     /// At least and at most.
-    fds: (usize, usize),
+    fds_range: (usize, usize),
     tasks: usize,
     file: f64,
     ack: Vec<Duration>,
@@ -96,8 +97,8 @@ fn mean(values: impl Iterator<Item = f64> + Clone) -> f64 {
 }
 
 /// Open descriptors have two levels: calls that had to wait for one that hung leave some thirty connections in awc's pool, which
-/// hands them out in turn and closes them by their age, 75 s. How long a quarter was spent on which is chance, and so is the
-/// median; what is leaked raises both.
+/// hands them out in turn and closes them by their age, 75 s. What is leaked raises both; the median also tells how much of the
+/// time the pool was full.
 fn extremes(values: impl Iterator<Item = usize> + Clone) -> (usize, usize) {
     (values.clone().min().unwrap_or_default(), values.max().unwrap_or_default())
 }
@@ -122,7 +123,8 @@ impl Soak {
         Quarter {
             rss: mean(samples.iter().map(|sample| sample.rss)),
             anon: mean(samples.iter().map(|sample| sample.anon)),
-            fds: extremes(samples.iter().map(|sample| sample.fds)),
+            fds: median(samples.iter().map(|sample| sample.fds)),
+            fds_range: extremes(samples.iter().map(|sample| sample.fds)),
             tasks: median(samples.iter().map(|sample| sample.tasks)),
             file: samples.last().map_or(0.0, |sample| sample.file),
             ack,
@@ -199,8 +201,9 @@ fn print(quarters: &[Quarter]) {
     line("met by a fault", &|quarter| quarter.hurt.to_string());
     line("resident memory, MiB", &|quarter| format!("{:.2}", quarter.rss));
     line("of that anonymous", &|quarter| format!("{:.2}", quarter.anon));
-    line("file descriptors, at least", &|quarter| quarter.fds.0.to_string());
-    line("file descriptors, at most", &|quarter| quarter.fds.1.to_string());
+    line("file descriptors, median", &|quarter| quarter.fds.to_string());
+    line("file descriptors, at least", &|quarter| quarter.fds_range.0.to_string());
+    line("file descriptors, at most", &|quarter| quarter.fds_range.1.to_string());
     line("threads", &|quarter| quarter.tasks.to_string());
     line("store at the end, MiB", &|quarter| format!("{:.1}", quarter.file));
     line("ack p50", &|quarter| time(&quarter.ack, 0.5));
@@ -216,8 +219,12 @@ fn compare(second: &Quarter, last: &Quarter, failures: &mut Vec<String>) {
     if last.rss > second.rss * MEMORY {
         failures.push(format!("resident memory grew from {:.2} to {:.2} MiB", second.rss, last.rss));
     }
-    let (least, most) = (("at least", second.fds.0, last.fds.0), ("at most", second.fds.1, last.fds.1));
-    for ((what, before, now), more) in [(least, LINK), (most, LINK + BURST)] {
+    let ((least, most), (least_now, most_now)) = (second.fds_range, last.fds_range);
+    for (what, before, now, more) in [
+        ("median", second.fds, last.fds, LINK),
+        ("at least", least, least_now, LINK),
+        ("at most", most, most_now, LINK + BURST),
+    ] {
         if now > before + more {
             failures.push(format!("file descriptors, {what}, grew from {before} to {now}"));
         }
