@@ -11,13 +11,21 @@ const MOST: usize = 20;
 /// In how long.
 const WITHIN: Duration = Duration::from_secs(60);
 
-/// When so many threads are known, those that have been quiet are forgotten.
+/// When so many threads are known, those that have been quiet are forgotten; and again when there are twice as many as
+/// were left then, so that however many are busy, a request pays for looking at two of them.
 const KNOWN: usize = 1_024;
 
 /// The requests of late, by thread. In memory: a loop that outlives a restart is found again.
 #[derive(Debug, Default)]
 pub struct Threads {
-    lately: Mutex<HashMap<String, VecDeque<Instant>>>,
+    lately: Mutex<Lately>,
+}
+
+#[derive(Debug, Default)]
+struct Lately {
+    threads: HashMap<String, VecDeque<Instant>>,
+    /// How many were left when the quiet ones were forgotten.
+    left: usize,
 }
 
 impl Threads {
@@ -25,7 +33,7 @@ impl Threads {
     pub(super) fn is_full(&self, thread: &str) -> bool {
         let now = Instant::now();
         let mut lately = self.lately.lock();
-        lately.get_mut(thread).is_some_and(|times| {
+        lately.threads.get_mut(thread).is_some_and(|times| {
             forget(times, now);
             times.len() >= MOST
         })
@@ -35,10 +43,11 @@ impl Threads {
     pub(super) fn note(&self, thread: &str) -> bool {
         let now = Instant::now();
         let mut lately = self.lately.lock();
-        if lately.len() >= KNOWN {
-            lately.retain(|_, times| times.back().is_some_and(|last| now - *last < WITHIN));
+        if lately.threads.len() >= KNOWN.max(2 * lately.left) {
+            lately.threads.retain(|_, times| times.back().is_some_and(|last| now - *last < WITHIN));
+            lately.left = lately.threads.len();
         }
-        let times = lately.entry(thread.to_owned()).or_default();
+        let times = lately.threads.entry(thread.to_owned()).or_default();
         forget(times, now);
         times.push_back(now);
         times.len() >= MOST
@@ -80,6 +89,17 @@ mod tests {
         }
         tokio::time::advance(WITHIN).await;
         threads.note("new");
-        assert_eq!(threads.lately.lock().len(), 1);
+        assert_eq!(threads.lately.lock().threads.len(), 1);
+    }
+
+    // row 36
+    #[tokio::test(start_paused = true)]
+    async fn busy_threads_are_looked_through_once_for_as_many_new_ones() {
+        let threads = Threads::default();
+        for number in 0..3 * KNOWN {
+            threads.note(&number.to_string());
+        }
+        let lately = threads.lately.lock();
+        assert_eq!((lately.threads.len(), lately.left), (3 * KNOWN, 2 * KNOWN), "none of them is quiet");
     }
 }

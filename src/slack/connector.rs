@@ -17,6 +17,10 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+/// How long a connection is used. awc hands its idle ones out in turn, so that none is idle for long: of those that a burst
+/// made, each is kept for so long, however few are needed. A handshake in so much time costs less than thirty open sockets.
+const LIFETIME: Duration = Duration::from_secs(20);
+
 /// The longest answer of a proxy that is read.
 const PROXY_HEAD_LIMIT: usize = 8 * 1024;
 
@@ -123,6 +127,7 @@ impl Http {
             .max_http_version(awc::http::Version::HTTP_11)
             .connector(Dial { proxy: Arc::clone(&self.proxy), drops: self.drops })
             .limit(self.connections)
+            .conn_lifetime(LIFETIME)
             .timeout(self.connect_timeout)
             .handshake_timeout(self.connect_timeout);
         let connector = match tls {
