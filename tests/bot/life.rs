@@ -112,6 +112,8 @@ async fn the_last_answer_of_a_change_that_ends_within_the_drain_leaves_before_th
     world.fleet(&[Seed { region: HOME, name: "web-1", kind: "t3.micro", stopped: false, tags: &[] }]).await;
     let ts = world.says(MAYA, "ops", "@drone ec2 stop web-1").await;
     world.slack.hears("ops", MAYA, "⏳", 0).await;
+    // what AWS has not taken yet could not arrive
+    until("AWS has taken it", async || world.aws.made().iter().any(|(made, _)| made == "StopInstances")).await;
     // Slack takes its time for the last message
     let hold = serde_json::json!({"api": {"method": "chat.update", "hang_ms": 800, "times": 0}});
     world.slack.fault(hold).await;

@@ -295,10 +295,10 @@ async fn forward(request: HttpRequest, body: Bytes, control: Data<Control>, upst
         true => container(&request, &action, body, &control, &upstream).await,
         false => ask(&request, body, &upstream).await,
     };
+    control.begin(&action, &ids);
     if !ids.is_empty() {
         control.made.lock().push((action.clone(), ids.clone()));
     }
-    control.begin(&action, &ids);
     if gate == Some(true) {
         control.gate.lock().reached = true;
         rt::time::sleep(FOR_EVER).await;
