@@ -21,7 +21,8 @@
 //!    [`Policies`](dispatch::policy::Policies) whether this person could run the command on anything at all.
 //! 4. An [`execution::AwsWorker`] runs the [`Job`](execution::Job) on threads of its own. [`plan`](commands::Command::plan)
 //!    only reads; a reading command's plan is its answer. A change is resolved to exact targets, and the policies are
-//!    asked again, for each of them with its tags.
+//!    asked again, for each of them with its tags. What they permit only with the approval of others is shown to those, and
+//!    waits ([`ApprovalStore`](store::ApprovalStore)); it holds nothing meanwhile, and is planned again when they have said yes.
 //! 5. The plan is journalled, then each call before it is made; [`execute`](commands::Command::execute) makes it once, and
 //!    AWS is asked until every target has come to rest. Where an answer was lost, [`verify`](commands::Command::verify)
 //!    looks instead of repeating.
@@ -47,13 +48,13 @@
 //! | room | what it does | may import |
 //! |---|---|---|
 //! | [`intake`] | from an envelope to a journalled request | dispatch, slack, store, health, supervision, clock, domain |
-//! | [`dispatch`] | finds, parses, finds out who asks, judges, hands on | execution and what that may |
+//! | [`dispatch`] | finds, parses, finds out who asks, judges, takes approvals, hands on | execution and what that may |
 //! | [`execution`] | plans, runs, verifies, takes up after a crash | delivery, commands, aws and what delivery may |
 //! | [`commands`] | one file per command, and the table of them | aws, clock, domain |
 //! | [`delivery`] | from the outbox to Slack | slack, store, health, supervision, clock, domain |
 //! | [`slack`] | Socket Mode, Web API, text forms, rendering; knows nothing of the bot | clock, domain |
 //! | [`aws`] | the only place that builds SDK clients | clock, domain |
-//! | [`store`] | the ports `Journal`, `Outbox`, `AuditLog` and `Replicas`; SQLite or DynamoDB behind them | clock, domain |
+//! | [`store`] | the ports `Journal`, `Outbox`, `ApprovalStore`, `AuditLog` and `Replicas`; SQLite or DynamoDB behind them | clock, domain |
 //! | [`health`] | status board, probes, metrics | domain |
 //! | [`supervision`] | actors that cannot stay dead; knows nothing of the bot | domain |
 //! | [`clock`] | the time of day | domain |
@@ -88,10 +89,11 @@
 //! ```text
 //! accepted ──► refused | succeeded | failed | unknown     a reading command, or nothing to change
 //!    │
-//!    ▼
+//!    ├──► awaiting_approval ──► refused | failed         declined, out of time, or something else by now
+//!    ▼            ▼
 //! planned ───► refused | succeeded | failed | unknown     no call was made
 //!    │  ▲
-//!    │  └── planned anew, after a restart before the first call
+//!    │  └── planned anew, after a restart before the first call (and others may have to approve by then)
 //!    ▼
 //! running ───► refused | succeeded | failed | unknown     calls may have been made
 //! ```
@@ -101,14 +103,15 @@
 //! half minute, finds that nobody works on it) is taken up: a reading command is run again; a change that had not begun is
 //! begun if it was asked for a short while ago, else reported as not begun; a change that had begun is verified and
 //! reported, never made again. [`State::may_become`](store::State::may_become) is this drawing. One with which two processes
-//! have died, without a goodbye, is not taken up a third time: it may be what they died of, and its answer says so.
+//! have died, without a goodbye, is not taken up a third time: it may be what they died of, and its answer says so. One that
+//! waits for approval is in nobody's hands: it waits on with whoever has it, however many die.
 //!
 //! # What never happens
 //!
 //! Read off the source tree by `tests/bot/architecture.rs`:
 //!
 //! - A room never imports one that the table above does not allow it; there is no circle.
-//! - A command never sees Slack, the store or an actor, so it cannot post, and cannot schedule itself.
+//! - A command never sees Slack, the store or an actor, so it cannot post, approve itself or schedule itself.
 //! - Only [`aws`] ever builds SDK clients, only [`dispatch`] ever judges, only [`store`] ever speaks SQL.
 //! - Only [`settings`] ever reads the environment; only [`clock`] ever asks the time of day.
 //! - Nothing is ever spawned but through [`supervision`].
@@ -118,6 +121,8 @@
 //!
 //! - An envelope is never acknowledged before its request is durable.
 //! - A call that changes something is never repeated; a lost answer is followed by a look.
+//! - What others must approve is never done on the word of whoever asked, nor twice on theirs, nor when it would do
+//!   something else than they were shown.
 //! - Nothing that no policy permits is ever done, and a guest is never let in because Slack did not answer.
 //! - An outage of Slack or AWS never restarts the bot: it is not ready then, and it is alive.
 //! - A token, a ticket, a trigger or a response_url never stands in a log, a reply, an error or a metric.
@@ -125,7 +130,7 @@
 //!
 //! # What is absent
 //!
-//! Approvals by a second person, several workspaces, several AWS accounts, and AWS calls that no command stands for.
+//! Several workspaces, several AWS accounts, and AWS calls that no command stands for.
 
 pub mod app;
 pub mod aws;

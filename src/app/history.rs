@@ -145,9 +145,14 @@ fn line(at: &str, label: &str, said: &str) -> String {
 fn told(what: &What) -> (String, Vec<String>) {
     let (label, lines) = match what {
         What::Accepted { user, text } => ("accepted", vec![format!("{} asked: {}", words(user.as_str()), words(text))]),
-        What::Planned { text, plan, policies } => {
+        What::AwaitingApproval { text, plan, needed } => {
+            ("asks others", vec![words(text), format!("plan {plan}, {needed} must approve")])
+        }
+        What::Planned { text, plan, policies, approved } => {
             let policies = policies.as_ref().map(|hash| format!(", policies {hash}")).unwrap_or_default();
-            ("planned", vec![words(text), format!("plan {plan}{policies}")])
+            let by: Vec<String> = approved.iter().map(|user| words(user.as_str())).collect();
+            let by = (!by.is_empty()).then(|| format!("approved by {}", by.join(", ")));
+            ("planned", [words(text), format!("plan {plan}{policies}")].into_iter().chain(by).collect())
         }
         What::StepStarted { step } => return (format!("step {} begins", step.index), started(step)),
         What::StepEnded { index, state } => return (format!("step {index} ends"), vec![state.as_str().to_owned()]),
@@ -266,9 +271,16 @@ mod tests {
             text: "stop i-0abc in eu-central-1".into(),
             plan: "0011aabbccdd".into(),
             policies: Some("e3b0c44298fc".into()),
+            approved: vec!["U0JON".into(), "U0ANN".into()],
+        };
+        let asks = What::AwaitingApproval {
+            text: "stop i-0abc in eu-central-1".into(),
+            plan: "0011aabbccdd".into(),
+            needed: 2,
         };
         let history = [
             event(0, 1, What::Accepted { user: "U0MAYA".into(), text: "ec2 stop web-1\u{1b}[2J".into() }),
+            event(1, 1, asks),
             event(1, 1, planned),
             event(2, 1, What::StepStarted { step }),
             event(3, 2, What::Adopted { from: ReplicaName("R1".into()), died: true }),
@@ -283,8 +295,11 @@ mod tests {
 request 01KJMMA2G00000000000000007 (req 0007)
 2026-03-01T12:00:00.000Z  accepted        U0MAYA asked: ec2 stop web-1\\u{1b}[2J
                                           by replica R1, fence 1
+2026-03-01T12:00:01.000Z  asks others     stop i-0abc in eu-central-1
+                                          plan 0011aabbccdd, 2 must approve
 2026-03-01T12:00:01.000Z  planned         stop i-0abc in eu-central-1
                                           plan 0011aabbccdd, policies e3b0c44298fc
+                                          approved by U0JON, U0ANN
 2026-03-01T12:00:02.000Z  step 0 begins   ec2:StopInstances in eu-central-1: i-0abc
                                           i-0abc was running, t3.micro, 203.0.113.7, launched 2026-02-01T00:00:00Z
 2026-03-01T12:00:03.000Z  adopted         from replica R1, which died with it

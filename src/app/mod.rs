@@ -7,6 +7,7 @@ pub mod doctor;
 mod drain;
 pub mod history;
 mod keeper;
+mod parts;
 mod policies;
 mod reporter;
 mod stores;
@@ -16,15 +17,14 @@ mod tokens;
 pub use policies::load_policies;
 pub use stores::init_store;
 
-use crate::aws::Aws;
 use crate::clock;
-use crate::delivery::{Courier, CourierParts, Lanes};
+use crate::delivery::Lanes;
 use crate::dispatch::policy::Policies;
-use crate::dispatch::{DeskParts, Dispatcher, HomeKeeper, HomeParts, PeopleParts};
+use crate::dispatch::{Dispatcher, HomeKeeper, HomeParts};
 use crate::domain::{Build, VitalsSource};
-use crate::execution::{AnswerDesk, AwsWorker, Flights, Locks, WorkerPool, Workshop};
+use crate::execution::{AwsWorker, Flights, WorkerPool};
 use crate::health::{self, Board, Metrics};
-use crate::intake::{ConnectionParts, Doorkeeper, Gate, OpenLinks, SlackConnection};
+use crate::intake::{ConnectionParts, Doorkeeper, OpenLinks, SlackConnection};
 use crate::settings::Settings;
 use crate::slack::Proxy;
 use crate::slack::api::{Pacer, WebApi};
@@ -36,8 +36,7 @@ use crate::supervision::{
 use actix_web::dev::ServerHandle;
 use body::{BodyParts, BodyWatch};
 use drain::Signals;
-use keeper::{KeeperParts, LeaseKeeper};
-use reporter::{HealthReporter, ReporterParts};
+use keeper::LeaseKeeper;
 use secrecy::ExposeSecret;
 use std::sync::Arc;
 use std::time::Duration;
@@ -314,83 +313,6 @@ impl House {
             .max_in_flight(MAILBOX)
             .heartbeat(supervision.hung_after / 3, supervision.hung_after)
             .shutdown(Duration::from_secs(2))
-    }
-
-    fn reporter(&self) -> impl Fn(&crate::supervision::Child) -> HealthReporter + Send + 'static {
-        let parts = ReporterParts {
-            board: Arc::clone(&self.board),
-            metrics: self.metrics.clone(),
-            store: self.store.clone(),
-            lanes: Arc::clone(&self.lanes),
-            flights: Arc::clone(&self.flights),
-        };
-        move |_| HealthReporter::new(parts.clone())
-    }
-
-    fn gate(&self) -> Arc<Gate> {
-        let health = self.store.health.clone();
-        Arc::new(Gate::new(self.settings.execution.max_open, move || health.open()))
-    }
-
-    fn keeper(&self) -> KeeperParts {
-        KeeperParts {
-            replicas: Arc::clone(&self.store.replicas),
-            board: Arc::clone(&self.board),
-            links: Arc::clone(&self.links),
-            started_at: clock::system().now(),
-            looking: Arc::default(),
-            beating: Arc::new(true.into()),
-        }
-    }
-
-    fn courier(&self) -> impl Fn(&crate::supervision::Child) -> Courier + Send + 'static {
-        let parts = CourierParts {
-            outbox: Arc::clone(&self.store.outbox),
-            lanes: Arc::clone(&self.lanes),
-            clock: clock::system(),
-            turns: Arc::new(clock::Onward::new(clock::system())),
-            web_api: Arc::clone(&self.web_api),
-            config: self.settings.delivery.clone(),
-        };
-        move |_| Courier::new(parts.clone())
-    }
-
-    fn workshop(&self, courier: Handle<Courier>) -> Workshop {
-        Workshop {
-            desk: AnswerDesk {
-                journal: Arc::clone(&self.store.journal),
-                courier,
-                clock: clock::system(),
-                onlookers: Arc::default(),
-            },
-            outbox: Arc::clone(&self.store.outbox),
-            locks: Arc::new(Locks::default()),
-            runtime: self.runtime.clone(),
-            policies: self.policies.hash().into(),
-            config: self.settings.execution.clone(),
-        }
-    }
-
-    fn desk(&self, shop: Workshop, pool: WorkerPool, identity: Arc<OnceCell<crate::dispatch::Identity>>) -> DeskParts {
-        let people = PeopleParts {
-            groups: Arc::new(self.settings.groups.clone()),
-            web_api: Arc::clone(&self.web_api),
-            identity,
-        };
-        DeskParts {
-            people,
-            policies: Arc::clone(&self.policies),
-            pool,
-            shop,
-            flights: Arc::clone(&self.flights),
-            aws: Arc::new(Aws::new(self.settings.aws.clone())),
-            vitals: Arc::clone(&self.board) as Arc<dyn VitalsSource>,
-            clock: clock::system(),
-            limits: self.settings.commands.limits(),
-            deploy: Arc::new(self.settings.deploy.clone()),
-            // a lease's end is to be noticed soon after it: others wait for their answers
-            sweep_every: self.store.replicas.lease().map(|lease| lease / 6),
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::words;
 use crate::aws::{State, is_region, region_of_place};
-use crate::domain::UsageError;
+use crate::domain::{RequestId, UsageError};
 use clap::builder::ArgAction;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::error::Error;
@@ -183,6 +183,19 @@ pub(super) fn kind(text: &str) -> Result<String, String> {
     }
     Ok(lower)
 }
+
+/// Reads the id of a request, whole or short, in any case of letters.
+pub(super) fn request(text: &str) -> Result<String, String> {
+    let id = text.trim().to_uppercase();
+    let is_short = id.len() == SHORT && id.chars().all(|c| c.is_ascii_alphanumeric());
+    match is_short || RequestId::parse(&id).is_some() {
+        true => Ok(id),
+        false => Err(format!("must be the id of a request such as `7F3K`, not `{}`", words::name(text))),
+    }
+}
+
+/// How long the short id of a request is.
+const SHORT: usize = 4;
 
 /// Reads the number of a page.
 pub(super) fn page(text: &str) -> Result<usize, String> {

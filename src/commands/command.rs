@@ -4,9 +4,10 @@ use super::DeployConfig;
 use crate::aws::Aws;
 use crate::clock::Clock;
 use crate::domain::{
-    CommandError, Line, Plan, Principal, Reply, RequestId, Risk, Source, Step, Target, UsageError, VitalsSource,
+    CommandError, Line, Plan, Principal, Reply, RequestId, Risk, Source, Step, Target, UsageError, VitalsSource, Word,
 };
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use std::sync::Arc;
 
 /// Builds a command from the words after its name.
@@ -69,6 +70,10 @@ pub struct Limits {
     pub poll: std::time::Duration,
 }
 
+/// Says the principal's word on the change of another request, which is named by its id, whole or short. Whether it is
+/// taken is decided elsewhere: nothing can approve itself by this.
+pub type Decide = Arc<dyn Fn(String, Word) -> BoxFuture<'static, Result<Reply, CommandError>> + Send + Sync>;
+
 /// What a command may use.
 #[derive(Clone)]
 pub struct Context {
@@ -97,6 +102,8 @@ pub struct Context {
     /// Says that the command ends this process, and that only whoever comes after it can bring the command to its end: a
     /// drain does not wait for it then.
     pub bequeath: Arc<dyn Fn() + Send + Sync>,
+    /// Says the principal's word on somebody's change.
+    pub decide: Decide,
 }
 
 /// What planning found.
@@ -121,11 +128,7 @@ pub enum StepError {
 #[async_trait]
 pub trait Journalled: Send + Sync {
     /// Makes the call of one step; `Err` before the call when the journal is not available.
-    async fn step(
-        &self,
-        step: &Step,
-        call: futures_util::future::BoxFuture<'_, Result<(), StepError>>,
-    ) -> Result<(), StepError>;
+    async fn step(&self, step: &Step, call: BoxFuture<'_, Result<(), StepError>>) -> Result<(), StepError>;
 }
 
 /// What verify found to be true now.

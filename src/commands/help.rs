@@ -123,6 +123,8 @@ mod tests {
         - `help` – Lists what you may run, or explains one command
         - `ping` – Says whether I am here, and how long the way took
         - `whoami` – Says who you are to me, and what you may run
+        - `approve` – Approves a change that somebody else asked for
+        - `decline` – Declines a change that waits for approval, or calls your own off
         # Look
         - `version` – Says which version and revision I am
         - `status` – Says how I am: links to Slack, actors and their restarts, queues, store

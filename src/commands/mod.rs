@@ -3,9 +3,11 @@
 //!
 //! To add a command: copy `ping.rs`, and add two lines here, its `mod` and its row in [`COMMANDS`].
 
+mod approve;
 mod args;
 mod command;
 mod config;
+mod decline;
 mod deploy;
 mod ec2;
 mod form;
@@ -17,7 +19,7 @@ mod version;
 mod whoami;
 mod words;
 
-pub use command::{Action, Command, Context, Found, Journalled, Limits, Parse, Planned, Row, Scope, StepError};
+pub use command::{Action, Command, Context, Decide, Found, Journalled, Limits, Parse, Planned, Row, Scope, StepError};
 pub use config::CommandsConfig;
 pub use deploy::{DeployConfig, ServiceConfig};
 pub use form::{Answers, Wrong, fill, form};
@@ -33,6 +35,8 @@ pub static COMMANDS: &[&Row] = &[
     &whoami::ROW,
     &version::ROW,
     &status::ROW,
+    &approve::ROW,
+    &decline::ROW,
     &ec2::list::ROW,
     &ec2::show::ROW,
     &ec2::start::ROW,

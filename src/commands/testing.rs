@@ -98,6 +98,10 @@ pub(crate) fn cx_on(regions: &[(&str, &FakeRegion)]) -> Context {
         limits: Limits { max_targets: 3, page_size: 5, wait: Duration::from_secs(60), poll: Duration::from_secs(3) },
         progress: Arc::new(|_| {}),
         bequeath: Arc::new(|| {}),
+        decide: Arc::new(|which, word| {
+            let said = Reply::new(Tone::Done).text(format!("{word:?} {which}"));
+            Box::pin(async move { Ok(said) })
+        }),
     }
 }
 
@@ -230,6 +234,7 @@ pub(crate) fn plain(reply: &Reply) -> String {
         Tone::Info => "info",
         Tone::Done => "done",
         Tone::Progress => "progress",
+        Tone::Approval => "approval",
         Tone::Usage => "usage",
         Tone::Refused => "refused",
         Tone::Failed => "failed",

@@ -57,6 +57,8 @@ fn usage_lines() {
     whoami
     version
     status
+    approve <request>
+    decline <request>
     ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]
     ec2 show <target> [--region <region>]…
     ec2 start <target>… [--region <region>]…

@@ -81,7 +81,7 @@ mod tests {
         [info] You are: Maya `U01`
         Here you are: a full member of this workspace
         Groups: `operators` and `viewers`
-        You may run: `help`, `ping`, `whoami`, `version`, `status`, `ec2 list`, `ec2 show` and `deploy status`
+        You may run: `help`, `ping`, `whoami`, `version`, `status`, `approve`, `decline`, `ec2 list`, `ec2 show` and `deploy status`
         Not: `ec2 start`, `ec2 stop`, `ec2 reboot`, `deploy` and `deploy rollback`
         ");
     }

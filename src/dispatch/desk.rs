@@ -1,5 +1,6 @@
 //! The work of the dispatcher on one request.
 
+use super::approvals::{self, Review};
 use super::people::{People, PeopleParts};
 use super::permits::Permits;
 use super::policy::Policies;
@@ -7,9 +8,12 @@ use super::{How, forms, shortcuts};
 use crate::aws::Aws;
 use crate::clock::Clock;
 use crate::commands::{self, Command, Context, DeployConfig, Limits, Row, Scope};
-use crate::domain::{Failure, Line, Principal, Refusal, Reply, Request, Risk, Source, Tone, VitalsSource};
+use crate::domain::{
+    ApprovalRequest, Failure, Line, Principal, Refusal, Reply, Request, Risk, Source, Tone, VitalsSource,
+};
 use crate::execution::{self, Answer, Flight, Flights, Job, Task, WorkerPool, Workshop};
-use crate::store::State;
+use crate::store::{AuditLog, State};
+use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +34,8 @@ pub struct DeskParts {
     pub pool: WorkerPool,
     /// What runs need; its desk gives the answers.
     pub shop: Workshop,
+    /// What happened: who knows a request by its short id.
+    pub audit: Arc<dyn AuditLog>,
     /// Which requests are in work, over all lives.
     pub flights: Arc<Flights>,
     /// The provider.
@@ -80,6 +86,11 @@ impl Desk {
         if let Some(poison) = poison(request, &how) {
             return self.parts.shop.desk.give(request, "unknown", poison).await;
         }
+        let approval = match self.review(request, &how).await {
+            Ok(approval) => approval,
+            Err(Some(over)) => return self.parts.shop.desk.give(request, "unknown", over).await,
+            Err(None) => return approvals::keep(&self.parts, request, how),
+        };
         let (taken_up, begun) = (matches!(how, How::TakenUp { .. }), how.is_begun());
         let understood = match self.understand(request, &how).await {
             Ok(understood) => understood,
@@ -91,7 +102,7 @@ impl Desk {
             }
         };
         let row = understood.row;
-        let task = match self.task(request, &understood, how) {
+        let task = match self.task(request, &understood, how, approval) {
             Ok(task) => task,
             Err(answer) => return self.parts.shop.desk.give(request, row.name, answer).await,
         };
@@ -110,6 +121,22 @@ impl Desk {
             // it may have been made, so it cannot be refused: the journal has it, and brings it to whoever lives
             Err(_) if begun => tracing::warn!(req = %request.id, "nobody is there to look at what was begun"),
             Err(refusal) => self.parts.shop.desk.give(request, row.name, Answer::refused(&refusal)).await,
+        }
+    }
+
+    /// What others said of it, where that matters. `Err`: its answer, or nothing where it waits on.
+    async fn review(&self, request: &Request, how: &How) -> Result<Option<Box<ApprovalRequest>>, Option<Answer>> {
+        if !approvals::concerns(how) {
+            return Ok(None);
+        }
+        match approvals::review(&self.parts, request, how).await {
+            Review::Granted(approval) => Ok(Some(approval)),
+            Review::Over(answer) => Err(Some(answer)),
+            Review::Waits => Err(None),
+            Review::NotKnown(error) => {
+                tracing::warn!(req = %request.id, %error, "what others said is not known; asked again");
+                Err(None)
+            }
         }
     }
 
@@ -154,7 +181,15 @@ impl Desk {
         Ok(Understood { row, command, permits, principal })
     }
 
-    fn task(&self, request: &Request, understood: &Understood, how: How) -> Result<Task, Answer> {
+    fn task(
+        &self,
+        request: &Request,
+        understood: &Understood,
+        how: How,
+        approval: Option<Box<ApprovalRequest>>,
+    ) -> Result<Task, Answer> {
+        // wanted since the last word that it needed
+        let asked_at = approval.as_ref().map_or(request.accepted_at, |approval| approval.decided_at());
         let changes = understood.row.risk >= Risk::Change;
         match how {
             How::Fresh => Ok(Task::Run),
@@ -168,20 +203,21 @@ impl Desk {
             How::Crowded => Err(crowded(request)),
             How::TakenUp { state: State::Running, plan: Some(plan), .. } if changes => Ok(Task::Verify(plan)),
             How::TakenUp { state: State::Running, .. } => Err(lost_plan(request)),
-            How::TakenUp { .. } if changes && self.too_old(request) => Err(not_begun(request)),
-            How::TakenUp { .. } => Ok(Task::Run),
+            How::TakenUp { .. } if changes && self.too_old(asked_at) => Err(not_begun(request)),
+            How::TakenUp { .. } => Ok(approval.map_or(Task::Run, Task::Approved)),
         }
     }
 
     /// Whether nobody can be sure any more that it is still wanted. One that was asked for in the future was asked for
     /// nobody knows when: the clock has been set back since.
-    fn too_old(&self, request: &Request) -> bool {
-        let age = self.parts.clock.now().duration_since(request.accepted_at).unsigned_abs();
+    fn too_old(&self, asked_at: Timestamp) -> bool {
+        let age = self.parts.clock.now().duration_since(asked_at).unsigned_abs();
         age > Duration::from_secs(self.parts.shop.config.resume_within_seconds)
     }
 
     fn job(&self, request: Request, understood: Understood, task: Task, flight: Arc<Flight>) -> Job {
         let Understood { row, command, permits, principal } = understood;
+        let decide = self.decide(&permits);
         let context = Context {
             request: request.id,
             source: request.source,
@@ -195,6 +231,7 @@ impl Desk {
             deploy: Arc::clone(&self.parts.deploy),
             progress: Arc::new(|_| ()),
             bequeath: Arc::new(|| ()),
+            decide,
         };
         let judge = permits.judge(row);
         Job { request, row, command, context, judge, task, flight }

@@ -1,6 +1,7 @@
 //! The actor through which every request goes. Its mailbox holds nothing that the journal does not: what a crash of it
 //! loses is read again when it starts, and every half minute besides.
 
+use super::approvals;
 use super::desk::{Desk, DeskParts};
 use crate::domain::{Plan, Request};
 use crate::execution::Answer;
@@ -19,14 +20,18 @@ const SWEEP_EVERY: Duration = Duration::from_secs(30);
 /// A request younger than this may still be in a mailbox; the sweep leaves it alone.
 const SWEEP_AGE: SignedDuration = SignedDuration::from_secs(10);
 
+/// Between two looks at what waits for others.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
 /// Finds, parses, judges, hands on.
 pub struct Dispatcher {
     parts: DeskParts,
     desk: Option<Rc<Desk>>,
     sweeping: Arc<AtomicBool>,
+    looking: Arc<AtomicBool>,
 }
 
-/// One look for requests that nobody works on, until dropped.
+/// One look for requests that nobody works on, or that wait for others, until dropped.
 struct Sweep(Arc<AtomicBool>);
 
 impl Drop for Sweep {
@@ -38,7 +43,7 @@ impl Drop for Sweep {
 impl Dispatcher {
     /// A dispatcher that has not started.
     pub fn new(parts: DeskParts) -> Self {
-        Self { parts, desk: None, sweeping: Arc::default() }
+        Self { parts, desk: None, sweeping: Arc::default(), looking: Arc::default() }
     }
 }
 
@@ -50,6 +55,23 @@ impl Actor for Dispatcher {
         ctx.notify(TakeUp { older_than: SignedDuration::ZERO });
         let every = self.parts.sweep_every.unwrap_or(SWEEP_EVERY);
         ctx.run_interval(every, |_, ctx| ctx.notify(TakeUp { older_than: SWEEP_AGE }));
+        ctx.run_interval(LOOK_EVERY, |dispatcher, ctx| dispatcher.look_at_approvals(ctx));
+    }
+}
+
+impl Dispatcher {
+    /// Whatever waits for others no longer is worked on.
+    fn look_at_approvals(&self, ctx: &Context<Self>) {
+        // a store that is slow is not asked more often for it
+        if self.parts.shop.awaiting.ids().is_empty() || self.looking.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (look, parts, dispatcher) = (Sweep(Arc::clone(&self.looking)), self.parts.clone(), ctx.address());
+        supervision::spawn_local_detached("look at approvals", async move {
+            let _look = look;
+            approvals::look(&parts, &dispatcher).await;
+        })
+        .detach();
     }
 }
 
@@ -149,6 +171,8 @@ impl Handler<TakeUp> for Dispatcher {
         let sweep = Sweep(Arc::clone(&self.sweeping));
         // what is in work now may end while the journal is read, and would be found there as it stood before
         let in_work = self.parts.flights.ids();
+        // what waits for others is looked at by itself
+        let awaiting = self.parts.shop.awaiting.ids();
         supervision::spawn_local_detached("take up", async move {
             let _sweep = sweep;
             let entries = match journal.take_up().await {
@@ -161,7 +185,9 @@ impl Handler<TakeUp> for Dispatcher {
             let due = |entry: &Entry| {
                 let age = now.duration_since(entry.request.accepted_at);
                 // what comes from the future came before the clock was set back
-                (age >= older_than || age.is_negative()) && !in_work.contains(&entry.request.id)
+                (age >= older_than || age.is_negative())
+                    && !in_work.contains(&entry.request.id)
+                    && !awaiting.contains(&entry.request.id)
             };
             for Entry { request, state, plan, deaths, late, .. } in entries.into_iter().filter(due) {
                 tracing::debug!(req = %request.id, state = state.as_str(), "unfinished in the journal");

@@ -1,6 +1,7 @@
 //! Finds the command, parses it, finds out who asks, asks the policies, and hands on. What is not understood or not
 //! permitted gets its answer here, and nothing was read for it.
 
+mod approvals;
 mod cache;
 mod desk;
 mod dispatcher;

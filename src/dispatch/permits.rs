@@ -2,13 +2,16 @@
 
 use super::policy::{Action, Policies, Resource, Situation, Verdict, refusal};
 use crate::commands::Row;
-use crate::domain::{ChannelId, Plan, Principal, Refusal, Request, Source, Target, UserId};
-use crate::execution::Judge;
+use crate::domain::{ApprovalRequest, ChannelId, Plan, Principal, Refusal, Request, Source, Target, UserId};
+use crate::execution::{Judge, Need};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Who is in which group, as far as is known: whom a refusal may name.
 pub(super) type Members = Arc<BTreeMap<String, Vec<UserId>>>;
+
+/// How many people are named who could approve.
+const CONTACTS: usize = 3;
 
 /// Everything that is the same for all questions of one request.
 #[derive(Clone)]
@@ -37,6 +40,7 @@ impl Permits {
             direct_message: direct || request.channel.is_person(),
             source: request.source,
             time: whole_second(time),
+            approvals: 0,
         };
         Self { policies, asking: Arc::new(Asking { principal, situation, members }) }
     }
@@ -50,7 +54,7 @@ impl Permits {
     ) -> Self {
         let channel = ChannelId::from(principal.user.as_str());
         let time = whole_second(time);
-        let situation = Situation { channel, direct_message: true, source: Source::Button, time };
+        let situation = Situation { channel, direct_message: true, source: Source::Button, time, approvals: 0 };
         Self { policies, asking: Arc::new(Asking { principal, situation, members }) }
     }
 
@@ -75,24 +79,59 @@ impl Permits {
         })
     }
 
-    /// Refuses a plan of which any target may not be changed.
+    /// Refuses a plan of which any target may not be changed, and says how many others must approve it.
     pub(super) fn judge(&self, row: &'static Row) -> Judge {
         let permits = self.clone();
         Arc::new(move |plan: &Plan| {
-            plan.targets.iter().try_for_each(|target| permits.refused(row, permits.verdict(row, target)))
+            plan.targets.iter().try_fold(Need::default(), |need, target| {
+                let of_this = permits.need(row, target)?;
+                Ok(if of_this.approvals > need.approvals { of_this } else { need })
+            })
         })
     }
 
-    fn verdict(&self, row: &Row, target: &Target) -> Verdict {
+    /// What the change of one target needs.
+    fn need(&self, row: &'static Row, target: &Target) -> Result<Need, Refusal> {
         let Asking { principal, situation, .. } = &*self.asking;
-        self.policies.judge(principal, action(row), &Resource::Target(target), situation)
+        let (action, resource) = (action(row), Resource::Target(target));
+        match self.policies.judge(principal, action, &resource, situation) {
+            Verdict::Permit { .. } => Ok(Need::default()),
+            Verdict::Needs { approvals, reasons } => {
+                let could = self.policies.who_could(action, &resource, situation);
+                let contacts = self.others(&could).into_iter().take(CONTACTS).collect();
+                Ok(Need { approvals, reasons: reasons.into_iter().map(|reason| reason.text).collect(), contacts })
+            }
+            deny @ Verdict::Deny(_) => self.refused(row, deny).map(|()| Need::default()),
+        }
+    }
+
+    /// Whose permits these are.
+    pub(super) fn user(&self) -> &UserId {
+        &self.asking.principal.user
+    }
+
+    /// Refuses whoever could not make this change even if others approved it: nor can they approve it for others.
+    pub(super) fn may_approve(&self, row: &'static Row, approval: &ApprovalRequest) -> Result<(), Refusal> {
+        let Asking { principal, situation, .. } = &*self.asking;
+        approval.plan.targets.iter().try_for_each(|target| {
+            self.refused(row, self.policies.judge(principal, action(row), &Resource::Target(target), situation))
+        })
+    }
+
+    /// The members of these groups, without the one who asks.
+    fn others(&self, groups: &[String]) -> Vec<UserId> {
+        let mut others: Vec<UserId> = Vec::new();
+        for user in groups.iter().filter_map(|group| self.asking.members.get(group)).flatten() {
+            if *user != self.asking.principal.user && !others.contains(user) {
+                others.push(user.clone());
+            }
+        }
+        others
     }
 
     fn refused(&self, row: &'static Row, verdict: Verdict) -> Result<(), Refusal> {
         let Verdict::Deny(deny) = verdict else { return Ok(()) };
-        let members = deny.who_could.iter().filter_map(|group| self.asking.members.get(group)).flatten();
-        let contacts: Vec<UserId> = members.filter(|user| **user != self.asking.principal.user).cloned().collect();
-        Err(refusal(&deny, row.name, &self.asking.principal, &contacts))
+        Err(refusal(&deny, row.name, &self.asking.principal, &self.others(&deny.who_could)))
     }
 }
 

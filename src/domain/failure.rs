@@ -60,13 +60,12 @@ pub enum CommandError {
 impl UsageError {
     /// A mistake described by one sentence with names in backticks.
     pub fn sentence(text: &str) -> Self {
-        Self {
-            lines: vec![Line::sentence(text)],
-            candidates: Vec::new(),
-            field: None,
-            incomplete: false,
-            buttons: Vec::new(),
-        }
+        Self::of(Line::sentence(text))
+    }
+
+    /// A mistake described by one line.
+    pub fn of(line: Line) -> Self {
+        Self { lines: vec![line], candidates: Vec::new(), field: None, incomplete: false, buttons: Vec::new() }
     }
 
     /// With candidates below it.

@@ -1,5 +1,6 @@
 //! The words that all rooms share. No I/O, no actors, no clock: values and their rules only.
 
+mod approval;
 mod body;
 mod drill;
 mod failure;
@@ -12,6 +13,7 @@ mod request;
 mod secret;
 mod vitals;
 
+pub use approval::{Approval, ApprovalRequest, NotTaken, Standing, Word};
 pub use body::{Body, EcsTask, Notice};
 pub use drill::Drill;
 pub use failure::{CommandError, Failure, Refusal, UnknownOutcome, UsageError};

@@ -1,5 +1,6 @@
 //! What a command is about to do, exactly, before it does it.
 
+use super::Approval;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -77,6 +78,9 @@ pub struct Plan {
     /// The hash of the policies by which it was permitted, once it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policies: Option<String>,
+    /// Who has approved it, where that was needed, once they have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub approved: Vec<Approval>,
 }
 
 impl Plan {

@@ -13,6 +13,8 @@ pub enum Tone {
     Done,
     /// Work goes on; this message will be edited.
     Progress,
+    /// It waits for others to approve it; this message will be edited.
+    Approval,
     /// The command was not understood; nothing was done.
     Usage,
     /// The command was refused; nothing was done.

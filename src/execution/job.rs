@@ -1,13 +1,14 @@
 //! One command from plan to answer.
 
 use super::answer::{Answer, AnswerDesk};
+use super::approvals::{self, Awaiting, Need};
 use super::flights::Flight;
 use super::locks::Locks;
 use super::steps::Steps;
 use super::{ExecutionConfig, progress, recover};
 use crate::commands::{Command, Context, Found, Planned, Row};
-use crate::domain::{CommandError, Failure, Line, Plan, Refusal, Reply, Request, RequestId, Tone};
-use crate::store::{Outbox, StoreError};
+use crate::domain::{ApprovalRequest, CommandError, Failure, Line, Plan, Refusal, Reply, Request, RequestId, Tone};
+use crate::store::{ApprovalStore, Outbox, StoreError};
 use crate::supervision::WorkerRuntime;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -16,14 +17,16 @@ use std::time::Duration;
 /// How long an answer waits for the last progress message to be put into the outbox.
 const PROGRESS_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Says whether the person may make this plan's change: every target of it.
-pub type Judge = Arc<dyn Fn(&Plan) -> Result<(), Refusal> + Send + Sync>;
+/// Says whether the person may make this plan's change, every target of it, and who else must approve.
+pub type Judge = Arc<dyn Fn(&Plan) -> Result<Need, Refusal> + Send + Sync>;
 
 /// What is to be done with a command.
 #[derive(Clone, Debug)]
 pub enum Task {
     /// Plan it, and make the change.
     Run,
+    /// Plan it, and make the change if it is the one that was approved.
+    Approved(Box<ApprovalRequest>),
     /// The process died when calls may have been made: look, and report.
     Verify(Plan),
 }
@@ -63,6 +66,10 @@ pub struct Workshop {
     pub desk: AnswerDesk,
     /// Where progress goes.
     pub outbox: Arc<dyn Outbox>,
+    /// Where the words of others are.
+    pub approvals: Arc<dyn ApprovalStore>,
+    /// What waits for them.
+    pub awaiting: Arc<Awaiting>,
     /// Which targets are being changed.
     pub locks: Arc<Locks>,
     /// The threads on which provider calls run.
@@ -81,7 +88,7 @@ pub async fn run(job: &Job, shop: &Workshop) {
 
 pub(super) async fn work(job: &Job, shop: &Workshop, stage: &Arc<Mutex<Stage>>) {
     let answer = match &job.task {
-        Task::Run => match run_command(job, shop, stage).await {
+        Task::Run | Task::Approved(_) => match run_command(job, shop, stage).await {
             Some(answer) => answer,
             None => return,
         },
@@ -97,6 +104,10 @@ pub(super) async fn work(job: &Job, shop: &Workshop, stage: &Arc<Mutex<Stage>>) 
 async fn run_command(job: &Job, shop: &Workshop, stage: &Arc<Mutex<Stage>>) -> Option<Answer> {
     match plan_and_execute(job, shop, stage).await {
         Ok(answer) => answer,
+        // who has seen what was to be approved is told what became of it
+        Err(error) if matches!(job.task, Task::Approved(_)) => {
+            Some(Answer { alone: false, ..Answer::of_error(&error, &job.request) })
+        }
         Err(error) => Some(Answer::of_error(&error, &job.request)),
     }
 }
@@ -113,8 +124,21 @@ async fn plan_and_execute(
         Planned::Answer(reply) => return Ok(Some(Answer::ok(reply))),
         Planned::Change(plan) => plan,
     };
-    (job.judge)(&plan)?;
-    let plan = Plan { policies: Some(shop.policies.to_string()), ..plan };
+    let need = (job.judge)(&plan)?;
+    let approved = match &job.task {
+        Task::Approved(approval)
+            if !approval.is_for(&plan) || (approval.given.len() as u64) < need.approvals.into() =>
+        {
+            return Err(Refusal { lines: vec![approvals::void(&job.request)] }.into());
+        }
+        Task::Approved(approval) => approval.given.clone(),
+        Task::Run | Task::Verify(_) if need.approvals > 0 => {
+            // asked or not: the answer comes when they have spoken, or from whoever has the request
+            return approvals::ask(job, plan, &need, shop).await.map(|_| None);
+        }
+        Task::Run | Task::Verify(_) => Vec::new(),
+    };
+    let plan = Plan { policies: Some(shop.policies.to_string()), approved, ..plan };
     let _locked = shop.locks.take(&plan.targets, &job.request.text, &job.request)?;
     if let Err(error) = shop.desk.journal.planned(job.request.id, plan.clone()).await {
         if let StoreError::Transition { .. } | StoreError::Fenced(_) = error {
@@ -147,10 +171,14 @@ async fn execute(job: &Job, plan: Plan, shop: &Workshop, stage: &Arc<Mutex<Stage
     // the command's sender is in it: without that the reporter ends, and no progress comes behind the answer
     drop(context);
     let _ = tokio::time::timeout(PROGRESS_PATIENCE, reporting).await;
-    match found {
-        Ok(found) => found.map(of_found),
-        Err(_) => Ok(recover::look(job, &plan, shop, "AWS did not answer in time").await),
-    }
+    let answer = match found {
+        Ok(found) => found.map(of_found)?,
+        Err(_) => recover::look(job, &plan, shop, "AWS did not answer in time").await,
+    };
+    Ok(match approvals::approved_by(&plan) {
+        Some(line) => Answer { reply: answer.reply.note(line), ..answer },
+        None => answer,
+    })
 }
 
 pub(super) fn of_found(found: Found) -> Answer {

@@ -2,6 +2,7 @@
 //! run on the worker runtime, never on an actor's thread.
 
 mod answer;
+mod approvals;
 mod flights;
 mod job;
 mod locks;
@@ -15,6 +16,7 @@ pub(crate) mod testing;
 mod worker;
 
 pub use answer::{Answer, AnswerDesk};
+pub use approvals::{Awaiting, Need, Waiting};
 pub use flights::{Flight, Flights};
 pub use job::{Job, Judge, Task, Workshop, run};
 pub use locks::Locks;
@@ -40,6 +42,8 @@ pub struct ExecutionConfig {
     /// After a restart a change that had not begun is begun if it was asked for at most this many seconds ago;
     /// an older one is reported as not begun.
     pub resume_within_seconds: u64,
+    /// A change that others must approve is not made when they have not done so after this many seconds.
+    pub approve_within_seconds: u64,
 }
 
 impl ExecutionConfig {
@@ -50,6 +54,7 @@ impl ExecutionConfig {
             ("max_running", self.max_running as u64),
             ("max_open", self.max_open as u64),
             ("read_deadline_seconds", self.read_deadline_seconds),
+            ("approve_within_seconds", self.approve_within_seconds),
         ];
         match positive.iter().find(|(_, value)| *value == 0) {
             Some((key, _)) => Err(format!("{key} must be at least 1")),
@@ -60,6 +65,13 @@ impl ExecutionConfig {
 
 impl Default for ExecutionConfig {
     fn default() -> Self {
-        Self { workers: 4, max_running: 256, max_open: 5_000, read_deadline_seconds: 60, resume_within_seconds: 60 }
+        Self {
+            workers: 4,
+            max_running: 256,
+            max_open: 5_000,
+            read_deadline_seconds: 60,
+            resume_within_seconds: 60,
+            approve_within_seconds: 900,
+        }
     }
 }

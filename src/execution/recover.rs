@@ -79,6 +79,7 @@ mod tests {
             steps: Vec::new(),
             cautions: Vec::new(),
             policies: None,
+            approved: Vec::new(),
         };
         let said =
             unseen(&plan(vec![target("i-0abc", Some("web-1")), target("service/prod/shop", Some("web"))])).plain();

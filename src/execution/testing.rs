@@ -1,9 +1,9 @@
 //! What the tests of execution and dispatch stand on: everything behind the dispatcher, with a true store.
 
-use super::{AnswerDesk, AwsWorker, ExecutionConfig, Flights, Locks, WorkerPool, Workshop};
+use super::{AnswerDesk, Awaiting, AwsWorker, ExecutionConfig, Flights, Locks, WorkerPool, Workshop};
 use crate::clock;
 use crate::delivery::{Courier, CourierParts, DeliveryConfig};
-use crate::domain::{ChannelId, Plan, Step, UserId};
+use crate::domain::{ApprovalRequest, ChannelId, Plan, Step, UserId};
 use crate::domain::{ReplyTo, Request, RequestId, Source};
 use crate::slack::api::{Pacer, WebApi};
 use crate::slack::{Proxy, SlackConfig};
@@ -41,6 +41,14 @@ impl Journal for Leased {
     }
     async fn known(&self, keys: &[String]) -> Result<Option<RequestId>, StoreError> {
         self.journal.known(keys).await
+    }
+    async fn awaiting_approval(
+        &self,
+        approval: &ApprovalRequest,
+        reply_to: &ReplyTo,
+        letter: NewLetter,
+    ) -> Result<Letter, StoreError> {
+        self.journal.awaiting_approval(approval, reply_to, letter).await
     }
     async fn planned(&self, id: RequestId, plan: Plan) -> Result<(), StoreError> {
         self.journal.planned(id, plan).await
@@ -103,6 +111,8 @@ impl House {
                 onlookers: Arc::default(),
             },
             outbox: Arc::clone(&store.outbox),
+            approvals: Arc::clone(&store.approvals),
+            awaiting: Arc::<Awaiting>::default(),
             locks: Arc::new(Locks::default()),
             runtime: WorkerRuntime::new("test-worker", 1).expect("a thread"),
             policies: "e3b0c44298fc".into(),

@@ -17,6 +17,7 @@
 //! | `dronebot_queue_depth` | `queue` | what waits: unfinished requests, outbox, dead letters, … |
 //! | `dronebot_open` | | what `execution.max_open` bounds: requests without an answer, and answers that wait |
 //! | `dronebot_queue_oldest_seconds` | `queue` | the age of the oldest |
+//! | `dronebot_approvals_asked_total` | | changes that were shown to others, to be approved |
 //! | `dronebot_aws_calls_total` | `operation`, `class` | AWS calls: `ok` or the class of the error |
 //! | `dronebot_aws_call_seconds` | `operation` | how long they took |
 //! | `dronebot_aws_paced_total` | `bucket` | calls that waited for the bot's own share of AWS's rates |

@@ -86,6 +86,7 @@ fn sign(tone: Tone) -> Option<(&'static str, &'static str)> {
         Tone::Info => None,
         Tone::Done => Some(("\u{2705}", "Done")),
         Tone::Progress => Some(("\u{23F3}", "Working")),
+        Tone::Approval => Some(("\u{270B}", "Approval needed")),
         Tone::Usage => Some(("\u{2754}", "Not run")),
         Tone::Refused => Some(("\u{26D4}", "Refused")),
         Tone::Failed => Some(("\u{274C}", "Failed")),

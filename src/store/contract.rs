@@ -10,6 +10,12 @@ use proptest::strategy::ValueTree;
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::{HashMap, HashSet};
 
+mod approvals;
+pub(crate) use approvals::{
+    each_word_on_a_change_counts_once_whoever_hears_it, what_waits_for_others_is_kept_with_what_they_are_shown,
+    what_waits_for_others_locks_no_target,
+};
+
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A clock that stands until it is moved.
@@ -110,6 +116,7 @@ pub(crate) fn plan(number: u64) -> Plan {
         steps: vec![step(0)],
         cautions: vec!["data on instance stores is lost".into()],
         policies: Some("e3b0c44298fc".into()),
+        approved: Vec::new(),
     }
 }
 
@@ -155,6 +162,7 @@ async fn brought_to(store: &Store, number: u64, state: State) {
     accepted(store, number).await;
     match state {
         State::Accepted => {}
+        State::AwaitingApproval => drop(approvals::waits(store, number).await.unwrap()),
         State::Planned => store.journal.planned(id(number), plan(number)).await.unwrap(),
         State::Running => {
             store.journal.planned(id(number), plan(number)).await.unwrap();
@@ -168,6 +176,7 @@ async fn brought_to(store: &Store, number: u64, state: State) {
 async fn ask(store: &Store, number: u64, to: State) -> Result<(), StoreError> {
     match to {
         State::Accepted => unreachable!("no method leads back"),
+        State::AwaitingApproval => approvals::waits(store, number).await.map(|_| ()),
         State::Planned => store.journal.planned(id(number), plan(number)).await,
         // a step that nobody has begun: of one that is begun the store itself forbids a repetition
         State::Running => store.journal.step_started(id(number), step(fastrand::u32(1..))).await,
@@ -892,13 +901,14 @@ pub(crate) async fn a_note_is_rewritten_only_as_it_was_read_and_outlives_the_pro
     let store = place.open().await;
     let notes = &store.notes;
     assert_eq!(notes.noted("bodies").await.unwrap(), None);
-    assert!(!notes.rewrite("bodies", Some("what never was"), "no").await.unwrap());
-    assert!(notes.rewrite("bodies", None, "one").await.unwrap());
-    assert!(!notes.rewrite("bodies", None, "two").await.unwrap(), "it is there already");
-    assert!(!notes.rewrite("bodies", Some("zero"), "two").await.unwrap(), "it was another");
+    assert!(!notes.rewrite("bodies", Some("what never was"), "no", None).await.unwrap());
+    assert!(notes.rewrite("bodies", None, "one", None).await.unwrap());
+    assert!(!notes.rewrite("bodies", None, "two", None).await.unwrap(), "it is there already");
+    assert!(!notes.rewrite("bodies", Some("zero"), "two", None).await.unwrap(), "it was another");
     // of many who have read the same, one rewrites it
-    let at_once = (0..20)
-        .map(|number| async move { notes.rewrite("bodies", Some("one"), &format!("by {number}")).await.unwrap() });
+    let at_once = (0..20).map(|number| async move {
+        notes.rewrite("bodies", Some("one"), &format!("by {number}"), None).await.unwrap()
+    });
     let wrote = futures_util::future::join_all(at_once).await;
     assert_eq!(wrote.iter().filter(|wrote| **wrote).count(), 1, "{wrote:?}");
     let winner = wrote.iter().position(|wrote| *wrote).unwrap();
@@ -940,7 +950,15 @@ pub(crate) async fn everything_that_happened_to_a_request_stands_in_its_history(
     let what = |at: usize| history[at].what.clone();
     assert_eq!(what(0), What::Accepted { user: "U0MAYA".into(), text: "ec2 stop web-1".into() });
     assert_eq!(history[0].at, request(1).accepted_at);
-    assert_eq!(what(1), What::Planned { text: plan(1).text, plan: plan_hash(&plan(1)), policies: plan(1).policies });
+    assert_eq!(
+        what(1),
+        What::Planned {
+            text: plan(1).text,
+            plan: plan_hash(&plan(1)),
+            policies: plan(1).policies,
+            approved: Vec::new()
+        }
+    );
     assert_eq!((history[2].at, what(2)), (start, What::StepStarted { step: step(0) }));
     let five = start + SignedDuration::from_secs(5);
     assert_eq!((history[3].at, what(3)), (five, What::StepEnded { index: 0, state: StepState::Done }));
@@ -1075,6 +1093,9 @@ macro_rules! contract {
             whoever_says_goodbye_has_not_died,
             a_replica_shows_what_it_says_of_itself,
             a_note_is_rewritten_only_as_it_was_read_and_outlives_the_process,
+            what_waits_for_others_is_kept_with_what_they_are_shown,
+            what_waits_for_others_locks_no_target,
+            each_word_on_a_change_counts_once_whoever_hears_it,
             everything_that_happened_to_a_request_stands_in_its_history,
             a_request_is_found_by_the_name_that_people_know,
             what_happened_to_the_house_is_told_newest_first,

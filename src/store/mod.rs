@@ -1,7 +1,8 @@
 //! What must not be forgotten. The ports are the [`Journal`] (requests, their states and steps), the [`Outbox`] (replies
-//! on their way to Slack), the [`AuditLog`] (what happened) and [`Replicas`] (who shares the store); the implementations
+//! on their way to Slack), the [`ApprovalStore`] (what others are asked), the [`AuditLog`] (what happened) and [`Replicas`] (who shares the store); the implementations
 //! are private behind [`open`] (a SQLite file) and [`join`] (a DynamoDB table).
 
+mod approvals;
 mod config;
 #[cfg(test)]
 mod contract;
@@ -18,9 +19,10 @@ use std::time::Duration;
 
 pub use config::{StoreConfig, StoreKind};
 pub use ports::{
-    Accepted, Address, Asked, AuditLog, Beaten, Card, Delivery, Entry, Event, FileWay, Final, HouseEntry, HouseEvent,
-    Journal, LONGEST_WAIT, Letter, LetterId, NewLetter, NewRequest, Notes, Outbox, Queue, QueueDepth, Recent, Replica,
-    ReplicaName, Replicas, State, StepRecord, StepState, StoreError, Wanted, Way, What, plan_hash,
+    Accepted, Address, ApprovalStore, Asked, AuditLog, Beaten, Card, Delivery, Entry, Event, FileWay, Final,
+    HouseEntry, HouseEvent, Journal, LONGEST_WAIT, Letter, LetterId, NewLetter, NewRequest, Notes, Outbox, Queue,
+    QueueDepth, Recent, Replica, ReplicaName, Replicas, Said, State, StepRecord, StepState, StoreError, Wanted, Way,
+    What, plan_hash,
 };
 
 /// An open store: its ports, and how it is. Clones share it; it is closed by [`Store::close`], or soon after the last
@@ -35,6 +37,8 @@ pub struct Store {
     pub audit: Arc<dyn AuditLog>,
     /// Who shares the store.
     pub replicas: Arc<dyn Replicas>,
+    /// What waits for the approval of others.
+    pub approvals: Arc<dyn ApprovalStore>,
     /// Small things that must not be forgotten.
     pub notes: Arc<dyn Notes>,
     /// How the store is, to be read at any time.
@@ -181,6 +185,7 @@ pub async fn read_table(
 
 fn assemble<B: Journal + Outbox + AuditLog + Replicas + Notes + Backend + 'static>(backend: Arc<B>) -> Store {
     Store {
+        approvals: Arc::new(approvals::Noted(Arc::clone(&backend) as Arc<dyn Notes>)),
         journal: Arc::clone(&backend) as Arc<dyn Journal>,
         outbox: Arc::clone(&backend) as Arc<dyn Outbox>,
         audit: Arc::clone(&backend) as Arc<dyn AuditLog>,

@@ -1,16 +1,18 @@
 //! The ports. Every method returns only after its write is durable, unless it says otherwise.
 
+mod approval;
 mod audit;
 mod letter;
 mod notes;
 mod replica;
 
+pub use approval::{ApprovalStore, Said};
 pub use audit::{AuditLog, Event, HouseEntry, HouseEvent, What, plan_hash};
 pub use letter::{Address, Delivery, FileWay, Letter, LetterId, NewLetter, Queue, Wanted, Way};
 pub use notes::Notes;
 pub use replica::{Beaten, Card, Replica, ReplicaName, Replicas};
 
-use crate::domain::{ChannelId, Plan, Request, RequestId, Source, Step, UserId};
+use crate::domain::{ApprovalRequest, ChannelId, Plan, ReplyTo, Request, RequestId, Source, Step, UserId};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -58,6 +60,9 @@ pub enum StoreError {
 pub enum State {
     /// Journalled and acknowledged, nothing else.
     Accepted,
+    /// A change has been planned, and others are asked to approve it; no call has been made.
+    #[serde(rename = "awaiting_approval")]
+    AwaitingApproval,
     /// A change has been planned and permitted; no call has been made.
     Planned,
     /// At least one changing call may have been made.
@@ -74,13 +79,22 @@ pub enum State {
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 7] =
-        [Self::Accepted, Self::Planned, Self::Running, Self::Refused, Self::Succeeded, Self::Failed, Self::Unknown];
+    pub const ALL: [Self; 8] = [
+        Self::Accepted,
+        Self::AwaitingApproval,
+        Self::Planned,
+        Self::Running,
+        Self::Refused,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Unknown,
+    ];
 
     /// The name in the store and in metrics.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
+            Self::AwaitingApproval => "awaiting_approval",
             Self::Planned => "planned",
             Self::Running => "running",
             Self::Refused => "refused",
@@ -104,8 +118,9 @@ impl State {
     pub fn may_become(self, next: Self) -> bool {
         match self {
             Self::Accepted => next != Self::Accepted && next != Self::Running,
-            // a restart before the first step plans anew
-            Self::Planned => next == Self::Planned || next == Self::Running || next.is_final(),
+            Self::AwaitingApproval => next == Self::Planned || next.is_final(),
+            // a restart before the first step plans anew, and by then others may have to approve
+            Self::Planned => matches!(next, Self::AwaitingApproval | Self::Planned | Self::Running) || next.is_final(),
             Self::Running => next.is_final(),
             Self::Refused | Self::Succeeded | Self::Failed | Self::Unknown => false,
         }
@@ -268,7 +283,16 @@ pub trait Journal: Send + Sync {
     /// Makes a request durable, once for all its keys.
     async fn accept(&self, new: NewRequest) -> Result<Accepted, StoreError>;
 
-    /// accepted or planned -> planned; after a restart before the first step the plan is made anew. From now on the
+    /// accepted or planned -> awaiting_approval, with what the others are shown put into the outbox by the same
+    /// transaction. The answer goes where `reply_to` says from now on: where they can see it. No target is locked.
+    async fn awaiting_approval(
+        &self,
+        approval: &ApprovalRequest,
+        reply_to: &ReplyTo,
+        letter: NewLetter,
+    ) -> Result<Letter, StoreError>;
+
+    /// accepted, awaiting_approval or planned -> planned; after a restart before the first step the plan is made anew. From now on the
     /// plan's targets are this request's alone, until its final answer: [`StoreError::Busy`] when another has one.
     async fn planned(&self, id: RequestId, plan: Plan) -> Result<(), StoreError>;
 

@@ -91,6 +91,7 @@ fn the_table_of_commands_is_derived_from_the_commands_and_the_shipped_policies()
         direct_message: false,
         source: Source::SlashCommand,
         time: jiff::Timestamp::UNIX_EPOCH,
+        approvals: 0,
     };
     let names = settings.groups.names();
     let mut table = String::from("| command | what it does | class | who may |\n|---|---|---|---|\n");

@@ -103,6 +103,8 @@ async fn an_operator_who_opens_the_home_sees_what_may_be_run_and_what_was_asked(
     help – Lists what you may run, or explains one command [Run]
     ping – Says whether I am here, and how long the way took [Run]
     whoami – Says who you are to me, and what you may run [Run]
+    approve – Approves a change that somebody else asked for [Fill in]
+    decline – Declines a change that waits for approval, or calls your own off [Fill in]
     ---
     # What you may run: look
     version – Says which version and revision I am [Run]

@@ -1,6 +1,7 @@
 //! The bot as people, orchestrators and AWS meet it: the real program as a process, the Slack sandbox as a process,
 //! Moto over HTTP, a real SQLite file. A test says what a person does and shows what that person reads.
 
+mod approvals;
 mod architecture;
 mod audit;
 mod body;

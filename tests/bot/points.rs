@@ -4,8 +4,9 @@
 //! or another replica. Then the promises are looked at from outside. In a second series the first death is always the same,
 //! after the change was made and before that was known, and its successor dies at each point of its own life.
 
-use crate::support::{Control, Door, Exit, HOME, MAYA, Message, NEVER, Options, Seed, World, fleet};
+use crate::support::{Control, Door, Exit, HOME, MAYA, Message, NEVER, OMAR, Options, Seed, World, fleet};
 use futures_util::stream::{self, StreamExt};
+use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,12 @@ use tokio::time::Instant;
 
 const WEB: Seed = Seed { region: HOME, name: "web-1", kind: "t3.micro", stopped: false, tags: &[] };
 const DB: Seed = Seed { region: "us-east-1", name: "web-1", kind: "t3.micro", stopped: false, tags: &[] };
+
+/// One that is changed only with the approval of somebody else.
+const TAGGED: Seed = Seed { tags: &[("approval", "required")], ..WEB };
+
+/// Between two presses of whoever approves: one that nobody heard, because he died, is not brought again by Slack.
+const PRESS: Duration = Duration::from_millis(1_500);
 
 /// A name as long as a list shows them: forty of them do not fit one message.
 const LONG_NAME: &str = "a-name-as-long-as-a-list-shows-them-12345";
@@ -39,6 +46,8 @@ enum To {
 enum Fleet {
     /// One instance here, and one of the same name in another region.
     Two,
+    /// One that others must approve to be changed.
+    Tagged,
     /// So many, all of one long name.
     Many(usize),
 }
@@ -64,6 +73,8 @@ const STOP: Case =
     Case { text: "ec2 stop web-1", change: Some(("StopInstances", Some("stopped"))), targets: 1, ..PING };
 const STOP_BY_SLASH: Case = Case { door: Door::Slash, ..STOP };
 const STOP_TWO: Case = Case { text: "ec2 stop web-1 --region eu-central-1,us-east-1", targets: 2, ..STOP };
+const STOP_APPROVED: Case = Case { fleet: Fleet::Tagged, ..STOP };
+const STOP_APPROVED_BY_SLASH: Case = Case { door: Door::Slash, ..STOP_APPROVED };
 const REBOOT: Case = Case { text: "ec2 reboot web-1", change: Some(("RebootInstances", None)), ..STOP };
 
 /// Where the process dies.
@@ -88,6 +99,15 @@ struct Gates {
     case: Case,
     ids: Vec<String>,
     thread: Option<String>,
+    /// When somebody pressed to approve it.
+    pressed: Option<Instant>,
+}
+
+/// What the one who approves is told, which is no answer to the command.
+fn is_to_the_approver(message: &Message) -> bool {
+    ["is approved and runs now", "You have approved", "was approved already"]
+        .iter()
+        .any(|said| message.text.contains(said))
 }
 
 impl Gates {
@@ -106,11 +126,12 @@ impl Gates {
         world.slack.ack_timeout(Duration::from_millis(if shared { 2_500 } else { 1_500 })).await;
         let ids = match case.fleet {
             Fleet::Two => world.fleet(&[WEB, DB]).await,
+            Fleet::Tagged => world.fleet(&[TAGGED]).await,
             Fleet::Many(count) => {
                 fleet::many(&world.aws_url, HOME, Some(LONG_NAME), count).await.expect("the fleet is made")
             }
         };
-        Self { world, case, ids, thread: None }
+        Self { world, case, ids, thread: None, pressed: None }
     }
 
     fn control(&self, to: To) -> Option<&Arc<Control>> {
@@ -165,7 +186,22 @@ impl Gates {
             None => true,
         };
         // a file is a message too
-        said.into_iter().filter(|message| fits(message) && !message.text.is_empty()).collect()
+        let fits = |message: &Message| fits(message) && !message.text.is_empty() && !is_to_the_approver(message);
+        said.into_iter().filter(fits).collect()
+    }
+
+    /// Somebody else approves it as long as it is asked for.
+    async fn approve(&mut self) {
+        if self.case.fleet != Fleet::Tagged || self.pressed.is_some_and(|at| at.elapsed() < PRESS) {
+            return;
+        }
+        if let Some(asking) = self.said().await.iter().find(|message| message.text.contains("Approval needed")) {
+            self.pressed = Some(Instant::now());
+            let (channel, ts) = (&asking.channel, &asking.ts);
+            let press = json!({"user": OMAR, "channel": channel, "ts": ts, "action_id": asking.button("Approve")});
+            // it may have its answer by now, and no button any more
+            let _ = self.world.slack.try_post("click", press).await;
+        }
     }
 
     async fn is_answered(&self) -> bool {
@@ -191,6 +227,7 @@ impl Gates {
             }
             if looked.elapsed() > LOOK {
                 looked = Instant::now();
+                self.approve().await;
                 if self.is_over().await && self.world.is_quiet().await {
                     break;
                 }
@@ -225,12 +262,15 @@ impl Gates {
             if begun.elapsed() > NEVER {
                 return Err("never answered".to_owned());
             }
+            self.approve().await;
             tokio::time::sleep(LOOK).await;
         }
         while !self.world.is_quiet().await {
             if begun.elapsed() > NEVER {
                 return Err("never at rest".to_owned());
             }
+            // one that was accepted by a process that died before it could say so
+            self.approve().await;
             tokio::time::sleep(LOOK).await;
         }
         Ok(())
@@ -287,7 +327,12 @@ async fn recorded(case: Case, shared: bool, to: To) -> (Vec<Point>, Whole) {
     let mut gates = Gates::new(case, shared).await;
     let before = gates.calls(to).len();
     gates.send().await;
-    gates.world.slack.final_answer("ops", MAYA, gates.thread.as_deref(), 0).await;
+    let begun = Instant::now();
+    while !gates.is_answered().await {
+        assert!(begun.elapsed() < NEVER, "never answered");
+        gates.approve().await;
+        tokio::time::sleep(LOOK).await;
+    }
     let points = points_since(&mut gates, to, before).await;
     let whole = gates.whole().await;
     gates.world.rests().await;
@@ -413,6 +458,11 @@ points! {
     a_stop_by_slash_command_dies_at_each_call_to_aws: STOP_BY_SLASH, false, Aws, false;
     a_stop_by_slash_command_dies_at_each_sync_of_the_file: STOP_BY_SLASH, false, Disk, false;
     a_stop_in_two_regions_dies_at_each_call_to_aws: STOP_TWO, false, Aws, false;
+    an_approved_stop_dies_at_each_call_to_aws: STOP_APPROVED, false, Aws, false;
+    an_approved_stop_dies_at_each_call_to_slack: STOP_APPROVED, false, Slack, false;
+    an_approved_stop_dies_at_each_sync_of_the_file: STOP_APPROVED, false, Disk, false;
+    an_approved_stop_by_slash_command_dies_at_each_sync_of_the_file: STOP_APPROVED_BY_SLASH, false, Disk, false;
+    an_approved_stop_dies_at_each_call_to_the_shared_store: STOP_APPROVED, true, Store, false;
     a_reboot_dies_at_each_call_to_aws: REBOOT, false, Aws, false;
     a_ping_dies_at_each_call_to_the_shared_store: PING, true, Store, false;
     a_list_dies_at_each_call_to_the_shared_store: LIST, true, Store, false;

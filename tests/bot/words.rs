@@ -10,6 +10,8 @@ async fn help_lists_what_the_caller_may_run() {
     • `help` – Lists what you may run, or explains one command
     • `ping` – Says whether I am here, and how long the way took
     • `whoami` – Says who you are to me, and what you may run
+    • `approve` – Approves a change that somebody else asked for
+    • `decline` – Declines a change that waits for approval, or calls your own off
     Look
     • `version` – Says which version and revision I am
     • `status` – Says how I am: links to Slack, actors and their restarts, queues, store
@@ -30,6 +32,8 @@ async fn help_lists_what_the_caller_may_run() {
     • `help` – Lists what you may run, or explains one command
     • `ping` – Says whether I am here, and how long the way took
     • `whoami` – Says who you are to me, and what you may run
+    • `approve` – Approves a change that somebody else asked for
+    • `decline` – Declines a change that waits for approval, or calls your own off
     Look
     • `version` – Says which version and revision I am
     • `status` – Says how I am: links to Slack, actors and their restarts, queues, store
@@ -43,6 +47,8 @@ async fn help_lists_what_the_caller_may_run() {
     • `help` – Lists what you may run, or explains one command
     • `ping` – Says whether I am here, and how long the way took
     • `whoami` – Says who you are to me, and what you may run
+    • `approve` – Approves a change that somebody else asked for
+    • `decline` – Declines a change that waits for approval, or calls your own off
     `help <command>` explains one, with examples.
     ");
     insta::assert_snapshot!(world.reads(GUS, "help").await, @r"
@@ -117,20 +123,20 @@ async fn whoami_says_how_the_bot_sees_the_caller() {
     • You are: maya `UMAYA`
     • Here you are: a full member of this workspace
     • Groups: `operators`
-    • You may run: `help`, `ping`, `whoami`, `version`, `status`, `ec2 list`, `ec2 show`, `ec2 start`, `ec2 stop`, `ec2 reboot`, `deploy status`, `deploy` and `deploy rollback`
+    • You may run: `help`, `ping`, `whoami`, `version`, `status`, `approve`, `decline`, `ec2 list`, `ec2 show`, `ec2 start`, `ec2 stop`, `ec2 reboot`, `deploy status`, `deploy` and `deploy rollback`
     ");
     insta::assert_snapshot!(world.reads(VERA, "whoami").await, @r"
     • You are: vera `UVERA`
     • Here you are: a full member of this workspace
     • Groups: `viewers`
-    • You may run: `help`, `ping`, `whoami`, `version`, `status`, `ec2 list`, `ec2 show` and `deploy status`
+    • You may run: `help`, `ping`, `whoami`, `version`, `status`, `approve`, `decline`, `ec2 list`, `ec2 show` and `deploy status`
     • Not: `ec2 start`, `ec2 stop`, `ec2 reboot`, `deploy` and `deploy rollback`
     ");
     insta::assert_snapshot!(world.reads(NINA, "whoami").await, @r"
     • You are: nina `UNINA`
     • Here you are: a full member of this workspace
     • Groups: none
-    • You may run: `help`, `ping` and `whoami`
+    • You may run: `help`, `ping`, `whoami`, `approve` and `decline`
     • Not: `version`, `status`, `ec2 list`, `ec2 show`, `ec2 start`, `ec2 stop`, `ec2 reboot`, `deploy status`, `deploy` and `deploy rollback`
     ");
     insta::assert_snapshot!(world.reads(GUS, "whoami").await, @r"

@@ -1,5 +1,6 @@
 //! The counting, from the records of the sandbox and of the proxies alone.
 
+use crate::approver::{Approver, instance};
 use crate::faults::Saboteur;
 use crate::load::{Asked, Load};
 use crate::support::{Door, Message, World};
@@ -36,6 +37,8 @@ struct Tally {
     doubled: usize,
     left_over: usize,
     lies: usize,
+    /// Changes that were made because somebody approved them.
+    approved: usize,
     misses: Vec<String>,
 }
 
@@ -62,11 +65,22 @@ fn place(asked: &Asked) -> &str {
 
 fn is_answer_to(asked: &Asked, message: &Message) -> bool {
     let is_for_them_alone = asked.asks_once && message.only_for.as_deref() == Some(asked.user.as_str());
+    if asked.needs_approval && asked.door == Door::Slash && message.only_for.is_none() {
+        return is_open_answer_to(asked, message);
+    }
     match asked.door {
         Door::Mention => message.thread_ts.as_deref() == asked.sent["ts"].as_str() || is_for_them_alone,
         Door::Slash => is_for_them_alone,
         Door::Direct => true,
     }
+}
+
+/// What others must approve is shown to all, and its answer takes that message's place: it is about the same instance, or
+/// was before it was edited.
+fn is_open_answer_to(asked: &Asked, message: &Message) -> bool {
+    let before = message.history.iter().filter_map(|before| before["text"].as_str());
+    let is_about = |text: &str| instance(text) == asked.target;
+    message.thread_ts.is_none() && std::iter::once(message.text.as_str()).chain(before).any(is_about)
 }
 
 /// The answers to this command. That a mention was refused is told the person alone, beside the thread, and nothing in
@@ -111,7 +125,14 @@ async fn acknowledged(world: &World) -> BTreeSet<String> {
 }
 
 /// Counts everything.
-pub async fn count(world: &World, load: &Load, saboteur: &Saboteur, rest: Duration, whole: Duration) -> Report {
+pub async fn count(
+    world: &World,
+    load: &Load,
+    saboteur: &Saboteur,
+    approver: &Approver,
+    rest: Duration,
+    whole: Duration,
+) -> Report {
     let (said, acknowledged) = (said(world, load).await, acknowledged(world).await);
     let mut changes: BTreeMap<String, usize> = BTreeMap::new();
     for (action, ids) in world.aws.made() {
@@ -126,6 +147,13 @@ pub async fn count(world: &World, load: &Load, saboteur: &Saboteur, rest: Durati
         let has = |key: &str| asked.sent[key].as_str().is_some_and(|id| acknowledged.contains(id));
         let made = asked.target.as_ref().and_then(|id| changes.get(id)).copied().unwrap_or_default();
         tally.add(asked, &answers, has("envelope_id") || has("event_id"), made);
+        let approved = asked.target.as_ref().is_some_and(|id| approver.approved.contains(id));
+        if asked.needs_approval && made > 0 {
+            tally.approved += 1;
+            if !approved {
+                tally.misses.push(format!("{made} changes that nobody approved: `{}`", asked.text));
+            }
+        }
     }
     for message in said.values().flat_map(|said| too_many(load, said, &taken)) {
         tally.doubled += 1;
@@ -142,6 +170,9 @@ pub async fn count(world: &World, load: &Load, saboteur: &Saboteur, rest: Durati
         ("answers that are not true", tally.lies),
         ("changes made at AWS", changes.values().sum()),
         ("most changes for one command", changes.values().max().copied().unwrap_or_default()),
+        ("changes shown to others", approver.shown.len()),
+        ("of those approved", approver.approved.len()),
+        ("of those made", tally.approved),
         ("faults", saboteur.done().values().sum()),
     ];
     let mut lines: Vec<(String, String)> =

@@ -1,14 +1,24 @@
 //! The commands: many people, many channels, each command recognisable in its answer.
 
 use crate::support::{Door, HOME, World, fleet};
+use aws_sdk_ec2::types::Tag;
 use fastrand::Rng;
 use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 
 const PEOPLE: usize = 24;
 const CHANNELS: usize = 20;
+
+/// Of so many instances one is changed only with the approval of somebody else.
+const TAGGED: usize = 3;
+
+/// The names of the channels.
+pub fn rooms() -> impl Iterator<Item = String> {
+    (0..CHANNELS).map(|number| format!("room{number}"))
+}
 
 /// Between two commands, of whomever.
 const APART: Duration = Duration::from_millis(65);
@@ -38,6 +48,8 @@ pub struct Asked {
     pub text: String,
     /// The instance that it alone changes.
     pub target: Option<String>,
+    /// Whether others must approve that.
+    pub needs_approval: bool,
     /// What Slack gave: `ts`, `event_id`, `envelope_id`.
     pub sent: Value,
 }
@@ -51,7 +63,7 @@ impl Load {
     pub async fn prepare(world: &World, commands: usize, seed: u64, mix: Mix) -> Self {
         let mut rng = Rng::with_seed(seed);
         let people: Vec<String> = (0..PEOPLE).map(|number| format!("UP{number}")).collect();
-        let rooms = (0..CHANNELS).map(|number| json!({"name": format!("room{number}"), "has_bot": true}));
+        let rooms = rooms().map(|name| json!({"name": name, "has_bot": true}));
         stream::iter(rooms).for_each_concurrent(8, async |room| drop(world.slack.post("channel", room).await)).await;
         let changes = match mix {
             Mix::People => commands / 8 + 1,
@@ -59,13 +71,19 @@ impl Load {
             Mix::Shows => 1,
         };
         let mut targets = fleet::many(&world.aws_url, HOME, None, changes).await.expect("the fleet is made");
+        let tagged = match mix {
+            Mix::People => tag(world, &targets).await,
+            Mix::Reboots | Mix::Shows => BTreeSet::new(),
+        };
         let mut asked = Vec::new();
         let mut hired = people.clone();
         for number in 0..commands {
             let user = people[rng.usize(..PEOPLE)].clone();
             let channel = format!("room{}", rng.usize(..CHANNELS));
             let (door, text, target) = one(&mut rng, mix, number, &mut targets);
-            let mut asked_now = Asked { door, user, asks_once: false, channel, text, target, sent: Value::Null };
+            let needs_approval = target.as_ref().is_some_and(|id| tagged.contains(id));
+            let (asks_once, sent) = (false, Value::Null);
+            let mut asked_now = Asked { door, user, asks_once, channel, text, target, needs_approval, sent };
             if door != Door::Mention || asked_now.target.is_some() {
                 // what one person alone reads is told apart by the person
                 asked_now.user = format!("UQ{number}");
@@ -120,6 +138,17 @@ fn one(rng: &mut Rng, mix: Mix, number: usize, targets: &mut Vec<String>) -> (Do
             None => ping,
         },
     }
+}
+
+/// Tags some of the instances; which.
+async fn tag(world: &World, ids: &[String]) -> BTreeSet<String> {
+    let tagged: Vec<String> = ids.iter().step_by(TAGGED).cloned().collect();
+    let client = fleet::client(&world.aws_url, HOME).await;
+    for some in tagged.chunks(200) {
+        let tag = Tag::builder().key("approval").value("required").build();
+        client.create_tags().set_resources(Some(some.to_vec())).tags(tag).send().await.expect("they are tagged");
+    }
+    tagged.into_iter().collect()
 }
 
 async fn hire(world: &World, id: &str) {

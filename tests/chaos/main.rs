@@ -10,6 +10,7 @@
 //! - `DRONEBOT_CHAOS_PLANT=drop_letter` or `blind_step`: a bug, which the counting must find. Each has a test of its own too.
 #![expect(clippy::disallowed_methods, reason = "its size, its seed and its bug are told by its environment")]
 
+mod approver;
 mod count;
 mod faults;
 mod forget;
@@ -20,6 +21,7 @@ mod service;
 #[path = "../bot/support/mod.rs"]
 mod support;
 
+use approver::Approver;
 use count::{Report, count};
 use faults::{Saboteur, Store};
 use forget::forget;
@@ -86,6 +88,7 @@ async fn world(store: Store) -> World {
         ("DRONEBOT__SUPERVISION__HUNG_AFTER_SECONDS", "3"),
         ("DRONEBOT__SUPERVISION__STUCK_AFTER_SECONDS", "2"),
         ("DRONEBOT__SHUTDOWN__DRAIN_SECONDS", "5"),
+        ("DRONEBOT__EXECUTION__APPROVE_WITHIN_SECONDS", "30"),
         ("DRONEBOT__LOG__FILTER", "info,dronebot::intake=debug,dronebot::delivery=debug"),
     ];
     let env = env.map(|(key, value)| (key, value.to_owned())).into();
@@ -115,6 +118,7 @@ async fn run(store: Store, commands: usize, seed: u64, plant: Option<Plant>) -> 
     let over = Cell::new(false);
     let (people, apart) = pace(commands);
     let mut saboteur = Saboteur::new(store, seed, apart);
+    let mut approver = Approver::new(world.slack.url.clone(), load::rooms(), seed).await;
     {
         let slack = world.slack.url.clone();
         let sending = async {
@@ -133,7 +137,7 @@ async fn run(store: Store, commands: usize, seed: u64, plant: Option<Plant>) -> 
                 None => saboteur.work(&mut world, &over).await,
             }
         };
-        tokio::join!(sending, breaking, forgetting);
+        tokio::join!(sending, breaking, forgetting, approver.work(&over));
     }
     saboteur.heal(&mut world).await;
     let healed = Instant::now();
@@ -141,10 +145,11 @@ async fn run(store: Store, commands: usize, seed: u64, plant: Option<Plant>) -> 
     while quiet < 3 && healed.elapsed() < REST {
         // one that was told to stick may end only now
         saboteur.revive(&mut world);
+        approver.turn().await;
         quiet = if is_quiet(&mut world).await { quiet + 1 } else { 0 };
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
-    let report = count(&world, &load, &saboteur, healed.elapsed(), begun.elapsed()).await;
+    let report = count(&world, &load, &saboteur, &approver, healed.elapsed(), begun.elapsed()).await;
     tell(&report.table());
     report
 }

@@ -165,7 +165,7 @@ impl BodyParts {
                 return Ok(bodies);
             }
             let text = serde_json::to_string(&bodies).map_err(|error| StoreError::Failed(error.to_string()))?;
-            if self.store.notes.rewrite(NOTE, was.as_deref(), &text).await? {
+            if self.store.notes.rewrite(NOTE, was.as_deref(), &text, None).await? {
                 return Ok(bodies);
             }
         }

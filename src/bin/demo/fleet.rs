@@ -37,7 +37,8 @@ const fn seed(
 const EU: &str = "eu-central-1";
 const US: &str = "us-east-1";
 
-/// The fleet of the demo: two regions, a stopped one, a protected one, a name that two share, one of a group.
+/// The fleet of the demo: two regions, a stopped one, a protected one, one that others must approve, a name that two share,
+/// one of a group.
 pub const DEMO: &[Seed] = &[
     seed(EU, "web-1", "t3.micro", false, &[("env", "prod"), ("team", "shop")]),
     seed(EU, "web-2", "t3.micro", false, &[("env", "prod"), ("team", "shop")]),
@@ -48,7 +49,7 @@ pub const DEMO: &[Seed] = &[
     seed(EU, "build", "c5.xlarge", true, &[("env", "ci")]),
     seed(EU, "asg-web", "t3.small", false, &[("env", "prod"), ("aws:autoscaling:groupName", "shop-web")]),
     seed(US, "edge-1", "t3.nano", false, &[("env", "prod"), ("team", "edge")]),
-    seed(US, "edge-2", "t3.nano", true, &[("env", "prod"), ("team", "edge")]),
+    seed(US, "edge-2", "t3.nano", true, &[("env", "prod"), ("team", "edge"), ("approval", "required")]),
 ];
 
 /// A client of Moto at this address, in this region.

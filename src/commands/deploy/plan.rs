@@ -99,6 +99,7 @@ pub(super) fn made(command: &str, verb: &str, goal: Goal, from: Option<&str>, ta
         steps: goal.steps(cx.request),
         cautions: Vec::new(),
         policies: None,
+        approved: Vec::new(),
     }
 }
 
@@ -112,6 +113,7 @@ pub(super) fn hidden(command: &str, verb: &str, chosen: &Chosen, target: &Target
             steps: Vec::new(),
             cautions: Vec::new(),
             policies: None,
+            approved: Vec::new(),
         })
     })
 }

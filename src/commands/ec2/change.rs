@@ -77,6 +77,7 @@ impl Change {
                 cautions: Vec::new(),
                 steps: Vec::new(),
                 policies: None,
+                approved: Vec::new(),
             })),
             result => Ok(result?),
         }
@@ -103,6 +104,7 @@ impl Change {
             cautions: self.cautions(&needed, cx).await,
             steps,
             policies: None,
+            approved: Vec::new(),
         }))
     }
 

@@ -59,6 +59,7 @@ impl Office {
             },
             pool: house.pool.clone(),
             shop: house.shop.clone(),
+            audit: Arc::clone(&house.store.audit),
             flights: Arc::clone(&house.flights),
             aws: context.aws,
             vitals: context.vitals,
@@ -161,6 +162,7 @@ fn a_plan() -> Plan {
         steps: vec![step],
         cautions: Vec::new(),
         policies: None,
+        approved: Vec::new(),
     }
 }
 

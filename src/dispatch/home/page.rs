@@ -86,6 +86,7 @@ fn waiting(recent: &Recent, now: Timestamp) -> Section {
 fn open_row(asked: &Asked, now: Timestamp) -> Row {
     let state = match asked.state {
         State::Accepted => "being worked on",
+        State::AwaitingApproval => "waiting for others to approve it",
         State::Planned => "planned, about to begin",
         _ => "under way at AWS, waiting for it to end",
     };
@@ -146,7 +147,9 @@ fn ended_row(asked: &Asked, permits: Option<&Permits>, now: Timestamp) -> Row {
         State::Succeeded => ("\u{2705}", "done"),
         State::Refused => ("\u{26D4}", "not run"),
         State::Failed => ("\u{274C}", "failed"),
-        State::Accepted | State::Planned | State::Running | State::Unknown => ("\u{26A0}\u{FE0F}", "outcome unknown"),
+        State::Accepted | State::AwaitingApproval | State::Planned | State::Running | State::Unknown => {
+            ("\u{26A0}\u{FE0F}", "outcome unknown")
+        }
     };
     let when = ago(asked.finished_at.unwrap_or(asked.accepted_at), now);
     let below = format!("{word} {when} · asked {} · req {}", door(asked), asked.id.short());

@@ -124,6 +124,7 @@ impl Known {
             direct_message: false,
             source: crate::domain::Source::Mention,
             time: jiff::Timestamp::UNIX_EPOCH,
+            approvals: 0,
         };
         for (action, types) in resources {
             for kind in types {
@@ -172,6 +173,7 @@ fn context(situation: &Situation) -> Result<Context, String> {
         ("time".to_owned(), RestrictedExpression::new_datetime(time)),
         ("hour".to_owned(), RestrictedExpression::new_long(i64::from(utc.hour()))),
         ("weekday".to_owned(), text(weekday)),
+        ("approvals".to_owned(), RestrictedExpression::new_long(i64::from(situation.approvals))),
     ])
     .map_err(|error| error.to_string())
 }

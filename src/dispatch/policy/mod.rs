@@ -10,102 +10,20 @@
 mod ahead;
 mod entities;
 mod load;
+mod question;
 mod refusal;
 #[cfg(test)]
 mod tests;
 
 pub use load::{PolicyError, Source};
+pub use question::{Action, Deny, MOST_APPROVALS, Reason, Resource, Situation, Verdict};
 pub use refusal::refusal;
 
-use crate::domain::{ChannelId, Membership, Principal, Risk, Source as Door, Target, TeamId, UserId};
+use crate::domain::{Membership, Principal, Risk, TeamId, UserId};
 use cedar_policy::{AuthorizationError, Authorizer, Decision, Effect, EntityTypeName, PolicyId, PolicySet, Request};
 use entities::Known;
+use question::approved;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The action of a command's row: its Cedar name (`ec2:stop`) and its class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Action<'a> {
-    /// `ec2:stop`
-    pub name: &'a str,
-    /// The parent action.
-    pub risk: Risk,
-}
-
-impl From<crate::commands::Action> for Action<'static> {
-    fn from(action: crate::commands::Action) -> Self {
-        Self { name: action.name, risk: action.risk }
-    }
-}
-
-/// What an action is done to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resource<'a> {
-    /// The bot itself.
-    Bot,
-    /// A region as a whole, before its targets are known.
-    Region {
-        /// The AWS account.
-        account: &'a str,
-        /// The AWS region.
-        region: &'a str,
-    },
-    /// A resolved target with its tags.
-    Target(&'a Target),
-}
-
-/// How and when it was asked: the context of a policy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Situation {
-    /// Where it was asked.
-    pub channel: ChannelId,
-    /// Whether that is the bot's own direct message.
-    pub direct_message: bool,
-    /// By which door it came.
-    pub source: Door,
-    /// When it is judged.
-    pub time: jiff::Timestamp,
-}
-
-/// What the policies say.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// Permitted.
-    Permit {
-        /// The ids of the policies that permit it.
-        policies: Vec<String>,
-    },
-    /// Not permitted.
-    Deny(Deny),
-}
-
-impl Verdict {
-    /// Whether it is permitted.
-    pub fn is_permit(&self) -> bool {
-        matches!(self, Self::Permit { .. })
-    }
-}
-
-/// Why something is not permitted, and who could do it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Deny {
-    /// The class of the refused action: decides whether "nothing was changed" or "nothing was done".
-    pub risk: Risk,
-    /// The refused target by name (untrusted text), when it is one.
-    pub target: Option<String>,
-    /// The `forbid` policies that apply, by id. Empty when there is simply no `permit`.
-    pub reasons: Vec<Reason>,
-    /// The groups whose full member would be permitted, sorted. Empty when there is none.
-    pub who_could: Vec<String>,
-}
-
-/// A `forbid` policy that applies.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reason {
-    /// Its `@id`.
-    pub policy: String,
-    /// Its `@reason`, a clause that ends a sentence, without a full stop.
-    pub text: String,
-}
 
 /// The loaded, validated policies.
 pub struct Policies {
@@ -189,6 +107,11 @@ impl Policies {
         if found.permitted {
             return Verdict::Permit { policies: found.policies };
         }
+        let approved = self.evaluate(principal, action, resource, &approved(action, situation));
+        if approved.permitted {
+            let approvals = self.approvals_for(principal, action, resource, situation);
+            return Verdict::Needs { approvals, reasons: self.reasons(found.policies) };
+        }
         let target = match resource {
             Resource::Target(target) => Some(target.label()),
             Resource::Bot | Resource::Region { .. } => None,
@@ -196,12 +119,28 @@ impl Policies {
         Verdict::Deny(Deny {
             risk: action.risk,
             target,
-            reasons: self.reasons(found.policies),
+            // not those that others could lift: nobody is to be sent to them
+            reasons: self.reasons(approved.policies),
             who_could: self.who_could(action, resource, situation),
         })
     }
 
-    /// [`Policies::judge`] without its reasons: for the rows of a list, of which many may be left out.
+    /// With how many approvals a change is permitted that is permitted with the most.
+    fn approvals_for(
+        &self,
+        principal: &Principal,
+        action: Action<'_>,
+        resource: &Resource<'_>,
+        situation: &Situation,
+    ) -> u32 {
+        let with = |approvals: u32| {
+            let situation = Situation { approvals, ..situation.clone() };
+            self.evaluate(principal, action, resource, &situation).permitted
+        };
+        (situation.approvals + 1..MOST_APPROVALS).find(|approvals| with(*approvals)).unwrap_or(MOST_APPROVALS)
+    }
+
+    /// [`Policies::judge`] without its reasons, and as if others had approved: for the rows of a list, of which many may be left out.
     pub fn permits(
         &self,
         principal: &Principal,
@@ -209,7 +148,7 @@ impl Policies {
         resource: &Resource<'_>,
         situation: &Situation,
     ) -> bool {
-        self.evaluate(principal, action, resource, situation).permitted
+        self.evaluate(principal, action, resource, &approved(action, situation)).permitted
     }
 
     /// Judges an action before its resource is known: `Deny` only if it is denied whatever the resource. It is asked
@@ -234,11 +173,13 @@ impl Policies {
         self.evaluate_ahead(principal, action, situation).permitted
     }
 
-    /// The groups of the configuration whose full member, in no other group, would be permitted this.
+    /// The groups of the configuration whose full member, in no other group, would be permitted this, if need be with
+    /// the approval of others.
     pub fn who_could(&self, action: Action<'_>, resource: &Resource<'_>, situation: &Situation) -> Vec<String> {
+        let situation = approved(action, situation);
         self.probes
             .iter()
-            .filter(|(_, probe)| self.evaluate(probe, action, resource, situation).permitted)
+            .filter(|(_, probe)| self.evaluate(probe, action, resource, &situation).permitted)
             .map(|(group, _)| group.clone())
             .collect()
     }
@@ -271,6 +212,7 @@ impl Policies {
     }
 
     fn evaluate_ahead(&self, principal: &Principal, action: Action<'_>, situation: &Situation) -> Found {
+        let situation = &approved(action, situation);
         self.lately.get(principal, action, situation, || self.evaluate_types(principal, action, situation))
     }
 

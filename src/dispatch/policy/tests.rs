@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::Line;
+use crate::domain::{ChannelId, Line, Source as Door, Target};
 use proptest::prelude::*;
 use std::sync::OnceLock;
 
@@ -7,6 +7,8 @@ const ACTIONS: &[(&str, Risk)] = &[
     ("help", Risk::Basic),
     ("ping", Risk::Basic),
     ("whoami", Risk::Basic),
+    ("approve", Risk::Basic),
+    ("decline", Risk::Basic),
     ("status", Risk::Read),
     ("version", Risk::Read),
     ("deploy:status", Risk::Read),
@@ -70,6 +72,7 @@ fn in_ops() -> Situation {
         direct_message: false,
         source: Door::SlashCommand,
         time: "2026-11-23T10:30:15.25Z".parse().unwrap(),
+        approvals: 0,
     }
 }
 
@@ -274,6 +277,7 @@ fn channel_hour_weekday_and_time_can_be_named() {
         let action = Action { name, risk: Risk::Change };
         match policies.judge(&member(&[]), action, &Resource::Target(&prod), situation) {
             Verdict::Permit { .. } => Vec::new(),
+            Verdict::Needs { approvals, .. } => panic!("{approvals} approvals"),
             Verdict::Deny(deny) => deny.reasons.into_iter().map(|reason| reason.policy).collect(),
         }
     };
@@ -374,7 +378,7 @@ fn the_schema_must_list_exactly_the_programs_actions() {
     let mut more = ACTIONS.to_vec();
     more.push(("ec2:resize", Risk::Change));
     more[0].1 = Risk::Read;
-    insta::assert_debug_snapshot!([load(&more), load(&ACTIONS[..11])], @r#"
+    insta::assert_debug_snapshot!([load(&more), load(&ACTIONS[..13])], @r#"
     [
         [
             "built-in policies.cedarschema: action \"help\" must be in [\"read\"] and nothing else",
@@ -431,7 +435,7 @@ fn the_examples_in_comments_are_valid_policies() {
     let lines = examples.lines().skip(1).map(|line| line.trim_start_matches("//").trim());
     let code: Vec<&str> = lines.filter(|line| !line.ends_with(':')).collect();
     let policies = with_text(&code.join("\n")).unwrap();
-    assert_eq!(policies.count(), 5);
+    assert_eq!(policies.count(), 6);
 }
 
 /// How long an evaluation takes; run with `--release -- --ignored --nocapture`.
@@ -494,7 +498,67 @@ fn any_situation() -> impl Strategy<Value = Situation> {
         direct_message,
         source: Door::Mention,
         time: jiff::Timestamp::from_second(second).unwrap(),
+        approvals: 0,
     })
+}
+
+#[test]
+fn what_is_forbidden_without_approvals_and_permitted_with_some_needs_so_many() {
+    let policies = with_text(
+        r#"@id("all") permit (principal in Group::"operators", action, resource);
+           @id("tagged") @reason("it is tagged so") forbid (principal, action in Action::"change", resource is Target)
+           when { resource.hasTag("approval") && context.approvals < 1 };
+           @id("two") @reason("a reboot needs two") forbid (principal, action == Action::"ec2:reboot", resource)
+           when { context.approvals < 2 };
+           @id("many") @reason("nobody has so many friends") forbid (principal, action == Action::"ec2:start", resource)
+           when { context.approvals < 6 };
+           @id("reads") @reason("a look cannot be approved") forbid (principal, action == Action::"ec2:show", resource)
+           when { context.approvals < 1 };"#,
+    )
+    .unwrap();
+    let (open, tagged) = (target(&[]), target(&[("approval", "required")]));
+    let judged = |groups: &[&str], name: &'static str, on: &Target, approvals: u32| {
+        let risk = if name == "ec2:show" { Risk::Read } else { Risk::Change };
+        let situation = Situation { approvals, ..in_ops() };
+        match policies.judge(&member(groups), Action { name, risk }, &Resource::Target(on), &situation) {
+            Verdict::Permit { .. } => "permitted".to_owned(),
+            Verdict::Needs { approvals, reasons } => format!("{approvals}: {}", reasons[0].text),
+            Verdict::Deny(deny) => deny.reasons.iter().map(|reason| reason.text.clone()).collect::<Vec<_>>().join(", "),
+        }
+    };
+    let me = &["operators"];
+    assert_eq!(judged(me, "ec2:stop", &open, 0), "permitted");
+    assert_eq!(judged(me, "ec2:stop", &tagged, 0), "1: it is tagged so");
+    assert_eq!(judged(me, "ec2:stop", &tagged, 1), "permitted");
+    assert_eq!(judged(me, "ec2:reboot", &open, 0), "2: a reboot needs two");
+    assert_eq!(judged(me, "ec2:reboot", &tagged, 1), "2: a reboot needs two");
+    assert_eq!(judged(me, "ec2:start", &open, 0), "nobody has so many friends");
+    assert_eq!(judged(me, "ec2:show", &open, 0), "a look cannot be approved");
+    // no approval makes up for a permission that is not there
+    assert_eq!(judged(&["viewers"], "ec2:stop", &tagged, 0), "");
+    assert_eq!(judged(&["viewers"], "ec2:stop", &tagged, 5), "");
+    // what may be done with approvals is no reason to say ahead that it may not
+    let reboot = Action { name: "ec2:reboot", risk: Risk::Change };
+    assert!(policies.could(&member(me), reboot, &in_ops()));
+    assert!(policies.judge_ahead(&member(me), reboot, &in_ops()).is_permit());
+    assert_eq!(policies.who_could(reboot, &Resource::Target(&tagged), &in_ops()), ["operators"]);
+    assert!(policies.permits(&member(me), STOP, &Resource::Target(&tagged), &in_ops()), "it is not hidden");
+}
+
+#[test]
+fn the_shipped_policies_ask_a_second_person_where_a_tag_says_so() {
+    let asked = |value: &str| {
+        let target = target(&[("approval", value)]);
+        match shipped().judge(&member(&["operators"]), STOP, &Resource::Target(&target), &in_ops()) {
+            Verdict::Needs { approvals, .. } => approvals,
+            Verdict::Permit { .. } => 0,
+            Verdict::Deny(deny) => panic!("{deny:?}"),
+        }
+    };
+    assert_eq!((asked("required"), asked("no")), (1, 0));
+    let both = target(&[("approval", "required"), ("protected", "true")]);
+    let verdict = shipped().judge(&member(&["operators"]), STOP, &Resource::Target(&both), &in_ops());
+    assert!(matches!(verdict, Verdict::Deny(_)), "what is protected nobody can approve: {verdict:?}");
 }
 
 proptest! {
@@ -507,10 +571,11 @@ proptest! {
         let outsider = who.membership != Membership::Member;
         for resource in [Resource::Target(&target), Resource::Bot, Resource::Region { account: "1", region: &target.region }] {
             let verdict = shipped().judge(&who, action, &resource, &situation);
-            prop_assert!(!(outsider && verdict.is_permit()));
-            prop_assert_eq!(verdict.is_permit(), shipped().permits(&who, action, &resource, &situation));
+            let could = !matches!(verdict, Verdict::Deny(_));
+            prop_assert!(!(outsider && could));
+            prop_assert_eq!(could, shipped().permits(&who, action, &resource, &situation));
             // what is permitted on something was possible before it was known
-            prop_assert!(!verdict.is_permit() || shipped().could(&who, action, &situation) || resource == Resource::Bot);
+            prop_assert!(!could || shipped().could(&who, action, &situation) || resource == Resource::Bot);
         }
         prop_assert!(!(outsider && shipped().could(&who, action, &situation)));
     }

@@ -2,7 +2,7 @@ use crate::commands::testing::cx;
 use crate::commands::{Command, Context, Found, Journalled, Planned, Row, Scope};
 use crate::domain::{CommandError, Plan, Reply, Request, Risk, Step, Target, Tone, UsageError};
 use crate::execution::testing::House;
-use crate::execution::{Job, Task, answer::Answer};
+use crate::execution::{Job, Need, Task, answer::Answer};
 use crate::slack::testing::{run, within};
 use crate::store::State;
 use async_trait::async_trait;
@@ -91,6 +91,7 @@ fn plan() -> Plan {
         steps: vec![step],
         cautions: Vec::new(),
         policies: None,
+        approved: Vec::new(),
     }
 }
 
@@ -101,7 +102,7 @@ impl House {
             row: &ROW,
             command: Box::new(command.clone()),
             context: cx(),
-            judge: Arc::new(|_| Ok(())),
+            judge: Arc::new(|_| Ok(Need::default())),
             task,
             flight: Arc::new(self.flights.board(request.id).expect("not in work")),
         }

@@ -39,7 +39,8 @@ impl Dynamo {
             }
             let held = self.table.get(&row::pk(holder), "-").await?;
             let state = held.as_ref().and_then(|item| text(item, "state")).and_then(State::parse);
-            if state.is_some_and(|state| !state.is_final()) {
+            // one that waits for people was planned before a restart, and plans anew
+            if state.is_some_and(|state| !state.is_final() && state != State::AwaitingApproval) {
                 return Ok(Some(holder));
             }
             let guard = Guard::Is(vec![("request", holder.to_string().into())]);

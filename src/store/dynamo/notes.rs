@@ -5,6 +5,7 @@ use super::item::{item, text};
 use super::table::Guard;
 use crate::store::{Notes, StoreError};
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 fn pk(name: &str) -> String {
     format!("note#{name}")
@@ -18,13 +19,22 @@ impl Notes for Dynamo {
         Ok(found.as_ref().and_then(|item| text(item, "text")).map(str::to_owned))
     }
 
-    async fn rewrite(&self, name: &str, was: Option<&str>, text: &str) -> Result<bool, StoreError> {
+    async fn rewrite(
+        &self,
+        name: &str,
+        was: Option<&str>,
+        text: &str,
+        until: Option<Timestamp>,
+    ) -> Result<bool, StoreError> {
         self.name()?;
         let guard = match was {
             None => Guard::Free,
             Some(was) => Guard::Is(vec![("text", was.into())]),
         };
-        let note = item([("pk", pk(name).into()), ("sk", "-".into()), ("text", text.into())]);
+        let mut note = item([("pk", pk(name).into()), ("sk", "-".into()), ("text", text.into())]);
+        if let Some(until) = until {
+            note.extend(item([("expires", until.as_second().into())]));
+        }
         self.table.put(note, Some(guard)).await
     }
 }

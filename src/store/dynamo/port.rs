@@ -5,7 +5,7 @@ use super::letters::settle;
 use super::row::{Row, shown};
 use super::table::{Ask, Table};
 use super::{Dynamo, Memory, row};
-use crate::domain::{ChannelId, Plan, RequestId, Step, StoreVitals, Target, UserId};
+use crate::domain::{ApprovalRequest, ChannelId, Plan, ReplyTo, RequestId, Step, StoreVitals, Target, UserId};
 use crate::store::ports::is_due;
 use crate::store::{
     Accepted, Asked, Backend, Delivery, Entry, Final, Journal, Letter, LetterId, NewLetter, NewRequest, Outbox, Pulse,
@@ -35,6 +35,34 @@ fn go(row: &mut Row, to: State) -> Result<(), StoreError> {
 impl Journal for Dynamo {
     async fn accept(&self, new: NewRequest) -> Result<Accepted, StoreError> {
         Dynamo::accept(self, new).await
+    }
+
+    async fn awaiting_approval(
+        &self,
+        approval: &ApprovalRequest,
+        reply_to: &ReplyTo,
+        letter: NewLetter,
+    ) -> Result<Letter, StoreError> {
+        let id = approval.request;
+        if letter.request != id || letter.last {
+            return Err(StoreError::Failed(format!("others are asked about request {id} only by a letter of its own")));
+        }
+        // planned before a restart, when it was permitted without the others
+        let before = self.targets_of(id);
+        let posted = self
+            .change(id, |row| {
+                go(row, State::AwaitingApproval)?;
+                let now = self.clock.now();
+                row.tell(now, &What::awaiting_approval(approval));
+                row.plan = Some(approval.plan.clone());
+                row.request.reply_to = reply_to.clone();
+                let not_before = row.letter.as_ref().map_or(now, |waiting| waiting.not_before.max(now));
+                row.post(letter.clone(), now, not_before);
+                row.waiting().ok_or_else(super::closed)
+            })
+            .await?;
+        self.unlock(id, &before).await;
+        Ok(posted)
     }
 
     async fn planned(&self, id: RequestId, plan: Plan) -> Result<(), StoreError> {

@@ -10,7 +10,7 @@ use super::row::{DEAD, Row, id_of, mark};
 use super::table::{Ask, Guard, sort_key};
 use super::{Dynamo, Watched, closed};
 use crate::domain::RequestId;
-use crate::store::{Beaten, Card, Replica, ReplicaName, Replicas, StoreError, What};
+use crate::store::{Beaten, Card, Replica, ReplicaName, Replicas, State, StoreError, What};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::stream::{self, StreamExt};
@@ -253,7 +253,8 @@ impl Dynamo {
         mine.version += 1;
         mine.mark = mark();
         mine.tell(self.clock.now(), &What::Adopted { from: row.holder, died });
-        if died && !mine.state.is_final() {
+        // what waits for people was in nobody's hands
+        if died && !mine.state.is_final() && mine.state != State::AwaitingApproval {
             mine.deaths += 1;
         }
         if let Some(letter) = mine.letter.as_mut() {

@@ -2,7 +2,7 @@
 //! same write as the transition that it tells of, so neither is there without the other.
 
 use super::{ReplicaName, State, StepState, StoreError};
-use crate::domain::{Plan, Reply, RequestId, Step, UserId};
+use crate::domain::{ApprovalRequest, Plan, Reply, RequestId, Step, UserId};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,15 @@ pub enum What {
         /// The command line.
         text: String,
     },
+    /// A change was planned, and others were asked to approve it.
+    AwaitingApproval {
+        /// What it would do, in the canonical text of the plan.
+        text: String,
+        /// The plan's hash ([`plan_hash`]).
+        plan: String,
+        /// How many people must approve.
+        needed: u32,
+    },
     /// A change was planned and permitted.
     Planned {
         /// What it would do, in the canonical text of the plan.
@@ -41,6 +50,9 @@ pub enum What {
         /// The hash of the policies that permitted it, where that is known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         policies: Option<String>,
+        /// Who approved it, where that was needed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        approved: Vec<UserId>,
     },
     /// A call was about to be made.
     StepStarted {
@@ -91,7 +103,14 @@ pub enum What {
 impl What {
     /// A change was planned and permitted.
     pub(in crate::store) fn planned(plan: &Plan) -> Self {
-        Self::Planned { text: plan.text.clone(), plan: plan_hash(plan), policies: plan.policies.clone() }
+        let approved = plan.approved.iter().map(|approval| approval.by.clone()).collect();
+        Self::Planned { text: plan.text.clone(), plan: plan_hash(plan), policies: plan.policies.clone(), approved }
+    }
+
+    /// Others were asked to approve a change.
+    pub(in crate::store) fn awaiting_approval(approval: &ApprovalRequest) -> Self {
+        let ApprovalRequest { plan, needed, .. } = approval;
+        Self::AwaitingApproval { text: plan.text.clone(), plan: plan_hash(plan), needed: *needed }
     }
 }
 

@@ -73,7 +73,12 @@ impl Book {
         self.execute("BEGIN", [])?;
         let died = self.execute("DELETE FROM facts WHERE name = 'left'", [])? == 0;
         if died {
-            self.execute("UPDATE requests SET attempts = attempts + 1 WHERE finished_at IS NULL", [])?;
+            // what waits for people was in nobody's hands
+            let waits = State::AwaitingApproval.as_str();
+            self.execute(
+                "UPDATE requests SET attempts = attempts + 1 WHERE finished_at IS NULL AND state <> ?1",
+                [waits],
+            )?;
             self.execute("UPDATE letters SET unsure = 1 WHERE dead_at IS NULL", [])?;
         }
         self.life = audit::begin_life(&self.connection, name, self.clock.now(), died)?;
@@ -232,7 +237,7 @@ impl Book {
         state.ok_or_else(|| StoreError::Failed(format!("request {id} is not in the journal")).into())
     }
 
-    fn set_state(&mut self, id: RequestId, state: State) {
+    pub(super) fn set_state(&mut self, id: RequestId, state: State) {
         if let Some(open) = self.work.requests.get_mut(&id) {
             open.state = state;
         }
@@ -379,6 +384,6 @@ impl Book {
     }
 }
 
-fn illegal(id: RequestId, from: State, to: State) -> Trouble {
+pub(super) fn illegal(id: RequestId, from: State, to: State) -> Trouble {
     Trouble::Refused(StoreError::Transition { id, from: from.as_str(), to: to.as_str() })
 }

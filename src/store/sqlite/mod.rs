@@ -4,6 +4,7 @@
 //! syncs once, and then answers them all: a group commit. Since all reads pass through it too, nobody sees what is
 //! not durable.
 
+mod approvals;
 mod audit;
 mod book;
 mod file;

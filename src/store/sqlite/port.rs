@@ -1,13 +1,14 @@
 //! The ports, on the callers' side: values become rows here, so that the writer's thread has less to do.
 
+use super::approvals::WaitingRow;
 use super::book::{Book, Trouble};
 use super::letters::{LetterRow, Posted};
 use super::shared::{Call, Shared, WhenFull, closed};
 use super::upkeep::{Caretaker, Upkeep};
 use super::{file, writer};
 use crate::clock::Clock;
-use crate::domain::{ChannelId, Plan, RequestId, Step, Target, UserId};
-use crate::store::wire::{AddressRow, json};
+use crate::domain::{ApprovalRequest, ChannelId, Plan, ReplyTo, RequestId, Step, Target, UserId};
+use crate::store::wire::{AddressRow, json, place};
 use crate::store::{
     Accepted, Asked, Backend, Beaten, Card, Delivery, Entry, Final, Journal, Letter, LetterId, NewLetter, NewRequest,
     Outbox, Pulse, QueueDepth, Recent, Replica, ReplicaName, Replicas, StepState, StoreConfig, StoreError, Wanted, Way,
@@ -130,6 +131,28 @@ impl Journal for Sqlite {
         // the list of keys has one to a line
         keys.iter_mut().filter(|key| key.contains(['\n', '\r'])).for_each(|key| *key = key.replace(['\n', '\r'], " "));
         self.call(WhenFull::Refuse, move |book| book.accept(&request, &keys)).await
+    }
+
+    async fn awaiting_approval(
+        &self,
+        approval: &ApprovalRequest,
+        reply_to: &ReplyTo,
+        letter: NewLetter,
+    ) -> Result<Letter, StoreError> {
+        let id = approval.request;
+        if letter.request != id || letter.last {
+            return Err(StoreError::Failed(format!("others are asked about request {id} only by a letter of its own")));
+        }
+        let (place, thread_ts, _) = place(reply_to);
+        let row = WaitingRow {
+            plan: json(&approval.plan)?,
+            place,
+            thread_ts: thread_ts.map(str::to_owned),
+            letter: row(&letter)?,
+            told: json(&What::awaiting_approval(approval))?,
+        };
+        let added = self.call(WhenFull::Wait, move |book| book.awaiting_approval(id, &row)).await?;
+        Ok(posted(letter, added))
     }
 
     async fn planned(&self, id: RequestId, plan: Plan) -> Result<(), StoreError> {

@@ -203,7 +203,7 @@ async fn a_newer_schema_is_refused_and_left_as_it_was() {
     Connection::open(folder.path()).unwrap().pragma_update(None, "user_version", 7).unwrap();
     let before = std::fs::read(folder.path()).unwrap();
     let text = message(folder.try_open());
-    assert!(text.contains("bot.db has schema 7, and this program knows only 5 and older"), "{text}");
+    assert!(text.contains("bot.db has schema 7, and this program knows only 6 and older"), "{text}");
     assert!(!text.contains('\n'));
     assert_eq!(std::fs::read(folder.path()).unwrap(), before);
 }
@@ -304,7 +304,7 @@ async fn a_file_of_the_third_schema_is_opened_and_its_history_begins_with_what_w
     .unwrap();
     drop(old);
     let Err(StoreError::Open(why)) = read(&folder.config()) else { panic!("it was read") };
-    assert!(why.contains("has schema 3, from before what this program reads (5); nothing was changed"), "{why}");
+    assert!(why.contains("has schema 3, from before what this program reads (6); nothing was changed"), "{why}");
     let store = folder.open();
     let entries = store.journal.take_up().await.unwrap();
     assert_eq!((entries.len(), entries[0].state, entries[0].deaths), (1, State::Running, 1));
@@ -479,6 +479,7 @@ async fn a_panic_in_the_writer_costs_one_operation_and_its_neighbours_nothing() 
         steps: Vec::new(),
         cautions: Vec::new(),
         policies: None,
+        approved: Vec::new(),
     };
     let operations = async {
         tokio::join!(
@@ -686,7 +687,7 @@ async fn a_file_of_the_third_schema_is_opened_and_its_deliveries_are_known() {
     old.execute_batch(
         "DROP TABLE known; DELETE FROM facts WHERE name IN ('mark_secret', 'known_to', 'known_from'); \
          DROP TABLE audit; DROP TABLE house; DROP TABLE lives; ALTER TABLE requests DROP COLUMN life; \
-         PRAGMA user_version = 3",
+         ALTER TABLE facts DROP COLUMN until; PRAGMA user_version = 3",
     )
     .unwrap();
     drop(old);
@@ -877,4 +878,29 @@ async fn a_look_at_the_file_changes_nothing_and_sees_who_uses_it() {
     assert!(error.contains("is not a usable SQLite database"), "{error}");
     let under_a_file = StoreConfig { path: folder.path().join("bot.db"), ..folder.config() };
     assert!(inspect(&under_a_file).is_err());
+}
+
+#[tokio::test]
+async fn a_note_that_was_kept_for_a_while_is_forgotten_after_it() {
+    let folder = Folder::new();
+    let upkeep = Upkeep { purge_every: Duration::ZERO, idle: Duration::from_millis(5), ..Upkeep::default() };
+    let (store, _) = folder.with(&folder.config(), folder.clock(), upkeep);
+    let soon = folder.clock().now() + SignedDuration::from_mins(1);
+    assert!(store.notes.rewrite("kept", None, "for ever", None).await.unwrap());
+    assert!(store.notes.rewrite("passing", None, "for a minute", Some(soon)).await.unwrap());
+    assert!(store.notes.noted("passing").await.unwrap().is_some());
+    folder.clock().advance(SignedDuration::from_mins(2));
+    let forgotten = async {
+        let mut at = 0;
+        while store.notes.noted("passing").await.unwrap().is_some() {
+            // a sweep follows a write, and the second look deletes
+            let (name, text) = (format!("other {at}"), "x");
+            store.notes.rewrite(&name, None, text, None).await.unwrap();
+            at += 1;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, forgotten).await.unwrap();
+    assert_eq!(store.notes.noted("kept").await.unwrap().as_deref(), Some("for ever"));
+    store.close(PATIENCE).await.unwrap();
 }

@@ -176,6 +176,7 @@ impl Caretaker {
 
     /// Deletes a slice of what is old; returns whether there may be more.
     fn purge(&self, book: &mut Book, now: Timestamp) -> rusqlite::Result<bool> {
+        book.forget_notes(now)?;
         let before = |age: SignedDuration| now.checked_sub(age).unwrap_or(Timestamp::MIN);
         let slice = i64::try_from(self.upkeep.slice).unwrap_or(i64::MAX);
         let old_keys = old_keys(book, before(self.dedupe), slice)?;

@@ -407,7 +407,9 @@ impl World {
 
     /// The checks of [`World::ends_clean`] on what a dead bot left.
     pub fn leaves_nothing(&self) {
-        let unfinished = self.count("SELECT count(*) FROM requests WHERE state IN ('accepted', 'planned', 'running')");
+        let unfinished = self.count(
+            "SELECT count(*) FROM requests WHERE state IN ('accepted', 'awaiting_approval', 'planned', 'running')",
+        );
         assert_eq!(unfinished, 0, "requests without a final answer; log:\n{}", self.log());
         let waiting = self.count("SELECT count(*) FROM letters WHERE dead_at IS NULL");
         assert_eq!(waiting, 0, "letters that were not delivered; log:\n{}", self.log());

@@ -49,7 +49,7 @@ impl Message {
 
     /// Whether it only shows that work goes on.
     pub fn is_progress(&self) -> bool {
-        self.text.starts_with(PROGRESS)
+        self.text.starts_with(PROGRESS) || self.text.starts_with('✋')
     }
 }
 

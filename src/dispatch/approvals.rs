@@ -1,0 +1,251 @@
+//! The approval desk: what waits for others, and their words. All of it is in the store: a word is taken by whichever
+//! replica hears it, and acted on by the one that has the request, or adopts it.
+
+use super::Incoming;
+use super::desk::{Desk, DeskParts};
+use super::dispatcher::{Dispatcher, How};
+use super::permits::Permits;
+use crate::commands::{self, Decide, Row};
+use crate::domain::{
+    ApprovalRequest, CommandError, Failure, Line, NotTaken, Plan, Refusal, Reply, Request, RequestId, Standing, Tone,
+    UsageError, Word,
+};
+use crate::execution::{Answer, Waiting};
+use crate::store::{State, StoreError};
+use actix::Addr;
+use std::sync::Arc;
+
+/// How many requests of one short id are looked at.
+const ALIKE: usize = 5;
+
+/// What becomes of a request that waited for others, or was approved by them.
+pub(super) enum Review {
+    /// It waits on.
+    Waits,
+    /// It is over.
+    Over(Answer),
+    /// It may be done, if it is still the same.
+    Granted(Box<ApprovalRequest>),
+    /// The store did not tell. The next look asks again.
+    NotKnown(StoreError),
+}
+
+/// Whether what the journal says of a request is to be compared with what others said.
+pub(super) fn concerns(how: &How) -> bool {
+    match how {
+        How::TakenUp { state: State::AwaitingApproval, .. } => true,
+        How::TakenUp { state: State::Planned, plan: Some(plan), .. } => !plan.approved.is_empty(),
+        _ => false,
+    }
+}
+
+/// Looks what others said of a request that the journal has like this.
+pub(super) async fn review(parts: &DeskParts, request: &Request, how: &How) -> Review {
+    let How::TakenUp { plan, .. } = how else { return Review::Waits };
+    let now = parts.clock.now();
+    let mut approval = parts.shop.approvals.asked(request.id).await;
+    if matches!(&approval, Ok(Some(found)) if found.standing(now) == Standing::Expired) {
+        // before anybody is told that it is over: another one's clock may still take a word
+        approval = parts.shop.approvals.close(request.id, now).await;
+    }
+    let approval = match approval {
+        Ok(approval) => approval,
+        Err(error) => return Review::NotKnown(error),
+    };
+    // of two replicas that both thought that they had it, one has asked: the journal knows what was shown
+    let shown = |approval: &ApprovalRequest| plan.as_ref().is_some_and(|plan| approval.is_for(plan));
+    let Some(approval) = approval.filter(shown) else { return Review::Over(not_known(request)) };
+    match approval.standing(now) {
+        Standing::Pending(_) => Review::Waits,
+        Standing::Granted => Review::Granted(Box::new(approval)),
+        Standing::Declined(by) => Review::Over(declined(request, by)),
+        Standing::Expired => Review::Over(expired(&approval)),
+    }
+}
+
+/// It waits on: it is looked at again every second.
+pub(super) fn keep(parts: &DeskParts, request: &Request, how: How) {
+    if let How::TakenUp { plan: Some(plan), deaths, .. } = how {
+        parts.shop.awaiting.add(Waiting { request: request.clone(), plan, deaths });
+    }
+}
+
+/// Looks at each request that waits, and brings those to the dispatcher that wait no longer.
+pub(super) async fn look(parts: &DeskParts, dispatcher: &Addr<Dispatcher>) {
+    let in_work = parts.flights.ids();
+    for id in parts.shop.awaiting.ids().into_iter().filter(|id| !in_work.contains(id)) {
+        match parts.shop.approvals.asked(id).await {
+            Ok(Some(approval)) if matches!(approval.standing(parts.clock.now()), Standing::Pending(_)) => continue,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(req = %id, %error, "what others said is not known; asked again");
+                continue;
+            }
+        }
+        let Some(Waiting { request, plan, deaths }) = parts.shop.awaiting.take(id) else { continue };
+        let how = How::TakenUp { state: State::AwaitingApproval, plan: Some(plan), deaths };
+        // the next sweep brings it again if this mailbox is full
+        let _ = dispatcher.try_send(Incoming { request, how });
+    }
+}
+
+impl Desk {
+    /// The door through which a command says its person's word.
+    pub(super) fn decide(&self, permits: &Permits) -> Decide {
+        let (parts, permits) = (self.parts.clone(), permits.clone());
+        Arc::new(move |which, word| {
+            let (parts, permits) = (parts.clone(), permits.clone());
+            Box::pin(async move { decide(&parts, &permits, &which, word).await })
+        })
+    }
+}
+
+async fn decide(parts: &DeskParts, permits: &Permits, which: &str, word: Word) -> Result<Reply, CommandError> {
+    let approval = find(parts, which).await?;
+    let (me, own) = (permits.user(), approval.user == *permits.user());
+    // whoever may not do it cannot let others do it; but what one asked for oneself one may call off
+    if !(own && word == Word::Decline) {
+        permits.may_approve(row_of(&approval.plan)?, &approval)?;
+    }
+    let said = parts.shop.approvals.say(approval.request, word, me, parts.clock.now()).await.map_err(unread)?;
+    let Some(said) = said else { return Err(unknown(which).into()) };
+    let standing = said.approval.standing(parts.clock.now());
+    tracing::info!(req = %said.approval.request, by = %me, ?word, ?standing, taken = said.taken.is_ok(), "word on a change");
+    match said.taken {
+        Ok(()) => Ok(taken(&said.approval, &standing, own)),
+        Err(NotTaken::Said) => Ok(Reply::new(Tone::Info).text(already(&said.approval, word, &standing))),
+        Err(not) => Err(Refusal { lines: vec![not_taken(&said.approval, not)] }.into()),
+    }
+}
+
+/// What is asked about under this id, whole or short.
+async fn find(parts: &DeskParts, which: &str) -> Result<ApprovalRequest, CommandError> {
+    let ids = match RequestId::parse(which) {
+        Some(id) => vec![id],
+        None => parts.audit.find(&which.to_uppercase(), ALIKE).await.map_err(unread)?,
+    };
+    let mut found: Vec<ApprovalRequest> = Vec::new();
+    for id in ids {
+        found.extend(parts.shop.approvals.asked(id).await.map_err(unread)?);
+    }
+    let now = parts.clock.now();
+    let waits = |approval: &&ApprovalRequest| matches!(approval.standing(now), Standing::Pending(_));
+    let waiting: Vec<&ApprovalRequest> = found.iter().filter(waits).collect();
+    match waiting[..] {
+        [one] => Ok(one.clone()),
+        // the newest of those that wait no longer: it is said what became of it
+        [] => found.into_iter().next().ok_or_else(|| unknown(which).into()),
+        _ => {
+            let candidates =
+                waiting.iter().map(|one| Line::new().code(one.request.to_string()).text(": ").code(&one.text));
+            let candidates = candidates.collect();
+            let line =
+                Line::new().code(which).text(" may mean several. Nothing was approved. Say the whole id of one:");
+            Err(UsageError::of(line).candidates(candidates).into())
+        }
+    }
+}
+
+fn row_of(plan: &Plan) -> Result<&'static Row, Refusal> {
+    let row = commands::COMMANDS.iter().copied().find(|row| row.name == plan.command);
+    row.ok_or_else(|| Refusal::sentence("I do not know that command any more. Nothing was approved."))
+}
+
+fn unread(error: StoreError) -> CommandError {
+    let text = "I cannot reach my journal, so your word was not taken. Nothing was changed. Say it again when the store works; \
+                `status` shows it.";
+    Failure::sentence(text, error.to_string()).into()
+}
+
+fn unknown(which: &str) -> UsageError {
+    let line = Line::from("Nothing waits for approval under ")
+        .code(which)
+        .text(". Nothing was approved. The id stands in the message that asks for it.");
+    UsageError::of(line)
+}
+
+/// `ec2 stop web-1` of @maya
+fn named(approval: &ApprovalRequest) -> Line {
+    Line::new().code(&approval.text).text(" of ").user(approval.user.clone())
+}
+
+fn taken(approval: &ApprovalRequest, standing: &Standing, own: bool) -> Reply {
+    match standing {
+        Standing::Pending(left) => {
+            let others = if *left == 1 { "one more person".to_owned() } else { format!("{left} more people") };
+            let line = named(approval).text(format!(" has your approval, and needs that of {others}."));
+            Reply::new(Tone::Info).text(line)
+        }
+        Standing::Declined(_) if own => {
+            let line = Line::new().code(&approval.text).text(" is called off. Nothing was changed.");
+            Reply::new(Tone::Done).text(line)
+        }
+        Standing::Declined(_) => {
+            Reply::new(Tone::Done).text(named(approval).text(" is declined and will not be run. Nothing was changed."))
+        }
+        Standing::Granted | Standing::Expired => Reply::new(Tone::Done)
+            .text(named(approval).text(" is approved and runs now. Its answer comes where it was asked.")),
+    }
+}
+
+fn already(approval: &ApprovalRequest, word: Word, standing: &Standing) -> Line {
+    let done = if word == Word::Approve { "approved" } else { "declined" };
+    let line = Line::from(format!("You have {done} ")).code(&approval.text).text(" already");
+    match standing {
+        Standing::Pending(1) => line.text("; it needs one more person."),
+        Standing::Pending(left) => line.text(format!("; it needs {left} more people.")),
+        _ => line.text("."),
+    }
+}
+
+fn not_taken(approval: &ApprovalRequest, not: NotTaken) -> Line {
+    match not {
+        NotTaken::Own => Line::new()
+            .code(&approval.text)
+            .text(" is your own, so somebody else must approve it. Nothing was approved."),
+        NotTaken::Decided(Standing::Declined(by)) => {
+            named(approval).text(" was declined by ").user(by).text(" already. Nothing was changed.")
+        }
+        NotTaken::Decided(Standing::Expired) => named(approval)
+            .text(format!(" had to be approved by {}, so it was not run. ", approval.expires_at.strftime("%H:%M UTC")))
+            .text("Nothing was changed. It can be sent again."),
+        NotTaken::Decided(_) | NotTaken::Said => {
+            named(approval).text(" was approved already. Its answer says what became of it.")
+        }
+    }
+}
+
+fn over(line: Line) -> Answer {
+    // who has seen what was to be approved is told what became of it
+    Answer { alone: false, ..Answer::refused(&Refusal { lines: vec![line] }) }
+}
+
+fn declined(request: &Request, by: crate::domain::UserId) -> Answer {
+    let line = match by == request.user {
+        true => Line::new().user(by).text(" called ").code(&request.text).text(" off, so it was not run."),
+        false => Line::new().user(by).text(" declined ").code(&request.text).text(", so it was not run."),
+    };
+    over(line.text(" Nothing was changed."))
+}
+
+/// Nobody approved `ec2 stop i-0abc` within 15 minutes, so it was not run.
+fn expired(approval: &ApprovalRequest) -> Answer {
+    let given = approval.given.len();
+    let who = match given {
+        0 => "Nobody approved ".to_owned(),
+        _ => format!("Only {given} of {} people approved ", approval.needed),
+    };
+    let within = approval.expires_at.duration_since(approval.asked_at).unsigned_abs();
+    let within = match within.as_secs() {
+        seconds if seconds % 60 == 0 && seconds > 60 => format!("{} minutes", seconds / 60),
+        60 => "a minute".to_owned(),
+        seconds => format!("{seconds} seconds"),
+    };
+    let line = Line::from(who).code(&approval.text);
+    over(line.text(format!(" within {within}, so it was not run. Nothing was changed.")))
+}
+
+fn not_known(request: &Request) -> Answer {
+    let line = Line::from("I do not know any more who was asked to approve ").code(&request.text);
+    over(line.text(", so it was not run. Nothing was changed. Send it again if you still want it."))
+}

@@ -1,0 +1,225 @@
+//! The approval of a change by others: what they are shown, what they say, and where it stands.
+
+use super::{Plan, RequestId, UserId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What somebody said of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// Who.
+    pub by: UserId,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A plan that waits for others to approve it. It is bound to that plan: what is planned otherwise when it is granted is
+/// not done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalRequest {
+    /// The request whose plan it is.
+    pub request: RequestId,
+    /// Who asked for the change: anybody but that person may approve.
+    pub user: UserId,
+    /// The command line.
+    pub text: String,
+    /// The plan, as it is shown to whoever approves.
+    pub plan: Plan,
+    /// How many people must approve.
+    pub needed: u32,
+    /// When it was asked.
+    pub asked_at: Timestamp,
+    /// Until when it may be approved.
+    pub expires_at: Timestamp,
+    /// Who has approved.
+    pub given: Vec<Approval>,
+    /// Who has declined.
+    pub declined: Option<Approval>,
+    /// When it was found to be out of time, and whoever asked was told so: whose clock says otherwise is late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_at: Option<Timestamp>,
+}
+
+/// Where an approval stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// So many people are still needed.
+    Pending(u32),
+    /// Enough people approved in time.
+    Granted,
+    /// Somebody declined.
+    Declined(UserId),
+    /// Its time is over.
+    Expired,
+}
+
+/// What a person says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// Let it be done.
+    Approve,
+    /// Let it not be done.
+    Decline,
+}
+
+/// Why a person's word is not taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotTaken {
+    /// It is the person's own change, of which somebody else must say that it may be done.
+    Own,
+    /// The person has said so already.
+    Said,
+    /// It is decided.
+    Decided(Standing),
+}
+
+impl ApprovalRequest {
+    /// Where it stands at this time.
+    pub fn standing(&self, now: Timestamp) -> Standing {
+        let given = u32::try_from(self.given.len()).unwrap_or(u32::MAX);
+        match (&self.declined, self.needed.saturating_sub(given)) {
+            (Some(declined), _) => Standing::Declined(declined.by.clone()),
+            (None, 0) => Standing::Granted,
+            (None, _) if self.closed_at.is_some() || now >= self.expires_at => Standing::Expired,
+            (None, left) => Standing::Pending(left),
+        }
+    }
+
+    /// Takes a person's word. Whoever asked for the change cannot approve it, but may call it off.
+    ///
+    /// # Errors
+    /// Why the word changes nothing.
+    pub fn take(&mut self, word: Word, by: &UserId, now: Timestamp) -> Result<(), NotTaken> {
+        let said = Approval { by: by.clone(), at: now };
+        let has_approved = self.given.iter().any(|approval| approval.by == *by);
+        let has_declined = self.declined.as_ref().is_some_and(|declined| declined.by == *by);
+        match (word, self.standing(now)) {
+            (Word::Approve, _) if *by == self.user => Err(NotTaken::Own),
+            (Word::Approve, _) if has_approved => Err(NotTaken::Said),
+            (Word::Decline, _) if has_declined => Err(NotTaken::Said),
+            (Word::Approve, Standing::Pending(_)) => {
+                self.given.push(said);
+                Ok(())
+            }
+            (Word::Decline, Standing::Pending(_)) => {
+                self.declined = Some(said);
+                Ok(())
+            }
+            (_, decided) => Err(NotTaken::Decided(decided)),
+        }
+    }
+
+    /// Ends it, unless it is decided. Whether that changed anything.
+    pub fn close(&mut self, now: Timestamp) -> bool {
+        let is_decided = matches!(self.standing(now), Standing::Granted | Standing::Declined(_));
+        if is_decided || self.closed_at.is_some() {
+            return false;
+        }
+        self.closed_at = Some(now);
+        true
+    }
+
+    /// Whether this is the plan that was shown. Who approved it, and by which policies, is no part of what was shown.
+    pub fn is_for(&self, plan: &Plan) -> bool {
+        let shown = |plan: &Plan| Plan { policies: None, approved: Vec::new(), ..plan.clone() };
+        shown(&self.plan) == shown(plan)
+    }
+
+    /// When the last word that was needed came.
+    pub fn decided_at(&self) -> Timestamp {
+        let said = self.given.iter().chain(&self.declined).map(|approval| approval.at);
+        said.max().unwrap_or(self.asked_at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::SignedDuration;
+
+    fn start() -> Timestamp {
+        "2026-03-01T12:00:00Z".parse().unwrap()
+    }
+
+    fn after(seconds: i64) -> Timestamp {
+        start() + SignedDuration::from_secs(seconds)
+    }
+
+    fn asked(needed: u32) -> ApprovalRequest {
+        let plan = Plan {
+            command: "ec2 stop".to_owned(),
+            text: "stop i-0abc in eu-central-1".to_owned(),
+            targets: Vec::new(),
+            steps: Vec::new(),
+            cautions: Vec::new(),
+            policies: None,
+            approved: Vec::new(),
+        };
+        ApprovalRequest {
+            request: RequestId::new(1, 1),
+            user: "UMAYA".into(),
+            text: "ec2 stop web-1".to_owned(),
+            plan,
+            needed,
+            asked_at: start(),
+            expires_at: after(900),
+            given: Vec::new(),
+            declined: None,
+            closed_at: None,
+        }
+    }
+
+    #[test]
+    fn it_is_granted_by_as_many_others_as_are_needed_each_once() {
+        let (maya, jon, ann) = ("UMAYA".into(), "UJON".into(), "UANN".into());
+        let mut approval = asked(2);
+        assert_eq!(approval.take(Word::Approve, &maya, after(1)), Err(NotTaken::Own));
+        assert_eq!(approval.take(Word::Approve, &jon, after(2)), Ok(()));
+        assert_eq!(approval.take(Word::Approve, &jon, after(3)), Err(NotTaken::Said));
+        assert_eq!(approval.standing(after(3)), Standing::Pending(1));
+        assert_eq!(approval.take(Word::Approve, &ann, after(4)), Ok(()));
+        assert_eq!((approval.standing(after(4)), approval.decided_at()), (Standing::Granted, after(4)));
+        assert_eq!(approval.standing(after(90_000)), Standing::Granted, "granted in time");
+        let late = approval.take(Word::Decline, &maya, after(5));
+        assert_eq!(late, Err(NotTaken::Decided(Standing::Granted)));
+    }
+
+    #[test]
+    fn one_who_declines_is_enough_and_it_may_be_called_off() {
+        for by in ["UJON", "UMAYA"] {
+            let by: UserId = by.into();
+            let mut approval = asked(1);
+            assert_eq!(approval.take(Word::Decline, &by, after(1)), Ok(()));
+            assert_eq!(approval.standing(after(1)), Standing::Declined(by.clone()));
+            assert_eq!(approval.take(Word::Decline, &by, after(2)), Err(NotTaken::Said));
+            let late = approval.take(Word::Approve, &"UANN".into(), after(3));
+            assert_eq!(late, Err(NotTaken::Decided(Standing::Declined(by))));
+        }
+    }
+
+    #[test]
+    fn its_time_ends() {
+        let mut approval = asked(1);
+        assert_eq!(approval.standing(after(899)), Standing::Pending(1));
+        let late = approval.take(Word::Approve, &"UJON".into(), after(900));
+        assert_eq!(late, Err(NotTaken::Decided(Standing::Expired)));
+        assert!(approval.given.is_empty());
+        // whoever has said so has said it for all, whatever their clocks say
+        let mut approval = asked(1);
+        assert!(approval.close(after(900)) && !approval.close(after(901)));
+        let late = approval.take(Word::Approve, &"UJON".into(), after(890));
+        assert_eq!(late, Err(NotTaken::Decided(Standing::Expired)));
+        let mut granted = asked(1);
+        assert_eq!(granted.take(Word::Approve, &"UJON".into(), after(899)), Ok(()));
+        assert!(!granted.close(after(900)), "it was granted in time");
+    }
+
+    #[test]
+    fn it_is_bound_to_its_plan() {
+        let approval = asked(1);
+        let permitted = Plan { policies: Some("e3b0".to_owned()), ..approval.plan.clone() };
+        assert!(approval.is_for(&permitted));
+        let other = Plan { text: "stop i-0def in eu-central-1".to_owned(), ..permitted };
+        assert!(!approval.is_for(&other));
+    }
+}

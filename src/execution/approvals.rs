@@ -1,0 +1,185 @@
+//! Asking others: a change that the policies permit only with the approval of others is shown to them, and waits. It
+//! holds nothing meanwhile: no place among the running, no target, no drain.
+
+use super::answer::address;
+use super::job::{Job, Workshop};
+use crate::delivery::Deliver;
+use crate::domain::{
+    ApprovalRequest, Button, CommandError, Failure, Line, Part, Plan, Reply, ReplyTo, Request, RequestId, Tone, UserId,
+};
+use crate::store::{NewLetter, StoreError};
+use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+
+/// What a plan needs before it may be done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Need {
+    /// So many others must approve it; none for a change that may be made at once.
+    pub approvals: u32,
+    /// Why: clauses that end a sentence, without a full stop.
+    pub reasons: Vec<String>,
+    /// Some who could approve.
+    pub contacts: Vec<UserId>,
+}
+
+/// A request that waits for others.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// The request.
+    pub request: Request,
+    /// The plan that the others are shown.
+    pub plan: Plan,
+    /// How many lives of processes had ended with it in hand before that.
+    pub deaths: u32,
+}
+
+/// The requests of this process that wait for others. What is lost with the process stands in the journal.
+#[derive(Debug, Default)]
+pub struct Awaiting(Mutex<BTreeMap<RequestId, Waiting>>);
+
+impl Awaiting {
+    /// One more waits.
+    pub fn add(&self, waiting: Waiting) {
+        self.0.lock().insert(waiting.request.id, waiting);
+    }
+
+    /// One waits no longer.
+    pub fn take(&self, id: RequestId) -> Option<Waiting> {
+        self.0.lock().remove(&id)
+    }
+
+    /// Those that wait.
+    pub fn ids(&self) -> Vec<RequestId> {
+        self.0.lock().keys().copied().collect()
+    }
+}
+
+/// Shows the plan to the others. `false`: the journal says that the request is further than this job knows.
+pub(super) async fn ask(job: &Job, plan: Plan, need: &Need, shop: &Workshop) -> Result<bool, CommandError> {
+    let now = shop.desk.clock.now();
+    let within = i64::try_from(shop.config.approve_within_seconds).unwrap_or(i64::MAX);
+    let approval = ApprovalRequest {
+        request: job.request.id,
+        user: job.request.user.clone(),
+        text: job.request.text.clone(),
+        plan: plan.clone(),
+        needed: need.approvals,
+        asked_at: now,
+        expires_at: now.checked_add(SignedDuration::from_secs(within)).unwrap_or(Timestamp::MAX),
+        given: Vec::new(),
+        declined: None,
+        closed_at: None,
+    };
+    let request = Request { reply_to: open_place(&job.request), trigger: None, ..job.request.clone() };
+    let reply = shown(&approval, need);
+    let letter = NewLetter { request: request.id, address: address(&request), reply, last: false, trigger: None };
+    shop.approvals.ask(&approval).await.map_err(unwritten)?;
+    match shop.desk.journal.awaiting_approval(&approval, &request.reply_to, letter).await {
+        Ok(letter) => {
+            tracing::info!(req = %request.id, needed = need.approvals, "others are asked to approve");
+            metrics::counter!("dronebot_approvals_asked_total").increment(1);
+            // a courier that is down finds the letter in the outbox
+            let _ = shop.desk.courier.tell(Deliver(letter));
+            shop.desk.onlookers.changed(&request.user);
+            shop.awaiting.add(Waiting { request, plan, deaths: 0 });
+            Ok(true)
+        }
+        Err(error @ (StoreError::Transition { .. } | StoreError::Fenced(_))) => {
+            tracing::warn!(req = %request.id, %error, "request is further than was thought; nobody is asked");
+            Ok(false)
+        }
+        Err(error) => {
+            // no word is to be taken for what is not going to be done
+            if let Err(error) = shop.approvals.close(approval.request, now).await {
+                tracing::warn!(req = %approval.request, %error, "what nobody is asked about was not closed");
+            }
+            Err(unwritten(error))
+        }
+    }
+}
+
+fn unwritten(error: StoreError) -> CommandError {
+    let text = "I cannot write to my journal, so I asked nobody to approve it and did not make the change. Try again when \
+                the store works; `status` shows it.";
+    Failure::sentence(text, error.to_string()).into()
+}
+
+/// Where others can see it. What only the caller would see goes beside: to the channel where the bot may post.
+fn open_place(request: &Request) -> ReplyTo {
+    match &request.reply_to {
+        ReplyTo::Caller { response_url } => ReplyTo::Beside { thread_ts: None, response_url: response_url.clone() },
+        ReplyTo::Presser { response_url } => {
+            ReplyTo::Beside { thread_ts: None, response_url: Some(response_url.clone()) }
+        }
+        other => other.clone(),
+    }
+}
+
+/// What the others read.
+fn shown(approval: &ApprovalRequest, need: &Need) -> Reply {
+    let ApprovalRequest { request, user, text, plan, needed, .. } = approval;
+    let first = Line::new().user(user.clone()).text(" asks for ").code(text.as_str());
+    let first = match need.reasons.first() {
+        Some(reason) => first.text(format!(": {reason}.")),
+        None => first.text("."),
+    };
+    let mut reply = Reply::new(Tone::Approval).text(first).part(Part::Fields(fields(plan, *needed)));
+    if !plan.cautions.is_empty() {
+        reply = reply.part(Part::List(plan.cautions.iter().map(|caution| Line::sentence(caution)).collect()));
+    }
+    let question = Line::from("This will be done: ").text(plan.text.as_str());
+    let buttons = vec![
+        Button::run("Approve", format!("approve {request}")).confirm(question),
+        Button::run("Decline", format!("decline {request}")).danger(),
+    ];
+    reply.buttons(buttons).note(how(approval, need))
+}
+
+fn fields(plan: &Plan, needed: u32) -> Vec<(String, Line)> {
+    let names = plan.target_names();
+    let targets = names.iter().enumerate().fold(Line::new(), |line, (index, name)| {
+        let line = if index == 0 { line } else { line.text(", ") };
+        line.code(name.as_str())
+    });
+    let others = match needed {
+        1 => "one other person".to_owned(),
+        others => format!("{others} other people"),
+    };
+    vec![
+        ("Will be done".to_owned(), Line::new().code(plan.text.as_str())),
+        ("On".to_owned(), targets),
+        ("Needs".to_owned(), Line::from(format!("the approval of {others}"))),
+    ]
+}
+
+/// Until when, by whom, and by which words.
+fn how(approval: &ApprovalRequest, need: &Need) -> Line {
+    let until = approval.expires_at.strftime("%H:%M UTC");
+    let mut line = Line::from(format!("Until {until}. "));
+    for (index, contact) in need.contacts.iter().enumerate() {
+        line = line.text(if index == 0 { "By " } else { ", " }).user(contact.clone());
+    }
+    let line = if need.contacts.is_empty() { line.text("By somebody") } else { line.text(" or somebody else") };
+    line.text(" who may run it, here or with ")
+        .code(format!("approve {}", approval.request.short()))
+        .text(" where I am.")
+}
+
+/// What is said when the plan is not any more what was approved.
+pub(super) fn void(request: &Request) -> Line {
+    Line::from("What ")
+        .code(&request.text)
+        .text(" would do is not any more what was approved, so I did not run it. Nothing was changed. ")
+        .text("Send it again, and the new plan will be shown.")
+}
+
+/// By whom a change was approved, below its answer.
+pub(super) fn approved_by(plan: &Plan) -> Option<Line> {
+    let people = plan.approved.iter().map(|approval| &approval.by).enumerate();
+    let line = people.fold(Line::from("Approved by "), |line, (index, user)| {
+        let line = if index == 0 { line } else { line.text(" and ") };
+        line.user(user.clone())
+    });
+    (!plan.approved.is_empty()).then(|| line.text("."))
+}

@@ -1,0 +1,33 @@
+//! What waits for the approval of others.
+
+use super::StoreError;
+use crate::domain::{ApprovalRequest, NotTaken, RequestId, UserId, Word};
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+/// Approvals. They belong to no replica: whoever hears a person's word takes it, whoever has the request then acts on it.
+#[async_trait]
+pub trait ApprovalStore: Send + Sync {
+    /// Others are going to be asked. What was said of an earlier plan of the request is forgotten.
+    async fn ask(&self, approval: &ApprovalRequest) -> Result<(), StoreError>;
+
+    /// What others were asked about this request, and said. It is known for some days after its time was over.
+    async fn asked(&self, id: RequestId) -> Result<Option<ApprovalRequest>, StoreError>;
+
+    /// Takes a person's word. Of several words at once each is counted, and the last that is needed decides. Gives the
+    /// approval as it stands then, and whether the word was taken; `None` when nobody was asked.
+    async fn say(&self, id: RequestId, word: Word, by: &UserId, now: Timestamp) -> Result<Option<Said>, StoreError>;
+
+    /// Ends it where nobody has decided: no word is taken any more, by whatever clock. Gives the approval as it stands
+    /// then, which is decided after all when somebody was faster.
+    async fn close(&self, id: RequestId, now: Timestamp) -> Result<Option<ApprovalRequest>, StoreError>;
+}
+
+/// What became of a person's word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    /// How the approval is now.
+    pub approval: ApprovalRequest,
+    /// Whether the word was taken.
+    pub taken: Result<(), NotTaken>,
+}

@@ -1,0 +1,42 @@
+//! The way into the state in which others are asked; see [`super::book`].
+
+use super::book::{Book, Done, illegal};
+use super::letters::{LetterRow, Posted};
+use super::rows::key;
+use crate::domain::RequestId;
+use crate::store::{State, StoreError};
+use rusqlite::params;
+
+/// A request that waits for others, ready to be written.
+pub(super) struct WaitingRow {
+    /// The plan, as JSON.
+    pub(super) plan: String,
+    /// Where its answer goes from now on.
+    pub(super) place: &'static str,
+    /// And in which thread.
+    pub(super) thread_ts: Option<String>,
+    /// What the others are shown.
+    pub(super) letter: LetterRow,
+    /// What happened, as JSON.
+    pub(super) told: String,
+}
+
+impl Book {
+    /// [`crate::store::Journal::awaiting_approval`].
+    pub(super) fn awaiting_approval(&mut self, id: RequestId, row: &WaitingRow) -> Done<Posted> {
+        let (from, state) = (self.state(id)?, State::AwaitingApproval);
+        if !from.may_become(state) {
+            return Err(illegal(id, from, state));
+        }
+        // planned before a restart, when it was permitted without the others
+        self.execute("DELETE FROM locks WHERE request = ?1", [key(id)])?;
+        self.execute(
+            "UPDATE requests SET state = ?2, plan = ?3, place = ?4, thread_ts = ?5 WHERE id = ?1",
+            params![key(id), state.as_str(), row.plan, row.place, row.thread_ts],
+        )?;
+        self.set_state(id, state);
+        self.tell_written(id, self.clock.now(), &row.told)?;
+        let posted = self.put(&row.letter)?;
+        posted.ok_or_else(|| StoreError::Failed(format!("request {id} has its answer already")).into())
+    }
+}
