@@ -151,7 +151,10 @@ async fn start(settings: Settings, signals: &mut Signals) -> Result<Option<Runni
         // AWS may not answer for long, and nothing has begun yet
         () = signals.next() => return Ok(None),
     }
-    let store = stores::open(&settings).await.map_err(|error| error.to_string())?;
+    let store = tokio::select! {
+        opened = stores::open(&settings) => opened.map_err(|error| error.to_string())?,
+        () = signals.next() => return Ok(None),
+    };
     let runtime = WorkerRuntime::new("aws-worker", WORKER_THREADS).map_err(|error| format!("no threads: {error}"))?;
     let metrics = Metrics::install().map_err(|error| error.to_string())?;
     let links = Arc::new(LinkBoard::new(settings.slack.connections));

@@ -6,24 +6,24 @@ use crate::settings::Settings;
 use crate::store::{self, Store, StoreError, StoreKind, TableMade};
 use std::time::Duration;
 
-/// Opens the store of the settings.
+/// Opens the store of the settings. One that does not answer now, or whose disk is full, may be mended soon: that is no
+/// reason to end, and waits.
 pub(super) async fn open(settings: &Settings) -> Result<Store, StoreError> {
-    match settings.store.kind {
-        StoreKind::Sqlite => store::open(&settings.store, clock::system()),
-        StoreKind::Dynamodb => join_store(settings).await,
-    }
-}
-
-/// Joins the others. A store that does not answer now may answer soon: an outage is no reason to end.
-async fn join_store(settings: &Settings) -> Result<Store, StoreError> {
-    let client = Aws::dynamodb(&settings.aws).await;
+    let client = match settings.store.kind {
+        StoreKind::Sqlite => None,
+        StoreKind::Dynamodb => Some(Aws::dynamodb(&settings.aws).await),
+    };
     let mut pause = Duration::from_millis(500);
     loop {
-        match store::join(client.clone(), &settings.store, clock::system()).await {
+        let opened = match &client {
+            None => store::open(&settings.store, clock::system()),
+            Some(client) => store::join(client.clone(), &settings.store, clock::system()).await,
+        };
+        match opened {
             Err(error @ (StoreError::Failed(_) | StoreError::Unavailable(_))) => {
-                tracing::warn!(%error, "store does not answer; trying again");
+                tracing::warn!(%error, "store cannot be used yet; trying again");
             }
-            joined => return joined,
+            opened => return opened,
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_secs(30));

@@ -55,11 +55,12 @@ async fn store(settings: &Settings) -> Finding {
 }
 
 fn unusable(check: &'static str, error: StoreError) -> Finding {
-    match error {
-        StoreError::Open(text) => match text.split_once("; ") {
-            Some((so, to_do)) => Finding::problem(check, so, to_do),
-            None => Finding::problem(check, text, "see the section store of the settings"),
-        },
-        error => Finding::problem(check, error.to_string(), "see the section store of the settings"),
+    let text = match error {
+        StoreError::Open(text) => text,
+        error => error.to_string(),
+    };
+    match text.split_once("; ") {
+        Some((so, to_do)) => Finding::problem(check, so, to_do),
+        None => Finding::problem(check, text, "see the section store of the settings"),
     }
 }

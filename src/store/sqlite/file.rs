@@ -43,7 +43,7 @@ pub(super) fn open(config: &StoreConfig) -> Result<Connection, StoreError> {
         migrate(&mut connection, version, MIGRATIONS)?;
         Ok(connection)
     };
-    let connection = connect().map_err(|reason| StoreError::Open(reason.explain(path)))?;
+    let connection = connect().map_err(|reason| reason.refusal(path))?;
     // a file that was readable by others before
     std::fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(|error| refused(path, &error))?;
     Ok(connection)
@@ -58,7 +58,7 @@ pub(in crate::store) fn inspect(config: &StoreConfig) -> Result<Condition, Store
     match quietly(path) {
         Ok(_) => Ok(Condition::Usable),
         Err(reason) if reason.is_busy() => Ok(Condition::InUse),
-        Err(reason) => Err(StoreError::Open(reason.explain(path))),
+        Err(reason) => Err(reason.refusal(path)),
     }
 }
 
@@ -85,7 +85,7 @@ pub(super) fn look(config: &StoreConfig) -> Result<Connection, StoreError> {
              in the file), ask again, and start it"
                 .into(),
         ),
-        Err(reason) => Err(StoreError::Open(reason.explain(path))),
+        Err(reason) => Err(reason.refusal(path)),
     }
 }
 
@@ -118,7 +118,7 @@ fn room_for(path: &Path) -> Result<Condition, StoreError> {
 }
 
 /// Why a file was not opened.
-enum Reason {
+pub(super) enum Reason {
     Sqlite(rusqlite::Error),
     Newer { found: i64, known: usize },
     Foreign,
@@ -131,6 +131,19 @@ impl From<rusqlite::Error> for Reason {
 }
 
 impl Reason {
+    /// What the caller is told. A disk that is full or fails may be mended any moment, and the same start works then.
+    pub(super) fn refusal(&self, path: &Path) -> StoreError {
+        let text = self.explain(path);
+        let code = match self {
+            Self::Sqlite(error) => error.sqlite_error_code(),
+            Self::Newer { .. } | Self::Foreign => None,
+        };
+        match code {
+            Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => StoreError::Failed(text),
+            _ => StoreError::Open(text),
+        }
+    }
+
     fn is_busy(&self) -> bool {
         let Self::Sqlite(error) = self else { return false };
         matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
@@ -160,6 +173,9 @@ impl Reason {
                 "{file} is not a usable SQLite database ({error}); nothing was changed; restore it from a copy, move it away, \
                  or set store.path to another file"
             ),
+            Some(ErrorCode::DiskFull) => {
+                format!("{file}: {error}; make room on the disk, or set store.path to another file")
+            }
             _ => format!(
                 "{file}: {error}; check the disk and the rights on the folder, or set store.path to another file"
             ),
@@ -168,6 +184,12 @@ impl Reason {
 }
 
 fn refused(path: &Path, error: &std::io::Error) -> StoreError {
+    if matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) {
+        let file = path.display();
+        return StoreError::Failed(format!(
+            "{file}: {error}; make room on the disk, or set store.path to another file"
+        ));
+    }
     StoreError::Open(format!(
         "{}: {error}; check the rights on the folder, or set store.path to another file",
         path.display()
@@ -184,7 +206,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         // so that the file's name survives a power cut as its content does
         Ok(_) => File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| refused(folder, &error)),
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(refused(path, &error)),
     }
 }

@@ -40,10 +40,7 @@ impl Sqlite {
         let connection = file::open(config)?;
         let name = ReplicaName::new(clock.now());
         let book = Book::open(connection, Arc::clone(&clock), &name, upkeep.tail);
-        let book = book.map_err(|error| {
-            let file = config.path.display();
-            StoreError::Open(format!("{file} cannot be read: {error}; restore it from a copy, or move it away"))
-        })?;
+        let book = book.map_err(|error| file::Reason::from(error).refusal(&config.path))?;
         let shared = Arc::new(Shared::new(config.queue_limit));
         shared.opened(book.work.open());
         writer::start(book, Arc::clone(&shared), Caretaker::new(config, upkeep))?;
