@@ -32,6 +32,7 @@ mod replicas;
 mod secrets;
 mod shortcut;
 mod stack;
+mod starts;
 mod storm;
 #[allow(dead_code, reason = "shared with tests/chaos, which uses what is left")]
 mod support;

@@ -12,8 +12,11 @@ use tokio::time::MissedTickBehavior;
 const PEOPLE: usize = 24;
 const CHANNELS: usize = 20;
 
-/// Of so many instances one is changed only with the approval of somebody else.
+/// Of so many instances one is changed only with the approval of somebody else,
 const TAGGED: usize = 3;
+
+/// but no more than about so many: for each instance that it shows Moto looks through all tags that there are.
+const MOST_TAGGED: usize = 60;
 
 /// The names of the channels.
 pub fn rooms() -> impl Iterator<Item = String> {
@@ -142,12 +145,11 @@ fn one(rng: &mut Rng, mix: Mix, number: usize, targets: &mut Vec<String>) -> (Do
 
 /// Tags some of the instances; which.
 async fn tag(world: &World, ids: &[String]) -> BTreeSet<String> {
-    let tagged: Vec<String> = ids.iter().step_by(TAGGED).cloned().collect();
+    let apart = TAGGED.max(ids.len() / MOST_TAGGED);
+    let tagged: Vec<String> = ids.iter().step_by(apart).cloned().collect();
     let client = fleet::client(&world.aws_url, HOME).await;
-    for some in tagged.chunks(200) {
-        let tag = Tag::builder().key("approval").value("required").build();
-        client.create_tags().set_resources(Some(some.to_vec())).tags(tag).send().await.expect("they are tagged");
-    }
+    let tag = Tag::builder().key("approval").value("required").build();
+    client.create_tags().set_resources(Some(tagged.clone())).tags(tag).send().await.expect("they are tagged");
     tagged.into_iter().collect()
 }
 
