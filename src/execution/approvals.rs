@@ -124,7 +124,7 @@ fn shown(approval: &ApprovalRequest, need: &Need) -> Reply {
         Some(reason) => first.text(format!(": {reason}.")),
         None => first.text("."),
     };
-    let mut reply = Reply::new(Tone::Approval).text(first).part(Part::Fields(fields(plan, *needed)));
+    let mut reply = Reply::new(Tone::Approval).text(first).part(Part::Fields(fields(plan, *needed, &need.contacts)));
     if !plan.cautions.is_empty() {
         reply = reply.part(Part::List(plan.cautions.iter().map(|caution| Line::sentence(caution)).collect()));
     }
@@ -133,10 +133,10 @@ fn shown(approval: &ApprovalRequest, need: &Need) -> Reply {
         Button::run("Approve", format!("approve {request}")).confirm(question),
         Button::run("Decline", format!("decline {request}")).danger(),
     ];
-    reply.buttons(buttons).note(how(approval, need))
+    reply.buttons(buttons).note(how(approval))
 }
 
-fn fields(plan: &Plan, needed: u32) -> Vec<(String, Line)> {
+fn fields(plan: &Plan, needed: u32, contacts: &[UserId]) -> Vec<(String, Line)> {
     let names = plan.target_names();
     let targets = names.iter().enumerate().fold(Line::new(), |line, (index, name)| {
         let line = if index == 0 { line } else { line.text(", ") };
@@ -149,19 +149,20 @@ fn fields(plan: &Plan, needed: u32) -> Vec<(String, Line)> {
     vec![
         ("Will be done".to_owned(), Line::new().code(plan.text.as_str())),
         ("On".to_owned(), targets),
-        ("Needs".to_owned(), Line::from(format!("the approval of {others}"))),
+        ("Needs".to_owned(), such_as(Line::from(format!("the approval of {others} who may run it")), contacts)),
     ]
 }
 
-/// Until when, by whom, and by which words.
-fn how(approval: &ApprovalRequest, need: &Need) -> Line {
-    let until = approval.expires_at.strftime("%H:%M UTC");
-    let mut line = Line::from(format!("Until {until}. "));
-    for (index, contact) in need.contacts.iter().enumerate() {
-        line = line.text(if index == 0 { "By " } else { ", " }).user(contact.clone());
-    }
-    let line = if need.contacts.is_empty() { line.text("By somebody") } else { line.text(" or somebody else") };
-    line.text(" who may run it, here or with ")
+/// People are named here, and not in a note: Slack shows ids there.
+fn such_as(line: Line, contacts: &[UserId]) -> Line {
+    contacts.iter().enumerate().fold(line, |line, (index, contact)| {
+        line.text(if index == 0 { ", such as " } else { ", " }).user(contact.clone())
+    })
+}
+
+/// Until when, and by which words.
+fn how(approval: &ApprovalRequest) -> Line {
+    Line::from(format!("Until {}, here or with ", approval.expires_at.strftime("%H:%M UTC")))
         .code(format!("approve {}", approval.request.short()))
         .text(" where I am.")
 }

@@ -176,7 +176,7 @@ async fn execute(job: &Job, plan: Plan, shop: &Workshop, stage: &Arc<Mutex<Stage
         Err(_) => recover::look(job, &plan, shop, "AWS did not answer in time").await,
     };
     Ok(match approvals::approved_by(&plan) {
-        Some(line) => Answer { reply: answer.reply.note(line), ..answer },
+        Some(line) => Answer { reply: answer.reply.text(line), ..answer },
         None => answer,
     })
 }

@@ -60,10 +60,10 @@ async fn somebody_else_approves_and_it_is_done_once() {
     ✋ Approval needed: @UMAYA asks for `ec2 stop db-1`: it is tagged as needing the approval of a second person.
     • Will be done: `stop i-00000000000000001 in eu-central-1`
     • On: `db-1 (i-00000000000000001)`
-    • Needs: the approval of one other person
+    • Needs: the approval of one other person who may run it, such as @UOMAR
     ▸ Approve: approve ID
     ▸ Decline: decline ID
-    Until TIME UTC. By @UOMAR or somebody else who may run it, here or with `approve 7F3K` where I am.
+    Until TIME UTC, here or with `approve 7F3K` where I am.
     (req XXXX)
     ");
     assert_eq!(made(&world, "StopInstances"), 0);
