@@ -120,7 +120,8 @@ pub fn inspect(config: &StoreConfig) -> Result<Condition, StoreError> {
     }
 }
 
-/// Opens the store, creating or migrating it where needed. [`StoreError::Open`] names the file and says what to do.
+/// Opens the store, creating or migrating it where needed. [`StoreError::Open`] names the file and says what to do;
+/// [`StoreError::Failed`] does too, and the same call may work later: the disk is full, or fails.
 /// Blocks for as long as that takes: milliseconds, and up to a second when another process holds the file.
 pub fn open(config: &StoreConfig, clock: Arc<dyn Clock>) -> Result<Store, StoreError> {
     if let Some(fault) = config.fault() {
