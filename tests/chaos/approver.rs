@@ -11,8 +11,8 @@ use tokio::time::Instant;
 /// Who it is. What is said to this person in the direct message answers no command that is counted.
 pub const BOSS: &str = "UBOSS";
 
-/// Between two looks at a channel.
-const LOOK: Duration = Duration::from_millis(500);
+/// Between two looks at all channels: often enough for who approves, seldom enough to leave the machine to the bots.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// A word that has no answer after so long is said again: whoever heard it may have died.
 const AGAIN: Duration = Duration::from_secs(5);

@@ -69,6 +69,8 @@ struct Memory {
     counted: Option<Instant>,
     /// The others, as they are seen from here.
     watched: BTreeMap<ReplicaName, Watched>,
+    /// How often the number of looks at them side by side is halved, as the table failed.
+    halved: u32,
     /// Rows that could not be read and were named in the log.
     strange: HashSet<String>,
     left: bool,

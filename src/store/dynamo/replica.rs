@@ -15,6 +15,7 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::stream::{self, StreamExt};
 use jiff::Timestamp;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -41,6 +42,10 @@ const SIDE_BY_SIDE: usize = 16;
 
 /// How many replicas are looked at side by side.
 const REPLICAS_AT_ONCE: usize = 4;
+
+/// After a look that failed both are halved so often, and doubled by each look that did not. A table may still be at work
+/// on what its caller has given up: whoever then asks as much as before keeps it from ever answering in time.
+const HALVED: u32 = 2;
 
 /// One that held nothing when it was looked at last is looked at again after this part of the time that it has been gone:
 /// what it may still have accepted came soon after its end, if it came at all.
@@ -110,8 +115,17 @@ impl Dynamo {
     }
 
     /// Takes over what belongs to replicas that are gone. A table that answers slowly does not keep the caller for longer
-    /// than a lease and what was begun by then: the next look begins with those that this one did not come to.
+    /// than a lease and what was begun by then, and one that fails is asked for no more: the next look begins with those
+    /// that this one did not come to.
     pub(super) async fn adopt(&self) -> Result<(), StoreError> {
+        let went_well = self.look_at_all().await;
+        let mut memory = self.memory.lock();
+        memory.halved = if matches!(went_well, Ok(true)) { memory.halved.saturating_sub(1) } else { HALVED };
+        went_well.map(drop)
+    }
+
+    /// One look; returns whether nothing in it failed.
+    async fn look_at_all(&self) -> Result<bool, StoreError> {
         let me = self.name()?;
         let mut rows = self.replicas().await?;
         let watched = {
@@ -121,15 +135,25 @@ impl Dynamo {
         };
         rows.retain(|row| sort_key(row) != me.0);
         rows.sort_by_key(|row| watched.get(&ReplicaName(sort_key(row).to_owned())).map(|seen| seen.due));
-        let began = Instant::now();
+        let (began, failed) = (Instant::now(), AtomicBool::new(false));
         stream::iter(rows)
-            .take_while(|_| std::future::ready(began.elapsed() < self.lease))
-            .for_each_concurrent(REPLICAS_AT_ONCE, |row| Box::pin(self.adopt_from(row, &me)))
+            .take_while(|_| std::future::ready(began.elapsed() < self.lease && !failed.load(Ordering::Relaxed)))
+            .for_each_concurrent(self.side_by_side(REPLICAS_AT_ONCE), async |row| {
+                if !Box::pin(self.adopt_from(row, &me)).await {
+                    failed.store(true, Ordering::Relaxed);
+                }
+            })
             .await;
-        Ok(())
+        Ok(!failed.into_inner())
     }
 
-    async fn adopt_from(&self, row: Item, me: &ReplicaName) {
+    /// So many of what may be done side by side, as the table has been.
+    fn side_by_side(&self, at_most: usize) -> usize {
+        at_most >> self.memory.lock().halved
+    }
+
+    /// Returns whether that did not fail.
+    async fn adopt_from(&self, row: Item, me: &ReplicaName) -> bool {
         let name = ReplicaName(sort_key(&row).to_owned());
         let adopted = async {
             let Some(died) = self.is_gone(&name, &row).await? else { return Ok(()) };
@@ -142,10 +166,13 @@ impl Dynamo {
             }
             Ok::<_, StoreError>(())
         };
-        // the next look tries it again; the others are not to wait for that
-        if let Err(error) = adopted.await {
+        let adopted = adopted.await;
+        if let Err(error) = &adopted {
+            // a later look tries it again, after those that were not come to
+            self.look_again(&name, self.lease / AT_MOST);
             tracing::warn!(replica = name.0, %error, "work of a replica could not be taken over yet");
         }
+        adopted.is_ok()
     }
 
     /// Notes how often somebody has beaten, and tells since when that has stood still.
@@ -225,7 +252,8 @@ impl Dynamo {
         let ids: Vec<RequestId> = found.iter().filter_map(|item| text(item, "pk").and_then(id_of)).collect();
         let adopted = stream::iter(ids).map(|id| self.adopt_id(id, from, me, died));
         // one that fails keeps no other from being answered; the next look brings it again
-        let failed = adopted.buffer_unordered(SIDE_BY_SIDE).filter_map(async |adopted| adopted.err());
+        let failed =
+            adopted.buffer_unordered(self.side_by_side(SIDE_BY_SIDE)).filter_map(async |adopted| adopted.err());
         match failed.collect::<Vec<_>>().await.pop() {
             Some(error) => Err(error),
             None => Ok(found.is_empty()),

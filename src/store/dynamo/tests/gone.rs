@@ -118,10 +118,7 @@ async fn a_look_that_fails_is_not_repeated_at_once_and_loses_nothing() {
     let name = dead.name().unwrap();
     Journal::accept(&dead, new(1, &[])).await.unwrap();
     let heir = cell.dynamo().await;
-    let index = GlobalSecondaryIndexUpdate::builder();
-    let delete = DeleteGlobalSecondaryIndexAction::builder().index_name("held").build().unwrap();
-    let call = cell.client().await.update_table().table_name(&cell.config().table);
-    call.global_secondary_index_updates(index.delete(delete).build()).send().await.unwrap();
+    without_index(&cell).await;
     let due = || heir.memory.lock().watched.get(&name).map(|watched| watched.due);
     let begun = tokio::time::Instant::now();
     heir.take_up().await.unwrap();
@@ -142,6 +139,60 @@ async fn a_look_that_fails_is_not_repeated_at_once_and_loses_nothing() {
     while heir.take_up().await.unwrap().is_empty() {
         assert!(begun.elapsed() < PATIENCE);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_table_that_fails_is_asked_for_one_replica_at_a_time_until_it_answers() {
+    let cell = Cell::on_moto();
+    let mut dead = Vec::new();
+    for _ in 0..12 {
+        dead.push(cell.dynamo().await.name().unwrap());
+    }
+    let heir = cell.dynamo().await;
+    // all are known to be gone
+    let begun = tokio::time::Instant::now();
+    let are_given_up = async || {
+        let gone = AttributeValue::S("gone".into());
+        for name in &dead {
+            if cell.item("replica", &name.0).await.unwrap()["state"] != gone {
+                return false;
+            }
+        }
+        true
+    };
+    while !are_given_up().await {
+        heir.beat(&Card::default()).await.unwrap();
+        heir.take_up().await.unwrap();
+        assert!(begun.elapsed() < PATIENCE);
+    }
+    // how many of them one look asks the table for
+    let looks = async || {
+        let before = tokio::time::Instant::now();
+        heir.memory.lock().watched.values_mut().for_each(|watched| watched.due = before);
+        heir.beat(&Card::default()).await.unwrap();
+        heir.take_up().await.unwrap();
+        let memory = heir.memory.lock();
+        dead.iter().filter(|name| memory.watched[*name].due != before).count()
+    };
+    assert_eq!(looks().await, 12);
+    without_index(&cell).await;
+    let first = looks().await;
+    assert!((1..=4).contains(&first), "those that were asked for when the first one failed: {first}");
+    assert_eq!(looks().await, 1);
+    assert_eq!(looks().await, 1);
+    with_index(&cell).await;
+    for halved in [1, 0, 0] {
+        assert_eq!(looks().await, 12, "one after the other, but all");
+        assert_eq!(heir.memory.lock().halved, halved);
+    }
+}
+
+/// Takes from the table the index by which it knows who holds what.
+async fn without_index(cell: &Cell) {
+    let delete = DeleteGlobalSecondaryIndexAction::builder().index_name("held").build().unwrap();
+    let update = GlobalSecondaryIndexUpdate::builder().delete(delete).build();
+    let call = cell.client().await.update_table().table_name(&cell.config().table);
+    call.global_secondary_index_updates(update).send().await.unwrap();
 }
 
 /// Gives the table back the index by which it knows who holds what.
