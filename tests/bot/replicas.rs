@@ -23,6 +23,11 @@ fn made(world: &World, action: &str) -> usize {
     world.aws.calls().iter().filter(|(call, _)| call == action).count()
 }
 
+/// Waits until AWS has taken the stop: what it has not taken yet dies with the connection of whoever is killed.
+async fn stop_is_taken(world: &World) {
+    until("AWS has the stop", async || world.aws.made().iter().any(|(made, _)| made == "StopInstances")).await;
+}
+
 /// The replica that works on the only command goes first; the other one stays.
 async fn the_one_at_work(world: &mut World) {
     let count = async |bot: &crate::support::Bot| {
@@ -45,7 +50,7 @@ async fn a_killed_replica_s_command_is_finished_by_the_other_in_the_same_message
     let mut world = two(NEVER_BY_ITSELF).await;
     let ids = world.fleet(&[WEB]).await;
     let ts = world.says(MAYA, "ops", "@drone ec2 stop web-1").await;
-    until("the stop is called", async || made(&world, "StopInstances") == 1).await;
+    stop_is_taken(&world).await;
     let progress = world.slack.hears("ops", MAYA, "⏳", 0).await;
     the_one_at_work(&mut world).await;
     until("its delivery is noted", async || {
