@@ -23,7 +23,7 @@ fn made(world: &World, action: &str) -> usize {
     world.aws.calls().iter().filter(|(call, _)| call == action).count()
 }
 
-/// Waits until AWS has taken the stop: what it has not taken yet dies with the connection of whoever is killed.
+/// Waits until AWS has taken the stop: a call that has only begun may not have reached it.
 async fn stop_is_taken(world: &World) {
     until("AWS has the stop", async || world.aws.made().iter().any(|(made, _)| made == "StopInstances")).await;
 }
