@@ -137,7 +137,7 @@ fn stop_signal() -> Result<impl Future<Output = ()>, String> {
 async fn run(arguments: &Arguments, children: &Children) -> Result<(), String> {
     let target = target_folder();
     let (python, bins) = (install(target.clone()).await?, programs()?);
-    let moto = moto::start(&python, arguments.moto_port)?;
+    let moto = moto::start(&python, arguments.moto_port, None)?;
     println!("demo: simulated AWS at {}", moto.url);
     fleet::plant(&moto.url, fleet::DEMO).await?;
     let (aws, control) = proxy::start(moto.url.clone(), None)?;
