@@ -45,6 +45,7 @@
 //! | `dronebot_lease_renewals_total` | `outcome` | renewals of this replica's lease: renewed, failed, reborn |
 //! | `dronebot_replicas` | `state` | replicas that share the store: alive, gone |
 //! | `dronebot_replicas_given_up_total` | | replicas that this one found gone |
+//! | `dronebot_adoption_failures_total` | | times that what others have left could not be looked for or taken over |
 //! | `dronebot_requests_adopted_total` | | requests taken over from replicas that are gone |
 //! | `dronebot_delivery_lookups_total` | `outcome` | looks whether an answer is in Slack already: found, absent, or a class of error |
 //! | `dronebot_secret_reads_total` | `outcome` | looks whether a secret was rotated: same, rotated, failed |
