@@ -68,7 +68,7 @@
 //! | actor | what it does | what its failure costs |
 //! |---|---|---|
 //! | `health-reporter` | counts what waits, for the status board | a restart |
-//! | `lease-keeper` | says that this replica lives, and hears who else does | a restart; the others take over at the end of the lease |
+//! | `lease-keeper` | says that this replica lives, hears who else does, and takes over what is left of those that are gone | a restart; the others take over at the end of the lease |
 //! | `token-keeper` | reads the tokens again where they are kept, and takes up new ones | a restart; the tokens in use stay |
 //! | `courier` | drains the outbox | a restart; the letters stay in the store |
 //! | `aws-worker-0` … | watch over running jobs | a restart; the job runs on, its answer is given |
@@ -99,8 +99,8 @@
 //! ```
 //!
 //! Each arrow is one conditional write, and what happened is written with it: [`AuditLog`](store::AuditLog). A final state
-//! is stored together with its reply. What is not final when the process starts (or when a sweep, each
-//! half minute, finds that nobody works on it) is taken up: a reading command is run again; a change that had not begun is
+//! is stored together with its reply. What is not final when the process starts, or is adopted later (or when a sweep, each
+//! half minute, finds that nobody works on it), is taken up: a reading command is run again; a change that had not begun is
 //! begun if it was asked for a short while ago, else reported as not begun; a change that had begun is verified and
 //! reported, never made again. [`State::may_become`](store::State::may_become) is this drawing. One with which two processes
 //! have died, without a goodbye, is not taken up a third time: it may be what they died of, and its answer says so. One that

@@ -1,4 +1,5 @@
-//! The actor that keeps the lease: it says that this replica lives, and hears who else does.
+//! The actor that keeps the lease: it says that this replica lives, hears who else does, and beside that has taken over
+//! what those have left that are gone.
 
 use crate::domain::{ReplicaVitals, VitalsSource};
 use crate::health::Board;
@@ -14,6 +15,10 @@ use std::time::Duration;
 /// How often the status is brought up to date where there is no lease to renew.
 const ALONE: Duration = Duration::from_secs(5);
 
+/// A lease has so many moments at which it is seen whether it is time for a beat, from memory. A beat that failed is
+/// tried again at the next.
+const MOMENTS: u32 = 10;
+
 /// What a keeper is made of; each life gets a copy.
 #[derive(Clone)]
 pub(super) struct KeeperParts {
@@ -21,8 +26,9 @@ pub(super) struct KeeperParts {
     pub(super) board: Arc<Board>,
     pub(super) links: Arc<LinkBoard>,
     pub(super) started_at: Timestamp,
-    /// Whether a look goes on, in whichever life.
+    /// Whether a look goes on, in whichever life, and whether the work of others is being taken over.
     pub(super) looking: Arc<AtomicBool>,
+    pub(super) adopting: Arc<AtomicBool>,
     /// Whether the last beat came through, so that a change is logged once.
     pub(super) beating: Arc<AtomicBool>,
 }
@@ -37,21 +43,41 @@ impl LeaseKeeper {
         Self { parts }
     }
 
+    /// Beats and looks when it is time to.
     fn look(&self) {
-        if self.parts.looking.swap(true, Ordering::AcqRel) {
+        let (due, lease) = (self.parts.replicas.due_in(), self.parts.replicas.lease());
+        // nearer to this moment than to the next
+        let moment = lease.unwrap_or_default() / MOMENTS;
+        if due.is_some_and(|due| due > moment / 2) || self.parts.looking.swap(true, Ordering::AcqRel) {
             return;
         }
         let parts = self.parts.clone();
         let look = async move {
             let _done = Done(Arc::clone(&parts.looking));
             // a beat that comes when the lease is over helps nobody
-            let patience = parts.replicas.lease().unwrap_or(ALONE);
+            let patience = lease.unwrap_or(ALONE);
             match tokio::time::timeout(patience, parts.look()).await {
                 Ok(result) => parts.went(result),
                 Err(_) => parts.went(Err(StoreError::Unavailable(format!("no answer within {patience:?}")))),
             }
         };
         supervision::spawn_local_detached("lease", look).detach();
+    }
+
+    /// Takes over what others have left: nothing else waits for that, however long it takes.
+    fn adopt(&self) {
+        if self.parts.adopting.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let parts = self.parts.clone();
+        let adopt = async move {
+            let _done = Done(Arc::clone(&parts.adopting));
+            if let Err(error) = parts.replicas.adopt().await {
+                metrics::counter!("dronebot_adoption_failures_total").increment(1);
+                tracing::warn!(%error, "what others have left could not be looked for");
+            }
+        };
+        supervision::spawn_local_detached("adoption", adopt).detach();
     }
 }
 
@@ -68,16 +94,18 @@ impl KeeperParts {
     /// Renews the lease, and brings to the board who else lives.
     pub(super) async fn look(&self) -> Result<(), StoreError> {
         let card = self.card();
-        if let Beaten::Reborn(name) = self.replicas.beat(&card).await? {
+        let beaten = self.replicas.beat(&card).await;
+        if let Ok(Beaten::Reborn(name)) = &beaten {
             metrics::counter!("dronebot_lease_renewals_total", "outcome" => "reborn").increment(1);
             tracing::warn!(name = name.0, "others had given this replica up, and have its work; it goes on anew");
         }
+        // a table that takes no writes may be read all the same
         let all = self.replicas.all().await?;
         let elsewhere =
             all.iter().filter(|replica| replica.is_alive && !replica.is_me).map(|other| other.card.connections);
         self.links.elsewhere(elsewhere.sum());
         self.board.replicas(all.iter().map(|replica| self.vitals(replica)).collect());
-        Ok(())
+        beaten.map(drop)
     }
 
     fn went(&self, result: Result<(), StoreError>) {
@@ -133,9 +161,15 @@ impl Actor for LeaseKeeper {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        self.look();
-        let every = self.parts.replicas.lease().map_or(ALONE, |lease| lease / 3);
-        ctx.run_interval(every, |keeper, _| keeper.look());
+        let Some(lease) = self.parts.replicas.lease() else {
+            self.look();
+            ctx.run_interval(ALONE, |keeper, _| keeper.look());
+            return;
+        };
+        ctx.run_interval(lease / MOMENTS, |keeper, _| {
+            keeper.look();
+            keeper.adopt();
+        });
     }
 }
 

@@ -38,6 +38,7 @@ impl House {
             links: Arc::clone(&self.links),
             started_at: clock::system().now(),
             looking: Arc::default(),
+            adopting: Arc::default(),
             beating: Arc::new(true.into()),
         }
     }

@@ -1,14 +1,13 @@
 //! The actor through which every request goes. Its mailbox holds nothing that the journal does not: what a crash of it
-//! loses is read again when it starts, and every half minute besides.
+//! loses is found again when it starts, and every half minute besides. What the replica has come by otherwise, it is told.
 
 use super::approvals;
 use super::desk::{Desk, DeskParts};
 use crate::domain::{Plan, Request};
 use crate::execution::Answer;
-use crate::store::{Entry, State};
-use crate::supervision::{self, supervised};
-use actix::{Actor, AsyncContext, Context, Handler, Message};
-use jiff::SignedDuration;
+use crate::store::{Entry, Held, State};
+use crate::supervision::{self, Task, supervised};
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,8 +16,8 @@ use std::time::Duration;
 /// Between two looks for requests that nobody works on.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 
-/// A request younger than this may still be in a mailbox; the sweep leaves it alone.
-const SWEEP_AGE: SignedDuration = SignedDuration::from_secs(10);
+/// A request that this process accepted less than this ago may still be in a mailbox; the sweep leaves it alone.
+const SWEEP_AGE: Duration = Duration::from_secs(10);
 
 /// Between two looks at what waits for others.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -27,14 +26,15 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub struct Dispatcher {
     parts: DeskParts,
     desk: Option<Rc<Desk>>,
-    sweeping: Arc<AtomicBool>,
     looking: Arc<AtomicBool>,
+    /// Waits for what the journal finds, for as long as this life lasts.
+    _finding: Option<Task<()>>,
 }
 
-/// One look for requests that nobody works on, or that wait for others, until dropped.
-struct Sweep(Arc<AtomicBool>);
+/// One look at what waits for others, until dropped.
+struct Look(Arc<AtomicBool>);
 
-impl Drop for Sweep {
+impl Drop for Look {
     fn drop(&mut self) {
         self.0.store(false, Ordering::Release);
     }
@@ -43,7 +43,7 @@ impl Drop for Sweep {
 impl Dispatcher {
     /// A dispatcher that has not started.
     pub fn new(parts: DeskParts) -> Self {
-        Self { parts, desk: None, sweeping: Arc::default(), looking: Arc::default() }
+        Self { parts, desk: None, looking: Arc::default(), _finding: None }
     }
 }
 
@@ -52,7 +52,8 @@ impl Actor for Dispatcher {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.desk = Some(Rc::new(Desk::new(self.parts.clone())));
-        ctx.notify(TakeUp { older_than: SignedDuration::ZERO });
+        ctx.notify(TakeUp { older_than: Duration::ZERO });
+        self._finding = Some(self.find(ctx.address()));
         let every = self.parts.sweep_every.unwrap_or(SWEEP_EVERY);
         ctx.run_interval(every, |_, ctx| ctx.notify(TakeUp { older_than: SWEEP_AGE }));
         ctx.run_interval(LOOK_EVERY, |dispatcher, ctx| dispatcher.look_at_approvals(ctx));
@@ -60,13 +61,25 @@ impl Actor for Dispatcher {
 }
 
 impl Dispatcher {
+    /// Takes up what the journal has found, as soon as it has.
+    fn find(&self, dispatcher: Addr<Self>) -> Task<()> {
+        let journal = Arc::clone(&self.parts.shop.desk.journal);
+        supervision::spawn_local_detached("find", async move {
+            loop {
+                journal.found().await;
+                // behind what was found before, so that this is in work by then; the next sweep brings what finds no room
+                let _ = dispatcher.try_send(TakeUp { older_than: SWEEP_AGE });
+            }
+        })
+    }
+
     /// Whatever waits for others no longer is worked on.
     fn look_at_approvals(&self, ctx: &Context<Self>) {
         // a store that is slow is not asked more often for it
         if self.parts.shop.awaiting.ids().is_empty() || self.looking.swap(true, Ordering::AcqRel) {
             return;
         }
-        let (look, parts, dispatcher) = (Sweep(Arc::clone(&self.looking)), self.parts.clone(), ctx.address());
+        let (look, parts, dispatcher) = (Look(Arc::clone(&self.looking)), self.parts.clone(), ctx.address());
         supervision::spawn_local_detached("look at approvals", async move {
             let _look = look;
             approvals::look(&parts, &dispatcher).await;
@@ -150,52 +163,30 @@ impl Handler<Boarded> for Dispatcher {
     fn handle(&mut self, _: Boarded, _: &mut Self::Context) {}
 }
 
-/// Read from the journal what nobody works on.
+/// Take up what nobody works on: what was found, and what was accepted so long ago that it must have been lost.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct TakeUp {
-    older_than: SignedDuration,
+    older_than: Duration,
 }
 
 impl Handler<TakeUp> for Dispatcher {
     type Result = ();
 
     fn handle(&mut self, TakeUp { older_than }: TakeUp, ctx: &mut Self::Context) {
-        let journal = Arc::clone(&self.parts.shop.desk.journal);
-        let now = self.parts.clock.now();
-        let dispatcher = ctx.address();
-        // a journal that is slow is not asked more often for it
-        if self.sweeping.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let sweep = Sweep(Arc::clone(&self.sweeping));
-        // what is in work now may end while the journal is read, and would be found there as it stood before
+        // what is in work now may end meanwhile, and would be found as it stood before
         let in_work = self.parts.flights.ids();
         // what waits for others is looked at by itself
         let awaiting = self.parts.shop.awaiting.ids();
-        supervision::spawn_local_detached("take up", async move {
-            let _sweep = sweep;
-            let entries = match journal.take_up().await {
-                Ok(entries) => entries,
-                Err(error) => {
-                    tracing::error!(%error, "journal could not be read; unfinished requests wait");
-                    return;
-                }
-            };
-            let due = |entry: &Entry| {
-                let age = now.duration_since(entry.request.accepted_at);
-                // what comes from the future came before the clock was set back
-                (age >= older_than || age.is_negative())
-                    && !in_work.contains(&entry.request.id)
-                    && !awaiting.contains(&entry.request.id)
-            };
-            for Entry { request, state, plan, deaths, late, .. } in entries.into_iter().filter(due) {
-                tracing::debug!(req = %request.id, state = state.as_str(), "unfinished in the journal");
-                let how = if late { How::Late } else { How::TakenUp { state, plan, deaths } };
-                // the next sweep brings it again if this mailbox is closed
-                let _ = dispatcher.try_send(Incoming { request, how });
-            }
-        })
-        .detach();
+        let mut is_due = |held: &Held| {
+            (held.is_found || held.since >= older_than) && !in_work.contains(&held.id) && !awaiting.contains(&held.id)
+        };
+        let dispatcher = ctx.address();
+        for Entry { request, state, plan, deaths, late, .. } in self.parts.shop.desk.journal.held(&mut is_due) {
+            tracing::debug!(req = %request.id, state = state.as_str(), "unfinished in the journal");
+            let how = if late { How::Late } else { How::TakenUp { state, plan, deaths } };
+            // the next sweep brings it again if this mailbox is full
+            let _ = dispatcher.try_send(Incoming { request, how });
+        }
     }
 }

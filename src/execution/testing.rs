@@ -8,25 +8,27 @@ use crate::domain::{ReplyTo, Request, RequestId, Source};
 use crate::slack::api::{Pacer, WebApi};
 use crate::slack::{Proxy, SlackConfig};
 use crate::store::{
-    self, Accepted, Asked, Entry, Final, Journal, Letter, NewLetter, NewRequest, QueueDepth, Recent, StepState, Store,
-    StoreConfig, StoreError, Wanted,
+    self, Accepted, Asked, Entry, Final, Held, Journal, Letter, NewLetter, NewRequest, QueueDepth, Recent, StepState,
+    Store, StoreConfig, StoreError, Wanted,
 };
 use crate::supervision::{ChildSpec, Tree, TreeSpec, WorkerRuntime};
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
+use tokio::sync::Notify;
 
-/// A journal with a lease that is found to hold so often, each time for this long.
+/// A journal with a lease that is found to hold so often, each time for this long; and all that it holds was found.
 pub(crate) struct Leased {
+    pub(crate) finds: Notify,
     journal: Arc<dyn Journal>,
     lease: Duration,
     renewals: AtomicU32,
 }
 
 impl Leased {
-    pub(crate) fn new(store: &Store, lease: Duration, renewals: u32) -> Self {
-        Self { journal: Arc::clone(&store.journal), lease, renewals: AtomicU32::new(renewals) }
+    pub(crate) fn new(journal: Arc<dyn Journal>, lease: Duration, renewals: u32) -> Self {
+        Self { journal, lease, renewals: AtomicU32::new(renewals), finds: Notify::new() }
     }
 }
 
@@ -62,8 +64,11 @@ impl Journal for Leased {
     async fn finish(&self, id: RequestId, end: Final, letter: NewLetter) -> Result<Letter, StoreError> {
         self.journal.finish(id, end, letter).await
     }
-    async fn take_up(&self) -> Result<Vec<Entry>, StoreError> {
-        self.journal.take_up().await
+    fn held(&self, wanted: &mut dyn FnMut(&Held) -> bool) -> Vec<Entry> {
+        self.journal.held(&mut |held| wanted(&Held { is_found: true, ..*held }))
+    }
+    async fn found(&self) {
+        self.finds.notified().await;
     }
     async fn recent(&self, user: &UserId, limit: usize) -> Result<Recent, StoreError> {
         self.journal.recent(user, limit).await
@@ -158,7 +163,7 @@ impl House {
     }
 
     pub(crate) async fn ends(self) {
-        assert!(self.store.journal.take_up().await.expect("the journal is read").is_empty(), "every request is final");
+        assert!(self.store.journal.held(&mut |_| true).is_empty(), "every request is final");
         self.tree.stop().await;
         self.store.close(Duration::from_secs(5)).await.expect("closed");
     }

@@ -35,6 +35,7 @@
 //! | `dronebot_slack_reconnects_total` | `slot`, `reason` | ends of links and failed dials |
 //! | `dronebot_slack_api_calls_total` | `method`, `outcome` | Web API calls: `ok` or the class of the error |
 //! | `dronebot_slack_api_seconds` | `method` | how long they took, the wait for their turn included |
+//! | `dronebot_log_lines_lost_total` | | lines of the log that nobody read in time |
 //! | `dronebot_store_up` | | 1: the last write worked |
 //! | `dronebot_store_errors_total` | | writes that failed |
 //! | `dronebot_store_commits_total` | | transactions |
@@ -44,6 +45,7 @@
 //! | `dronebot_lease_renewals_total` | `outcome` | renewals of this replica's lease: renewed, failed, reborn |
 //! | `dronebot_replicas` | `state` | replicas that share the store: alive, gone |
 //! | `dronebot_replicas_given_up_total` | | replicas that this one found gone |
+//! | `dronebot_adoption_failures_total` | | times that what others have left could not be looked for or taken over |
 //! | `dronebot_requests_adopted_total` | | requests taken over from replicas that are gone |
 //! | `dronebot_delivery_lookups_total` | `outcome` | looks whether an answer is in Slack already: found, absent, or a class of error |
 //! | `dronebot_secret_reads_total` | `outcome` | looks whether a secret was rotated: same, rotated, failed |

@@ -47,7 +47,7 @@ pub(super) fn translate(envelope: &Envelope, identity: &Identity, stamp: Stamp) 
             Err(_) => Translated::Ignored("malformed_slash_command"),
         },
         EnvelopeKind::EventsApi => match envelope.event() {
-            Ok(callback) => event(envelope, callback, identity, stamp),
+            Ok(callback) => event(callback, identity, stamp),
             Err(_) => Translated::Ignored("malformed_event"),
         },
         EnvelopeKind::Interactive => match envelope.interactive() {
@@ -61,8 +61,12 @@ fn slash_command(envelope: &Envelope, command: SlashCommand, identity: &Identity
     let (Some(user), Some(channel)) = (command.user_id, command.channel_id) else {
         return Translated::Ignored("incomplete_slash_command");
     };
-    let mut keys = vec![format!("envelope:{}", envelope.envelope_id)];
-    keys.extend(command.trigger_id.as_ref().map(|id| format!("trigger:{id}")));
+    // however often it comes, its trigger is the same; each key is an item of the store, so there is none without need
+    let key = match &command.trigger_id {
+        Some(id) => format!("trigger:{id}"),
+        None => format!("envelope:{}", envelope.envelope_id),
+    };
+    let keys = vec![key];
     let request = Request {
         id: stamp.id,
         source: Source::SlashCommand,
@@ -77,7 +81,7 @@ fn slash_command(envelope: &Envelope, command: SlashCommand, identity: &Identity
     Translated::Request(Box::new(NewRequest { request, keys }))
 }
 
-fn event(envelope: &Envelope, callback: EventCallback, identity: &Identity, stamp: Stamp) -> Translated {
+fn event(callback: EventCallback, identity: &Identity, stamp: Stamp) -> Translated {
     if callback.kind.as_deref() == Some("app_rate_limited") {
         return Translated::Ignored("app_rate_limited");
     }
@@ -99,8 +103,8 @@ fn event(envelope: &Envelope, callback: EventCallback, identity: &Identity, stam
         return Translated::Ignored("incomplete_event");
     };
     let team = callback.team_id.or(event.team).unwrap_or_default();
-    let mut keys = vec![format!("envelope:{}", envelope.envelope_id), format!("message:{team}:{channel}:{ts}")];
-    keys.extend(callback.event_id.map(|id| format!("event:{id}")));
+    // a message may be told of by two events, and each of them may come again in another envelope: it stays this message
+    let keys = vec![format!("message:{team}:{channel}:{ts}")];
     let reply_to = match (source, event.thread_ts) {
         (_, Some(thread_ts)) => ReplyTo::Thread { thread_ts, begun: true },
         (Source::Mention, None) => ReplyTo::Thread { thread_ts: ts, begun: false },

@@ -12,8 +12,8 @@ use std::collections::{HashMap, HashSet};
 
 mod approvals;
 pub(crate) use approvals::{
-    each_word_on_a_change_counts_once_whoever_hears_it, what_waits_for_others_is_kept_with_what_they_are_shown,
-    what_waits_for_others_locks_no_target,
+    approval, each_word_on_a_change_counts_once_whoever_hears_it,
+    what_waits_for_others_is_kept_with_what_they_are_shown, what_waits_for_others_locks_no_target,
 };
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -152,9 +152,41 @@ async fn due(store: &Store, now: Timestamp) -> Vec<Letter> {
     store.outbox.due(now, Wanted::first(100)).await.unwrap()
 }
 
+/// What the store holds when it has looked at all replicas, and taken over what those that are gone have left.
+pub(crate) async fn taken_up(store: &Store) -> Vec<Entry> {
+    store.replicas.all().await.expect("the replicas are read");
+    store.replicas.adopt().await.expect("what they left is taken over");
+    store.journal.held(&mut |_| true)
+}
+
 async fn accepted(store: &Store, number: u64) {
     let key = format!("event:{number}");
     assert_eq!(store.journal.accept(new(number, &[&key])).await.unwrap(), Accepted::New);
+}
+
+pub(crate) async fn what_was_accepted_elsewhere_is_known_to_be_found(place: &dyn Place) {
+    let store = place.open().await;
+    accepted(&store, 1).await;
+    brought_to(&store, 2, State::Running).await;
+    let found = |store: &Store| {
+        let mut seen = Vec::new();
+        store.journal.held(&mut |held| {
+            seen.push((held.id, held.is_found));
+            true
+        });
+        seen
+    };
+    assert_eq!(found(&store), [(id(1), false), (id(2), false)]);
+    let entries = store.journal.held(&mut |held| held.id == id(2));
+    assert_eq!((entries.len(), entries[0].state, entries[0].steps.len()), (1, State::Running, 1));
+    assert_eq!(entries[0].plan.as_ref().map(plan_hash), Some(plan_hash(&plan(2))));
+    let store = reopen(place, store).await;
+    accepted(&store, 3).await;
+    assert_eq!(found(&store), [(id(1), true), (id(2), true), (id(3), false)]);
+    // what has its answer is nobody's to look at
+    store.journal.finish(id(2), Final::Unknown, letter(2, "Who knows?", true)).await.unwrap();
+    assert_eq!(found(&store), [(id(1), true), (id(3), false)]);
+    store.close(PATIENCE).await.unwrap();
 }
 
 /// Brings a new request into this state.
@@ -308,7 +340,7 @@ pub(crate) async fn any_sequence_of_transitions_is_as_drawn(place: &dyn Place) {
                 state = to;
             }
         }
-        let open = store.journal.take_up().await.unwrap().into_iter().find(|entry| entry.request.id == id(number));
+        let open = taken_up(&store).await.into_iter().find(|entry| entry.request.id == id(number));
         assert_eq!(open.map(|entry| entry.state), (!state.is_final()).then_some(state));
     }
     store.close(PATIENCE).await.unwrap();
@@ -337,14 +369,14 @@ pub(crate) async fn steps_are_kept_and_a_done_step_is_not_started_again(place: &
         assert_eq!(why, format!("step {index} of request {} is {found} already", id(1)));
     }
     let store = reopen(place, store).await;
-    let entry = store.journal.take_up().await.unwrap().remove(0);
+    let entry = taken_up(&store).await.remove(0);
     let states: Vec<_> = entry.steps.iter().map(|record| (record.step.clone(), record.state)).collect();
     let expected = [(step(0), StepState::Done), (step(1), StepState::Failed), (step(2), StepState::Started)];
     assert_eq!(states, expected);
     assert!(store.journal.step_started(id(1), step(2)).await.is_err(), "after a death neither");
     // a call that was refused may be made again
     store.journal.step_started(id(1), step(1)).await.unwrap();
-    assert_eq!(store.journal.take_up().await.unwrap()[0].steps[1].state, StepState::Started);
+    assert_eq!(taken_up(&store).await[0].steps[1].state, StepState::Started);
     store.close(PATIENCE).await.unwrap();
 }
 
@@ -375,7 +407,7 @@ pub(crate) async fn unfinished_requests_are_taken_up_with_all_they_have(place: &
     let mut store = store;
     for attempt in 1..=2 {
         store = reopen(place, store).await;
-        let entries = store.journal.take_up().await.unwrap();
+        let entries = taken_up(&store).await;
         let expected: Vec<_> = all.iter().map(|request| format!("{request:?}")).collect();
         assert_eq!(entries.iter().map(|entry| format!("{:?}", entry.request)).collect::<Vec<_>>(), expected);
         assert!(entries.iter().all(|entry| entry.deaths == attempt));
@@ -832,11 +864,10 @@ pub(crate) async fn a_letter_beside_a_message_keeps_its_place_and_its_secret(pla
         store.outbox.put(letter).await.unwrap();
     }
     let now = place.clock().now();
-    let before: Vec<_> =
-        store.journal.take_up().await.unwrap().iter().map(|entry| format!("{:?}", entry.request)).collect();
+    let before: Vec<_> = taken_up(&store).await.iter().map(|entry| format!("{:?}", entry.request)).collect();
     let letters: Vec<_> = due(&store, now).await.iter().map(|letter| format!("{:?}", letter.letter.address)).collect();
     let store = reopen(place, store).await;
-    let after = store.journal.take_up().await.unwrap();
+    let after = taken_up(&store).await;
     assert_eq!(after.iter().map(|entry| format!("{:?}", entry.request)).collect::<Vec<_>>(), before);
     let ReplyTo::Beside { thread_ts, response_url: Some(found) } = &after[0].request.reply_to else {
         panic!("{after:?}")
@@ -864,7 +895,7 @@ pub(crate) async fn a_target_is_one_requests_alone_until_its_final_answer(place:
     // a plan made anew lets go of what it does not name any more
     store.journal.planned(id(3), plan(3)).await.unwrap();
     let store = reopen(place, store).await;
-    store.journal.take_up().await.unwrap();
+    taken_up(&store).await;
     assert!(matches!(store.journal.planned(id(2), both.clone()).await, Err(StoreError::Busy { .. })), "also later");
     store.journal.finish(id(1), Final::Succeeded, letter(1, "Done.", true)).await.unwrap();
     store.journal.planned(id(2), both).await.unwrap();
@@ -874,7 +905,7 @@ pub(crate) async fn a_target_is_one_requests_alone_until_its_final_answer(place:
 pub(crate) async fn whoever_says_goodbye_has_not_died(place: &dyn Place) {
     let store = place.open().await;
     accepted(&store, 1).await;
-    let deaths = async |store: &Store| store.journal.take_up().await.unwrap().iter().map(|e| e.deaths).sum::<u32>();
+    let deaths = async |store: &Store| taken_up(&store).await.iter().map(|e| e.deaths).sum::<u32>();
     assert_eq!(deaths(&store).await, 0);
     store.replicas.leave().await.unwrap();
     let store = reopen(place, store).await;
@@ -1071,6 +1102,7 @@ macro_rules! contract {
             any_sequence_of_transitions_is_as_drawn,
             steps_are_kept_and_a_done_step_is_not_started_again,
             unfinished_requests_are_taken_up_with_all_they_have,
+            what_was_accepted_elsewhere_is_known_to_be_found,
             the_final_answer_is_put_in_once_and_is_due,
             of_fifty_concurrent_final_answers_one_stands,
             no_progress_follows_the_final_answer,

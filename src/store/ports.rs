@@ -263,6 +263,18 @@ pub struct Entry {
     pub late: bool,
 }
 
+/// What must be known of a request that is held to tell whether anybody works on it.
+#[derive(Clone, Copy, Debug)]
+pub struct Held {
+    /// The request.
+    pub id: RequestId,
+    /// How long this process has had it, by its own clock.
+    pub since: Duration,
+    /// Whether it was found: another process accepted it, or this one did not hear that it was journalled. No mailbox of
+    /// this process can have it.
+    pub is_found: bool,
+}
+
 /// How much waits in the outbox.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QueueDepth {
@@ -314,9 +326,13 @@ pub trait Journal: Send + Sync {
     /// as [`Outbox::due`] would. Refused with [`StoreError::Transition`] when the request already has its answer.
     async fn finish(&self, id: RequestId, end: Final, letter: NewLetter) -> Result<Letter, StoreError>;
 
-    /// Every request of this replica without a final answer, oldest first. Before that it adopts what belongs to
-    /// replicas that are gone.
-    async fn take_up(&self) -> Result<Vec<Entry>, StoreError>;
+    /// What this replica holds without a final answer, oldest first, as far as it is wanted. It is read from memory: it
+    /// cannot fail and never waits, whatever becomes of the store.
+    fn held(&self, wanted: &mut dyn FnMut(&Held) -> bool) -> Vec<Entry>;
+
+    /// Waits until this replica has come by a request that it did not accept, since this was answered last: one that it
+    /// has adopted, or of which it did not hear that it was journalled. [`Journal::held`] has it.
+    async fn found(&self);
 
     /// What this person asked lately: of the requests without a final answer and of those with one, at most `limit` each.
     async fn recent(&self, user: &UserId, limit: usize) -> Result<Recent, StoreError>;

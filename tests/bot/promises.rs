@@ -130,9 +130,10 @@ async fn every_acked_command_stands_in_the_journal_of_a_bot_killed_under_load() 
     for (sent, text) in sent.iter().zip(&texts) {
         let id = sent["envelope_id"].as_str().expect("an id");
         if !world.slack.acks(id).await.is_empty() {
-            let row = format!("SELECT count(*) FROM deliveries WHERE keys LIKE '%envelope:{id}%'");
-            assert_eq!(world.count(&row), 1, "{text} was acked");
             let row = format!("SELECT count(*) FROM requests WHERE text = '{text}'");
+            assert_eq!(world.count(&row), 1, "{text} was acked");
+            let its = format!("request IN (SELECT id FROM requests WHERE text = '{text}')");
+            let row = format!("SELECT count(*) FROM deliveries WHERE keys LIKE 'trigger:%' AND {its}");
             assert_eq!(world.count(&row), 1, "{text} was acked");
             taken.push(text);
         }

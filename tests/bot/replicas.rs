@@ -101,6 +101,48 @@ async fn what_a_killed_replica_had_begun_is_reported_within_15_seconds_of_its_le
     world.ends_clean().await;
 }
 
+/// What was adopted needs nothing more of those who are gone, nor of those who live.
+#[actix_web::test]
+async fn what_was_adopted_is_answered_while_nobody_can_look_at_the_other_replicas() {
+    let mut world = two(Duration::ZERO).await;
+    world.fleet(&[WEB]).await;
+    world.aws.break_next("DescribeInstances", Trouble::Delay(Duration::from_secs(60)), 1);
+    let ts = world.says(MAYA, "ops", "@drone ec2 list").await;
+    until("AWS is asked", async || made(&world, "DescribeInstances") == 1).await;
+    the_one_at_work(&mut world).await;
+    world.kill_bot();
+    until("the other one has it", async || world.log().contains("request adopted")).await;
+    let adopted = tokio::time::Instant::now();
+    world.table.break_next("Query", Trouble::Error("InternalServerError", 500), u32::MAX);
+    let answer = world.slack.final_answer("ops", MAYA, Some(&ts), 0).await;
+    assert!(answer.text.contains("web-1"), "{}", answer.text);
+    // it was asked for less than ten seconds ago, and is in nobody's mailbox
+    assert!(adopted.elapsed() < Duration::from_secs(5), "{:?} after it was adopted", adopted.elapsed());
+    world.table.clear();
+    world.bot = world.others.pop();
+    world.ends_clean().await;
+}
+
+/// The table is away for longer than a lease, for all: both live, and nobody's work is anybody else's.
+#[actix_web::test]
+async fn a_table_that_was_away_is_nobody_s_death() {
+    let mut world = two(Duration::ZERO).await;
+    world.fleet(&[WEB]).await;
+    world.aws.break_next("DescribeInstances", Trouble::Delay(Duration::from_secs(25)), 1);
+    let ts = world.says(MAYA, "ops", "@drone ec2 list").await;
+    until("AWS is asked", async || made(&world, "DescribeInstances") == 1).await;
+    for _ in 0..3 {
+        world.table.set_down(true);
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        world.table.set_down(false);
+        tokio::time::sleep(Duration::from_millis(2_500)).await;
+    }
+    assert!(!world.log().contains("has not renewed its lease"), "{}", world.log());
+    let answer = world.slack.final_answer("ops", MAYA, Some(&ts), 0).await;
+    assert!(answer.text.contains("web-1") && !answer.text.contains("broke"), "{}", answer.text);
+    world.ends_clean().await;
+}
+
 #[actix_web::test]
 async fn a_replica_that_comes_back_from_a_long_sleep_does_no_harm() {
     let mut world = two(NEVER_BY_ITSELF).await;
@@ -161,9 +203,9 @@ async fn an_answer_that_waits_for_its_turn_when_its_replica_is_given_up_is_poste
 async fn a_shortcut_for_which_the_store_took_longer_than_slack_waits_is_not_run() {
     let world = World::with(Options { lease: Some(10), ..Options::default() }).await;
     let plain = world.says(OMAR, "ops", "whoami").await;
-    // a look at what the message answers, three keys and the request
+    // a look at what the message answers, then the request with its keys: written each time, and nobody hears of it
     world.table.break_next("Query", Trouble::Delay(Duration::from_millis(800)), u32::MAX);
-    world.table.break_next("PutItem", Trouble::Delay(Duration::from_millis(570)), u32::MAX);
+    world.table.break_next("TransactWriteItems", Trouble::Delay(Duration::from_secs(2)), u32::MAX);
     let shortcut = serde_json::json!({"user": MAYA, "callback_id": "run_again", "channel": "ops", "ts": plain});
     let sent = world.slack.post("shortcut", shortcut).await;
     let id = sent["envelope_id"].as_str().expect("an id");
@@ -266,7 +308,8 @@ async fn while_the_store_is_down_nothing_is_acked_and_what_comes_again_is_answer
 #[actix_web::test]
 async fn a_slow_store_still_lets_the_ack_be_in_time() {
     let world = two(Duration::ZERO).await;
-    world.table.break_next("PutItem", Trouble::Delay(Duration::from_millis(500)), 3);
+    // the first attempt is given up after a second, although it was made
+    world.table.break_next("TransactWriteItems", Trouble::Delay(Duration::from_millis(1_500)), 1);
     let sent = world.slack.slash(NINA, "general", "ping").await;
     world.slack.acked(&sent["envelope_id"]).await;
     let acks = world.slack.acks(sent["envelope_id"].as_str().expect("an id")).await;

@@ -3,7 +3,8 @@ use super::*;
 use crate::clock;
 use crate::commands::testing::{cx, plain};
 use crate::domain::{Plan, Source, UserId};
-use crate::execution::testing::House;
+use crate::execution::AnswerDesk;
+use crate::execution::testing::{House, Leased};
 use crate::slack::api::{Pacer, WebApi};
 use crate::slack::testing::{Action, Server, answer, run, status, within};
 use crate::slack::{PacingConfig, Proxy, SlackConfig};
@@ -24,6 +25,10 @@ struct Office {
 
 impl Office {
     async fn new(slack_is_down: bool) -> Self {
+        Self::with(slack_is_down, |shop| shop).await
+    }
+
+    async fn with(slack_is_down: bool, change: impl FnOnce(Workshop) -> Workshop) -> Self {
         let down = Rc::new(Cell::new(slack_is_down));
         let server = {
             let down = Rc::clone(&down);
@@ -58,7 +63,7 @@ impl Office {
                 identity: Arc::new(OnceCell::<Identity>::new()),
             },
             pool: house.pool.clone(),
-            shop: house.shop.clone(),
+            shop: change(house.shop.clone()),
             audit: Arc::clone(&house.store.audit),
             flights: Arc::clone(&house.flights),
             aws: context.aws,
@@ -274,6 +279,30 @@ fn nobody_is_let_in_because_slack_does_not_answer() {
         // Slack is left alone for a moment
         while said == office.says("UMAYA", "ping", How::Fresh).await {}
         assert!(office.says("UMAYA", "ping", How::Fresh).await.starts_with("[info] Pong"));
+        office.house.ends().await;
+    });
+}
+
+#[test]
+fn what_the_journal_finds_is_worked_on_at_once_however_young_it_is() {
+    run(async {
+        let mut journal = None;
+        let office = Office::with(false, |shop| {
+            let leased = Arc::new(Leased::new(Arc::clone(&shop.desk.journal), Duration::from_secs(60), u32::MAX));
+            journal = Some(Arc::clone(&leased));
+            Workshop { desk: AnswerDesk { journal: leased, ..shop.desk }, ..shop }
+        })
+        .await;
+        // as another replica leaves them: no mailbox of this one has ever had them
+        office.accept(1, "UMAYA", "ping").await;
+        office.accept(2, "UMAYA", "ping").await;
+        journal.expect("a journal").finds.notify_one();
+        within("both answers", async {
+            while office.house.letters().await.len() < 2 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await;
         office.house.ends().await;
     });
 }

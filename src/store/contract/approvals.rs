@@ -21,9 +21,14 @@ fn beside(number: u64) -> ReplyTo {
     ReplyTo::Beside { thread_ts: None, response_url: Some(url(number)) }
 }
 
+/// What one other person is asked about a request.
+pub(crate) fn approval(number: u64) -> ApprovalRequest {
+    asked(number, 1, request(number).accepted_at)
+}
+
 /// Brings an accepted request to where others are asked.
 pub(super) async fn waits(store: &Store, number: u64) -> Result<Letter, StoreError> {
-    let approval = asked(number, 1, request(number).accepted_at);
+    let approval = approval(number);
     store.journal.awaiting_approval(&approval, &beside(number), letter(number, "Approve?", false)).await
 }
 
@@ -41,7 +46,7 @@ pub(crate) async fn what_waits_for_others_is_kept_with_what_they_are_shown(place
     // whoever dies meanwhile had nothing of it in hand
     for _ in 0..3 {
         store = reopen(place, store).await;
-        let entries = store.journal.take_up().await.unwrap();
+        let entries = taken_up(&store).await;
         let [entry] = &entries[..] else { panic!("{entries:?}") };
         assert_eq!((entry.state, entry.deaths, &entry.plan), (State::AwaitingApproval, 0, &Some(plan(1))));
         match &entry.request.reply_to {

@@ -1,13 +1,17 @@
-//! A request is accepted once for all its keys, without a transaction: first each key is claimed, then the request is
-//! written. A claimer that dies between the two leaves keys of a request that never came to be. Whoever meets such a key
-//! waits for a moment, then voids that request, so that it can never come to be, and takes the key over.
+//! A request is accepted once for all its keys: as a rule by one transaction, in which keys and request come to be, or
+//! nothing does. Where that is not to be (a key is known, others write one of them just now, the table knows no
+//! transactions) each key is claimed by itself, then the request is written. A claimer that dies between the two leaves
+//! keys of a request that never came to be. Whoever meets such a key waits for a moment, then voids that request, so that
+//! it can never come to be, and takes the key over. To one that claims, a transaction is one that claims everything at once.
 
+use super::adopt::SIDE_BY_SIDE;
 use super::item::{Item, item, text};
-use super::row::{Row, pk};
+use super::row::{PIECE, Row, pk};
 use super::table::Guard;
 use super::{Dynamo, row};
 use crate::domain::RequestId;
 use crate::store::{Accepted, NewRequest, ReplicaName, StoreError};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -16,6 +20,9 @@ const PATIENCE: Duration = Duration::from_millis(2_400);
 
 /// How long the keys of a request may stand before it does.
 const CLAIMING: Duration = Duration::from_millis(500);
+
+/// DynamoDB takes 100 items in one transaction.
+const MOST_KEYS: usize = 99;
 
 /// Between two looks whether it does.
 const LOOK: Duration = Duration::from_millis(50);
@@ -43,6 +50,10 @@ impl Dynamo {
         // in one order for all, so that of two deliveries the first key that both have decides
         keys.sort();
         keys.dedup();
+        let row = Row::new(request, me);
+        if self.write_at_once(&row, &keys).await? {
+            return self.accepted(row).await;
+        }
         let mut claimed = Vec::new();
         for key in &keys {
             match self.claim_key(key, id).await? {
@@ -53,7 +64,6 @@ impl Dynamo {
                 }
             }
         }
-        let row = Row::new(request, me);
         if self.write(&row, Guard::Free).await? {
             return self.accepted(row).await;
         }
@@ -62,6 +72,19 @@ impl Dynamo {
             Some(_) => Err(StoreError::Failed(format!("request {id} is in the journal already"))),
             None => Err(StoreError::Unavailable(format!("request {id} took too long and was given up"))),
         }
+    }
+
+    /// Writes keys and request by one transaction; `false` when nothing was written. Whose answer is lost on the way is
+    /// asked again by the client, under the same token: AWS then says once more what it did.
+    async fn write_at_once(&self, row: &Row, keys: &[String]) -> Result<bool, StoreError> {
+        let body = row.body()?;
+        if self.table.knows_no_transactions() || body.len() > PIECE || keys.len() > MOST_KEYS {
+            return Ok(false);
+        }
+        let mut items: Vec<Item> =
+            keys.iter().map(|key| self.key_item(&format!("key#{key}"), row.request.id)).collect();
+        items.push(row.item_with(body, self.after(self.retention)));
+        self.table.put_new(items).await
     }
 
     /// It is in the table. When others have given this replica up meanwhile they may take the request over, and then it
@@ -164,27 +187,31 @@ impl Dynamo {
         ])
     }
 
-    /// Looks for requests whose acceptance nobody heard of, and keeps those that came to be.
+    /// Looks for requests whose acceptance nobody heard of, and keeps those that came to be: side by side, until the table
+    /// fails.
     pub(super) async fn settle_doubts(&self) -> Result<(), StoreError> {
         let due = |at: &Instant| at.elapsed() > PATIENCE * 2;
         let doubtful: Vec<RequestId> =
             self.memory.lock().doubtful.iter().filter(|(_, at)| due(at)).map(|(id, _)| *id).collect();
         let me = self.name()?;
-        for id in doubtful {
-            let found = match self.load(id).await? {
-                // a write that is still on its way must not come to be when nobody looks for it any more
-                None if self.table.put(self.void_item(id), Some(Guard::Free)).await? => None,
-                None => self.load(id).await?,
-                found => found,
-            };
-            if let Some(row) = found.filter(|row| row.holder == me) {
-                tracing::warn!(req = %id, "request was journalled after all");
-                // Slack was not told that it was taken, and has told the person so where it does not deliver again
-                let late = row.request.source.is_reported_as_failed();
-                self.keep(Row { late, ..row });
-            }
-            self.memory.lock().doubtful.remove(&id);
+        let settled = stream::iter(doubtful).map(|id| Ok(self.settle_doubt(id, &me)));
+        settled.try_buffer_unordered(SIDE_BY_SIDE).try_collect().await
+    }
+
+    async fn settle_doubt(&self, id: RequestId, me: &ReplicaName) -> Result<(), StoreError> {
+        let found = match self.load(id).await? {
+            // a write that is still on its way must not come to be when nobody looks for it any more
+            None if self.table.put(self.void_item(id), Some(Guard::Free)).await? => None,
+            None => self.load(id).await?,
+            found => found,
+        };
+        if let Some(row) = found.filter(|row| row.holder == *me) {
+            tracing::warn!(req = %id, "request was journalled after all");
+            // Slack was not told that it was taken, and has told the person so where it does not deliver again
+            let late = row.request.source.is_reported_as_failed();
+            self.keep_found(Row { late, ..row });
         }
+        self.memory.lock().doubtful.remove(&id);
         Ok(())
     }
 }

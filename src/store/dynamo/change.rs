@@ -10,6 +10,7 @@ use crate::store::{ReplicaName, StoreError};
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 /// How often a change is tried while others of this process write the same row.
 const ROUNDS: usize = 12;
@@ -43,7 +44,10 @@ impl Dynamo {
                     self.keep(row);
                     return Ok(made);
                 }
-                Some(found) if found.holder == me => self.keep(Row { late: row.late, ..found }),
+                Some(found) if found.holder == me => {
+                    let Row { late, since, is_found, .. } = row;
+                    self.keep(Row { late, since, is_found, ..found });
+                }
                 _ => {
                     self.memory.lock().rows.remove(&id);
                     return Err(StoreError::Fenced(id));
@@ -83,17 +87,22 @@ impl Dynamo {
         }
     }
 
+    /// Keeps a row that no mailbox of this process can have, and tells of it.
+    pub(super) fn keep_found(&self, row: Row) {
+        self.keep(Row { since: Instant::now(), is_found: true, ..row });
+        self.found.notify_one();
+    }
+
     /// Writes a row, if nobody has written it since.
     pub(super) async fn write(&self, row: &Row, guard: Guard) -> Result<bool, StoreError> {
         let expires = self.after(self.retention);
-        let mut item = row.item(expires);
         let body = row.body()?;
-        if body.len() > PIECE {
-            let pieces = self.lay_down(row, &body, expires).await?;
-            item.insert("pieces".to_owned(), AttributeValue::N(pieces.to_string()));
-        } else {
-            item.insert("body".to_owned(), AttributeValue::S(body));
+        if body.len() <= PIECE {
+            return self.table.put(row.item_with(body, expires), Some(guard)).await;
         }
+        let mut item = row.item(expires);
+        let pieces = self.lay_down(row, &body, expires).await?;
+        item.insert("pieces".to_owned(), AttributeValue::N(pieces.to_string()));
         self.table.put(item, Some(guard)).await
     }
 

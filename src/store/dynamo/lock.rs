@@ -1,8 +1,9 @@
 //! Targets that are one request's alone. A lock has no life of its own: it counts for as long as its request has no
-//! final answer, so one that was left behind is in nobody's way.
+//! final answer, so one that was left behind is in nobody's way. Nor does one of a request that waits for people, unless
+//! its row is still as it was when the lock was taken: then it was approved, and is being planned just now.
 
 use super::Dynamo;
-use super::item::{Item, item, text};
+use super::item::{Item, item, number, text};
 use super::row;
 use super::table::Guard;
 use crate::domain::RequestId;
@@ -14,8 +15,9 @@ impl Dynamo {
         // in one order for all, so that of two who want the same two one gets both
         let mut targets = targets.to_vec();
         targets.sort();
+        let version = self.memory.lock().rows.get(&id).map_or(0, |row| row.version);
         for (taken, target) in targets.iter().enumerate() {
-            if let Some(holder) = self.lock_one(id, target).await? {
+            if let Some(holder) = self.lock_one((id, version), target).await? {
                 self.unlock(id, &targets[..taken]).await;
                 return Err(StoreError::Busy { target: target.clone(), holder });
             }
@@ -23,11 +25,11 @@ impl Dynamo {
         Ok(())
     }
 
-    async fn lock_one(&self, id: RequestId, target: &str) -> Result<Option<RequestId>, StoreError> {
+    async fn lock_one(&self, (id, version): (RequestId, i64), target: &str) -> Result<Option<RequestId>, StoreError> {
         let name = format!("lock#{target}");
         loop {
             let guard = Guard::FreeOrIs("request", id.to_string().into());
-            if self.table.put(self.lock_item(&name, id), Some(guard)).await? {
+            if self.table.put(self.lock_item(&name, id, version), Some(guard)).await? {
                 return Ok(None);
             }
             let Some(found) = self.table.get(&name, "-").await? else { continue };
@@ -39,12 +41,19 @@ impl Dynamo {
             }
             let held = self.table.get(&row::pk(holder), "-").await?;
             let state = held.as_ref().and_then(|item| text(item, "state")).and_then(State::parse);
-            // one that waits for people was planned before a restart, and plans anew
-            if state.is_some_and(|state| !state.is_final() && state != State::AwaitingApproval) {
+            let is_held = match state {
+                // planned before a restart, it plans anew; but not if it locked the target as it stands now
+                Some(State::AwaitingApproval) => {
+                    let taken_at = number(&found, "version");
+                    taken_at.is_some() && taken_at == held.as_ref().and_then(|item| number(item, "version"))
+                }
+                state => state.is_some_and(|state| !state.is_final()),
+            };
+            if is_held {
                 return Ok(Some(holder));
             }
             let guard = Guard::Is(vec![("request", holder.to_string().into())]);
-            if self.table.put(self.lock_item(&name, id), Some(guard)).await? {
+            if self.table.put(self.lock_item(&name, id, version), Some(guard)).await? {
                 return Ok(None);
             }
         }
@@ -64,11 +73,12 @@ impl Dynamo {
         }
     }
 
-    fn lock_item(&self, name: &str, request: RequestId) -> Item {
+    fn lock_item(&self, name: &str, request: RequestId, version: i64) -> Item {
         item([
             ("pk", name.into()),
             ("sk", "-".into()),
             ("request", request.to_string().into()),
+            ("version", version.into()),
             ("expires", self.after(self.retention).as_second().into()),
         ])
     }

@@ -1,7 +1,8 @@
 //! The store of several replicas: one DynamoDB table.
 //!
 //! One item holds everything of a request (its state, plan, steps, waiting letter), so that each transition is one
-//! conditional write and nothing needs a transaction. Who may write is in the item: the replica that holds it, the fence,
+//! conditional write. Only a request that comes in is written with its keys by a transaction, and it can do without
+//! one. Who may write is in the item: the replica that holds it, the fence,
 //! which grows whenever another replica adopts it, and the version. What a replica holds it also has in memory, as it
 //! alone writes it; the table is read when a request is adopted, or somebody looks back.
 //!
@@ -20,6 +21,7 @@
 //! again, or written with a condition.
 
 mod accept;
+mod adopt;
 mod audit;
 mod body;
 mod change;
@@ -40,12 +42,14 @@ mod tests;
 use super::{ReplicaName, StoreConfig, StoreError};
 use crate::clock::Clock;
 use crate::domain::RequestId;
+use item::Item;
 use parking_lot::Mutex;
 use row::Row;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 use table::Table;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use turns::Turns;
 
@@ -67,8 +71,11 @@ struct Memory {
     /// Dead letters in the table, when they were counted last, and those since.
     dead: u64,
     counted: Option<Instant>,
-    /// The others, as they are seen from here.
+    /// The others, as they are seen from here, and their rows.
     watched: BTreeMap<ReplicaName, Watched>,
+    others: BTreeMap<ReplicaName, Item>,
+    /// When they were looked at last.
+    looked: Option<Instant>,
     /// How often the number of looks at them side by side is halved, as the table failed.
     halved: u32,
     /// Rows that could not be read and were named in the log.
@@ -85,6 +92,10 @@ struct Watched {
     since: Instant,
     /// When its work is looked for next, once it is gone.
     due: Instant,
+    /// How long its lease is.
+    lease: Duration,
+    /// Whether it has neither said goodbye nor been given up.
+    is_alive: bool,
 }
 
 /// The store in a DynamoDB table.
@@ -93,6 +104,8 @@ pub(super) struct Dynamo {
     clock: Arc<dyn Clock>,
     memory: Arc<Mutex<Memory>>,
     turns: Turns,
+    /// Something was found: adopted, or journalled unheard.
+    found: Notify,
     /// Whether the table was made by somebody else and is used for the first time.
     is_unmarked: bool,
     lease: Duration,
@@ -133,9 +146,10 @@ impl Dynamo {
             clock,
             memory: Arc::default(),
             turns: Turns::default(),
+            found: Notify::new(),
             is_unmarked: schema.is_none(),
             lease: Duration::from_secs(config.lease_seconds.into()),
-            remembered: replica::REMEMBERED,
+            remembered: adopt::REMEMBERED,
             retention: days(config.retention_days),
             dedupe: days(config.dedupe_days),
         })

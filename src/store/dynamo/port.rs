@@ -8,8 +8,8 @@ use super::{Dynamo, Memory, row};
 use crate::domain::{ApprovalRequest, ChannelId, Plan, ReplyTo, RequestId, Step, StoreVitals, Target, UserId};
 use crate::store::ports::is_due;
 use crate::store::{
-    Accepted, Asked, Backend, Delivery, Entry, Final, Journal, Letter, LetterId, NewLetter, NewRequest, Outbox, Pulse,
-    Queue, QueueDepth, Recent, State, StepRecord, StepState, StoreError, Wanted, Way, What,
+    Accepted, Asked, Backend, Delivery, Entry, Final, Held, Journal, Letter, LetterId, NewLetter, NewRequest, Outbox,
+    Pulse, Queue, QueueDepth, Recent, State, StepRecord, StepState, StoreError, Wanted, Way, What,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -171,17 +171,16 @@ impl Journal for Dynamo {
         Ok(Letter { letter: NewLetter { trigger: letter.trigger, ..posted.letter }, ..posted })
     }
 
-    async fn take_up(&self) -> Result<Vec<Entry>, StoreError> {
-        self.name()?;
-        self.settle_doubts().await?;
-        Box::pin(self.adopt()).await?;
-        if let Err(error) = self.recount_dead().await {
-            tracing::debug!(%error, "dead letters were not counted");
-        }
+    fn held(&self, wanted: &mut dyn FnMut(&Held) -> bool) -> Vec<Entry> {
         let memory = self.memory.lock();
-        let mut open: Vec<&Row> = memory.rows.values().filter(|row| !row.state.is_final()).collect();
+        let open = memory.rows.values().filter(|row| !row.state.is_final());
+        let mut open: Vec<&Row> = open.filter(|row| wanted(&row.held())).collect();
         open.sort_by_key(|row| (row.request.accepted_at, row.request.id));
-        Ok(open.into_iter().map(Row::entry).collect())
+        open.into_iter().map(Row::entry).collect()
+    }
+
+    async fn found(&self) {
+        self.found.notified().await;
     }
 
     async fn recent(&self, user: &UserId, limit: usize) -> Result<Recent, StoreError> {

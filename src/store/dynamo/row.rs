@@ -6,11 +6,12 @@ use super::item::{Item, Value, item, number, text};
 use crate::domain::{ChannelId, Plan, Reply, Request, RequestId, Source, UserId};
 use crate::store::wire::{self, AddressRow};
 use crate::store::{
-    Asked, Entry, Letter, LetterId, NewLetter, ReplicaName, State, StepRecord, StepState, StoreError, Way, What,
+    Asked, Entry, Held, Letter, LetterId, NewLetter, ReplicaName, State, StepRecord, StepState, StoreError, Way, What,
 };
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
+use tokio::time::Instant;
 
 /// What this program writes; it reads no newer one.
 pub(super) const VERSION: i64 = 1;
@@ -60,8 +61,12 @@ pub(super) struct Row {
     pub(super) version: i64,
     /// Made anew for each write: by it a write whose answer was lost is known again.
     pub(super) mark: String,
-    /// Whether Slack has told the person that it failed. Known in memory alone.
+    /// Whether Slack has told the person that it failed. Known in memory alone, as what follows.
     pub(super) late: bool,
+    /// Since when this process has it.
+    pub(super) since: Instant,
+    /// Whether it was adopted, or journalled unheard.
+    pub(super) is_found: bool,
 }
 
 pub(super) fn nanos(time: Timestamp) -> i64 {
@@ -156,6 +161,8 @@ impl Row {
             version: 1,
             mark: mark(),
             late: false,
+            since: Instant::now(),
+            is_found: false,
         };
         row.tell(at, &What::Accepted { user, text });
         row
@@ -235,6 +242,13 @@ impl Row {
         made
     }
 
+    /// The item, with the body in it.
+    pub(super) fn item_with(&self, body: String, expires: Timestamp) -> Item {
+        let mut item = self.item(expires);
+        item.insert("body".to_owned(), AttributeValue::S(body));
+        item
+    }
+
     /// The row of an item and its body, or why there is none to be read.
     pub(super) fn read(item: &Item, body: &str) -> Result<Self, String> {
         let word = |name: &'static str| text(item, name).ok_or_else(|| format!("it has no `{name}`"));
@@ -280,6 +294,8 @@ impl Row {
             version: count("version")?,
             mark: word("mark")?.to_owned(),
             late: false,
+            since: Instant::now(),
+            is_found: false,
         })
     }
 
@@ -318,6 +334,10 @@ impl Row {
             deaths: self.deaths,
             late: self.late,
         }
+    }
+
+    pub(super) fn held(&self) -> Held {
+        Held { id: self.request.id, since: self.since.elapsed(), is_found: self.is_found }
     }
 
     pub(super) fn asked(&self) -> Asked {

@@ -1,4 +1,4 @@
-//! The bots that share a store. Each is one life of one process; it says every third of a lease that it lives.
+//! The bots that share a store. Each is one life of one process; it says several times in a lease that it lives.
 
 use super::StoreError;
 use async_trait::async_trait;
@@ -84,10 +84,17 @@ pub trait Replicas: Send + Sync {
     /// Everybody who shares the store, this one first.
     async fn all(&self) -> Result<Vec<Replica>, StoreError>;
 
+    /// Takes over what belongs to replicas that are gone, as the last look at all of them has shown it, and finds what was
+    /// journalled without that anybody heard of it. Each request is there as soon as it is taken over
+    /// ([`Journal::found`](super::Journal::found)), whatever becomes of the others.
+    async fn adopt(&self) -> Result<(), StoreError>;
+
+    /// How long until it is time to beat and to look at all replicas again. `None` where nobody else can share the store.
+    fn due_in(&self) -> Option<Duration>;
+
     /// Goodbye: what is left of this replica's work may be adopted at once, and counts as no death of its owner.
     async fn leave(&self) -> Result<(), StoreError>;
 
-    /// How long a lease is: how often to beat and to look for work that nobody has. `None` where nobody else can share
-    /// the store.
+    /// How long a lease is. `None` where nobody else can share the store.
     fn lease(&self) -> Option<Duration>;
 }

@@ -1,9 +1,10 @@
 //! The way into the state in which others are asked; see [`super::book`].
 
 use super::book::{Book, Done, illegal};
+use super::held::Change;
 use super::letters::{LetterRow, Posted};
 use super::rows::key;
-use crate::domain::RequestId;
+use crate::domain::{ReplyTo, RequestId};
 use crate::store::{State, StoreError};
 use rusqlite::params;
 
@@ -15,6 +16,8 @@ pub(super) struct WaitingRow {
     pub(super) place: &'static str,
     /// And in which thread.
     pub(super) thread_ts: Option<String>,
+    /// Both as they are.
+    pub(super) reply_to: ReplyTo,
     /// What the others are shown.
     pub(super) letter: LetterRow,
     /// What happened, as JSON.
@@ -35,6 +38,8 @@ impl Book {
             params![key(id), state.as_str(), row.plan, row.place, row.thread_ts],
         )?;
         self.set_state(id, state);
+        let (plan, reply_to) = (row.plan.clone(), Some(row.reply_to.clone()));
+        self.changes(id, Change::Planned { state, plan, reply_to });
         self.tell_written(id, self.clock.now(), &row.told)?;
         let posted = self.put(&row.letter)?;
         posted.ok_or_else(|| StoreError::Failed(format!("request {id} has its answer already")).into())

@@ -2,6 +2,7 @@
 //! refuses, it has written nothing, and its neighbours in the transaction are not concerned.
 
 use super::audit;
+use super::held::{Change, HeldRequests};
 use super::keys::Keys;
 use super::letters::{LetterRow, Posted};
 use super::rows::{self, key, nanos};
@@ -47,6 +48,9 @@ pub(super) struct Book {
     /// Which life of a process this is, and how many events it has told of.
     pub(super) life: i64,
     pub(super) next_event: i64,
+    /// What the open transaction changes of requests, and where that is shown once it is durable.
+    changes: Vec<(RequestId, Change)>,
+    pub(super) held: Arc<HeldRequests>,
     /// Whether `work` may differ from the file.
     stale: bool,
 }
@@ -62,10 +66,33 @@ impl Book {
         let keys = Keys::open(&connection, tail)?;
         let next_delivery = keys.next_place(&connection)?;
         let work = Work::default();
-        let mut book = Self { connection, clock, work, keys, next_delivery, life: 0, next_event: 1, stale: false };
+        let mut book = Self {
+            connection,
+            clock,
+            work,
+            keys,
+            next_delivery,
+            life: 0,
+            next_event: 1,
+            changes: Vec::new(),
+            held: Arc::default(),
+            stale: false,
+        };
         book.move_in(name)?;
-        book.work.load(&book.connection)?;
+        book.load()?;
         Ok(book)
+    }
+
+    /// Reads what is open.
+    fn load(&mut self) -> rusqlite::Result<()> {
+        self.work.load(&self.connection)?;
+        self.held.load(self.entries()?);
+        Ok(())
+    }
+
+    /// Notes what the open transaction changes of a request.
+    pub(super) fn changes(&mut self, id: RequestId, change: Change) {
+        self.changes.push((id, change));
     }
 
     /// Takes over what a former process has left. One that ended without a goodbye died with all of it in its hands.
@@ -97,7 +124,7 @@ impl Book {
     /// Begins a transaction.
     pub(super) fn begin(&mut self) -> rusqlite::Result<()> {
         if self.stale {
-            self.work.load(&self.connection)?;
+            self.load()?;
             self.stale = false;
         }
         self.execute("BEGIN", [])?;
@@ -108,12 +135,16 @@ impl Book {
     pub(super) fn commit(&mut self) -> rusqlite::Result<()> {
         self.execute("COMMIT", [])?;
         self.keys.committed();
+        if !self.changes.is_empty() {
+            self.held.apply(self.changes.drain(..));
+        }
         Ok(())
     }
 
     /// Makes the transaction never have been. SQLite itself may have done so.
     pub(super) fn roll_back(&mut self) {
         self.stale = true;
+        self.changes.clear();
         self.keys.rolled_back();
         if !self.connection.is_autocommit()
             && let Err(error) = self.execute("ROLLBACK", [])
@@ -143,6 +174,7 @@ impl Book {
         }
         self.insert(request)?;
         self.list(request.id, &fresh)?;
+        self.changes(request.id, Change::New(Box::new(request.clone())));
         Ok(Accepted::New)
     }
 
@@ -256,6 +288,7 @@ impl Book {
             params![key(id), state.as_str(), plan],
         )?;
         self.set_state(id, state);
+        self.changes(id, Change::Planned { state, plan: plan.to_owned(), reply_to: None });
         Ok(self.tell_written(id, self.clock.now(), told)?)
     }
 
@@ -301,6 +334,7 @@ impl Book {
              ON CONFLICT (request, step) DO UPDATE SET state = excluded.state, body = excluded.body",
             params![key(id), index, StepState::Started.as_str(), body],
         )?;
+        self.changes(id, Change::Step { index, state: StepState::Started, body: Some(body.to_owned()) });
         Ok(self.tell_written(id, self.clock.now(), told)?)
     }
 
@@ -330,6 +364,7 @@ impl Book {
             "UPDATE steps SET state = ?3 WHERE request = ?1 AND step = ?2",
             params![key(id), index, state.as_str()],
         )?;
+        self.changes(id, Change::Step { index, state, body: None });
         self.tell(id, self.clock.now(), &What::StepEnded { index, state })
     }
 
@@ -352,14 +387,15 @@ impl Book {
         if from != State::Accepted {
             self.execute("DELETE FROM locks WHERE request = ?1", [key(id)])?;
         }
+        self.changes(id, Change::Ended);
         let open = self.work.requests.remove(&id);
         let (waiting, replaces) = open.map_or((None, None), |open| (open.waiting, open.progress_ts));
         let unsure = waiting.map_or(Ok(false), |waiting| self.take_back(waiting, id))?;
         self.post(letter, Posted { id: 0, created_at: now, not_before: now, replaces, unsure })
     }
 
-    /// [`crate::store::Journal::take_up`].
-    pub(super) fn take_up(&mut self) -> Done<Vec<Entry>> {
+    /// Every request without an answer, oldest first.
+    fn entries(&self) -> rusqlite::Result<Vec<Entry>> {
         let mut steps: HashMap<RequestId, Vec<_>> = HashMap::new();
         let mut list = self.connection.prepare(
             "SELECT request, state, body FROM steps \

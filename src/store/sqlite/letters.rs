@@ -1,6 +1,7 @@
 //! The operations on letters; see [`super::book`].
 
 use super::book::{Book, Done};
+use super::held::Change;
 use super::rows::{self, key, nanos};
 use super::work::Waiting;
 use crate::domain::RequestId;
@@ -122,6 +123,7 @@ impl Book {
         let is_new = self.execute(known, params![key(request), ts])? > 0;
         if let Some(open) = self.work.requests.get_mut(&request) {
             open.progress_ts = Some(ts.to_owned());
+            self.changes(request, Change::Shown(ts.to_owned()));
         }
         if is_new {
             self.tell(request, self.clock.now(), &What::Delivered { ts: Some(ts.to_owned()), last: false })?;

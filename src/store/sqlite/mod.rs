@@ -8,6 +8,7 @@ mod approvals;
 mod audit;
 mod book;
 mod file;
+mod held;
 mod keys;
 mod letters;
 mod notes;

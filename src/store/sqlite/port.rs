@@ -2,6 +2,7 @@
 
 use super::approvals::WaitingRow;
 use super::book::{Book, Trouble};
+use super::held::HeldRequests;
 use super::letters::{LetterRow, Posted};
 use super::shared::{Call, Shared, WhenFull, closed};
 use super::upkeep::{Caretaker, Upkeep};
@@ -10,9 +11,9 @@ use crate::clock::Clock;
 use crate::domain::{ApprovalRequest, ChannelId, Plan, ReplyTo, RequestId, Step, Target, UserId};
 use crate::store::wire::{AddressRow, json, place};
 use crate::store::{
-    Accepted, Asked, Backend, Beaten, Card, Delivery, Entry, Final, Journal, Letter, LetterId, NewLetter, NewRequest,
-    Outbox, Pulse, QueueDepth, Recent, Replica, ReplicaName, Replicas, StepState, StoreConfig, StoreError, Wanted, Way,
-    What,
+    Accepted, Asked, Backend, Beaten, Card, Delivery, Entry, Final, Held, Journal, Letter, LetterId, NewLetter,
+    NewRequest, Outbox, Pulse, QueueDepth, Recent, Replica, ReplicaName, Replicas, StepState, StoreConfig, StoreError,
+    Wanted, Way, What,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -28,6 +29,7 @@ pub(in crate::store) struct Sqlite {
     shared: Arc<Shared>,
     clock: Arc<dyn Clock>,
     card: Mutex<Card>,
+    held: Arc<HeldRequests>,
     name: ReplicaName,
 }
 
@@ -43,8 +45,9 @@ impl Sqlite {
         let book = book.map_err(|error| file::Reason::from(error).refusal(&config.path))?;
         let shared = Arc::new(Shared::new(config.queue_limit));
         shared.opened(book.work.open());
+        let held = Arc::clone(&book.held);
         writer::start(book, Arc::clone(&shared), Caretaker::new(config, upkeep))?;
-        Ok(Self { shared, clock, card: Mutex::default(), name })
+        Ok(Self { shared, clock, card: Mutex::default(), held, name })
     }
 
     /// Has the writer do this, and waits until it is durable.
@@ -89,6 +92,15 @@ impl Replicas for Sqlite {
         let card = self.card.lock().clone();
         let name = self.name.clone();
         Ok(vec![Replica { name, card, is_me: true, is_alive: true, seen: self.clock.now() }])
+    }
+
+    /// There are no others.
+    async fn adopt(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn due_in(&self) -> Option<Duration> {
+        None
     }
 
     async fn leave(&self) -> Result<(), StoreError> {
@@ -145,6 +157,7 @@ impl Journal for Sqlite {
             plan: json(&approval.plan)?,
             place,
             thread_ts: thread_ts.map(str::to_owned),
+            reply_to: reply_to.clone(),
             letter: row(&letter)?,
             told: json(&What::awaiting_approval(approval))?,
         };
@@ -188,8 +201,13 @@ impl Journal for Sqlite {
         Ok(posted(letter, added))
     }
 
-    async fn take_up(&self) -> Result<Vec<Entry>, StoreError> {
-        self.call(WhenFull::Wait, Book::take_up).await
+    fn held(&self, wanted: &mut dyn FnMut(&Held) -> bool) -> Vec<Entry> {
+        self.held.wanted(wanted)
+    }
+
+    /// Never: what a former life has left is there from the start.
+    async fn found(&self) {
+        std::future::pending().await
     }
 
     async fn recent(&self, user: &UserId, limit: usize) -> Result<Recent, StoreError> {

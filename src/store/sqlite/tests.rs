@@ -2,11 +2,12 @@
 
 use super::book::Book;
 use super::shared::Shared;
+use super::shared::WhenFull;
 use super::upkeep::{Caretaker, Upkeep};
 use super::{Sqlite, file};
 use crate::clock::{self, Clock};
 use crate::domain::RequestId;
-use crate::store::contract::{PATIENCE, Place, TestClock, contract, id, letter, new, request, sent};
+use crate::store::contract::{PATIENCE, Place, TestClock, contract, id, letter, new, request, sent, taken_up};
 use crate::store::*;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
@@ -306,7 +307,7 @@ async fn a_file_of_the_third_schema_is_opened_and_its_history_begins_with_what_w
     let Err(StoreError::Open(why)) = read(&folder.config()) else { panic!("it was read") };
     assert!(why.contains("has schema 3, from before what this program reads (6); nothing was changed"), "{why}");
     let store = folder.open();
-    let entries = store.journal.take_up().await.unwrap();
+    let entries = taken_up(&store).await;
     assert_eq!((entries.len(), entries[0].state, entries[0].deaths), (1, State::Running, 1));
     assert_eq!(entries[0].plan.as_ref().unwrap().text, "stop i-1 in eu-central-1");
     assert_eq!((entries[0].steps.len(), entries[0].steps[0].state), (1, StepState::Started));
@@ -813,7 +814,7 @@ async fn what_was_acknowledged_survives_kill_9() {
         acknowledged.extend(lines.filter_map(|line| read(&line)));
 
         let store = open(&StoreConfig { path, ..StoreConfig::default() }, clock::system()).unwrap();
-        let open = store.journal.take_up().await.unwrap();
+        let open = taken_up(&store).await;
         let open: BTreeSet<_> = open.iter().map(|entry| entry.request.id).collect();
         let due = store.outbox.due(Timestamp::MAX, Wanted::first(usize::MAX)).await.unwrap();
         let due: BTreeSet<_> = due.iter().map(|letter| letter.letter.request).collect();
@@ -903,4 +904,37 @@ async fn a_note_that_was_kept_for_a_while_is_forgotten_after_it() {
     tokio::time::timeout(PATIENCE, forgotten).await.unwrap();
     assert_eq!(store.notes.noted("kept").await.unwrap().as_deref(), Some("for ever"));
     store.close(PATIENCE).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_held_is_read_while_the_writer_hangs() {
+    let folder = Folder::new();
+    let store = Arc::new(Sqlite::open(&folder.config(), folder.clock(), Upkeep::default()).unwrap());
+    Journal::accept(&*store, new(1, &["event:1"])).await.unwrap();
+    let (go_on, wait) = std::sync::mpsc::channel::<()>();
+    let (hangs, begun) = std::sync::mpsc::channel();
+    let hanging = {
+        let store = Arc::clone(&store);
+        let hang = move |_: &mut Book| {
+            hangs.send(()).unwrap();
+            let _ = wait.recv();
+            Ok(())
+        };
+        crate::supervision::spawn_detached("hanging", async move { store.call(WhenFull::Wait, hang).await })
+    };
+    tokio::task::spawn_blocking(move || begun.recv().unwrap()).await.unwrap();
+    let later = {
+        let store = Arc::clone(&store);
+        let accept = async move { Journal::accept(&*store, new(2, &["event:2"])).await };
+        crate::supervision::spawn_detached("later", accept)
+    };
+    for _ in 0..50 {
+        let held: Vec<_> = store.held(&mut |_| true).iter().map(|entry| entry.request.id).collect();
+        assert_eq!(held, [id(1)], "and what is not durable is nobody's to see");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    drop(go_on);
+    hanging.await.unwrap().unwrap();
+    later.await.unwrap().unwrap();
+    assert_eq!(store.held(&mut |held| held.id == id(2)).len(), 1);
 }

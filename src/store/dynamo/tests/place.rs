@@ -1,5 +1,7 @@
 //! Where the tables of the tests are.
 
+#[path = "../../../../benches/support/table.rs"]
+mod fast;
 #[path = "../../../bin/demo/moto.rs"]
 mod moto;
 #[path = "../../../../tests/bot/support/node.rs"]
@@ -8,10 +10,11 @@ mod node;
 #[path = "../../../bin/demo/venv.rs"]
 mod venv;
 
+use crate::store::contract::taken_up;
 use crate::store::contract::{Place, TestClock};
 use crate::store::dynamo::Dynamo;
 use crate::store::dynamo::item::{Item, item};
-use crate::store::{Card, Store, StoreConfig, StoreKind, init_table, join};
+use crate::store::{Card, Entry, Journal, Replicas, Store, StoreConfig, StoreError, StoreKind, init_table, join};
 use async_trait::async_trait;
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_dynamodb::Client;
@@ -33,6 +36,7 @@ fn target() -> PathBuf {
 struct Server {
     url: String,
     _moto: Option<moto::Moto>,
+    fast: Option<fast::Table>,
     child: Option<Child>,
 }
 
@@ -60,7 +64,7 @@ fn shared(place: &'static Shared, start: fn() -> Option<Server>) -> Option<Arc<S
 fn start_moto() -> Option<Server> {
     let python = moto::install(&target(), |said| eprintln!("tests: {said}")).expect("Moto is installed");
     let moto = moto::start(&python, 0, None).expect("Moto starts");
-    Some(Server { url: moto.url.clone(), _moto: Some(moto), child: None })
+    Some(Server { url: moto.url.clone(), _moto: Some(moto), fast: None, child: None })
 }
 
 fn start_dynalite() -> Option<Server> {
@@ -70,7 +74,16 @@ fn start_dynalite() -> Option<Server> {
     let mut child = command.spawn().expect("node runs");
     let mut line = String::new();
     BufReader::new(child.stdout.take().expect("its output")).read_line(&mut line).expect("its address");
-    Some(Server { url: line.trim().to_owned(), _moto: None, child: Some(child) })
+    Some(Server { url: line.trim().to_owned(), _moto: None, fast: None, child: Some(child) })
+}
+
+impl Dynamo {
+    /// What it holds when it has looked at all replicas, and taken over what those that are gone have left.
+    pub(super) async fn take_up(&self) -> Result<Vec<Entry>, StoreError> {
+        Replicas::all(self).await?;
+        Replicas::adopt(self).await?;
+        Ok(Journal::held(self, &mut |_| true))
+    }
 }
 
 /// A table of its own for one test.
@@ -96,6 +109,17 @@ impl Cell {
     pub(super) fn on_dynalite() -> Self {
         static DYNALITE: Shared = Mutex::new(Weak::new());
         Self::on(shared(&DYNALITE, start_dynalite))
+    }
+
+    /// On the table of the benchmarks, one for each cell: it answers at once, counts, and can be told to fail.
+    pub(super) fn on_fast() -> Self {
+        let table = fast::Table::serve(Duration::ZERO);
+        Self::on(Some(Arc::new(Server { url: table.url().to_owned(), _moto: None, fast: Some(table), child: None })))
+    }
+
+    /// The table of [`Cell::on_fast`].
+    pub(super) fn table(&self) -> &fast::Table {
+        self.server.as_ref().and_then(|server| server.fast.as_ref()).expect("a fast table")
     }
 
     /// A client of this DynamoDB.
@@ -169,10 +193,10 @@ impl Place for Cell {
     async fn open(&self) -> Store {
         let store = self.replica().await;
         loop {
-            store.journal.take_up().await.expect("the journal is read");
+            taken_up(&store).await;
             let all = store.replicas.all().await.expect("the replicas are read");
             if !all.iter().any(|replica| replica.is_alive && !replica.is_me) {
-                store.journal.take_up().await.expect("the journal is read");
+                taken_up(&store).await;
                 return store;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -3,7 +3,7 @@
 use super::Cell;
 use crate::clock::Clock;
 use crate::domain::{Plan, RequestId};
-use crate::store::contract::{PATIENCE, Place, id, letter, new, plan, sent, step};
+use crate::store::contract::{PATIENCE, Place, id, letter, new, plan, sent, step, taken_up};
 use crate::store::dynamo::Dynamo;
 use crate::store::dynamo::row::Row;
 use crate::store::dynamo::table::Guard;
@@ -20,7 +20,7 @@ use std::time::Duration;
 async fn adopts(store: &Store, count: usize) -> Vec<Entry> {
     let begun = tokio::time::Instant::now();
     loop {
-        let entries = store.journal.take_up().await.unwrap();
+        let entries = taken_up(&store).await;
         if entries.len() >= count {
             return entries;
         }
@@ -85,7 +85,7 @@ async fn whoever_has_looked_at_the_others_knows_at_the_lease_s_end_that_one_is_g
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     // and all of its work is there with the first look
-    assert_eq!(heir.journal.take_up().await.unwrap().len(), 12);
+    assert_eq!(taken_up(&heir).await.len(), 12);
     heir.close(PATIENCE).await.unwrap();
     dead.close(PATIENCE).await.unwrap();
 }
@@ -100,9 +100,9 @@ async fn of_two_heirs_each_request_goes_to_one() {
     let heirs = [cell.replica().await, cell.replica().await];
     let begun = tokio::time::Instant::now();
     loop {
-        let (one, other) = tokio::join!(heirs[0].journal.take_up(), heirs[1].journal.take_up());
+        let (one, other) = tokio::join!(taken_up(&heirs[0]), taken_up(&heirs[1]));
         let ids = |entries: Vec<Entry>| entries.iter().map(|entry| entry.request.id).collect::<Vec<RequestId>>();
-        let all = [ids(one.unwrap()), ids(other.unwrap())].concat();
+        let all = [ids(one), ids(other)].concat();
         assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len(), "nothing is held by two");
         if all.len() == 20 {
             break;
