@@ -22,23 +22,18 @@ ENV DRONEBOT_REVISION=$REVISION DRONEBOT_SOURCE=$SOURCE DRONEBOT_EPOCH=$EPOCH
 # cargo goes by time stamps, and the target folder outlives the commit: a file of an older commit must not look built
 RUN find . -type f -exec touch {} +
 
+# all programs in one step: both images come from it, and a build of both makes it once
 FROM source AS build
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target,sharing=locked \
-    cargo build --release --locked --bin dronebot \
- && mkdir -p /out/bin /out/state \
+    cargo build --release --locked --bins \
+ && mkdir -p /out/bin /out/state /out/sandbox \
  && cp target/release/dronebot /out/bin/ \
+ && cp target/release/slack-sandbox target/release/demo /out/sandbox/ \
  && find /out -exec touch --date="@${DRONEBOT_EPOCH:-0}" {} +
 
-FROM source AS build-sandbox
-RUN --mount=type=cache,target=/usr/local/cargo/registry \
-    --mount=type=cache,target=/src/target,sharing=locked \
-    cargo build --release --locked --bin slack-sandbox --bin demo \
- && mkdir -p /out/bin \
- && cp target/release/slack-sandbox target/release/demo /out/bin/
-
 FROM ${RUN_BASE} AS sandbox
-COPY --from=build-sandbox /out/bin /usr/local/bin/
+COPY --from=build /out/sandbox /usr/local/bin/
 ARG REVISION=unknown
 ARG VERSION=unknown
 ARG CREATED=unknown

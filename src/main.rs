@@ -218,5 +218,6 @@ fn run(settings: Settings) -> ExitCode {
             tracing::error!(line, "restarting actors did not help; ending for the orchestrator to start anew")
         }
     }
+    telemetry::finish();
     ExitCode::from(end.code())
 }

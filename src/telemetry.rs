@@ -4,12 +4,20 @@
 //! through all the same (a library's error, a panic's message) is masked in the line's bytes before they are written.
 
 use crate::settings::{LogFormat, LogOutput, LogSettings};
+use parking_lot::Mutex;
 use std::borrow::Cow;
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::util::SubscriberInitExt;
+
+mod writer;
+
+use writer::LogWriter;
 
 #[cfg(test)]
 mod tests;
@@ -25,24 +33,50 @@ pub enum TelemetryError {
         /// Why not.
         reason: String,
     },
+    /// Standard output or error is closed.
+    #[error("the log cannot be written: {0}")]
+    Closed(String),
     /// Something else in the process logs already.
     #[error("the log was set up twice")]
     Twice,
 }
 
-/// Begins logging for the whole process.
+/// The end of the process waits no longer for its last lines to be written.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// The log of the process.
+static LOG: Mutex<Option<LogWriter>> = Mutex::new(None);
+
+/// Begins logging for the whole process. [`finish`] ends it.
 ///
 /// # Errors
-/// The filter cannot be parsed, or logging has begun before.
+/// The filter cannot be parsed, there is nothing to write to, or logging has begun before.
 pub fn init(settings: &LogSettings) -> Result<(), TelemetryError> {
     let filter = parse_filter(&settings.filter)?;
-    let (writer, ansi): (fn() -> Box<dyn Write>, bool) = match settings.output {
-        LogOutput::Stdout => (|| Box::new(io::stdout()), io::stdout().is_terminal()),
-        LogOutput::Stderr => (|| Box::new(io::stderr()), io::stderr().is_terminal()),
+    let (output, ansi) = match settings.output {
+        LogOutput::Stdout => (io::stdout().as_fd().try_clone_to_owned(), io::stdout().is_terminal()),
+        LogOutput::Stderr => (io::stderr().as_fd().try_clone_to_owned(), io::stderr().is_terminal()),
     };
+    let output = output.map_err(|error| TelemetryError::Closed(error.to_string()))?;
+    let writer = LogWriter::start(File::from(output)).map_err(|error| TelemetryError::Closed(error.to_string()))?;
     let ansi = ansi && settings.format == LogFormat::Text;
+    *LOG.lock() = Some(writer.clone());
     // also takes what libraries say through the `log` crate
-    subscriber(settings.format, filter, Redacting(writer), ansi, Utc).try_init().map_err(|_| TelemetryError::Twice)
+    subscriber(settings.format, filter, Redacting(writer), ansi, Utc).try_init().map_err(|_| TelemetryError::Twice)?;
+    Ok(())
+}
+
+/// Writes what waits, for a second at most: the last that is done before the process ends.
+pub fn finish() {
+    let writer = LOG.lock().clone();
+    if let Some(writer) = writer {
+        writer.finish(LAST_LINES);
+    }
+}
+
+/// How many lines were lost, because whoever reads the log did not.
+pub fn lost_lines() -> u64 {
+    LOG.lock().as_ref().map_or(0, LogWriter::lost)
 }
 
 /// The subscriber behind [`init`], with any writer.

@@ -204,7 +204,7 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
     let supervision = &house.settings.supervision;
     let tree = Tree::new(TreeSpec::new("dronebot").intensity(supervision.max_restarts, supervision.window));
     let limit = WatchdogSpec { limit: supervision.stuck_after, ..WatchdogSpec::default() };
-    let watchdog = Watchdog::start(limit, tree.pulses(), exit_when_stuck())
+    let watchdog = Watchdog::start(limit, tree.pulses(), exit_when_stuck(crate::telemetry::finish))
         .map_err(|error| format!("no thread for the watchdog: {error}"))?;
     let main_thread = tree.pulses().watch_this_thread("main");
     adapters::attach(&house.board, tree.status(), watchdog.reader());

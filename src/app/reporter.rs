@@ -6,6 +6,7 @@ use crate::execution::Flights;
 use crate::health::{Board, Metrics};
 use crate::store::{QueueDepth, Store, StoreError};
 use crate::supervision::{self, supervised};
+use crate::telemetry;
 use actix::{Actor, AsyncContext, Context};
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,15 +27,28 @@ pub(super) struct ReporterParts {
 /// Keeps the status board.
 pub(super) struct HealthReporter {
     parts: ReporterParts,
+    /// How many lines of the log are known to be lost.
+    lost: u64,
 }
 
 impl HealthReporter {
     pub(super) fn new(parts: ReporterParts) -> Self {
-        Self { parts }
+        Self { parts, lost: telemetry::lost_lines() }
     }
 
-    fn look(&self) {
+    /// Says in the log itself that it has a hole.
+    fn tell_lost_lines(&mut self) {
+        let lost = telemetry::lost_lines();
+        metrics::counter!("dronebot_log_lines_lost_total").absolute(lost);
+        if lost > self.lost {
+            tracing::warn!(lines = lost - self.lost, "lines of the log were lost: nobody read them in time");
+            self.lost = lost;
+        }
+    }
+
+    fn look(&mut self) {
         self.parts.metrics.upkeep();
+        self.tell_lost_lines();
         let parts = self.parts.clone();
         let look = async move {
             // a store that does not answer is on the board already, by its own health

@@ -6,18 +6,31 @@ use crate::aws::{State, is_region, region_of_place};
 use crate::domain::{RequestId, UsageError};
 use clap::builder::ArgAction;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use std::any::TypeId;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::error::Error;
 
+thread_local! {
+    /// What was read before: to build a definition costs as much as all else that reading a short line does.
+    static DEFINITIONS: RefCell<HashMap<TypeId, clap::Command>> = RefCell::default();
+}
+
 /// Reads the words after a command's name.
-pub(super) fn parse<A: clap::Args>(words: &[String]) -> Result<A, UsageError> {
-    let definition = definition::<A>();
-    let mistake = |error: clap::Error| UsageError {
-        field: field(&error, &definition),
+pub(super) fn parse<A: clap::Args + 'static>(words: &[String]) -> Result<A, UsageError> {
+    DEFINITIONS.with_borrow_mut(|known| {
+        let definition = known.entry(TypeId::of::<A>()).or_insert_with(definition::<A>);
+        let matches = definition.try_get_matches_from_mut(words).map_err(|error| mistake(&error, definition))?;
+        A::from_arg_matches(&matches).map_err(|error| mistake(&error, definition))
+    })
+}
+
+fn mistake(error: &clap::Error, definition: &clap::Command) -> UsageError {
+    UsageError {
+        field: field(error, definition),
         incomplete: error.kind() == ErrorKind::MissingRequiredArgument,
-        ..UsageError::sentence(&sentence(&error))
-    };
-    let matches = definition.clone().try_get_matches_from(words).map_err(mistake)?;
-    A::from_arg_matches(&matches).map_err(mistake)
+        ..UsageError::sentence(&sentence(error))
+    }
 }
 
 /// `ec2 stop <target>… [--region <region>]…`

@@ -36,12 +36,12 @@ impl Whole<'_> {
     async fn go(&mut self) -> Result<Option<String>, ApiError> {
         let reply = &self.letter.letter.reply;
         let footer = footer(self.letter);
-        let Answer { file, .. } = answer(reply, footer.as_deref(), &FilePlace::Below);
+        let Answer { mut messages, file } = answer(reply, footer.as_deref(), &FilePlace::Below);
         if let Some(file) = &file {
             self.upload(file).await?;
+            // what is said depends on what became of the file
+            messages = answer(reply, footer.as_deref(), &self.place()).messages;
         }
-        // what is said depends on what became of the file
-        let Answer { messages, .. } = answer(reply, footer.as_deref(), &self.place());
         let mut ts = None;
         for (index, message) in messages.iter().enumerate().skip(self.way.sent) {
             let sending = if index == 0 { Sending::first(self.letter) } else { Sending::next(self.letter, index) };

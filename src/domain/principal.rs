@@ -4,7 +4,7 @@ use super::{TeamId, UserId};
 use std::collections::BTreeSet;
 
 /// What a person is in the bot's workspace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Membership {
     /// A full member of the bot's own workspace.
     Member,

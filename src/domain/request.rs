@@ -4,7 +4,7 @@ use super::{ChannelId, RequestId, TeamId, UserId};
 use secrecy::SecretString;
 
 /// By which door a request came in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Source {
     /// `/drone …`
     SlashCommand,

@@ -35,6 +35,7 @@
 //! | `dronebot_slack_reconnects_total` | `slot`, `reason` | ends of links and failed dials |
 //! | `dronebot_slack_api_calls_total` | `method`, `outcome` | Web API calls: `ok` or the class of the error |
 //! | `dronebot_slack_api_seconds` | `method` | how long they took, the wait for their turn included |
+//! | `dronebot_log_lines_lost_total` | | lines of the log that nobody read in time |
 //! | `dronebot_store_up` | | 1: the last write worked |
 //! | `dronebot_store_errors_total` | | writes that failed |
 //! | `dronebot_store_commits_total` | | transactions |

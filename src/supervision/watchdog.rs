@@ -294,14 +294,16 @@ fn stuck(pulse: &Pulse, held_for: Duration) -> Stuck {
     Stuck { name: pulse.name.clone(), thread: pulse.thread.lock().clone(), held_for, in_actor: pulse.in_actor }
 }
 
-/// Logs who is stuck and ends the process with [`EXIT_STUCK`](super::EXIT_STUCK).
+/// Logs who is stuck, does what is `last` to be done (the log is written by a thread of its own), and ends the process with
+/// [`EXIT_STUCK`](super::EXIT_STUCK).
 #[expect(clippy::disallowed_methods, reason = "the watchdog may end the process: the stuck thread cannot return")]
-pub fn exit_when_stuck() -> OnStuck {
-    Box::new(|stuck| {
+pub fn exit_when_stuck(last: fn()) -> OnStuck {
+    Box::new(move |stuck| {
         // the stuck thread may hold the log's own lock, so the line is written by a helper that is not waited for long
         let (written, wait) = mpsc::channel();
         let helper = thread::Builder::new().name("watchdog-log".to_owned()).spawn(move || {
             tracing::error!(actor = stuck.name, thread = stuck.thread, "{stuck}, ending the process");
+            last();
             // nobody waits any more if it took long
             let _ = written.send(());
         });

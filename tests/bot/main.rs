@@ -19,6 +19,7 @@ mod failures;
 mod health;
 mod home;
 mod iam;
+mod leftovers;
 mod life;
 mod links;
 mod manifest;

@@ -1,7 +1,7 @@
 //! What systemd hears of the bot on a plain host, by a real socket from the real process; and whether the unit that is
 //! shipped is one that systemd takes.
 
-use crate::support::{Exit, NINA, Options, World, command, program, target, until};
+use crate::support::{Exit, NINA, Options, World, command, node, program, target, until};
 use std::cell::RefCell;
 use std::io::Read;
 use std::os::unix::net::UnixDatagram;
@@ -178,7 +178,7 @@ fn systemd_takes_the_unit_and_finds_it_well_shut_off() {
     let folder = tempfile::Builder::new().prefix("unit-").tempdir_in(target()).expect("a folder");
     let unit = unit(folder.path());
     let Some(output) = analyze(&["verify", "--man=no"], &unit) else {
-        return eprintln!("tests: this machine has no systemd-analyze, so the unit was not verified");
+        return node::skipped("systemd", "no systemd-analyze; install it (Debian: apt-get install systemd)");
     };
     assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
     // of 10.0 for a service that may everything; not more than 1.5

@@ -107,8 +107,9 @@ async fn is_quiet(world: &mut World) -> bool {
     acks["pending"].as_array().is_some_and(Vec::is_empty) && world.is_quiet().await
 }
 
-/// Runs commands and faults side by side, waits until all is quiet, and counts.
-async fn run(store: Store, commands: usize, seed: u64, plant: Option<Plant>) -> Report {
+/// Runs commands and faults side by side, waits until all is quiet, and counts. The world comes with the report, so that its logs
+/// are kept where the report is not as it should be.
+async fn run(store: Store, commands: usize, seed: u64, plant: Option<Plant>) -> (Report, World) {
     let _alone = ONE_AT_A_TIME.lock().await;
     let planted = plant.map(|plant| format!(", planted: {plant:?}")).unwrap_or_default();
     tell(&format!("chaos on {store:?}: {commands} commands, seed {seed}{planted}"));
@@ -151,7 +152,7 @@ async fn run(store: Store, commands: usize, seed: u64, plant: Option<Plant>) -> 
     }
     let report = count(&world, &load, &saboteur, &approver, healed.elapsed(), begun.elapsed()).await;
     tell(&report.table());
-    report
+    (report, world)
 }
 
 fn is_clean(report: &Report, seed: u64) {
@@ -163,23 +164,25 @@ fn is_clean(report: &Report, seed: u64) {
 async fn whatever_breaks_each_accepted_command_is_answered_once_and_nothing_is_done_twice() {
     let seed = seed();
     let plant = std::env::var("DRONEBOT_CHAOS_PLANT").ok().map(|name| Plant::named(&name).expect("a known bug"));
-    is_clean(&Box::pin(run(Store::Shared, commands(), seed, plant)).await, seed);
+    let (report, _world) = Box::pin(run(Store::Shared, commands(), seed, plant)).await;
+    is_clean(&report, seed);
 }
 
 #[actix_web::test]
 async fn whatever_breaks_one_bot_with_a_file_answers_each_accepted_command_once_and_does_nothing_twice() {
     let seed = seed();
-    is_clean(&Box::pin(run(Store::File, commands() / 3, seed, None)).await, seed);
+    let (report, _world) = Box::pin(run(Store::File, commands() / 3, seed, None)).await;
+    is_clean(&report, seed);
 }
 
 #[actix_web::test]
 async fn a_lost_letter_is_found_by_the_counting() {
-    let report = Box::pin(run(Store::Shared, 12, 7, Some(Plant::DropLetter))).await;
+    let (report, _world) = Box::pin(run(Store::Shared, 12, 7, Some(Plant::DropLetter))).await;
     assert!(report.misses.iter().any(|miss| miss.contains("never answered")), "{:#?}", report.misses);
 }
 
 #[actix_web::test]
 async fn a_step_that_is_run_blindly_is_found_by_the_counting() {
-    let report = Box::pin(run(Store::Shared, 12, 11, Some(Plant::BlindStep))).await;
+    let (report, _world) = Box::pin(run(Store::Shared, 12, 11, Some(Plant::BlindStep))).await;
     assert!(report.misses.iter().any(|miss| miss.contains("calls that change")), "{:#?}", report.misses);
 }

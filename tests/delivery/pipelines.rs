@@ -1,5 +1,5 @@
-//! The pipelines are thin: each step is a program of `delivery/` or the README's test command, in the agreed order, and nothing in
-//! them is a key.
+//! The pipelines are thin: each step is a program of `delivery/` or `.ci/run`, which runs the README's test command with no suite
+//! left out, in the agreed order, and nothing in them is a key.
 
 use crate::engine::ROOT;
 use serde_json::Value;
@@ -10,7 +10,7 @@ const GITHUB: &str = ".github/workflows/delivery.yml";
 
 /// The order of a delivery.
 const ORDER: [&str; 11] = [
-    "cargo test",
+    ".ci/run",
     "scan-secrets",
     "build",
     "test-image",
@@ -53,8 +53,18 @@ fn commands(pipeline: &Value) -> Vec<String> {
 }
 
 #[test]
-fn each_step_is_a_program_of_delivery_or_the_test_command_of_the_readme() {
-    let readme = text("README.md");
+fn the_gate_is_the_test_command_of_the_readme_and_no_suite_may_be_skipped_in_it() {
+    let gate = text(".ci/run");
+    assert!(gate.contains("\nexport DRONEBOT_SUITES=all "), "a suite that cannot run fails");
+    assert!(gate.contains(" cargo test --locked --no-fail-fast "), "all of it, to its end");
+    assert!(text("README.md").contains("\ncargo test "), "the README has another test command");
+    let left_out = gate.lines().filter(|line| line.contains("cargo test") && line.contains("--skip"));
+    let only_what_has_run = |line: &str| line.contains("DRONEBOT_SUITES=docker");
+    left_out.for_each(|line| assert!(only_what_has_run(line), "{line}"));
+}
+
+#[test]
+fn each_step_is_a_program_of_delivery_or_the_gate() {
     for name in [CIRCLE, GITHUB] {
         let commands = commands(&yaml(name));
         let mut order = Vec::new();
@@ -66,9 +76,8 @@ fn each_step_is_a_program_of_delivery_or_the_test_command_of_the_readme() {
                 assert_ne!(mode & 0o100, 0, "{name}: {command}");
                 order.push(program.to_owned());
             } else {
-                assert_eq!(command, "cargo test --locked", "{name}");
-                assert!(readme.contains("cargo test"), "the README has another test command");
-                order.push("cargo test".to_owned());
+                assert_eq!(command, "bash .ci/run", "{name}");
+                order.push(".ci/run".to_owned());
             }
             assert!(!command.contains(['\n', ';', '&', '|']), "{name}: more than one call: {command}");
         }

@@ -2,7 +2,7 @@
 //! clone in which commits can be made.
 
 use crate::engine::{Done, ROOT, deliver, runs};
-use crate::support::{Sandbox, until};
+use crate::support::{Sandbox, failed, until};
 use serde_json::Value;
 use std::fs;
 use std::net::TcpListener;
@@ -21,6 +21,11 @@ pub struct Site {
 
 impl Drop for Site {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let logs = self.compose_command().args(["logs", "--no-color", "--timestamps"]).output();
+            logs.iter().for_each(|logs| failed::keep("compose.log", &logs.stdout));
+            failed::keep_sandbox(&self.slack.url);
+        }
         let mut down = self.compose_command();
         down.args(["down", "--volumes", "--remove-orphans", "--timeout", "2"]);
         let _ = down.output();

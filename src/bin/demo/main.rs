@@ -136,8 +136,8 @@ fn stop_signal() -> Result<impl Future<Output = ()>, String> {
 
 async fn run(arguments: &Arguments, children: &Children) -> Result<(), String> {
     let target = target_folder();
-    let (python, bins) = tokio::try_join!(install(target.clone()), build())?;
-    let moto = moto::start(&python, arguments.moto_port)?;
+    let (python, bins) = (install(target.clone()).await?, programs()?);
+    let moto = moto::start(&python, arguments.moto_port, None)?;
     println!("demo: simulated AWS at {}", moto.url);
     fleet::plant(&moto.url, fleet::DEMO).await?;
     let (aws, control) = proxy::start(moto.url.clone(), None)?;
@@ -172,19 +172,15 @@ async fn install(target: PathBuf) -> Result<PathBuf, String> {
         .map_err(|error| error.to_string())?
 }
 
-/// Builds the two other programs, as this one was built. Returns their folder.
-async fn build() -> Result<PathBuf, String> {
+/// The folder of the two other programs, which examples/demo.rs builds beside this one.
+fn programs() -> Result<PathBuf, String> {
     let own = env::current_exe().map_err(|error| error.to_string())?;
     let folder = own.parent().map(Path::to_path_buf).ok_or("where am I?")?;
-    println!("demo: building the bot and the Slack sandbox");
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--bin", "dronebot", "--bin", "slack-sandbox"]);
-    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
-    if folder.ends_with("release") {
-        cargo.arg("--release");
+    let is_there = |name: &&str| folder.join(name).exists();
+    match ["dronebot", "slack-sandbox"].iter().find(|name| !is_there(name)) {
+        Some(missing) => Err(format!("there is no {missing} in {}; start the demo by: cargo demo", folder.display())),
+        None => Ok(folder),
     }
-    let status = cargo.status().await.map_err(|error| format!("cargo could not be started ({error})"))?;
-    status.success().then_some(folder).ok_or_else(|| "the build failed; its message stands above".to_owned())
 }
 
 async fn start_sandbox(bins: &Path, port: u16) -> Result<Child, String> {

@@ -1,6 +1,7 @@
 //! Moto, the simulated AWS: installed into a virtual environment under `target/` once, then started on a free port.
 //! The tests include this file too.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -19,6 +20,8 @@ const START: Duration = Duration::from_secs(60);
 pub struct Moto {
     /// Its address, `http://127.0.0.1:PORT`.
     pub url: String,
+    /// Where it says what it was asked, if anywhere; gone with it.
+    pub log: Option<PathBuf>,
     child: Child,
 }
 
@@ -26,6 +29,7 @@ impl Drop for Moto {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        self.log.iter().for_each(|log| drop(fs::remove_file(log)));
     }
 }
 
@@ -34,21 +38,25 @@ pub fn install(target: &Path, say: impl Fn(&str)) -> Result<PathBuf, String> {
     Venv { folder: "moto-venv", what: "Moto, the simulated AWS,", requirements: REQUIREMENTS }.install(target, say)
 }
 
-/// Starts Moto on this port (0: a free one) and waits until it answers.
-pub fn start(python: &Path, port: u16) -> Result<Moto, String> {
+/// Starts Moto on this port (0: a free one) and waits until it answers. The log, where one is wanted, is a new file.
+pub fn start(python: &Path, port: u16, log: Option<PathBuf>) -> Result<Moto, String> {
     let listener = TcpListener::bind(("127.0.0.1", port)).map_err(|error| {
         format!("port {port} is not free for Moto ({error}): stop what uses it, or choose another port")
     })?;
     let port = listener.local_addr().map_err(|error| error.to_string())?.port();
     drop(listener);
+    let said = match &log {
+        Some(log) => fs::File::create(log).map_err(|error| format!("cannot write {}: {error}", log.display()))?.into(),
+        None => Stdio::null(),
+    };
     let child = Command::new(python)
         .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()])
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(Stdio::null())
+        .stderr(said)
         .spawn()
         .map_err(|error| format!("Moto could not be started ({error}): remove target/moto-venv and try again"))?;
-    let mut moto = Moto { url: format!("http://127.0.0.1:{port}"), child };
+    let mut moto = Moto { url: format!("http://127.0.0.1:{port}"), log, child };
     let mut waited = Duration::ZERO;
     while !answers(port) {
         if let Ok(Some(status)) = moto.child.try_wait() {

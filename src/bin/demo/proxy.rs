@@ -2,12 +2,16 @@
 //! tests (which include this file too), calls that are throttled, delayed, refused, or whose answer is lost. It stands
 //! before DynamoDB and before Slack's Web API too, where a test wants to hold a call at a certain point.
 
+#[path = "asked.rs"]
+mod asked;
+
 use super::rollouts::Rollouts;
 use actix_web::dev::ServerHandle;
 use actix_web::web::{Bytes, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
+use asked::{Asked, error, is_container, region};
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -15,6 +19,9 @@ use std::time::{Duration, Instant};
 
 /// Longer than any caller waits.
 const FOR_EVER: Duration = Duration::from_secs(3_600);
+
+/// How many lines the proxy remembers.
+const LONGEST_STORY: usize = 5_000;
 
 /// What goes wrong.
 #[allow(dead_code, reason = "the demo breaks nothing; the tests do")]
@@ -61,6 +68,8 @@ pub struct Control {
     made: Mutex<Vec<(String, Vec<String>)>>,
     /// Every call by its IAM name.
     named: Mutex<Vec<String>>,
+    /// What came and how it was answered, for a test that fails.
+    story: Mutex<VecDeque<String>>,
     /// The rollouts of ECS services.
     pub rollouts: Rollouts,
     lag: Mutex<Duration>,
@@ -162,6 +171,19 @@ impl Control {
         self.calls.lock().clone()
     }
 
+    /// What came and how it was answered, with the time of day; the last of it.
+    pub fn story(&self) -> Vec<String> {
+        self.story.lock().iter().cloned().collect()
+    }
+
+    fn tell(&self, line: &str) {
+        let mut story = self.story.lock();
+        if story.len() == LONGEST_STORY {
+            story.pop_front();
+        }
+        story.push_back(format!("{} {line}", time_of_day()));
+    }
+
     fn trouble(&self, region: &str, action: &str) -> Option<Trouble> {
         let mut faults = self.faults.lock();
         let is_meant = |meant: &str| meant == action || meant.split_once('/') == Some((region, action));
@@ -206,6 +228,12 @@ fn now() -> Instant {
     Instant::now()
 }
 
+/// As the bot's log has it.
+#[expect(clippy::disallowed_methods, reason = "the simulated cloud has a clock of its own")]
+fn time_of_day() -> String {
+    format!("{:.3}", jiff::Timestamp::now())
+}
+
 struct Upstream {
     url: String,
     account: Option<String>,
@@ -238,42 +266,22 @@ pub fn start_at(host: &str, url: String, account: Option<String>) -> Result<(Str
     Ok((format!("http://{address}"), control))
 }
 
-/// The value of a field of a query-API form.
-fn field(body: &str, name: &str) -> Option<String> {
-    body.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned)
-}
-
-/// The operation of a call that is no form: DynamoDB names it in a header, Slack's Web API in the path.
-fn named(request: &HttpRequest) -> Option<String> {
-    let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok());
-    let target = target.and_then(|target| target.split_once('.')).map(|(_, operation)| operation.to_owned());
-    target.or_else(|| request.path().strip_prefix("/api/").map(str::to_owned))
-}
-
-fn instance_ids(body: &str) -> Vec<String> {
-    let ids = body.split('&').filter(|pair| pair.starts_with("InstanceId."));
-    ids.filter_map(|pair| Some(pair.split_once('=')?.1.to_owned())).collect()
-}
-
-/// The region for which a request is signed: `Credential=KEY/DATE/REGION/ec2/aws4_request`.
-fn region(request: &HttpRequest) -> &str {
-    signed(request, 2)
-}
-
-/// A part of what a request is signed for.
-fn signed(request: &HttpRequest, part: usize) -> &str {
-    let signed = request.headers().get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    signed.split('/').nth(part).unwrap_or_default()
-}
-
 async fn forward(request: HttpRequest, body: Bytes, control: Data<Control>, upstream: Data<Upstream>) -> HttpResponse {
-    let form = String::from_utf8_lossy(&body).into_owned();
-    let mut action = field(&form, "Action").or_else(|| named(&request)).unwrap_or_default();
-    control.named.lock().push(format!("{}:{action}", signed(&request, 3)));
-    if field(&form, "DryRun").is_some_and(|dry| dry == "true") {
-        action = format!("DryRun:{action}");
-    }
-    let ids = instance_ids(&form);
+    let asked = Asked::read(&request, &body, &control);
+    let (what, began) = (format!("{} {}", asked.action, asked.ids.join(" ")), now());
+    control.tell(&format!("{what} came"));
+    let answer = answer(&request, asked, body, &control, &upstream).await;
+    control.tell(&format!("{what} got {} after {} ms", answer.status(), began.elapsed().as_millis()));
+    answer
+}
+
+async fn answer(
+    request: &HttpRequest,
+    Asked { action, ids, form }: Asked,
+    body: Bytes,
+    control: &Control,
+    upstream: &Upstream,
+) -> HttpResponse {
     if !form.contains(r#"{"S":"replica"}"#) {
         control.calls.lock().push((action.clone(), ids.clone()));
     }
@@ -282,18 +290,18 @@ async fn forward(request: HttpRequest, body: Bytes, control: Data<Control>, upst
         rt::time::sleep(FOR_EVER).await;
     }
     if control.down.load(Ordering::Relaxed) {
-        return error(&request, "ServiceUnavailable", 503);
+        return error(request, "ServiceUnavailable", 503);
     }
-    let trouble = control.trouble(region(&request), &action);
+    let trouble = control.trouble(region(request), &action);
     match trouble {
-        Some(Trouble::Error(code, status)) => return error(&request, code, status),
+        Some(Trouble::Error(code, status)) => return error(request, code, status),
         Some(Trouble::Swallow) => rt::time::sleep(FOR_EVER).await,
         Some(Trouble::Late(delay)) => rt::time::sleep(delay).await,
         _ => (),
     }
-    let answer = match is_container(&request) {
-        true => container(&request, &action, body, &control, &upstream).await,
-        false => ask(&request, body, &upstream).await,
+    let answer = match is_container(request) {
+        true => container(request, &action, body, control, upstream).await,
+        false => ask(request, body, upstream).await,
     };
     control.begin(&action, &ids);
     if !ids.is_empty() {
@@ -308,19 +316,13 @@ async fn forward(request: HttpRequest, body: Bytes, control: Data<Control>, upst
         Some(Trouble::LoseAnswer) => rt::time::sleep(FOR_EVER).await,
         _ => (),
     }
-    let Some((status, kind, xml)) = answer else { return error(&request, "ServiceUnavailable", 503) };
+    let Some((status, kind, xml)) = answer else { return error(request, "ServiceUnavailable", 503) };
     let xml = if ["DescribeInstances", "StopInstances", "StartInstances"].contains(&action.as_str()) {
         control.in_transit(xml)
     } else {
         xml
     };
     HttpResponse::build(status).insert_header(("content-type", kind)).body(xml)
-}
-
-/// Whether it is a call to ECS or ECR.
-fn is_container(request: &HttpRequest) -> bool {
-    let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
-    target.starts_with("AmazonEC2Container")
 }
 
 /// A call to ECS or ECR: what happens over time is played, the rest is Moto's.
@@ -370,18 +372,4 @@ async fn ask(
         answer.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or("text/xml").to_owned();
     let bytes = answer.body().limit(16 << 20).await.ok()?;
     Some((answer.status(), kind, String::from_utf8_lossy(&bytes).into_owned()))
-}
-
-/// An error as whoever was asked words it: DynamoDB, ECS and ECR in JSON, EC2 in XML.
-fn error(request: &HttpRequest, code: &str, status: u16) -> HttpResponse {
-    let status = actix_web::http::StatusCode::from_u16(status).unwrap_or(actix_web::http::StatusCode::BAD_REQUEST);
-    if request.headers().contains_key("x-amz-target") {
-        let json = format!(r#"{{"__type":"{code}","message":"{code}"}}"#);
-        return HttpResponse::build(status).insert_header(("content-type", "application/x-amz-json-1.1")).body(json);
-    }
-    let xml = format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Errors><Error><Code>{code}</Code><Message>{code}</Message>\
-         </Error></Errors><RequestID>00000000-0000-0000-0000-000000000000</RequestID></Response>"
-    );
-    HttpResponse::build(status).insert_header(("content-type", "text/xml")).body(xml)
 }

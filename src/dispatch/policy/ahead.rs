@@ -1,35 +1,33 @@
-//! The latest evaluations ahead of a resource. A partial evaluation costs as much as the rest of a request's way through
-//! the dispatcher, and `help` asks for one per command. The key is all that an evaluation sees, its time included, so
-//! what is found here is what would be found anew.
+//! The evaluations ahead of a resource. A partial evaluation costs as much as the rest of a request's way through the
+//! dispatcher, and `help` asks for one per command. The key is all that an evaluation sees, its time included, so what is
+//! found here is what would be found anew.
 
 use super::{Action, Found, Situation};
-use crate::domain::Principal;
+use crate::domain::{Membership, Principal, TeamId, UserId};
 use parking_lot::Mutex;
-use std::collections::VecDeque;
+use std::collections::HashMap;
 
-/// Enough for the commands of a few people within the same second.
-const MOST: usize = 32;
+/// Enough for the commands of a hundred people. Where there are more, the memory begins anew: that costs them one evaluation.
+const MOST: usize = 2_048;
 
-/// What was found lately, the newest first.
-#[derive(Default)]
-pub(super) struct Lately {
-    found: Mutex<VecDeque<Entry>>,
-}
-
-struct Entry {
-    situation: Situation,
-    principal: Principal,
+/// What an evaluation sees of a request, and nothing else.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Question {
+    user: UserId,
+    team: TeamId,
+    membership: Membership,
+    groups: Vec<String>,
     action: String,
-    found: Found,
+    situation: Situation,
 }
 
-impl Entry {
-    fn is_for(&self, principal: &Principal, action: Action<'_>, situation: &Situation) -> bool {
-        self.action == action.name && self.situation == *situation && self.principal == *principal
-    }
+/// What was found.
+#[derive(Default)]
+pub(super) struct Memory {
+    found: Mutex<HashMap<Question, Found>>,
 }
 
-impl Lately {
+impl Memory {
     /// What was found for the same question, or what `evaluate` finds now.
     pub(super) fn get(
         &self,
@@ -38,19 +36,23 @@ impl Lately {
         situation: &Situation,
         evaluate: impl FnOnce() -> Found,
     ) -> Found {
-        if let Some(entry) = self.found.lock().iter().find(|entry| entry.is_for(principal, action, situation)) {
-            return entry.found.clone();
+        let question = Question {
+            user: principal.user.clone(),
+            team: principal.team.clone(),
+            membership: principal.membership,
+            groups: principal.groups.iter().cloned().collect(),
+            action: action.name.to_owned(),
+            situation: situation.clone(),
+        };
+        if let Some(found) = self.found.lock().get(&question) {
+            return found.clone();
         }
         let found = evaluate();
-        let entry = Entry {
-            situation: situation.clone(),
-            principal: principal.clone(),
-            action: action.name.to_owned(),
-            found: found.clone(),
-        };
         let mut kept = self.found.lock();
-        kept.truncate(MOST - 1);
-        kept.push_front(entry);
+        if kept.len() >= MOST {
+            kept.clear();
+        }
+        kept.insert(question, found.clone());
         found
     }
 }

@@ -62,6 +62,11 @@ impl Known {
         self.actions.get(name).ok_or_else(|| format!("no action `{name}` in the table of commands"))
     }
 
+    /// Whether the resources of this type are the bot alone.
+    pub fn is_bot(&self, kind: &EntityTypeName) -> bool {
+        self.bot.uid().type_name() == kind
+    }
+
     /// The person below their groups.
     pub fn user(&self, principal: &Principal) -> Result<Entity, String> {
         let groups = principal.groups.iter().map(|group| id(&self.group, group)).collect();

@@ -8,6 +8,7 @@
 //! it), and a request whose entities cannot be built is denied.
 
 mod ahead;
+mod context_use;
 mod entities;
 mod load;
 mod question;
@@ -21,6 +22,7 @@ pub use refusal::refusal;
 
 use crate::domain::{Membership, Principal, Risk, TeamId, UserId};
 use cedar_policy::{AuthorizationError, Authorizer, Decision, Effect, EntityTypeName, PolicyId, PolicySet, Request};
+use context_use::ContextUse;
 use entities::Known;
 use question::approved;
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,8 +39,10 @@ pub struct Policies {
     /// Groups that policies name and the configuration does not have.
     unknown_groups: BTreeSet<String>,
     hash: String,
-    /// What was found lately.
-    lately: ahead::Lately,
+    /// What they look at of a situation.
+    context_use: ContextUse,
+    /// What was found ahead of a resource.
+    memory: ahead::Memory,
 }
 
 impl std::fmt::Debug for Policies {
@@ -68,13 +72,14 @@ impl Policies {
         let unknown_groups = load::groups_named(&loaded.set).into_iter().filter(|name| !groups.contains(name));
         Ok(Self {
             unknown_groups: unknown_groups.collect(),
+            context_use: ContextUse::of(&loaded.set),
             set: loaded.set,
             authorizer: Authorizer::new(),
             known,
             resources: loaded.resources,
             probes: groups.iter().map(|group| (group.clone(), probe(group))).collect(),
             hash: loaded.hash,
-            lately: ahead::Lately::default(),
+            memory: ahead::Memory::default(),
         })
     }
 
@@ -212,15 +217,19 @@ impl Policies {
     }
 
     fn evaluate_ahead(&self, principal: &Principal, action: Action<'_>, situation: &Situation) -> Found {
-        let situation = &approved(action, situation);
-        self.lately.get(principal, action, situation, || self.evaluate_types(principal, action, situation))
+        let situation = &self.context_use.seen(&approved(action, situation));
+        self.memory.get(principal, action, situation, || self.evaluate_types(principal, action, situation))
     }
 
     fn evaluate_types(&self, principal: &Principal, action: Action<'_>, situation: &Situation) -> Found {
         let types = self.resources.get(action.name).map(Vec::as_slice).unwrap_or_default();
         let mut denied: Option<Found> = None;
         for resource in types {
-            let found = self.evaluate_type(principal, action, resource, situation);
+            // there is one bot, so nothing of it is unknown
+            let found = match self.known.is_bot(resource) {
+                true => self.evaluate(principal, action, &Resource::Bot, situation),
+                false => self.evaluate_type(principal, action, resource, situation),
+            };
             if found.permitted {
                 return found;
             }

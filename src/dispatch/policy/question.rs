@@ -34,7 +34,7 @@ pub enum Resource<'a> {
 }
 
 /// How and when it was asked: the context of a policy.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Situation {
     /// Where it was asked.
     pub channel: ChannelId,

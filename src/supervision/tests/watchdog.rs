@@ -119,7 +119,7 @@ fn a_process_whose_actor_deadlocks() {
         let tree = patient_tree(Strategy::OneForOne);
         let worker = add(&tree, ChildSpec::new("aws-worker"), &Script::default()).await;
         let _ = worker.call(Boom, SOON).await;
-        let _watchdog = Watchdog::start(FAST, tree.pulses(), exit_when_stuck()).expect("a thread");
+        let _watchdog = Watchdog::start(FAST, tree.pulses(), exit_when_stuck(|| ())).expect("a thread");
         let _ = worker.call(Block(Duration::from_secs(60)), SOON).await;
     });
 }

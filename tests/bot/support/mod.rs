@@ -1,6 +1,7 @@
 //! The harness: one [`World`] per test, with a Slack sandbox, an AWS account and a bot of its own.
 
 mod bot;
+pub mod failed;
 #[allow(dead_code, reason = "shared with the demo, which uses all of it")]
 #[path = "../../../src/bin/demo/fleet.rs"]
 pub mod fleet;
@@ -82,7 +83,10 @@ fn moto_in(place: &'static Mutex<Weak<moto::Moto>>) -> Arc<moto::Moto> {
         return running;
     }
     let python = moto::install(&target(), |said| eprintln!("tests: {said}")).expect("Moto is installed");
-    let running = Arc::new(moto::start(&python, 0).expect("Moto starts"));
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let log = target().join("tmp").join(format!("moto-{}-{number}.log", std::process::id()));
+    let running = Arc::new(moto::start(&python, 0, Some(log)).expect("Moto starts"));
     *shared = Arc::downgrade(&running);
     running
 }
@@ -133,12 +137,28 @@ pub struct Lease {
     pub card: serde_json::Value,
 }
 
-/// The proxies of a world; they end with it.
-struct Proxies(Vec<Arc<Control>>);
+/// The proxies of a world, by what is behind them; they end with it.
+struct Proxies(Vec<(&'static str, Arc<Control>)>);
 
 impl Drop for Proxies {
     fn drop(&mut self) {
-        self.0.iter().for_each(|proxy| proxy.close());
+        for (name, proxy) in &self.0 {
+            if std::thread::panicking() {
+                failed::keep_calls(name, proxy);
+            }
+            proxy.close();
+        }
+    }
+}
+
+/// A Moto that worlds share.
+struct Shared(Arc<moto::Moto>);
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.log.iter().for_each(|log| failed::keep_end(log));
+        }
     }
 }
 
@@ -153,7 +173,7 @@ pub struct World {
     /// The address of that proxy.
     pub aws_url: String,
     /// Where the bot's database and log are.
-    pub folder: tempfile::TempDir,
+    pub folder: failed::Folder,
     /// The replicas beside the bot, where the store is shared.
     pub others: Vec<Bot>,
     /// The proxy in front of the shared store.
@@ -168,8 +188,8 @@ pub struct World {
     shim: bool,
     /// The machine for the next life, where something about it was arranged before.
     next_machine: Option<Rc<Shim>>,
-    _moto: Arc<moto::Moto>,
-    _tables: Option<Arc<moto::Moto>>,
+    _moto: Shared,
+    _tables: Option<Shared>,
     _proxies: Proxies,
     /// The network between the hosts, where they have one. Dropped after the bots.
     pub net: Option<Net>,
@@ -194,10 +214,9 @@ impl World {
         let url = tables.as_ref().map_or_else(|| moto.url.clone(), |tables| tables.url.clone());
         let (bots_table_url, table) = proxy(url.clone(), Some(account.clone()));
         let (table_url, tests_own) = proxy(url, Some(account));
-        let mut proxies = Proxies(vec![Arc::clone(&aws), Arc::clone(&table), tests_own]);
+        let mut proxies = Proxies(vec![("aws", Arc::clone(&aws)), ("table", Arc::clone(&table)), ("tests", tests_own)]);
         let slack = Sandbox::start_at(&format!("{address}:0"), options.rate_limits);
-        let folder =
-            tempfile::Builder::new().prefix("dronebot-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+        let folder = failed::Folder::fresh();
         let mut env = Vec::new();
         if let Some(lease) = options.lease {
             env.push(("DRONEBOT__STORE__KIND", "dynamodb".to_owned()));
@@ -208,7 +227,7 @@ impl World {
         if options.slack_proxy {
             let (url, control) = proxy(slack.url.clone(), None);
             env.push(("DRONEBOT__SLACK__API_URL", format!("{url}/api")));
-            proxies.0.push(Arc::clone(&control));
+            proxies.0.push(("slack", Arc::clone(&control)));
             web_api = Some(control);
         }
         env.extend(options.env);
@@ -228,8 +247,8 @@ impl World {
             env,
             shim: options.shim,
             next_machine: None,
-            _moto: moto,
-            _tables: tables,
+            _moto: Shared(moto),
+            _tables: tables.map(Shared),
             _proxies: proxies,
             net: options.net,
         };

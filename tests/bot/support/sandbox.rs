@@ -1,6 +1,6 @@
 //! The Slack of a test: the sandbox as a process, spoken to by its control API.
 
-use super::{NEVER, program, until};
+use super::{NEVER, failed, program, until};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
@@ -76,6 +76,9 @@ pub struct Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            failed::keep_sandbox(&self.url);
+        }
         if let Some(child) = &mut self.child {
             let _ = child.kill();
             let _ = child.wait();

@@ -63,7 +63,7 @@ fn shared(place: &'static Shared, start: fn() -> Option<Server>) -> Option<Arc<S
 
 fn start_moto() -> Option<Server> {
     let python = moto::install(&target(), |said| eprintln!("tests: {said}")).expect("Moto is installed");
-    let moto = moto::start(&python, 0).expect("Moto starts");
+    let moto = moto::start(&python, 0, None).expect("Moto starts");
     Some(Server { url: moto.url.clone(), _moto: Some(moto), fast: None, child: None })
 }
 
