@@ -126,7 +126,7 @@ async fn what_was_adopted_is_answered_while_nobody_can_look_at_the_other_replica
 /// The table is away for longer than a lease, for all: both live, and nobody's work is anybody else's.
 #[actix_web::test]
 async fn a_table_that_was_away_is_nobody_s_death() {
-    let mut world = two(Duration::ZERO).await;
+    let world = two(Duration::ZERO).await;
     world.fleet(&[WEB]).await;
     world.aws.break_next("DescribeInstances", Trouble::Delay(Duration::from_secs(25)), 1);
     let ts = world.says(MAYA, "ops", "@drone ec2 list").await;

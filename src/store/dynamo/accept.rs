@@ -106,14 +106,14 @@ impl Dynamo {
     /// Makes a key this request's. Returns the request that has it already.
     async fn claim_key(&self, key: &str, id: RequestId) -> Result<Option<RequestId>, StoreError> {
         let name = format!("key#{key}");
-        if self.table.put(self.key_item(&name, id), Some(Guard::Free)).await? {
+        if self.table.put_in_turn(self.key_item(&name, id), Guard::Free).await? {
             return Ok(None);
         }
         let met = Instant::now();
         loop {
             let Some(found) = self.table.get(&name, "-").await? else {
                 // it was forgotten just now
-                if self.table.put(self.key_item(&name, id), Some(Guard::Free)).await? {
+                if self.table.put_in_turn(self.key_item(&name, id), Guard::Free).await? {
                     return Ok(None);
                 }
                 continue;
@@ -134,13 +134,13 @@ impl Dynamo {
                     continue;
                 }
                 None => {
-                    if !self.table.put(self.void_item(holder), Some(Guard::Free)).await? {
+                    if !self.table.put_in_turn(self.void_item(holder), Guard::Free).await? {
                         continue;
                     }
                 }
             }
             let guard = Guard::Is(vec![("request", holder.to_string().into())]);
-            if self.table.put(self.key_item(&name, id), Some(guard)).await? {
+            if self.table.put_in_turn(self.key_item(&name, id), guard).await? {
                 return Ok(None);
             }
         }
@@ -162,7 +162,7 @@ impl Dynamo {
         for key in keys {
             let name = format!("key#{key}");
             let guard = Guard::Is(vec![("request", from.to_string().into())]);
-            if let Err(error) = self.table.put(self.key_item(&name, to), Some(guard)).await {
+            if let Err(error) = self.table.put_in_turn(self.key_item(&name, to), guard).await {
                 tracing::debug!(%error, "key of a duplicate was not written");
             }
         }
@@ -201,7 +201,7 @@ impl Dynamo {
     async fn settle_doubt(&self, id: RequestId, me: &ReplicaName) -> Result<(), StoreError> {
         let found = match self.load(id).await? {
             // a write that is still on its way must not come to be when nobody looks for it any more
-            None if self.table.put(self.void_item(id), Some(Guard::Free)).await? => None,
+            None if self.table.put_in_turn(self.void_item(id), Guard::Free).await? => None,
             None => self.load(id).await?,
             found => found,
         };

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 pub(super) type Item = HashMap<String, AttributeValue>;
 
 /// A value of an attribute.
+#[derive(Clone)]
 pub(super) enum Value {
     Text(String),
     Number(i64),

@@ -18,6 +18,7 @@ const ROUNDS: usize = 8;
 const MOMENT: Duration = Duration::from_millis(20);
 
 /// When a write may be made.
+#[derive(Clone)]
 pub(super) enum Guard {
     /// There is no such item.
     Free,
@@ -126,6 +127,23 @@ impl Table {
 
     /// Writes the item; `false` when the guard did not hold.
     pub(super) async fn put(&self, item: Item, guard: Option<Guard>) -> Result<bool, StoreError> {
+        self.written(self.try_put(item, guard).await)
+    }
+
+    /// The same for an item that a transaction may be writing just now: it is waited for.
+    pub(super) async fn put_in_turn(&self, item: Item, guard: Guard) -> Result<bool, StoreError> {
+        for _ in 1..ROUNDS {
+            match self.try_put(item.clone(), Some(guard.clone())).await {
+                Err(error) if error.as_service_error().is_some_and(PutItemError::is_transaction_conflict_exception) => {
+                    tokio::time::sleep(MOMENT.mul_f64(0.5 + fastrand::f64())).await;
+                }
+                answer => return self.written(answer),
+            }
+        }
+        self.put(item, Some(guard)).await
+    }
+
+    async fn try_put(&self, item: Item, guard: Option<Guard>) -> Result<PutItemOutput, SdkError<PutItemError>> {
         let mut call = self.client.put_item().table_name(&self.name).set_item(Some(item));
         if let Some(guard) = guard {
             let (expression, names, values) = guard.expression();
@@ -134,16 +152,7 @@ impl Table {
                 .set_expression_attribute_names(Some(names))
                 .set_expression_attribute_values(values);
         }
-        for _ in 1..ROUNDS {
-            match self.watched(call.clone().send()).await {
-                // a transaction writes it just now
-                Err(error) if error.as_service_error().is_some_and(PutItemError::is_transaction_conflict_exception) => {
-                    tokio::time::sleep(MOMENT.mul_f64(0.5 + fastrand::f64())).await;
-                }
-                answer => return self.written(answer),
-            }
-        }
-        self.written(self.watched(call.send()).await)
+        self.watched(call.send()).await
     }
 
     fn written(&self, answer: Result<PutItemOutput, SdkError<PutItemError>>) -> Result<bool, StoreError> {
