@@ -3,15 +3,12 @@
 
 use crate::rows::Place;
 use crate::support::table::{Calls, Table};
-use crate::support::{Bot, Door, Folder, Line, Log, Run, look_late, person, run, unpaced};
+use crate::support::{Bot, Door, Folder, Line, Log, Run, START, STOP, look_late, person, run, unpaced};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// What a call of DynamoDB takes in its own region, or a little less.
 const CALL: Duration = Duration::from_millis(10);
-
-/// Commands of which the calls are counted, one at a time.
-const COUNTED: usize = 100;
 
 /// How long nothing is asked of the bot while the calls are counted that it makes all the same.
 const REST: Duration = Duration::from_secs(60);
@@ -28,19 +25,20 @@ pub struct Replica {
     fast: Vec<(usize, Run)>,
 }
 
-fn list(number: usize) -> Line {
-    Line { text: "ec2 list", ..crate::many(number) }
-}
-
-fn mention(number: usize) -> Line {
-    Line { door: Door::Mention, ..crate::many(number) }
-}
+/// What is counted: what it is, its lines, and how many of them, one at a time.
+const KINDS: [(&str, fn(usize) -> Line, usize); 4] = [
+    ("ping, by slash command", crate::slash, 100),
+    ("ping, by mention", |number| Line { door: Door::Mention, ..crate::many(number) }, 100),
+    ("ec2 list", |number| Line { text: "ec2 list", ..crate::slash(number) }, 100),
+    ("ec2 stop, ec2 start", |number| Line { text: [START, STOP][number % 2], ..crate::slash(number) }, 8),
+];
 
 /// What a bot needs beside the table.
 fn settings(place: &Place, table: &Table) -> Vec<(&'static str, String)> {
     let people: Vec<String> = (0..crate::PEOPLE).map(person).collect();
     let more = [
-        ("DRONEBOT__GROUPS__VIEWERS__USERS", people.join(",")),
+        ("DRONEBOT__GROUPS__OPERATORS__USERS", people.join(",")),
+        ("DRONEBOT__COMMANDS__POLL_SECONDS", "1".into()),
         ("AWS_ENDPOINT_URL", format!("{}/aws", place.slack.base())),
     ];
     unpaced().into_iter().chain(table.env()).chain(more).collect()
@@ -49,41 +47,49 @@ fn settings(place: &Place, table: &Table) -> Vec<(&'static str, String)> {
 /// Counts the calls of one replica that has a table of its own, and measures it.
 pub fn measure(folder: &Folder) -> Replica {
     let mut replica = Replica::default();
-    for (name, line) in [
-        ("ping, by slash command", crate::slash as fn(usize) -> Line),
-        ("ping, by mention", mention),
-        ("ec2 list", list),
-    ] {
+    for (name, line, count) in KINDS {
         let (place, table) = (Place::new(line), Table::serve(Duration::ZERO));
         let bot = Bot::start(place.slack.base(), folder, &Log::Pipe, &settings(&place, &table));
         let from = place.first_answer();
         look_late(&place.slack, from);
         let before = table.calls();
-        run(&place.slack, COUNTED, 1);
+        run(&place.slack, count, 1);
         std::thread::sleep(Duration::from_millis(200));
-        replica.count(name, &table.calls().since(&before), COUNTED as f64);
+        replica.count(name, &table.calls().since(&before), count as f64);
         look_late(&place.slack, from);
-        if line == list as fn(usize) -> Line {
-            let (before, begun) = (table.calls(), Instant::now());
-            std::thread::sleep(REST);
-            let minutes = begun.elapsed().as_secs_f64() / 60.0;
-            replica.count("at rest, a minute", &table.calls().since(&before), minutes);
-        }
         assert!(bot.stop().success(), "it ends well");
     }
-    let (place, table) = (Place::new(crate::many), Table::serve(CALL));
-    let bot = Bot::start(place.slack.base(), folder, &Log::Pipe, &settings(&place, &table));
-    let from = place.first_answer();
-    run(&place.slack, 1_000, 50);
-    for (count, in_flight) in FAST {
-        replica.fast.push((in_flight, run(&place.slack, count, in_flight)));
-    }
-    look_late(&place.slack, from);
-    assert!(bot.stop().success(), "it ends well");
+    replica.rest(folder);
+    replica.race(folder);
     replica
 }
 
 impl Replica {
+    /// What is called while nobody asks for anything.
+    fn rest(&mut self, folder: &Folder) {
+        let (place, table) = (Place::new(crate::many), Table::serve(Duration::ZERO));
+        let bot = Bot::start(place.slack.base(), folder, &Log::Pipe, &settings(&place, &table));
+        let from = place.first_answer();
+        look_late(&place.slack, from);
+        let (before, begun) = (table.calls(), Instant::now());
+        std::thread::sleep(REST);
+        let minutes = begun.elapsed().as_secs_f64() / 60.0;
+        self.count("at rest, a minute", &table.calls().since(&before), minutes);
+        assert!(bot.stop().success(), "it ends well");
+    }
+
+    fn race(&mut self, folder: &Folder) {
+        let (place, table) = (Place::new(crate::many), Table::serve(CALL));
+        let bot = Bot::start(place.slack.base(), folder, &Log::Pipe, &settings(&place, &table));
+        let from = place.first_answer();
+        run(&place.slack, 1_000, 50);
+        for (count, in_flight) in FAST {
+            self.fast.push((in_flight, run(&place.slack, count, in_flight)));
+        }
+        look_late(&place.slack, from);
+        assert!(bot.stop().success(), "it ends well");
+    }
+
     fn count(&mut self, what: &'static str, calls: &Calls, by: f64) {
         let mut each: Vec<(String, f64)> =
             calls.made.iter().map(|(name, count)| (name.clone(), *count as f64 / by)).collect();

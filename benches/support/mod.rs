@@ -13,7 +13,7 @@ mod web;
 pub use book::{Book, Told, Trouble};
 pub use bot::{Bot, Log};
 pub use journal::Journal;
-pub use lines::{Door, Line, channel, person};
+pub use lines::{Door, Line, START, STOP, channel, person};
 pub use slack::{Link, Slack};
 
 use std::ops::Range;
