@@ -58,7 +58,7 @@ fn main() {
     let folder = Folder::new("bench");
     let data = floor::Shared::default();
     let (floors, _) = Slack::serve(slash, floor::routes(data.clone()));
-    let floor = floor::measure(&floors, &data, &folder, 3_000);
+    let mut floor = floor::measure(&floors, &data, &folder, 3_000);
     let hard = Place::new(many);
     let starts = rows::starts(&hard, &folder, STARTS);
 
@@ -70,6 +70,11 @@ fn main() {
         all.push(row);
     };
     add(rows::bot(&hard, &folder, &Plan { name: "dronebot", log: Log::Pipe, one: 2_000, many: 40_000 }));
+    // again beside what it is compared with: a machine has better and worse minutes
+    let after = floor::measure(&floors, &data, &folder, 3_000);
+    if percentile(&after, 0.5) < percentile(&floor, 0.5) {
+        floor = after;
+    }
     let kind = Plan { name: "  one channel, no log", log: Log::File, one: 2_000, many: 40_000 };
     add(rows::bot(&Place::new(easy), &folder, &kind));
     let alike = Place::new(slash);

@@ -3,7 +3,7 @@
 
 use crate::rows::Place;
 use crate::support::table::{Calls, Table};
-use crate::support::{Bot, Door, Folder, Line, Log, Run, START, STOP, look_late, person, run, unpaced};
+use crate::support::{Bot, Door, Folder, Line, Log, Run, look_late, person, run, unpaced};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -25,20 +25,21 @@ pub struct Replica {
     fast: Vec<(usize, Run)>,
 }
 
-/// What is counted: what it is, its lines, and how many of them, one at a time.
-const KINDS: [(&str, fn(usize) -> Line, usize); 4] = [
+/// What it is, its lines, and how many of them, one at a time.
+type Kind = (&'static str, fn(usize) -> Line, usize);
+
+/// Whose calls are counted.
+const KINDS: [Kind; 3] = [
     ("ping, by slash command", crate::slash, 100),
     ("ping, by mention", |number| Line { door: Door::Mention, ..crate::many(number) }, 100),
     ("ec2 list", |number| Line { text: "ec2 list", ..crate::slash(number) }, 100),
-    ("ec2 stop, ec2 start", |number| Line { text: [START, STOP][number % 2], ..crate::slash(number) }, 8),
 ];
 
 /// What a bot needs beside the table.
 fn settings(place: &Place, table: &Table) -> Vec<(&'static str, String)> {
     let people: Vec<String> = (0..crate::PEOPLE).map(person).collect();
     let more = [
-        ("DRONEBOT__GROUPS__OPERATORS__USERS", people.join(",")),
-        ("DRONEBOT__COMMANDS__POLL_SECONDS", "1".into()),
+        ("DRONEBOT__GROUPS__VIEWERS__USERS", people.join(",")),
         ("AWS_ENDPOINT_URL", format!("{}/aws", place.slack.base())),
     ];
     unpaced().into_iter().chain(table.env()).chain(more).collect()

@@ -82,6 +82,8 @@ struct Pages {
     /// Messages by the command in whose thread they are: `ts` and metadata.
     threads: BTreeMap<usize, Vec<(String, Value)>>,
     posted: usize,
+    /// The newest answer that was none to what was asked.
+    amiss: Option<String>,
     /// How often each method of the Web API was called, and each response_url.
     calls: BTreeMap<String, usize>,
     /// Commands that are answered before this time are met by a fault that meets all.
@@ -122,6 +124,11 @@ impl Book {
 
     pub fn told(&self, range: Range<usize>) -> Vec<Told> {
         self.0.lock().told[range].to_vec()
+    }
+
+    /// The newest answer that was none to what was asked.
+    pub fn amiss(&self) -> Option<String> {
+        self.0.lock().amiss.clone()
     }
 
     /// How often each method was called.
@@ -185,6 +192,10 @@ impl Book {
         let Some(told) = pages.told.get_mut(number) else { return };
         told.hurt |= hurt;
         told.amiss = !lines::answers(asked, answer.text);
+        if told.amiss {
+            pages.amiss = Some(answer.text.to_owned());
+        }
+        let Some(told) = pages.told.get_mut(number) else { return };
         if !(answer.replaces && told.shown > 0) {
             told.shown += 1;
             told.shown_last = Some(told.sent.elapsed());

@@ -7,13 +7,14 @@ mod journal;
 mod lines;
 pub mod peers;
 mod slack;
+#[allow(clippy::type_complexity, reason = "an index leads from a name to names")]
 pub mod table;
 mod web;
 
 pub use book::{Book, Told, Trouble};
 pub use bot::{Bot, Log};
 pub use journal::Journal;
-pub use lines::{Door, Line, START, STOP, channel, person};
+pub use lines::{Door, Line, acked, answers, channel, person};
 pub use slack::{Link, Slack};
 
 use std::ops::Range;
@@ -109,15 +110,17 @@ pub fn run(slack: &Slack, total: usize, in_flight: usize) -> Run {
         let told = slack.book().told(range.start..slack.book().count());
         let missing = |is: fn(&Told) -> bool| told.iter().filter(|told| is(told)).count();
         let (unacked, unanswered) = (missing(|told| told.acked.is_none()), missing(|told| told.answered.is_none()));
-        panic!(
-            "of {} commands sent, of {total}, {unacked} were not acknowledged and {unanswered} not answered",
-            told.len()
-        );
+        panic!("of {} commands sent, {unacked} were not acknowledged and {unanswered} not answered", told.len());
     }
     let took = begun.elapsed();
     let told = slack.book().told(range.clone());
     let amiss = told.iter().filter(|told| told.amiss).count();
-    assert_eq!(amiss, 0, "of {total} answers so many are no answer to what was asked");
+    assert_eq!(
+        amiss,
+        0,
+        "of {total} answers so many are none to what was asked; the newest: {:?}",
+        slack.book().amiss()
+    );
     let sorted = |times: Vec<Duration>| {
         let mut times = times;
         times.sort_unstable();

@@ -38,7 +38,7 @@ pub fn named() -> Result<Vec<Peer>, String> {
 }
 
 /// `NAME=COMMAND`, separated by semicolons.
-fn parse(text: &str) -> Result<Vec<Peer>, String> {
+pub fn parse(text: &str) -> Result<Vec<Peer>, String> {
     let parts = text.split(';').map(str::trim).filter(|part| !part.is_empty());
     parts
         .map(|part| {

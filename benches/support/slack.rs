@@ -74,7 +74,8 @@ impl Slack {
                     .route("/link", actix_web::web::get().to(link))
                     .configure(web::routes)
             };
-            let server = HttpServer::new(app).workers(1).disable_signals().listen(listener).unwrap();
+            // two threads, as a peer that is faster than the driver would seem slower than it is
+            let server = HttpServer::new(app).workers(2).disable_signals().listen(listener).unwrap();
             rt::System::new().block_on(async move {
                 rt::spawn(pump(shared));
                 server.run().await.unwrap();

@@ -95,6 +95,8 @@ struct Shared {
     store: Mutex<Store>,
     delay_us: AtomicU64,
     calls: Mutex<Calls>,
+    /// Calls of this operation, or of all, that have this in their body are refused.
+    refused: Mutex<Option<(String, String)>>,
 }
 
 impl Table {
@@ -102,7 +104,12 @@ impl Table {
     pub fn serve(delay: Duration) -> Self {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let shared = Arc::new(Shared { store: Mutex::default(), delay_us: AtomicU64::new(0), calls: Mutex::default() });
+        let shared = Arc::new(Shared {
+            store: Mutex::default(),
+            delay_us: AtomicU64::new(0),
+            calls: Mutex::default(),
+            refused: Mutex::default(),
+        });
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let serving = Arc::clone(&shared);
         std::thread::spawn(move || {
@@ -127,6 +134,16 @@ impl Table {
     /// From now on a call takes this long.
     pub fn delay(&self, delay: Duration) {
         self.shared.delay_us.store(u64::try_from(delay.as_micros()).unwrap(), Ordering::Relaxed);
+    }
+
+    /// From now on it refuses the calls of this operation (an empty one: all) that have this text in their body.
+    pub fn refuse(&self, operation: &str, text: &str) {
+        *self.shared.refused.lock() = Some((operation.to_owned(), text.to_owned()));
+    }
+
+    /// It refuses nothing any more.
+    pub fn refuse_nothing(&self) {
+        *self.shared.refused.lock() = None;
     }
 
     /// What a bot needs to have its store here.
@@ -208,7 +225,13 @@ async fn talk(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
 fn answer(shared: &Shared, operation: &str, body: &[u8]) -> (&'static str, Vec<u8>) {
     let Ok(asked) = serde_json::from_slice::<Value>(body) else { return ("400 Bad Request", b"{}".to_vec()) };
     let mut units = Units::default();
-    let done = shared.store.lock().run(operation, &asked, &mut units);
+    let is_refused = shared.refused.lock().as_ref().is_some_and(|(refused, text)| {
+        (refused.is_empty() || refused == operation) && String::from_utf8_lossy(body).contains(text.as_str())
+    });
+    let done = match is_refused {
+        true => Err(("AccessDeniedException", json!({}))),
+        false => shared.store.lock().run(operation, &asked, &mut units),
+    };
     let mut calls = shared.calls.lock();
     match calls.made.get_mut(operation) {
         Some(count) => *count += 1,

@@ -69,7 +69,7 @@ impl Body {
                 let mut number = || words.next().unwrap().parse().unwrap();
                 return (number(), number());
             }
-            writeln!(std::io::stderr(), "the bot: {line}").unwrap();
+            writeln!(std::io::stderr().lock(), "the bot: {line}").unwrap();
         }
     }
 }

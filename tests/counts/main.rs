@@ -2,13 +2,14 @@
 //! allocations, lines of the log, calls to Slack, calls to DynamoDB. A count that rises above its bound fails; a benchmark
 //! would show the same as noise. `cargo test --test counts` prints the counts.
 //!
-//! It also judges the judge of the soak by made-up figures.
+//! It also judges the driver of the benchmarks and the judge of the soak, by made-up figures.
 #![allow(clippy::disallowed_methods, reason = "the tests are outside of the bot")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot run must say so at once")]
 
 mod body;
 mod bounds;
 mod commands;
+mod driver;
 mod soak;
 mod table;
 mod wal;
