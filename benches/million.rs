@@ -1,6 +1,7 @@
 //! Does a long past make the bot slow? The store is filled with finished requests, their deliveries and their keys, as
 //! many as `DRONEBOT_MILLION_ROWS` says (default: none, a hundred thousand, a million), and the bot is measured on each:
-//! its start, its acknowledgements and answers, its memory. `cargo bench --bench million` prints a table.
+//! its start, its acknowledgements and answers, its memory. Each command must be answered by *Pong*, once, and be in the
+//! journal at the end. `cargo bench --bench million` prints a table.
 //! `DRONEBOT_PROGRAM` is another bot than that of this build.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures wall time, outside of the bot")]
@@ -13,19 +14,21 @@ use actix_web::web::Data;
 use rusqlite::{Connection, params};
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use support::{Bot, Door, Folder, Line, Slack, micros, percentile, run};
+use support::{
+    Bot, Door, Folder, Journal, Line, Log, Slack, channel, look_late, micros, percentile, person, run, unpaced,
+};
 
 const STARTS: usize = 3;
 const ONE: usize = 2_000;
 const MANY: usize = 10_000;
-const PEOPLE: u64 = 200;
-const CHANNELS: u64 = 300;
+const PEOPLE: usize = 200;
+const CHANNELS: usize = 2_003;
 
 /// The past lies within these days: long enough ago to be past, and not so long that it is forgotten.
 const DAYS: u64 = 6;
 
 fn ping(number: usize) -> Line {
-    let (user, channel) = (format!("UP{}", number as u64 % PEOPLE), format!("C{}", number as u64 % CHANNELS));
+    let (user, channel) = (person(number % PEOPLE), channel(number % CHANNELS));
     Line { door: Door::Slash, user, channel, text: "ping" }
 }
 
@@ -53,7 +56,7 @@ struct Place {
 impl Place {
     /// A start, to the first answer.
     fn start(&self) -> (Bot, Duration) {
-        let bot = Bot::start(self.slack.base(), &self.folder, &[]);
+        let bot = Bot::start(self.slack.base(), &self.folder, &Log::Pipe, &unpaced());
         self.ups.recv_timeout(Duration::from_secs(120)).expect("the bot connects");
         run(&self.slack, 1, 1);
         let took = bot.started.elapsed();
@@ -67,6 +70,7 @@ impl Place {
     }
 
     fn measure(&self, rows: u64) -> Figures {
+        let from = self.slack.book().count();
         self.folder.empty();
         // the bot itself makes the schema
         let (bot, _) = self.start();
@@ -88,7 +92,10 @@ impl Place {
         let many = run(&self.slack, MANY, 50);
         let peak = bot.memory("VmHWM");
         let file = self.folder.store_size() as f64 / f64::from(1 << 20);
+        look_late(&self.slack, from);
         self.stop(bot);
+        let asked = self.slack.book().count() - from;
+        Journal::of(&self.folder).assert_holds(usize::try_from(rows).unwrap() + asked);
         let two = |times: &[Duration]| [percentile(times, 0.5), percentile(times, 0.99)];
         Figures {
             rows,
@@ -97,7 +104,7 @@ impl Place {
             ack: two(&one.ack),
             answer: two(&one.answer),
             ack_many: two(&many.ack),
-            rate: MANY as f64 / many.took.as_secs_f64(),
+            rate: many.rate(),
             idle,
             peak,
             file,
@@ -122,7 +129,7 @@ fn fill(connection: &mut Connection, rows: u64) {
         let mut request = transaction
             .prepare(
                 "INSERT INTO requests (id, state, attempts, accepted_at, finished_at, source, team, user, channel, text, \
-                 place, thread_ts, progress_ts, life) VALUES (?1, 'succeeded', 0, ?2, ?3, ?4, 'T1', ?5, ?6, 'ping', ?7, ?8, \
+                 place, thread_ts, progress_ts, life) VALUES (?1, 'succeeded', 0, ?2, ?3, ?4, 'T0ACME4EVER', ?5, ?6, 'ping', ?7, ?8, \
                  ?9, 1)",
             )
             .unwrap();
@@ -134,7 +141,7 @@ fn fill(connection: &mut Connection, rows: u64) {
             let at = begin + (now - begin) * row / rows;
             let id = ulid::Ulid::from_parts(at, u128::from(fastrand::u64(..))).to_bytes();
             let nanos = |millis: u64| (millis * 1_000_000).cast_signed();
-            let (user, channel) = (format!("UP{}", fastrand::u64(..PEOPLE)), format!("C{}", fastrand::u64(..CHANNELS)));
+            let (user, channel) = (person(fastrand::usize(..PEOPLE)), channel(fastrand::usize(..CHANNELS)));
             let uuid = || format!("{:032x}", fastrand::u128(..));
             let ts = format!("{}.{:06}", at / 1_000, row % 1_000_000);
             let is_mention = row % 3 == 0;
@@ -143,7 +150,7 @@ fn fill(connection: &mut Connection, rows: u64) {
                 false => ("slash_command", "caller", None),
             };
             let keys = match is_mention {
-                true => format!("envelope:{}\nmessage:T1:{channel}:{ts}\nevent:Ev{}", uuid(), uuid()),
+                true => format!("envelope:{}\nmessage:T0ACME4EVER:{channel}:{ts}\nevent:Ev{}", uuid(), uuid()),
                 false => format!("envelope:{}\ntrigger:1338.{row}.{}", uuid(), uuid()),
             };
             request.execute(params![id, nanos(at), nanos(at + 2), source, user, channel, place, shown, shown]).unwrap();

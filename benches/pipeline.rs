@@ -1,190 +1,124 @@
 //! The whole way of one command, measured from outside: the bot as a process of its own, a driver that plays Slack on
-//! loopback, every command journalled, authorized and answered. `cargo bench --bench pipeline` prints a table and
-//! writes `target/bench-pipeline.json`.
+//! loopback. `cargo bench --bench pipeline` prints a table and writes `target/bench-pipeline.json`.
 //!
-//! The floor beside it, in the same run: a bare WebSocket echo with one fdatasync. Absolute numbers belong to the
-//! machine; the ratio to the floor is the figure to compare.
+//! The load is meant to be as hard as real use: 200 people in 10,007 channels, a fifth of them by mention, envelopes with
+//! all of Slack's fields, a log at `info` into a pipe. Every command must be answered by *Pong*, once, also when one looks
+//! again later, and be in the journal when the bot has ended. What a kinder load gives is the row below it, and beside it
+//! stand the peers that [`support::peers`] is told of.
+//!
+//! The floor, in the same run: a bare WebSocket echo with one fdatasync. Absolute numbers belong to the machine; the ratios
+//! to the floor and to the peers are the figures to compare. `DRONEBOT_PROGRAM` is another bot than that of this build.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures wall time, outside of the bot")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot run must say so at once")]
 
+#[path = "pipeline/floor.rs"]
+mod floor;
+#[path = "pipeline/rows.rs"]
+mod rows;
+#[path = "pipeline/table.rs"]
+mod table;
+
 #[allow(dead_code, unused_imports, reason = "shared with the other benchmarks")]
 mod support;
 
-use actix_web::web::{Data, Payload};
-use actix_web::{HttpRequest, HttpResponse, rt, web};
-use futures_util::{SinkExt, StreamExt};
-use parking_lot::Mutex;
-use std::collections::HashMap;
-use std::io::Write;
-use std::path::PathBuf;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::{Duration, Instant};
-use support::{Bot, Door, Folder, Line, Slack, micros, percentile, run, target};
+use rows::{Place, Plan, Row};
+use serde_json::json;
+use std::time::Duration;
+use support::{Door, Folder, Line, Log, Slack, channel, micros, peers, percentile, person, target};
 
 const STARTS: usize = 5;
-const ONE: usize = 3_000;
-const MANY: usize = 60_000;
+const PEOPLE: usize = 200;
 
-/// Every command is the same: `/drone ping`.
-fn ping(_: usize) -> Line {
-    Line { door: Door::Slash, user: "U1".into(), channel: "C1".into(), text: "ping" }
-}
+/// A prime, so that the mentions come to all of them; and so many that none gets two messages within the second that the
+/// bot leaves between them.
+const CHANNELS: usize = 10_007;
 
-#[derive(Default)]
-struct Floor {
-    envelope: String,
-    session: Option<actix_ws::Session>,
-    left: usize,
-    sent: Option<Instant>,
-    times: Vec<Duration>,
-    done: Option<Sender<()>>,
-}
-
-/// The driver's side of the floor: sends a frame as large as an envelope and waits for its echo.
-async fn floor(request: HttpRequest, body: Payload, floor: Data<Mutex<Floor>>) -> actix_web::Result<HttpResponse> {
-    let (response, session, mut frames) = actix_ws::handle(&request, body)?;
-    let up = {
-        let mut floor = floor.lock();
-        floor.session = Some(session.clone());
-        floor.done.take()
-    };
-    if let Some(up) = up {
-        let _ = up.send(());
+/// What people do.
+fn many(number: usize) -> Line {
+    Line {
+        door: if number.is_multiple_of(5) { Door::Mention } else { Door::Slash },
+        user: person((number + number / 5) % PEOPLE),
+        channel: channel(number % CHANNELS),
+        text: "ping",
     }
-    rt::spawn(async move {
-        let mut session = session;
-        while let Some(Ok(frame)) = frames.recv().await {
-            if !matches!(frame, actix_ws::Message::Text(_)) {
-                continue;
-            }
-            let again = {
-                let mut floor = floor.lock();
-                if let Some(sent) = floor.sent.take() {
-                    floor.times.push(sent.elapsed());
-                }
-                floor.left = floor.left.saturating_sub(1);
-                if floor.left == 0
-                    && let Some(done) = floor.done.take()
-                {
-                    let _ = done.send(());
-                }
-                floor.left > 0
-            };
-            if again {
-                let text = floor.lock().envelope.clone();
-                floor.lock().sent = Some(Instant::now());
-                let _ = session.text(text).await;
-            }
-        }
-    });
-    Ok(response)
 }
 
-/// The bare echo: a WebSocket client that writes each frame to a file, syncs it, and sends a short frame back.
-fn echo(base: &str, file: PathBuf) {
-    let url = format!("{}/floor", base.replace("http:", "ws:"));
-    std::thread::spawn(move || {
-        rt::System::new().block_on(async move {
-            let mut file = std::fs::File::create(file).unwrap();
-            let (_, mut socket) = awc::Client::builder().finish().ws(url).connect().await.unwrap();
-            while let Some(Ok(frame)) = socket.next().await {
-                if let awc::ws::Frame::Text(text) = frame {
-                    file.write_all(&text).unwrap();
-                    file.sync_data().unwrap();
-                    socket.send(awc::ws::Message::Text("{\"envelope_id\":\"e-0\"}".into())).await.unwrap();
-                }
-            }
-        });
-    });
+/// The same by slash command alone: not every peer hears mentions.
+fn slash(number: usize) -> Line {
+    Line { door: Door::Slash, ..many(number) }
 }
 
-fn measure_floor(slack: &Slack, floor: &Mutex<Floor>, folder: &Folder) -> Vec<Duration> {
-    let (up, connected) = channel();
-    *floor.lock() = Floor { envelope: ping(0).envelope(slack.base(), 0, 0, 0), done: Some(up), ..Floor::default() };
-    echo(slack.base(), folder.path().join("floor.bin"));
-    connected.recv_timeout(Duration::from_secs(10)).expect("the echo connects");
-    let (done, finished) = channel();
-    let (mut session, text) = {
-        let mut floor = floor.lock();
-        floor.left = ONE;
-        floor.done = Some(done);
-        floor.sent = Some(Instant::now());
-        (floor.session.clone().unwrap(), floor.envelope.clone())
-    };
-    rt::System::new().block_on(async { session.text(text).await.unwrap() });
-    finished.recv_timeout(Duration::from_secs(120)).expect("the echo answers");
-    let mut times = std::mem::take(&mut floor.lock().times);
-    times.sort();
-    times
-}
-
-/// Starts with an empty store, to the first answer.
-fn measure_starts(slack: &Data<Slack>, ups: &Receiver<Instant>, folder: &Folder) -> Vec<Duration> {
-    let mut starts = Vec::new();
-    for _ in 0..STARTS {
-        let bot = Bot::start(slack.base(), folder, &[]);
-        ups.recv_timeout(Duration::from_secs(20)).expect("the bot connects");
-        run(slack, 1, 1);
-        starts.push(bot.started.elapsed());
-        drop(bot);
-        slack.forget_links();
-        while ups.try_recv().is_ok() {}
-        folder.empty();
-    }
-    starts.sort();
-    starts
+/// The kindest load: one person, one channel.
+fn easy(_: usize) -> Line {
+    Line { door: Door::Slash, user: person(0), channel: channel(0), text: "ping" }
 }
 
 fn main() {
     let folder = Folder::new("bench");
-    let floor_data = Data::new(Mutex::new(Floor::default()));
-    let shared = floor_data.clone();
-    let (slack, ups) = Slack::serve(ping, move |config| {
-        config.app_data(shared.clone()).route("/floor", web::get().to(floor));
-    });
-    let starts = measure_starts(&slack, &ups, &folder);
-    let floor = measure_floor(&slack, &floor_data, &folder);
+    let data = floor::Shared::default();
+    let (floors, _) = Slack::serve(slash, floor::routes(data.clone()));
+    let mut floor = floor::measure(&floors, &data, &folder, 3_000);
+    let hard = Place::new(many);
+    let starts = rows::starts(&hard, &folder, STARTS);
 
-    let bot = Bot::start(slack.base(), &folder, &[]);
-    for _ in 0..2 {
-        ups.recv_timeout(Duration::from_secs(20)).expect("the bot connects twice");
+    println!("\n  Every command answered by Pong, once, and found in the journal at the end\n");
+    Row::print_head();
+    let mut all = Vec::new();
+    let mut add = |row: Row| {
+        row.print();
+        all.push(row);
+    };
+    add(rows::bot(&hard, &folder, &Plan { name: "dronebot", log: Log::Pipe, one: 2_000, many: 40_000 }));
+    // again beside what it is compared with: a machine has better and worse minutes
+    let after = floor::measure(&floors, &data, &folder, 3_000);
+    if percentile(&after, 0.5) < percentile(&floor, 0.5) {
+        floor = after;
     }
-    run(&slack, 1, 1);
-    let idle = bot.memory("VmRSS");
-    let one = run(&slack, ONE, 1);
-    let before = bot.cpu();
-    let many = run(&slack, MANY, 50);
-    let cpu = (bot.cpu() - before).as_secs_f64() * 1e6 / MANY as f64;
-    let peak = bot.memory("VmHWM");
-    drop(bot);
+    let kind = Plan { name: "  one channel, no log", log: Log::File, one: 2_000, many: 40_000 };
+    add(rows::bot(&Place::new(easy), &folder, &kind));
+    let alike = Place::new(slash);
+    add(rows::bot(&alike, &folder, &Plan { name: "  no mentions", log: Log::Pipe, one: 2_000, many: 20_000 }));
+    let peers = peers::named();
+    for peer in peers.iter().flatten() {
+        let plan = Plan { name: &peer.name, log: Log::Pipe, one: 2_000, many: 20_000 };
+        add(rows::peer(&alike, peer.command(), &plan));
+    }
+    if let Err(why) = &peers {
+        println!("\n  {why}");
+    }
+    let figures = headline(&all, &floor, &starts);
+    let replica = table::measure(&folder);
+    replica.print();
 
-    let rate = MANY as f64 / many.took.as_secs_f64();
-    let ratio = percentile(&one.ack, 0.5).as_secs_f64() / percentile(&floor, 0.5).as_secs_f64();
-    let rows: Vec<(&str, f64, &str)> = vec![
-        ("start to first answer (median of 5)", micros(percentile(&starts, 0.5)) / 1000.0, "ms"),
-        ("floor: echo + fdatasync, p50", micros(percentile(&floor, 0.5)), "us"),
-        ("floor: echo + fdatasync, p99", micros(percentile(&floor, 0.99)), "us"),
-        ("ack p50, 1 in flight", micros(percentile(&one.ack, 0.5)), "us"),
-        ("ack p99, 1 in flight", micros(percentile(&one.ack, 0.99)), "us"),
-        ("ack p50 / floor p50", (ratio * 100.0).round() / 100.0, "x"),
-        ("answer p50, 1 in flight", micros(percentile(&one.answer, 0.5)), "us"),
-        ("answer p99, 1 in flight", micros(percentile(&one.answer, 0.99)), "us"),
-        ("ack p50, 50 in flight", micros(percentile(&many.ack, 0.5)), "us"),
-        ("ack p99, 50 in flight", micros(percentile(&many.ack, 0.99)), "us"),
-        ("answer p50, 50 in flight", micros(percentile(&many.answer, 0.5)), "us"),
-        ("answer p99, 50 in flight", micros(percentile(&many.answer, 0.99)), "us"),
-        ("commands per second, 50 in flight", rate.round(), "/s"),
-        ("CPU per command, 50 in flight", (cpu * 10.0).round() / 10.0, "us"),
-        ("resident memory, idle", (idle * 10.0).round() / 10.0, "MB"),
-        ("resident memory, peak", (peak * 10.0).round() / 10.0, "MB"),
-    ];
-    println!("\n{} commands, each journalled, authorized and answered\n", MANY + ONE);
-    for (name, value, unit) in &rows {
-        println!("  {name:<38} {value:>10} {unit}");
-    }
-    let figures: HashMap<_, _> = rows.iter().map(|(name, value, unit)| (format!("{name} [{unit}]"), value)).collect();
+    let rows: serde_json::Map<_, _> = all.iter().map(|row| (row.name.trim().to_owned(), row.json())).collect();
     let report = target().join("bench-pipeline.json");
-    std::fs::write(&report, serde_json::to_string_pretty(&figures).unwrap()).unwrap();
+    let whole = json!({"headline": figures, "rows": rows, "table": replica.json()});
+    std::fs::write(&report, serde_json::to_string_pretty(&whole).unwrap()).unwrap();
     println!("\n  written to {}", report.display());
+}
+
+/// Prints the figures to compare.
+fn headline(all: &[Row], floor: &[Duration], starts: &[Duration]) -> serde_json::Map<String, serde_json::Value> {
+    let (bot, floor_p50) = (&all[0], percentile(floor, 0.5).as_secs_f64());
+    let mut figures = vec![
+        ("floor: echo + fdatasync, p50, us".to_owned(), micros(percentile(floor, 0.5))),
+        ("floor: echo + fdatasync, p99, us".to_owned(), micros(percentile(floor, 0.99))),
+        ("answers in the time of a floor, 50 in flight".to_owned(), bot.many.rate() * floor_p50),
+        ("CPU of a command, us".to_owned(), bot.cpu),
+        ("ack p50, 1 in flight, over the floor".to_owned(), percentile(&bot.one.ack, 0.5).as_secs_f64() / floor_p50),
+        (format!("start to first answer, median of {STARTS}, ms"), micros(percentile(starts, 0.5)) / 1e3),
+    ];
+    // the third row is the one that is driven as the peers are
+    if let [_, _, alike, peers @ ..] = all {
+        for peer in peers {
+            figures.push((format!("answers/s, times {}", peer.name), alike.many.rate() / peer.many.rate()));
+            figures.push((format!("CPU, times {}", peer.name), alike.cpu / peer.cpu));
+        }
+    }
+    println!();
+    for (name, value) in &figures {
+        println!("  {name:<46}{value:>10.2}");
+    }
+    figures.into_iter().map(|(name, value)| (name, json!(value))).collect()
 }

@@ -1,7 +1,8 @@
 //! Many commands for a long time, with faults: does anything grow? The bot is a process of its own, its store a SQLite
 //! file; the driver plays Slack, gives 50 commands a second whether they are answered or not, and breaks links, doubles
 //! deliveries and refuses calls. At the end the quarters of the time are compared, and it fails when memory, file
-//! descriptors, threads or latency grew, or when any command was answered not at all or twice.
+//! descriptors, threads or latency grew, when any command was answered not at all or twice, or when too few were taken or
+//! answered with what was asked.
 //!
 //! `cargo bench --bench soak` takes an hour. `DRONEBOT_SOAK_SECONDS`, `DRONEBOT_SOAK_RATE` and `DRONEBOT_SOAK_SEED` choose
 //! another run; `DRONEBOT_PROGRAM` is another bot than that of this build.
@@ -9,6 +10,8 @@
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures wall time, outside of the bot")]
 #![expect(clippy::unwrap_used, reason = "a benchmark that cannot run must say so at once")]
 
+#[path = "soak/judge.rs"]
+mod judge;
 #[path = "soak/load.rs"]
 mod load;
 #[path = "soak/verdict.rs"]
@@ -29,7 +32,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
-use support::{Bot, Folder, Slack, percentile};
+use support::{Bot, Folder, Log, Slack, percentile};
 use verdict::{Sample, Soak};
 
 /// How often the process is looked at.
@@ -37,6 +40,9 @@ const EVERY: Duration = Duration::from_secs(10);
 
 /// How long what is on its way at the end may take: the courier's longest pause between two attempts, twice.
 const REST: Duration = Duration::from_secs(120);
+
+/// How long after that it is looked whether an answer came twice.
+const LATE: Duration = Duration::from_secs(2);
 
 /// What is chosen by the environment.
 struct Choice {
@@ -55,16 +61,13 @@ fn choice() -> Choice {
 }
 
 fn settings(base: &str) -> Vec<(&'static str, String)> {
-    vec![
-        // this Slack takes more than the real one, and the load is to go on
-        ("DRONEBOT__SLACK__PACING__POSTS_PER_MINUTE", "60000".into()),
-        ("DRONEBOT__SLACK__PACING__TIER3_PER_MINUTE", "6000".into()),
-        ("DRONEBOT__SLACK__PACING__TIER4_PER_MINUTE", "60000".into()),
+    let more = [
         ("DRONEBOT__GROUPS__VIEWERS__USERS", load::people().join(",")),
         ("AWS_ENDPOINT_URL", format!("{base}/aws")),
         ("AWS_ACCESS_KEY_ID", "bench".into()),
         ("AWS_SECRET_ACCESS_KEY", "bench".into()),
-    ]
+    ];
+    support::unpaced().into_iter().chain(more).collect()
 }
 
 /// What a bare echo takes that writes and syncs what it got, on this machine while it is as busy as it is: what of the
@@ -113,7 +116,7 @@ fn watch(bot: &mut Bot, slack: &Slack, folder: &Folder, begun: Instant, time: Du
         let sample = Sample::of(bot, slack, folder, begun);
         // those of the ten seconds before, as the newest are still on their way
         let until = samples.last().map_or(0, |last: &Sample| last.commands);
-        let (ack, answer) = verdict::latencies(&slack.told(window..until));
+        let (ack, answer) = verdict::latencies(&slack.book().told(window..until));
         window = until;
         let micros = |times: &[Duration], part| percentile(times, part).as_micros();
         let line = format!(
@@ -142,10 +145,13 @@ fn watch(bot: &mut Bot, slack: &Slack, folder: &Folder, begun: Instant, time: Du
 /// Waits until every command that was taken is answered.
 fn rest(slack: &Slack) {
     let begun = Instant::now();
-    let waits = || slack.told(0..slack.count()).iter().any(|told| told.acked.is_some() && told.shown == 0);
+    let waits =
+        || slack.book().told(0..slack.book().count()).iter().any(|told| told.acked.is_some() && told.shown == 0);
     while waits() && begun.elapsed() < REST {
         std::thread::sleep(Duration::from_millis(200));
     }
+    // and whether one comes twice
+    std::thread::sleep(LATE);
 }
 
 fn main() -> ExitCode {
@@ -154,7 +160,7 @@ fn main() -> ExitCode {
     let report = support::target().join("bench-soak.csv");
     let (slack, ups) = Slack::serve(load::line, |_| ());
     let floor = Floor::start(&folder);
-    let mut bot = Bot::start(slack.base(), &folder, &settings(slack.base()));
+    let mut bot = Bot::start(slack.base(), &folder, &Log::File, &settings(slack.base()));
     let up = |ups: &Receiver<Instant>| ups.recv_timeout(Duration::from_secs(60)).expect("the bot connects");
     up(&ups);
     up(&ups);
@@ -169,7 +175,8 @@ fn main() -> ExitCode {
     rest(&slack);
     let ended = ended_early.unwrap_or_else(|| bot.stop());
     let floor = std::mem::take(&mut *floor.0.lock());
-    let soak = Soak { begun, time, told: slack.told(0..slack.count()), samples, floor, faults, sorry: slack.sorry() };
+    let told = slack.book().told(0..slack.book().count());
+    let soak = Soak { begun, time, told, samples, floor, faults };
     let failures = soak.judge(&folder, ended);
     println!("\n  every {}s in {}; what the bot logged in bench-bot.log beside it", EVERY.as_secs(), report.display());
     for failure in &failures {

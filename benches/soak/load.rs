@@ -1,6 +1,6 @@
 //! The commands, and what goes wrong meanwhile.
 
-use crate::support::{Door, Line, Link, Slack, Trouble};
+use crate::support::{Door, Line, Link, Slack, Trouble, channel, person};
 use actix_web::rt;
 use fastrand::Rng;
 use std::collections::{BTreeSet, VecDeque};
@@ -19,7 +19,7 @@ const LAST: Duration = Duration::from_secs(60);
 const TEXTS: [(&str, usize); 5] = [("ping", 60), ("whoami", 15), ("help", 10), ("version", 11), ("ec2 list", 4)];
 
 pub fn people() -> Vec<String> {
-    (0..PEOPLE).map(|person| format!("UP{person}")).collect()
+    (0..PEOPLE).map(person).collect()
 }
 
 /// What the command of this number is.
@@ -35,9 +35,9 @@ pub fn line(number: usize) -> Line {
     });
     Line {
         door: if number.is_multiple_of(3) { Door::Mention } else { Door::Slash },
-        user: format!("UP{}", (dice / 100) % PEOPLE),
+        user: person((dice / 100) % PEOPLE),
         // a channel gets no two messages within the second that Slack asks for between them
-        channel: format!("C{}", (number / 3) % CHANNELS),
+        channel: channel((number / 3) % CHANNELS),
         text: text.map_or("ping", |(text, _)| text),
     }
 }
@@ -93,7 +93,7 @@ impl Waiting {
         }
         while let Some((_, number, attempt)) = self.sent.front().copied().filter(|(at, ..)| *at <= now) {
             self.sent.pop_front();
-            if slack.told(number..number + 1)[0].acked.is_some() {
+            if slack.book().told(number..number + 1)[0].acked.is_some() {
                 continue;
             }
             slack.hurt(number);
@@ -123,10 +123,27 @@ const FAULTS: [(Fault, u32); 12] = [
     ("users.info: 503", 5),
 ];
 
+/// How long a "too many" hurts everything: the second that it asks for, and until what waited is through.
+const TOO_MANY_HURTS: Duration = Duration::from_secs(3);
+
+/// The part of a quarter that may be hurt by them. Such a command is not judged by its times, so that too many of these
+/// would leave nothing to judge.
+const TOO_MANY_AT_MOST: f64 = 0.12;
+
+/// Whether another "too many" fits into this quarter of the time.
+fn has_room(done: &[(Instant, Fault)], begun: Instant, until: Instant) -> bool {
+    let quarter = (until - begun) / 4;
+    let which = |at: Instant| (at - begun).as_secs_f64() / quarter.as_secs_f64();
+    let now = which(Instant::now()).floor();
+    let there = done.iter().filter(|(at, fault)| fault.ends_with("429") && which(*at).floor() == now).count();
+    TOO_MANY_HURTS.mul_f64(there as f64 + 1.0) <= quarter.mul_f64(TOO_MANY_AT_MOST)
+}
+
 /// Breaks something each other second until then; what it was.
 pub async fn break_things(slack: &Slack, until: Instant, seed: u64) -> Vec<Fault> {
     let mut rng = Rng::with_seed(seed ^ 0x5EED);
-    let mut done = Vec::new();
+    let begun = Instant::now();
+    let mut done: Vec<(Instant, Fault)> = Vec::new();
     let mut leaving: VecDeque<(Instant, u64)> = VecDeque::new();
     loop {
         rt::time::sleep(Duration::from_millis(rng.u64(1_000..3_000))).await;
@@ -144,12 +161,15 @@ pub async fn break_things(slack: &Slack, until: Instant, seed: u64) -> Vec<Fault
             found
         });
         let fault = fault.map_or(FAULTS[0].0, |(fault, _)| *fault);
+        if fault.ends_with("429") && !has_room(&done, begun, until) {
+            continue;
+        }
         if one(slack, fault, &mut rng, &mut leaving).await {
-            done.push(fault);
+            done.push((Instant::now(), fault));
         }
     }
     slack.heal();
-    done
+    done.into_iter().map(|(_, fault)| fault).collect()
 }
 
 /// Breaks this; whether it could be broken.
