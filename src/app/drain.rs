@@ -52,6 +52,7 @@ pub(super) async fn until_the_end(mut running: Running, mut signals: Signals) ->
         Some(leave) = running.leave.recv() => (End::Drained, Some(leave)),
         Some(reason) = running.fatal.recv() => (End::Misconfigured(reason), None),
         escalation = running.tree.escalated() => (End::Escalated(escalation.to_string()), None),
+        () = running.house.store.health.lost() => (End::Escalated("the store's writer is gone".to_owned()), None),
     };
     let by_itself = leave.is_some();
     let Leave { why, within } = leave.unwrap_or(Leave { why: "draining".to_owned(), within: drain });

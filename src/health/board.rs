@@ -178,7 +178,14 @@ impl VitalsSource for Board {
             oldest: vitals.oldest.map(|age| age + at.elapsed()),
             ..vitals.clone()
         };
-        let unknown = || StoreVitals { kind: "unknown".to_owned(), ok: false, last_error: None, open: 0 };
+        let unknown = || StoreVitals {
+            kind: "unknown".to_owned(),
+            ok: false,
+            last_error: None,
+            open: 0,
+            overdue: None,
+            queued: 0,
+        };
         Vitals {
             build: self.spec.build.clone(),
             host: self.spec.host.clone(),

@@ -339,6 +339,7 @@ struct Heart {
     memory: Arc<Mutex<Memory>>,
 }
 
+#[async_trait]
 impl Pulse for Heart {
     fn vitals(&self) -> StoreVitals {
         StoreVitals { open: self.open(), ..self.table.vitals() }
@@ -350,6 +351,11 @@ impl Pulse for Heart {
 
     fn open(&self) -> usize {
         self.memory.lock().rows.len()
+    }
+
+    /// Never: there is nothing of it in this process that could end.
+    async fn lost(&self) {
+        std::future::pending().await
     }
 }
 

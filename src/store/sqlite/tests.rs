@@ -938,3 +938,60 @@ async fn what_is_held_is_read_while_the_writer_hangs() {
     later.await.unwrap().unwrap();
     assert_eq!(store.held(&mut |held| held.id == id(2)).len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_writer_that_hangs_is_not_well_within_the_patience_of_slack_and_is_again_when_it_goes_on() {
+    let folder = Folder::new();
+    let (store, backend) = folder.with(&folder.config(), folder.clock(), Upkeep::default());
+    let hold = Hold::on(&backend).await;
+    let mut waits = store.journal.accept(new(1, &["event:1"]));
+    assert!(futures_util::poll!(&mut waits).is_pending());
+    assert!(store.health.vitals().ok, "nobody has waited long");
+    let begun = tokio::time::Instant::now();
+    while store.health.vitals().ok {
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", store.health.vitals());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let vitals = store.health.vitals();
+    assert!(vitals.overdue.is_some() && vitals.queued == 1 && vitals.last_error.is_none(), "{vitals:?}");
+    hold.release().await;
+    waits.await.unwrap();
+    // it is answered just before the writer rests
+    while store.health.vitals().overdue.is_some() {
+        assert!(begun.elapsed() < PATIENCE, "{:?}", store.health.vitals());
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    store.close(PATIENCE).await.unwrap();
+}
+
+/// What cannot be put away.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("told to, by a test");
+    }
+}
+
+#[tokio::test]
+async fn a_writer_that_is_gone_is_noticed_and_one_that_was_closed_is_not_missed() {
+    let folder = Folder::new();
+    let (store, backend) = folder.with(&folder.config(), folder.clock(), Upkeep::default());
+    let hold = Hold::on(&backend).await;
+    {
+        let mut left = Box::pin(backend.call(WhenFull::Wait, |_| Ok(Bomb)));
+        assert!(futures_util::poll!(&mut left).is_pending());
+    }
+    let health = store.health.clone();
+    let lost = crate::supervision::spawn_detached("lost", async move { health.lost().await });
+    hold.release().await;
+    tokio::time::timeout(PATIENCE, lost).await.expect("it is noticed").unwrap();
+    assert!(!store.health.vitals().ok);
+    let refused = store.journal.accept(new(1, &["event:1"])).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+
+    let other = Folder::new();
+    let store = other.open();
+    store.close(PATIENCE).await.unwrap();
+    assert!(futures_util::poll!(Box::pin(store.health.lost())).is_pending());
+}
