@@ -12,7 +12,7 @@ use std::collections::{HashMap, HashSet};
 
 mod approvals;
 pub(crate) use approvals::{
-    approval, each_word_on_a_change_counts_once_whoever_hears_it,
+    approval, each_word_on_a_change_counts_once_whoever_hears_it, what_a_newer_program_noted_of_an_approval_stays,
     what_waits_for_others_is_kept_with_what_they_are_shown, what_waits_for_others_locks_no_target,
 };
 
@@ -1128,6 +1128,7 @@ macro_rules! contract {
             what_waits_for_others_is_kept_with_what_they_are_shown,
             what_waits_for_others_locks_no_target,
             each_word_on_a_change_counts_once_whoever_hears_it,
+            what_a_newer_program_noted_of_an_approval_stays,
             everything_that_happened_to_a_request_stands_in_its_history,
             a_request_is_found_by_the_name_that_people_know,
             what_happened_to_the_house_is_told_newest_first,

@@ -25,7 +25,11 @@ pub(super) enum Trouble {
 
 impl From<rusqlite::Error> for Trouble {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Broken(error)
+        match rows::strange(error) {
+            // of this request alone: the words are read before anything is written
+            Ok(strange) => Self::Refused(strange),
+            Err(error) => Self::Broken(error),
+        }
     }
 }
 
@@ -85,8 +89,9 @@ impl Book {
 
     /// Reads what is open.
     fn load(&mut self) -> rusqlite::Result<()> {
-        self.work.load(&self.connection)?;
-        self.held.load(self.entries()?);
+        let entries = self.entries()?;
+        self.work.load(&self.connection, &entries)?;
+        self.held.load(entries);
         Ok(())
     }
 
@@ -394,22 +399,34 @@ impl Book {
         self.post(letter, Posted { id: 0, created_at: now, not_before: now, replaces, unsure })
     }
 
-    /// Every request without an answer, oldest first.
+    /// Every request without an answer, oldest first. One for which this program lacks a word is named and left alone,
+    /// for the newer program that wrote it.
     fn entries(&self) -> rusqlite::Result<Vec<Entry>> {
         let mut steps: HashMap<RequestId, Vec<_>> = HashMap::new();
         let mut list = self.connection.prepare(
             "SELECT request, state, body FROM steps \
              WHERE request IN (SELECT id FROM requests WHERE finished_at IS NULL) ORDER BY request, step",
         )?;
-        for step in list.query_map([], rows::step)? {
-            let (id, step) = step?;
-            steps.entry(id).or_default().extend(step);
+        let mut strange: HashMap<RequestId, StoreError> = HashMap::new();
+        let mut found = list.query([])?;
+        while let Some(row) = found.next()? {
+            let id = rows::id(row, 0)?;
+            match rows::known(rows::step(row))? {
+                Ok(step) => steps.entry(id).or_default().extend(step),
+                Err(why) => drop(strange.insert(id, why)),
+            }
         }
         let sql = format!("SELECT {} FROM requests WHERE finished_at IS NULL ORDER BY accepted_at, id", rows::ENTRY);
         let mut list = self.connection.prepare(&sql)?;
-        let mut entries = list.query_map([], rows::entry)?.collect::<rusqlite::Result<Vec<_>>>()?;
-        for entry in &mut entries {
-            entry.steps = steps.remove(&entry.request.id).unwrap_or_default();
+        let mut found = list.query([])?;
+        let mut entries = Vec::new();
+        while let Some(row) = found.next()? {
+            let id = rows::id(row, 0)?;
+            let entry = rows::known(rows::entry(row))?;
+            match strange.remove(&id).map_or(entry, Err) {
+                Ok(entry) => entries.push(Entry { steps: steps.remove(&id).unwrap_or_default(), ..entry }),
+                Err(why) => tracing::error!(req = %id, %why, "request cannot be read and is left alone"),
+            }
         }
         Ok(entries)
     }
