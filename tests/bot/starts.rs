@@ -1,8 +1,10 @@
 //! A machine that fails under the bot: a store that cannot be used at the start, a disk that hangs, a log that nobody reads.
 //! It is done by a library before libc, and by a pipe, which no container has.
 
-use crate::support::{Exit, MAYA, NINA, Options, Trouble, World, until};
+use crate::support::{Exit, MAYA, NEVER, NINA, Options, Trouble, World, until};
 use nix::sys::signal::Signal;
+use std::fs::File;
+use std::process::Command;
 use std::time::Duration;
 
 /// Waits until the bot says that it waits for its store.
@@ -66,4 +68,33 @@ async fn a_disk_that_hangs_makes_it_unready_and_nothing_piles_up_behind_it() {
     world.slack.final_answer("ops", NINA, None, before).await;
     world.still_works().await;
     world.ends_clean().await;
+}
+
+#[actix_web::test]
+async fn a_log_that_nobody_reads_stops_nothing_and_what_is_lost_is_counted() {
+    let env = [("DRONEBOT__LOG__FILTER", "trace"), ("DRONEBOT__SUPERVISION__STUCK_AFTER_SECONDS", "2")];
+    let env = env.map(|(key, value)| (key, value.to_owned())).into();
+    let mut world = World::with(Options { env, asleep: true, ..Options::default() }).await;
+    let log = world.folder.path().join("bot.log");
+    assert!(Command::new("mkfifo").arg(&log).status().expect("mkfifo runs").success());
+    // it has a reader, who never reads
+    let held = File::options().read(true).write(true).open(&log).expect("the pipe opens");
+    world.start_bot();
+    // the bot has it
+    std::fs::remove_file(&log).expect("the pipe's name goes");
+    world.bot().ready().await;
+    let begun = tokio::time::Instant::now();
+    let mut lost = None;
+    while lost < Some(1.0) || begun.elapsed() < Duration::from_secs(6) {
+        assert!(begun.elapsed() < NEVER, "{lost:?} lines were lost");
+        world.still_works().await;
+        lost = world.bot().metric("dronebot_log_lines_lost_total", &[]).await;
+    }
+    for path in ["/livez", "/readyz"] {
+        assert_eq!(world.bot().json(path).await.0, 200, "{path}");
+    }
+    let bot = world.bot.take().expect("the bot");
+    assert_eq!(bot.terminate().await, Exit::Code(0), "the end waits for no reader");
+    drop(held);
+    world.leaves_nothing();
 }
