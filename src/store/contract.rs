@@ -19,21 +19,32 @@ pub(crate) use approvals::{
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A clock that stands until it is moved.
-pub(crate) struct TestClock(Mutex<Timestamp>);
+pub(crate) struct TestClock {
+    now: Mutex<Timestamp>,
+    asleep: Mutex<Duration>,
+}
 
 impl TestClock {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new("2026-03-01T12:00:00Z".parse().unwrap())))
+        let now = "2026-03-01T12:00:00Z".parse().unwrap();
+        Arc::new(Self { now: Mutex::new(now), asleep: Mutex::default() })
     }
     pub(crate) fn advance(&self, by: SignedDuration) {
-        let mut now = self.0.lock();
+        let mut now = self.now.lock();
         *now += by;
+    }
+    /// The machine is suspended for so long.
+    pub(crate) fn suspend(&self, by: Duration) {
+        *self.asleep.lock() += by;
     }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        *self.0.lock()
+        *self.now.lock()
+    }
+    fn asleep(&self) -> Duration {
+        *self.asleep.lock()
     }
 }
 

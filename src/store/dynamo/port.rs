@@ -17,7 +17,6 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// How far back somebody's past is looked through.
 const PAST: usize = 200;
@@ -98,7 +97,7 @@ impl Journal for Dynamo {
 
     fn held_for(&self, id: RequestId) -> Option<Duration> {
         let memory = self.memory.lock();
-        let left = memory.lease_ends?.checked_duration_since(Instant::now())?;
+        let left = memory.lease_ends?.left(self.clock.asleep())?;
         (left >= self.margin() && memory.rows.contains_key(&id)).then_some(left)
     }
 
