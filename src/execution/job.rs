@@ -99,7 +99,7 @@ pub(super) async fn work(job: &Job, shop: &Workshop, stage: &Arc<Mutex<Stage>>) 
             recover::look(job, plan, shop, "I was restarted").await
         }
         Task::LastLook(plan, deaths) => {
-            tracing::error!(req = %job.request.id, deaths, "processes died with request in hand; it is looked at once more");
+            tracing::error!(req = %job.request.id, deaths, "processes died with request in hand; one more look");
             *stage.lock() = Stage::Running(plan.clone());
             recover::look(job, plan, shop, &format!("I broke {}", times(*deaths))).await
         }

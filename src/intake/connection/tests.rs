@@ -312,7 +312,7 @@ fn a_refusal_of_a_token_that_has_worked_must_last_for_minutes() {
         assert!(reason.contains("account_inactive"), "{reason}");
         let lasted = at - revoked;
         assert!((seconds(180)..seconds(200)).contains(&lasted), "{lasted:?}");
-        Ok(())
+        turmoil::Result::<()>::Ok(())
     });
     assert!(shared.fatal.borrow().is_some());
 }
@@ -323,7 +323,7 @@ fn a_token_that_never_worked_is_wrong_at_once() {
         let (_refuse, refuses) = watch::channel(true);
         moody_slack(refuses, Rc::default()).await;
         tokio::time::sleep(Duration::from_secs(60)).await;
-        Ok(())
+        turmoil::Result::<()>::Ok(())
     });
     let (reason, at) = shared.fatal.borrow().clone().expect("it is said");
     assert!(reason.contains("account_inactive") && at < Duration::from_secs(10), "{reason} after {at:?}");
