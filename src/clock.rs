@@ -2,6 +2,7 @@
 //! can turn by hand.
 
 use jiff::{SignedDuration, Timestamp};
+use nix::time::{ClockId, clock_gettime};
 use parking_lot::Mutex;
 use std::pin::pin;
 use std::sync::Arc;
@@ -12,6 +13,11 @@ use tokio::time::Instant;
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> Timestamp;
+
+    /// For how long the machine has been suspended since it started. No timer counts that time, and everybody else does.
+    fn asleep(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// The machine's clock.
@@ -22,6 +28,13 @@ impl Clock for SystemClock {
     #[expect(clippy::disallowed_methods, reason = "this is the clock that everyone else asks")]
     fn now(&self) -> Timestamp {
         Timestamp::now()
+    }
+
+    fn asleep(&self) -> Duration {
+        let read = |clock| clock_gettime(clock).ok().map(Duration::from);
+        // in this order: what passes between the two is no time asleep of another call
+        let (awake, all) = (read(ClockId::CLOCK_MONOTONIC), read(ClockId::CLOCK_BOOTTIME));
+        all.zip(awake).map_or(Duration::ZERO, |(all, awake)| all.saturating_sub(awake))
     }
 }
 

@@ -215,7 +215,7 @@ fn run(settings: Settings) -> ExitCode {
         End::Hurried => tracing::warn!("asked twice to end; ending at once"),
         End::Misconfigured(line) => tracing::error!("{line}"),
         End::Escalated(line) => {
-            tracing::error!(line, "restarting actors did not help; ending for the orchestrator to start anew")
+            tracing::error!(line, "this process cannot go on; ending for the orchestrator to start anew")
         }
     }
     telemetry::finish();

@@ -109,6 +109,13 @@ impl Surroundings {
     }
 }
 
+/// Whether DynamoDB is at an address that is none of AWS's: a simulation.
+fn has_simulated_table(environment: &Environment) -> bool {
+    let address = environment.text("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| environment.text("AWS_ENDPOINT_URL"));
+    let host = address.and_then(|address| url::Url::parse(address).ok()?.host_str().map(str::to_ascii_lowercase));
+    host.is_some_and(|host| !host.contains(".amazonaws."))
+}
+
 /// Why the settings cannot be used. Shown one problem per line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", problems.join("\n"))]
@@ -175,7 +182,8 @@ impl Settings {
     /// Every section is read even when another has failed, so that all problems are told.
     fn read(layers: &mut Layers, environment: &Environment, problems: &mut Vec<String>) -> Option<Self> {
         let slack = layers.section("slack", SlackConfig::check, problems);
-        let store = layers.section("store", |_: &StoreConfig| Ok(()), problems);
+        let is_simulated = has_simulated_table(environment);
+        let store = layers.section("store", |store: &StoreConfig| store.check(is_simulated), problems);
         let aws = layers.section("aws", AwsConfig::validate, problems);
         let commands = layers.section("commands", CommandsConfig::validate, problems);
         let deploy = layers.section("deploy", DeployConfig::validate, problems);

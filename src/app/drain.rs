@@ -52,6 +52,7 @@ pub(super) async fn until_the_end(mut running: Running, mut signals: Signals) ->
         Some(leave) = running.leave.recv() => (End::Drained, Some(leave)),
         Some(reason) = running.fatal.recv() => (End::Misconfigured(reason), None),
         escalation = running.tree.escalated() => (End::Escalated(escalation.to_string()), None),
+        () = running.house.store.health.lost() => (End::Escalated("the store's writer is gone".to_owned()), None),
     };
     let by_itself = leave.is_some();
     let Leave { why, within } = leave.unwrap_or(Leave { why: "draining".to_owned(), within: drain });
@@ -99,6 +100,7 @@ impl Deadline {
 async fn close(mut running: Running, mut deadline: Deadline, end: &End) {
     let Running { house, tree, closing, open, dispatcher, server, .. } = &mut running;
     house.board.draining();
+    house.flights.close();
     closing.send_replace(true);
     let slack = &house.settings.slack;
     let close = slack.stop_grace + slack.close_grace + MARGIN;
@@ -122,8 +124,16 @@ async fn close(mut running: Running, mut deadline: Deadline, end: &End) {
     if deadline.in_time(None, delivered).await.is_none() {
         tracing::warn!("answers still wait; they are sent after the next start");
     }
-    stop_actors(tree).await;
-    farewell(house, end).await;
+    let keeper = house.keeper();
+    let noted = async {
+        stop_actors(tree).await;
+        noted(house, end).await
+    };
+    let noted = tokio::select! {
+        noted = noted => noted,
+        () = keeper.hold() => false,
+    };
+    farewell(house, end, noted).await;
     let store = async {
         if let Err(error) = house.store.close(LAST).await {
             tracing::error!(%error, "store was not closed cleanly");
@@ -133,10 +143,9 @@ async fn close(mut running: Running, mut deadline: Deadline, end: &End) {
     tracing::info!("drained");
 }
 
-/// Says goodbye, so that what is left is no death of its owner. Not when it breaks: what broke it may be among what it had
-/// in its hands. And not when nobody can be told which answers may be there already.
-async fn farewell(house: &House, end: &End) {
-    let noted = match tokio::time::timeout(LAST, last_words(house, end)).await {
+/// Whether all is noted that the next process must know.
+async fn noted(house: &House, end: &End) -> bool {
+    match tokio::time::timeout(LAST, last_words(house, end)).await {
         Ok(Ok(())) => true,
         Ok(Err(error)) => {
             tracing::warn!(%error, "the end was not noted");
@@ -146,7 +155,12 @@ async fn farewell(house: &House, end: &End) {
             tracing::warn!("the end was not noted in time");
             false
         }
-    };
+    }
+}
+
+/// Says goodbye, so that what is left is no death of its owner. Not when it breaks: what broke it may be among what it had
+/// in its hands. And not when nobody can be told which answers may be there already.
+async fn farewell(house: &House, end: &End, noted: bool) {
     if !noted || !end.is_calm() {
         return;
     }

@@ -19,6 +19,9 @@ const ALONE: Duration = Duration::from_secs(5);
 /// tried again at the next.
 const MOMENTS: u32 = 10;
 
+/// So many times in a lease it is renewed on the way out: its end must come behind the goodbye, though one beat fails.
+const BEATS: u32 = 5;
+
 /// What a keeper is made of; each life gets a copy.
 #[derive(Clone)]
 pub(super) struct KeeperParts {
@@ -66,7 +69,8 @@ impl LeaseKeeper {
 
     /// Takes over what others have left: nothing else waits for that, however long it takes.
     fn adopt(&self) {
-        if self.parts.adopting.swap(true, Ordering::AcqRel) {
+        // who is on the way out would only hand it on
+        if self.parts.board.is_draining() || self.parts.adopting.swap(true, Ordering::AcqRel) {
             return;
         }
         let parts = self.parts.clone();
@@ -106,6 +110,18 @@ impl KeeperParts {
         self.links.elsewhere(elsewhere.sum());
         self.board.replicas(all.iter().map(|replica| self.vitals(replica)).collect());
         beaten.map(drop)
+    }
+
+    /// Keeps the lease for as long as this is waited for, when the actor that did so stops: the others would take over what
+    /// is still being noted, and count it as a death.
+    pub(super) async fn hold(&self) {
+        let Some(lease) = self.replicas.lease() else { return std::future::pending().await };
+        loop {
+            if let Err(error) = self.replicas.beat(&self.card()).await {
+                tracing::warn!(%error, "lease is not renewed");
+            }
+            tokio::time::sleep(lease / BEATS).await;
+        }
     }
 
     fn went(&self, result: Result<(), StoreError>) {
@@ -174,3 +190,100 @@ impl Actor for LeaseKeeper {
 }
 
 supervised!(LeaseKeeper, |self| LeaseKeeper::new(self.parts.clone()));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::BoardSpec;
+    use crate::store::ReplicaName;
+    use async_trait::async_trait;
+    use std::sync::atomic::AtomicUsize;
+    use tokio::time::Instant;
+
+    const LEASE: Duration = Duration::from_secs(10);
+
+    /// Replicas of which only the calls are counted. Each second beat fails.
+    #[derive(Default)]
+    struct Counted {
+        beats: parking_lot::Mutex<Vec<Instant>>,
+        adoptions: AtomicUsize,
+    }
+
+    #[async_trait]
+    impl Replicas for Counted {
+        async fn beat(&self, _: &Card) -> Result<Beaten, StoreError> {
+            let mut beats = self.beats.lock();
+            beats.push(Instant::now());
+            match beats.len() % 2 {
+                0 => Err(StoreError::Unavailable("a test".to_owned())),
+                _ => Ok(Beaten::Reborn(ReplicaName(String::new()))),
+            }
+        }
+        async fn all(&self) -> Result<Vec<Replica>, StoreError> {
+            Ok(Vec::new())
+        }
+        async fn adopt(&self) -> Result<(), StoreError> {
+            self.adoptions.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }
+        fn due_in(&self) -> Option<Duration> {
+            None
+        }
+        async fn leave(&self) -> Result<(), StoreError> {
+            Ok(())
+        }
+        fn lease(&self) -> Option<Duration> {
+            Some(LEASE)
+        }
+    }
+
+    fn keeper() -> (Arc<Counted>, KeeperParts) {
+        let replicas = Arc::<Counted>::default();
+        let board = Board::new(BoardSpec {
+            build: super::super::BUILD,
+            host: "host-1".to_owned(),
+            policy_hash: String::new(),
+            idle_bound: LEASE,
+            needed_actors: Vec::new(),
+        });
+        let parts = KeeperParts {
+            replicas: Arc::clone(&replicas) as Arc<dyn Replicas>,
+            board,
+            links: Arc::new(LinkBoard::new(0)),
+            started_at: Timestamp::UNIX_EPOCH,
+            looking: Arc::default(),
+            adopting: Arc::default(),
+            beating: Arc::default(),
+        };
+        (replicas, parts)
+    }
+
+    #[actix::test]
+    async fn who_is_on_the_way_out_takes_nothing_over() {
+        let (replicas, parts) = keeper();
+        let keeper = LeaseKeeper::new(parts.clone());
+        for expected in [1, 2] {
+            keeper.adopt();
+            while replicas.adoptions.load(Ordering::Relaxed) < expected || parts.adopting.load(Ordering::Acquire) {
+                tokio::task::yield_now().await;
+            }
+        }
+        parts.board.draining();
+        keeper.adopt();
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(replicas.adoptions.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_lease_is_kept_until_the_goodbye_though_beats_fail() {
+        let (replicas, parts) = keeper();
+        let began = Instant::now();
+        assert!(tokio::time::timeout(LEASE * 3, parts.hold()).await.is_err(), "it goes on until it is dropped");
+        let beats = replicas.beats.lock().clone();
+        assert_eq!(beats[0], began, "the actor may have beaten long ago");
+        let renewed: Vec<Instant> = beats.into_iter().step_by(2).collect();
+        assert!(renewed.windows(2).all(|two| two[1] - two[0] < LEASE / 2), "{renewed:?}");
+    }
+}

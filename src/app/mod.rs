@@ -70,7 +70,7 @@ pub enum End {
     Hurried,
     /// It cannot work as it is configured; the line says what to do.
     Misconfigured(String),
-    /// Restarting actors did not help.
+    /// Restarting actors did not help, or the store has ended.
     Escalated(String),
 }
 

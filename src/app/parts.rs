@@ -22,6 +22,7 @@ impl House {
             store: self.store.clone(),
             lanes: Arc::clone(&self.lanes),
             flights: Arc::clone(&self.flights),
+            looking: Arc::default(),
         };
         move |_| HealthReporter::new(parts.clone())
     }

@@ -1,5 +1,6 @@
 //! The actor that keeps the status board true where nobody else writes to it: how much waits where.
 
+use super::keeper::Done;
 use crate::delivery::Lanes;
 use crate::domain::QueueVitals;
 use crate::execution::Flights;
@@ -9,6 +10,7 @@ use crate::supervision::{self, supervised};
 use crate::telemetry;
 use actix::{Actor, AsyncContext, Context};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// Between two looks at the queues.
@@ -22,6 +24,8 @@ pub(super) struct ReporterParts {
     pub(super) store: Store,
     pub(super) lanes: Arc<Lanes>,
     pub(super) flights: Arc<Flights>,
+    /// Whether a look goes on, in whichever life: in a store that hangs they would pile up.
+    pub(super) looking: Arc<AtomicBool>,
 }
 
 /// Keeps the status board.
@@ -49,8 +53,13 @@ impl HealthReporter {
     fn look(&mut self) {
         self.parts.metrics.upkeep();
         self.tell_lost_lines();
+        if self.parts.looking.swap(true, Ordering::AcqRel) {
+            return;
+        }
         let parts = self.parts.clone();
+        let done = Done(Arc::clone(&parts.looking));
         let look = async move {
+            let _done = done;
             // a store that does not answer is on the board already, by its own health
             if let Err(error) = report(&parts).await {
                 tracing::debug!(%error, "queues could not be counted");

@@ -104,9 +104,8 @@ pub fn troubles(vitals: &Vitals) -> Vec<Line> {
             if strange == 1 { "is" } else { "are" },
         )));
     }
-    if !vitals.store.ok {
-        let error = vitals.store.last_error.as_deref().unwrap_or("no reason known");
-        found.push(Line::from(format!("the store is failing: {}", words::name(error))));
+    if let Some(trouble) = vitals.store.trouble() {
+        found.push(Line::from(format!("the store is failing: {}", words::name(&trouble))));
     }
     for notice in &vitals.notices {
         found.push(Line::from(notice.says_of(&words::name(&vitals.body.name()))));
@@ -338,7 +337,7 @@ mod tests {
         [info] # Dronebot
         *Not all is well:*
         - no link to Slack is up
-        - the store is failing: disk full
+        - the store is failing: the last write failed: disk full
         - `dispatcher` is back-off
         Version: `0.1.0` `abc1234`
         ");

@@ -67,7 +67,7 @@ pub(crate) fn vitals() -> Vitals {
             last_error: None,
         }],
         queues: vec![QueueVitals { name: "outbox".into(), depth: 2, oldest: Some(Duration::from_secs(1)) }],
-        store: StoreVitals { kind: "sqlite".into(), ok: true, last_error: None, open: 0 },
+        store: StoreVitals { kind: "sqlite".into(), ok: true, last_error: None, open: 0, overdue: None, queued: 0 },
         replicas: Vec::new(),
     }
 }

@@ -17,11 +17,14 @@ use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A request with which so many processes have died is not tried again. One that had begun is looked at once more: its
-/// first death may have been at the call itself.
+/// A request with which so many processes have died is not tried again. One that had begun is looked at before that: its
+/// first death may have been at the call itself, and it may be none of what they died of.
 fn most_deaths(begun: bool) -> u32 {
-    if begun { 3 } else { 2 }
+    if begun { 4 } else { 2 }
 }
+
+/// One that had begun is looked at for the last time when so many have died with it. Who asked is told of them then.
+const LAST_LOOK: u32 = 3;
 
 /// What the dispatcher is made of; each life gets a copy.
 #[derive(Clone)]
@@ -201,7 +204,10 @@ impl Desk {
                 Err(Answer::refused(&Refusal { lines: vec![line] }))
             }
             How::Crowded => Err(crowded(request)),
-            How::TakenUp { state: State::Running, plan: Some(plan), .. } if changes => Ok(Task::Verify(plan)),
+            How::TakenUp { state: State::Running, plan: Some(plan), deaths } if changes => Ok(match deaths {
+                0..LAST_LOOK => Task::Verify(plan),
+                _ => Task::LastLook(plan, deaths),
+            }),
             How::TakenUp { state: State::Running, .. } => Err(lost_plan(request)),
             How::TakenUp { .. } if changes && self.too_old(asked_at) => Err(not_begun(request)),
             How::TakenUp { .. } => Ok(approval.map_or(Task::Run, Task::Approved)),

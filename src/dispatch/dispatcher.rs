@@ -76,7 +76,10 @@ impl Dispatcher {
     /// Whatever waits for others no longer is worked on.
     fn look_at_approvals(&self, ctx: &Context<Self>) {
         // a store that is slow is not asked more often for it
-        if self.parts.shop.awaiting.ids().is_empty() || self.looking.swap(true, Ordering::AcqRel) {
+        if self.parts.flights.is_closed()
+            || self.parts.shop.awaiting.ids().is_empty()
+            || self.looking.swap(true, Ordering::AcqRel)
+        {
             return;
         }
         let (look, parts, dispatcher) = (Look(Arc::clone(&self.looking)), self.parts.clone(), ctx.address());
@@ -132,6 +135,10 @@ impl Handler<Incoming> for Dispatcher {
 
     fn handle(&mut self, Incoming { request, how }: Incoming, _: &mut Self::Context) {
         let Some(desk) = self.desk.clone() else { return };
+        if matches!(how, How::TakenUp { .. }) && self.parts.flights.is_closed() {
+            // the journal has it for the next process
+            return;
+        }
         let Some(flight) = self.parts.flights.board(request.id) else { return };
         self.parts.shop.desk.onlookers.changed(&request.user);
         supervision::spawn_local_detached("request", async move {
@@ -174,6 +181,9 @@ impl Handler<TakeUp> for Dispatcher {
     type Result = ();
 
     fn handle(&mut self, TakeUp { older_than }: TakeUp, ctx: &mut Self::Context) {
+        if self.parts.flights.is_closed() {
+            return;
+        }
         // what is in work now may end meanwhile, and would be found as it stood before
         let in_work = self.parts.flights.ids();
         // what waits for others is looked at by itself

@@ -80,12 +80,31 @@ pub struct QueueVitals {
 pub struct StoreVitals {
     /// `sqlite`.
     pub kind: String,
-    /// Whether the last write succeeded.
+    /// Whether the last write succeeded, and operations are answered in time.
     pub ok: bool,
     /// The last error.
     pub last_error: Option<String>,
     /// How much is open: requests without an answer, and answers that wait.
     pub open: usize,
+    /// How long the oldest operation has waited for its answer, where that is too long.
+    pub overdue: Option<Duration>,
+    /// How many operations wait behind it.
+    pub queued: usize,
+}
+
+impl StoreVitals {
+    /// What is wrong with it, if anything is.
+    pub fn trouble(&self) -> Option<String> {
+        match (self.ok, self.overdue, &self.last_error) {
+            (true, ..) => None,
+            (false, Some(overdue), _) => {
+                let (seconds, queued) = (overdue.as_secs(), self.queued);
+                Some(format!("no answer for {seconds} s, {queued} operations wait; its disk may hang"))
+            }
+            (false, None, Some(error)) => Some(format!("the last write failed: {error}")),
+            (false, None, None) => Some("the store does not answer".to_owned()),
+        }
+    }
 }
 
 /// A bot that shares the store.

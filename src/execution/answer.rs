@@ -69,7 +69,7 @@ impl Answer {
         tracing::error!(req = %request.id, deaths, begun, "request is not tried again: processes died with it in hand");
         let first = Line::new()
             .text("I broke ")
-            .text(words(deaths))
+            .text(times(deaths))
             .text(" while I had ")
             .code(&request.text)
             .text(" in hand, perhaps because of it, so I do not try it again. ");
@@ -128,10 +128,11 @@ impl Answer {
     }
 }
 
-fn words(times: u32) -> String {
-    match times {
+/// How often, in words.
+pub(super) fn times(count: u32) -> String {
+    match count {
         2 => "twice".to_owned(),
-        times => format!("{times} times"),
+        count => format!("{count} times"),
     }
 }
 

@@ -4,6 +4,7 @@ use crate::domain::RequestId;
 use parking_lot::Mutex;
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Notify;
 
 /// All requests in work.
@@ -13,6 +14,8 @@ pub struct Flights {
     /// Those that only whoever comes after this process can bring to their end.
     bequeathed: Mutex<HashSet<RequestId>>,
     landed: Notify,
+    /// Whether this process is on its way out.
+    closed: AtomicBool,
 }
 
 /// One request in work, until dropped.
@@ -26,6 +29,16 @@ impl Flights {
     /// Takes a request into work; `None` when it is in work already.
     pub fn board(self: &Arc<Self>, id: RequestId) -> Option<Flight> {
         self.ids.lock().insert(id).then(|| Flight { id, flights: Arc::clone(self) })
+    }
+
+    /// From now on nothing is begun that was not asked of this process just now: the next one takes it up.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it is so.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Relaxed)
     }
 
     /// Those in work now.

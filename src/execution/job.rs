@@ -1,6 +1,6 @@
 //! One command from plan to answer.
 
-use super::answer::{Answer, AnswerDesk};
+use super::answer::{Answer, AnswerDesk, times};
 use super::approvals::{self, Awaiting, Need};
 use super::flights::Flight;
 use super::locks::Locks;
@@ -29,6 +29,8 @@ pub enum Task {
     Approved(Box<ApprovalRequest>),
     /// The process died when calls may have been made: look, and report.
     Verify(Plan),
+    /// So many processes have died since calls may have been made: look once more, and say so.
+    LastLook(Plan, u32),
 }
 
 /// How far a running job has come: what a panic must be followed by.
@@ -96,6 +98,11 @@ pub(super) async fn work(job: &Job, shop: &Workshop, stage: &Arc<Mutex<Stage>>) 
             *stage.lock() = Stage::Running(plan.clone());
             recover::look(job, plan, shop, "I was restarted").await
         }
+        Task::LastLook(plan, deaths) => {
+            tracing::error!(req = %job.request.id, deaths, "processes died with request in hand; one more look");
+            *stage.lock() = Stage::Running(plan.clone());
+            recover::look(job, plan, shop, &format!("I broke {}", times(*deaths))).await
+        }
     };
     shop.desk.give(&job.request, job.row.name, answer).await;
 }
@@ -132,11 +139,11 @@ async fn plan_and_execute(
             return Err(Refusal { lines: vec![approvals::void(&job.request)] }.into());
         }
         Task::Approved(approval) => approval.given.clone(),
-        Task::Run | Task::Verify(_) if need.approvals > 0 => {
+        Task::Run | Task::Verify(_) | Task::LastLook(..) if need.approvals > 0 => {
             // asked or not: the answer comes when they have spoken, or from whoever has the request
             return approvals::ask(job, plan, &need, shop).await.map(|_| None);
         }
-        Task::Run | Task::Verify(_) => Vec::new(),
+        Task::Run | Task::Verify(_) | Task::LastLook(..) => Vec::new(),
     };
     let plan = Plan { policies: Some(shop.policies.to_string()), approved, ..plan };
     let _locked = shop.locks.take(&plan.targets, &job.request.text, &job.request)?;

@@ -141,6 +141,11 @@ impl Board {
         self.draining.store(true, Ordering::Relaxed);
     }
 
+    /// Whether it is so.
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
     /// What does not change.
     pub fn spec(&self) -> &BoardSpec {
         &self.spec
@@ -165,7 +170,7 @@ impl Board {
     pub(super) fn readiness(&self, vitals: &Vitals) -> Judgement {
         let seen = Seen {
             started: self.started.load(Ordering::Relaxed),
-            draining: self.draining.load(Ordering::Relaxed),
+            draining: self.is_draining(),
             store_watched: self.store.read().is_some(),
         };
         Judgement::ready(&self.spec, seen, vitals)
@@ -178,7 +183,14 @@ impl VitalsSource for Board {
             oldest: vitals.oldest.map(|age| age + at.elapsed()),
             ..vitals.clone()
         };
-        let unknown = || StoreVitals { kind: "unknown".to_owned(), ok: false, last_error: None, open: 0 };
+        let unknown = || StoreVitals {
+            kind: "unknown".to_owned(),
+            ok: false,
+            last_error: None,
+            open: 0,
+            overdue: None,
+            queued: 0,
+        };
         Vitals {
             build: self.spec.build.clone(),
             host: self.spec.host.clone(),

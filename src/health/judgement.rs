@@ -64,13 +64,8 @@ impl Judgement {
         if let Some(detail) = links(spec, vitals) {
             add("slack_links", detail);
         }
-        if !vitals.store.ok {
-            let detail = match (&vitals.store.last_error, seen.store_watched) {
-                (_, false) => "not opened yet".to_owned(),
-                (Some(error), true) => format!("the last write failed: {error}"),
-                (None, true) => "the store does not answer".to_owned(),
-            };
-            add("store", detail);
+        if let Some(trouble) = vitals.store.trouble() {
+            add("store", if seen.store_watched { trouble } else { "not opened yet".to_owned() });
         }
         for name in &spec.needed_actors {
             match vitals.actors.iter().find(|actor| actor.name == *name) {

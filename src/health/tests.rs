@@ -45,7 +45,7 @@ fn link(slot: usize, up: bool, error: Option<&str>) -> LinkVitals {
 }
 
 fn well() -> StoreVitals {
-    StoreVitals { kind: "sqlite".into(), ok: true, last_error: None, open: 3 }
+    StoreVitals { kind: "sqlite".into(), ok: true, last_error: None, open: 3, overdue: None, queued: 0 }
 }
 
 /// A board on which everything is as it should be.
@@ -56,6 +56,19 @@ fn healthy() -> Arc<Board> {
     board.watch_links(|| vec![link(0, true, None), link(1, false, Some("connection refused"))]);
     board.started();
     board
+}
+
+#[test]
+fn a_store_that_does_not_answer_is_a_cause_and_an_error_of_before_is_not_blamed() {
+    let board = healthy();
+    let overdue = Some(Duration::from_millis(4_200));
+    board.watch_store(move || StoreVitals { ok: false, last_error: Some("old".into()), overdue, queued: 3, ..well() });
+    insta::assert_debug_snapshot!(causes(&board.ready()), @r#"
+    [
+        "store: no answer for 4 s, 3 operations wait; its disk may hang",
+    ]
+    "#);
+    assert!(board.live().is_ok(), "another start would meet the same disk");
 }
 
 fn causes(judgement: &Judgement) -> Vec<String> {

@@ -11,9 +11,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{OnceCell, mpsc, watch};
+use tokio::time::Instant;
 
-/// How often, and how long apart, it is looked for another token when Slack refuses one that it has taken before.
-const LOOKS: u32 = 13;
+/// For how long Slack must refuse what it has taken before, while no link is up, before the bot ends. In an incident it has
+/// refused good tokens, and one that was rotated may come a little later to where it is kept.
+const REFUSED_FOR: Duration = Duration::from_secs(180);
+
+/// The pause before it is tried again, and looked for another token.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(5);
 
 /// How many links live.
@@ -99,6 +103,7 @@ supervised!(SlackConnection, |self| SlackConnection::new(self.parts.clone()));
 
 async fn live(parts: ConnectionParts) -> SlotEnd {
     let _open = parts.open.open();
+    let mut refused_since = None;
     loop {
         let used = Used::now(&parts.config);
         let end = match identify(&parts).await {
@@ -108,11 +113,22 @@ async fn live(parts: ConnectionParts) -> SlotEnd {
                 run_slot(config, proxy, parts.slot, Rc::new(door), observer, closing).await
             }
         };
-        match end {
-            SlotEnd::Fatal { .. } if another_token(&parts, &used).await => {
-                tracing::info!(slot = parts.slot, "slack refused a token; there is another one now");
-            }
-            end => return end,
+        let SlotEnd::Fatal { .. } = end else { return end };
+        if another_token(&parts, &used).await {
+            tracing::info!(slot = parts.slot, "slack refused a token; there is another one now");
+            continue;
+        }
+        // what has never worked is wrong
+        let Some(last_up) = parts.observer.last_up() else { return end };
+        let refused = *refused_since.get_or_insert_with(Instant::now);
+        if last_up.max(refused).elapsed() >= REFUSED_FOR {
+            return end;
+        }
+        tracing::warn!(slot = parts.slot, "slack refuses what it has taken before; trying again");
+        let mut closing = parts.closing.clone();
+        tokio::select! {
+            () = tokio::time::sleep(BETWEEN_LOOKS) => {}
+            _ = closing.wait_for(|closing| *closing) => return SlotEnd::Stopped,
         }
     }
 }
@@ -130,27 +146,12 @@ impl Used {
     }
 }
 
-/// Whether other tokens are in force than those that Slack has refused. Once the bot has worked with them they must have
-/// been rotated, and the new one may come a little later to where it is kept.
+/// Whether other tokens are in force than those that Slack has refused.
 async fn another_token(parts: &ConnectionParts, used: &Used) -> bool {
-    if !parts.tokens.may_change() {
-        return !used.is(&Used::now(&parts.config));
-    }
-    let mut closing = parts.closing.clone();
-    let looks = if parts.identity.initialized() { LOOKS } else { 1 };
-    for look in 0..looks {
-        if look > 0 {
-            tokio::select! {
-                () = tokio::time::sleep(BETWEEN_LOOKS) => {}
-                _ = closing.wait_for(|closing| *closing) => return false,
-            }
-        }
+    if parts.tokens.may_change() {
         parts.tokens.look_again().await;
-        if !used.is(&Used::now(&parts.config)) {
-            return true;
-        }
     }
-    false
+    !used.is(&Used::now(&parts.config))
 }
 
 /// Asks Slack who we are, until it answers; ends the link when it says that the token is no good, or the door closes.

@@ -403,3 +403,32 @@ fn every_key_stands_in_the_default_file_with_a_comment_and_every_key_there_is_re
     );
     assert_eq!(listed, known);
 }
+
+#[test]
+fn a_lease_into_which_no_three_calls_fit_is_refused_where_the_table_is_a_real_one() {
+    let load = |lease: &str, kind: &str, more: &[(&str, &str)]| {
+        let given = [("DRONEBOT__STORE__LEASE_SECONDS", lease), ("DRONEBOT__STORE__KIND", kind)];
+        let variables: Vec<(&str, &str)> = given.iter().chain(more).copied().collect();
+        Settings::load(None, &environment(&variables)).map(drop).map_err(|error| error.to_string())
+    };
+    let says = load("6", "dynamodb", &[]).unwrap_err();
+    assert!(
+        says.starts_with("`store.lease_seconds` is 6 and must be at least 7: a call to the table may take"),
+        "{says}"
+    );
+    assert!(says.ends_with("(variable DRONEBOT__STORE__LEASE_SECONDS)"), "{says}");
+    for (lease, kind, more) in [
+        ("7", "dynamodb", None),
+        ("6", "sqlite", None),
+        ("1", "dynamodb", Some(("AWS_ENDPOINT_URL", "http://moto:5000"))),
+        ("1", "dynamodb", Some(("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:8000"))),
+    ] {
+        let more: Vec<(&str, &str)> = more.into_iter().collect();
+        assert_eq!(load(lease, kind, &more), Ok(()), "{lease} {kind} {more:?}");
+    }
+    for own in
+        ["https://dynamodb.eu-central-1.amazonaws.com", "https://vpce-1.dynamodb.eu-central-1.vpce.amazonaws.com"]
+    {
+        assert!(load("6", "dynamodb", &[("AWS_ENDPOINT_URL_DYNAMODB", own)]).is_err(), "{own}");
+    }
+}

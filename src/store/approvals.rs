@@ -25,10 +25,14 @@ fn busy(id: RequestId) -> StoreError {
 }
 
 impl Noted {
-    async fn rewrite(&self, approval: &ApprovalRequest, was: Option<&str>) -> Result<bool, StoreError> {
+    async fn write(&self, approval: &ApprovalRequest, was: Option<&str>, text: &str) -> Result<bool, StoreError> {
         let until = approval.expires_at.checked_add(KEPT).unwrap_or(Timestamp::MAX);
-        let text = wire::json(approval)?;
-        self.0.rewrite(&name(approval.request), was, &text, Some(until)).await
+        self.0.rewrite(&name(approval.request), was, text, Some(until)).await
+    }
+
+    /// Writes what has become of it. What a newer program has noted beside it stays.
+    async fn rewrite(&self, approval: &ApprovalRequest, was: &str) -> Result<bool, StoreError> {
+        self.write(approval, Some(was), &wire::rewritten(was, approval)?).await
     }
 }
 
@@ -38,10 +42,11 @@ impl ApprovalStore for Noted {
         for _ in 0..ROUNDS {
             let was = self.0.noted(&name(approval.request)).await?;
             // written before, and only the answer was lost
-            if was.as_deref() == Some(wire::json(approval)?.as_str()) {
+            let text = wire::json(approval)?;
+            if was.as_ref() == Some(&text) {
                 return Ok(());
             }
-            if self.rewrite(approval, was.as_deref()).await? {
+            if self.write(approval, was.as_deref(), &text).await? {
                 return Ok(());
             }
         }
@@ -61,7 +66,7 @@ impl ApprovalStore for Noted {
                 // by this very call: what it wrote came through, and only the answer was lost
                 Err(NotTaken::Said) if round > 0 => return Ok(Some(Said { approval, taken: Ok(()) })),
                 Err(not) => return Ok(Some(Said { approval, taken: Err(not) })),
-                Ok(()) if self.rewrite(&approval, Some(&was)).await? => {
+                Ok(()) if self.rewrite(&approval, &was).await? => {
                     return Ok(Some(Said { approval, taken: Ok(()) }));
                 }
                 Ok(()) => {}
@@ -74,7 +79,7 @@ impl ApprovalStore for Noted {
         for _ in 0..ROUNDS {
             let Some(was) = self.0.noted(&name(id)).await? else { return Ok(None) };
             let Some(mut approval) = wire::readable::<ApprovalRequest>(&was, id, "approval") else { return Ok(None) };
-            if !approval.close(now) || self.rewrite(&approval, Some(&was)).await? {
+            if !approval.close(now) || self.rewrite(&approval, &was).await? {
                 return Ok(Some(approval));
             }
         }

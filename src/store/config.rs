@@ -61,10 +61,28 @@ impl Default for StoreConfig {
     }
 }
 
+/// The shortest lease: a call to the table may take 2.2 s, and three must fit, or replicas give each other up for nothing.
+const LEAST_LEASE: u32 = 7;
+
 /// The fewest days for which deliveries must be known: Slack's last redelivery, and a day more.
 const LEAST_DEDUPE_DAYS: u32 = 2;
 
 impl StoreConfig {
+    /// Refuses values that cannot work; the error begins with the key. The calls to a simulated table take no time.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn check(&self, is_simulated: bool) -> Result<(), String> {
+        if self.kind == StoreKind::Dynamodb && self.lease_seconds < LEAST_LEASE && !is_simulated {
+            let lease = self.lease_seconds;
+            return Err(format!(
+                "lease_seconds is {lease} and must be at least {LEAST_LEASE}: a call to the table may take 2.2 s, and three of \
+                 them must fit"
+            ));
+        }
+        Ok(())
+    }
+
     /// What is wrong with the settings, with the name of the key.
     pub(super) fn fault(&self) -> Option<String> {
         let days = self.dedupe_days;

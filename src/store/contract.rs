@@ -12,28 +12,39 @@ use std::collections::{HashMap, HashSet};
 
 mod approvals;
 pub(crate) use approvals::{
-    approval, each_word_on_a_change_counts_once_whoever_hears_it,
+    approval, each_word_on_a_change_counts_once_whoever_hears_it, what_a_newer_program_noted_of_an_approval_stays,
     what_waits_for_others_is_kept_with_what_they_are_shown, what_waits_for_others_locks_no_target,
 };
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A clock that stands until it is moved.
-pub(crate) struct TestClock(Mutex<Timestamp>);
+pub(crate) struct TestClock {
+    now: Mutex<Timestamp>,
+    asleep: Mutex<Duration>,
+}
 
 impl TestClock {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new("2026-03-01T12:00:00Z".parse().unwrap())))
+        let now = "2026-03-01T12:00:00Z".parse().unwrap();
+        Arc::new(Self { now: Mutex::new(now), asleep: Mutex::default() })
     }
     pub(crate) fn advance(&self, by: SignedDuration) {
-        let mut now = self.0.lock();
+        let mut now = self.now.lock();
         *now += by;
+    }
+    /// The machine is suspended for so long.
+    pub(crate) fn suspend(&self, by: Duration) {
+        *self.asleep.lock() += by;
     }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> Timestamp {
-        *self.0.lock()
+        *self.now.lock()
+    }
+    fn asleep(&self) -> Duration {
+        *self.asleep.lock()
     }
 }
 
@@ -1128,6 +1139,7 @@ macro_rules! contract {
             what_waits_for_others_is_kept_with_what_they_are_shown,
             what_waits_for_others_locks_no_target,
             each_word_on_a_change_counts_once_whoever_hears_it,
+            what_a_newer_program_noted_of_an_approval_stays,
             everything_that_happened_to_a_request_stands_in_its_history,
             a_request_is_found_by_the_name_that_people_know,
             what_happened_to_the_house_is_told_newest_first,

@@ -57,6 +57,7 @@ trait Backend: Send + Sync {
 }
 
 /// What tells how a store is, without keeping it open.
+#[async_trait]
 trait Pulse: Send + Sync {
     /// [`StoreHealth::vitals`].
     fn vitals(&self) -> StoreVitals;
@@ -66,6 +67,9 @@ trait Pulse: Send + Sync {
 
     /// [`StoreHealth::open`].
     fn open(&self) -> usize;
+
+    /// [`StoreHealth::lost`].
+    async fn lost(&self);
 }
 
 impl Store {
@@ -84,7 +88,7 @@ pub struct StoreHealth {
 }
 
 impl StoreHealth {
-    /// Whether the last write succeeded, and the last error, if there ever was one.
+    /// Whether it writes and answers in time, and the last error, if there ever was one.
     pub fn vitals(&self) -> StoreVitals {
         self.pulse.vitals()
     }
@@ -98,6 +102,11 @@ impl StoreHealth {
     /// replica holds in memory.
     pub fn open(&self) -> usize {
         self.pulse.open()
+    }
+
+    /// Waits until the store has ended without being closed: this process can use it no more.
+    pub async fn lost(&self) {
+        self.pulse.lost().await;
     }
 }
 

@@ -4,6 +4,7 @@ use crate::domain::{ChannelId, Reply, ReplyTo, RequestId, Tone, UserId};
 use crate::store::{Address, StoreError};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
+use serde_json::Value;
 
 /// A value as JSON.
 pub(super) fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
@@ -21,6 +22,60 @@ pub(super) fn readable<T: serde::de::DeserializeOwned>(
     serde_json::from_str(text)
         .inspect_err(|error| tracing::error!(%request, what, %error, "stored value cannot be read"))
         .ok()
+}
+
+/// A value as JSON, written in the place of what was read as such a value. What a newer program had put there, and this one
+/// does not know, stays.
+pub(super) fn rewritten<T: Serialize + serde::de::DeserializeOwned>(was: &str, new: &T) -> Result<String, StoreError> {
+    let read = |text: &str| Some((serde_json::from_str(text).ok()?, serde_json::from_str::<T>(text).ok()?));
+    let value = |value: &T| serde_json::to_value(value).ok();
+    let Some((was, known)) = read(was) else { return json(new) };
+    match (value(&known), value(new)) {
+        (Some(known), Some(new)) => json(&carry(was, &known, new)),
+        _ => json(new),
+    }
+}
+
+/// The new value with what stands in the old one beside what is known of it. What is not changed stays as it was.
+fn carry(was: Value, known: &Value, new: Value) -> Value {
+    if new == *known {
+        return was;
+    }
+    match (was, known, new) {
+        (Value::Object(was), Value::Object(known), Value::Object(mut new)) => {
+            for (key, was) in was {
+                match (known.get(&key), new.get_mut(&key)) {
+                    (None, None) => drop(new.insert(key, was)),
+                    (Some(known), Some(new)) if *known == *new || is_same(&was, new) => {
+                        *new = carry(was, known, new.take());
+                    }
+                    _ => {}
+                }
+            }
+            Value::Object(new)
+        }
+        // what is a list here only grows
+        (Value::Array(was), Value::Array(known), Value::Array(new)) if was.len() == known.len() => {
+            let mut before = was.into_iter().zip(known);
+            let carried = new.into_iter().map(|new| match before.next() {
+                Some((was, known)) => carry(was, known, new),
+                None => new,
+            });
+            Value::Array(carried.collect())
+        }
+        (_, _, new) => new,
+    }
+}
+
+/// Whether this is the same thing, changed, and not another in its place.
+fn is_same(was: &Value, new: &Value) -> bool {
+    match (was, new) {
+        (Value::Object(was), Value::Object(new)) => {
+            was.get("number").is_some_and(Value::is_number) && was.get("number") == new.get("number")
+        }
+        (Value::Array(_), Value::Array(_)) => true,
+        _ => false,
+    }
 }
 
 /// What is sent in place of a reply that cannot be read.
@@ -99,5 +154,73 @@ impl From<AddressRow> for Address {
             ("beside", url) => Self::Beside { channel, thread_ts, user, url },
             _ => Self::Ephemeral { channel, thread_ts, user },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+    use serde_json::json;
+
+    #[derive(Serialize, Deserialize)]
+    struct Thing {
+        name: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        end: Option<u8>,
+        #[serde(default)]
+        parts: Vec<Part>,
+        #[serde(default)]
+        letter: Option<Part>,
+        #[serde(default)]
+        plan: Option<Part>,
+    }
+
+    #[derive(Serialize, Deserialize)]
+    struct Part {
+        number: Option<u8>,
+        state: String,
+    }
+
+    #[test]
+    fn what_a_newer_program_added_stays_where_it_was_and_goes_with_what_it_was_said_of() {
+        let was = json!({
+            "name": "a", "end": 1, "mood": {"deep": [1]},
+            "parts": [{"number": 0, "state": "x", "colour": "red"}, {"number": 1, "state": "x", "colour": "blue"}],
+            "letter": {"number": 4, "state": "x", "colour": "green"},
+            "plan": {"number": null, "state": "x", "colour": "grey"},
+        });
+        let edit = |edit: &dyn Fn(&mut Thing)| -> Value {
+            let mut thing: Thing = serde_json::from_value(was.clone()).unwrap();
+            edit(&mut thing);
+            serde_json::from_str(&rewritten(&was.to_string(), &thing).unwrap()).unwrap()
+        };
+        assert_eq!(edit(&|_| {}), was);
+        let grown = edit(&|thing| {
+            thing.end = None;
+            thing.parts[1].state = "y".into();
+            thing.parts.push(Part { number: Some(2), state: "new".into() });
+            thing.letter.as_mut().unwrap().state = "tried".into();
+        });
+        assert_eq!(
+            grown,
+            json!({
+                "name": "a", "mood": {"deep": [1]},
+                "parts": [
+                    {"number": 0, "state": "x", "colour": "red"},
+                    {"number": 1, "state": "y", "colour": "blue"},
+                    {"number": 2, "state": "new"},
+                ],
+                "letter": {"number": 4, "state": "tried", "colour": "green"},
+                "plan": {"number": null, "state": "x", "colour": "grey"},
+            })
+        );
+        let replaced = edit(&|thing| {
+            thing.letter = Some(Part { number: Some(5), state: "x".into() });
+            thing.plan = Some(Part { number: None, state: "other".into() });
+        });
+        assert_eq!(replaced["letter"], json!({"number": 5, "state": "x"}), "another letter");
+        assert_eq!(replaced["plan"], json!({"number": null, "state": "other"}), "another plan");
+        assert_eq!(replaced["mood"], was["mood"]);
     }
 }

@@ -31,6 +31,7 @@
 
 mod backoff;
 mod body;
+mod breath;
 mod detached;
 mod drill;
 mod guard;

@@ -18,7 +18,11 @@ use std::{
 
 use parking_lot::{Mutex, RwLock};
 
-use super::{Task, panics, spawn_local_detached};
+use super::{
+    Task,
+    breath::{self, Breath},
+    panics, spawn_local_detached,
+};
 
 /// How often to look, and what is too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +77,14 @@ pub(super) struct Pulse {
     name: String,
     in_actor: bool,
     count: AtomicU64,
-    thread: Mutex<String>,
+    thread: Mutex<Thread>,
+}
+
+/// The thread on which a pulse beats.
+#[derive(Debug, Default)]
+struct Thread {
+    name: String,
+    number: String,
 }
 
 impl Pulse {
@@ -84,7 +95,8 @@ impl Pulse {
     /// Notes the thread on which it will beat.
     pub(super) fn settle(&self) {
         let thread = thread::current();
-        *self.thread.lock() = format!("{} {:?}", thread.name().unwrap_or("unnamed"), thread.id());
+        let name = format!("{} {:?}", thread.name().unwrap_or("unnamed"), thread.id());
+        *self.thread.lock() = Thread { name, number: breath::this_thread() };
     }
 
     /// A poll begins. There is one writer only, so load and store are enough.
@@ -188,10 +200,21 @@ impl Watchdog {
     /// # Errors
     /// The operating system gives no thread.
     pub fn start(spec: WatchdogSpec, pulses: Pulses, on_stuck: OnStuck) -> io::Result<Self> {
+        Self::start_by(spec, pulses, on_stuck, Breath::of)
+    }
+
+    /// Starts to watch, and is told by this how a thread is.
+    pub(super) fn start_by(
+        spec: WatchdogSpec,
+        pulses: Pulses,
+        on_stuck: OnStuck,
+        breath: fn(&str) -> Option<Breath>,
+    ) -> io::Result<Self> {
         let reader = VerdictReader { verdict: Arc::new(RwLock::new(Verdict::Alive)) };
         let stop = Arc::new(AtomicBool::new(false));
         pulses.beat_for(spec.limit);
-        let mut watch = Watch { spec, pulses, on_stuck, verdict: Arc::clone(&reader.verdict), seen: HashMap::new() };
+        let mut watch =
+            Watch { spec, pulses, on_stuck, breath, verdict: Arc::clone(&reader.verdict), seen: HashMap::new() };
         let stopped = Arc::clone(&stop);
         thread::Builder::new().name("watchdog".to_owned()).spawn(move || {
             while !stopped.load(Ordering::Relaxed) {
@@ -223,6 +246,7 @@ struct Watch {
     spec: WatchdogSpec,
     pulses: Pulses,
     on_stuck: OnStuck,
+    breath: fn(&str) -> Option<Breath>,
     verdict: Arc<RwLock<Verdict>>,
     /// By the address of the pulse.
     seen: HashMap<usize, Seen>,
@@ -234,7 +258,20 @@ struct Seen {
     told: bool,
     /// It has moved under this watch; a thread that has not may still beat at an earlier, slower pace.
     moved: bool,
+    /// What it was seen to do since it has been held for half of its limit.
+    breath: breath::Seen,
+    /// It was told that it waits for the machine.
+    excused: bool,
 }
+
+impl Seen {
+    fn new(count: u64, moved: bool) -> Self {
+        Seen { count, held_for: Duration::ZERO, told: false, moved, breath: breath::Seen::default(), excused: false }
+    }
+}
+
+/// A thread that waits for the machine may take so many times its limit: another process would wait for the same.
+const OUT_OF_BREATH: u32 = 6;
 
 impl Watch {
     /// Time is counted in looks, not read from a clock: when the whole machine or process was asleep, nobody is blamed.
@@ -245,7 +282,12 @@ impl Watch {
         for pulse in &living {
             let key = Arc::as_ptr(pulse) as usize;
             let mut now = self.advance(self.seen.get(&key), pulse);
-            if now.held_for >= self.limit_of(pulse) {
+            let limit = self.limit_of(pulse);
+            if now.held_for >= limit && now.held_for < limit * OUT_OF_BREATH && now.breath.is_out_of_breath() {
+                if !std::mem::replace(&mut now.excused, true) {
+                    excuse(stuck(pulse, now.held_for));
+                }
+            } else if now.held_for >= limit {
                 let stuck = stuck(pulse, now.held_for);
                 // an actor says more than its thread
                 let rank = |stuck: &Stuck| (stuck.in_actor, stuck.held_for);
@@ -267,13 +309,16 @@ impl Watch {
 
     fn advance(&self, before: Option<&Seen>, pulse: &Pulse) -> Seen {
         let count = pulse.count.load(Ordering::Relaxed);
-        let Some(before) = before else { return Seen { count, held_for: Duration::ZERO, told: false, moved: false } };
+        let Some(before) = before else { return Seen::new(count, false) };
         let same = before.count == count;
-        if same && pulse.may_be_stuck(count) && (pulse.in_actor || before.moved) {
-            Seen { count, held_for: before.held_for + self.spec.every, told: before.told, moved: before.moved }
-        } else {
-            Seen { count, held_for: Duration::ZERO, told: false, moved: before.moved || !same }
+        if !same || !pulse.may_be_stuck(count) || !pulse.in_actor && !before.moved {
+            return Seen::new(count, before.moved || !same);
         }
+        let mut now = Seen { held_for: before.held_for + self.spec.every, ..*before };
+        if now.held_for >= self.limit_of(pulse) / 2 {
+            now.breath.look((self.breath)(&pulse.thread.lock().number), self.spec.every);
+        }
+        now
     }
 
     fn conclude(&self, longest: Option<(bool, Stuck)>) {
@@ -291,7 +336,17 @@ impl Watch {
 }
 
 fn stuck(pulse: &Pulse, held_for: Duration) -> Stuck {
-    Stuck { name: pulse.name.clone(), thread: pulse.thread.lock().clone(), held_for, in_actor: pulse.in_actor }
+    Stuck { name: pulse.name.clone(), thread: pulse.thread.lock().name.clone(), held_for, in_actor: pulse.in_actor }
+}
+
+/// Logs who waits for the machine, by a helper: nobody may keep the watch from going on.
+fn excuse(stuck: Stuck) {
+    let line = move || {
+        let why = "it waits for the machine's disk or processor, and is given more time";
+        tracing::warn!(actor = stuck.name, thread = stuck.thread, "{stuck}; {why}");
+    };
+    // without a thread it goes unsaid
+    let _ = thread::Builder::new().name("watchdog-log".to_owned()).spawn(line);
 }
 
 /// Logs who is stuck, does what is `last` to be done (the log is written by a thread of its own), and ends the process with

@@ -39,6 +39,16 @@ fn the_linter_of_cloudformation_has_nothing_to_say() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
+#[test]
+fn a_log_that_takes_no_lines_blocks_nothing() {
+    let stack = std::fs::read_to_string(here("delivery/stack.yaml")).expect("the stack");
+    let drivers: Vec<&str> = stack.split("LogDriver:").skip(1).map(|rest| rest.split("\n\n").next().unwrap()).collect();
+    assert!(!drivers.is_empty());
+    for driver in drivers {
+        assert!(driver.trim_start().starts_with("awslogs\n") && driver.contains("mode: non-blocking\n"), "{driver}");
+    }
+}
+
 #[actix_web::test]
 async fn the_stack_is_made_as_it_is_written_and_the_bot_joins_its_table() {
     let mut world = World::with(Options { asleep: true, ..Options::default() }).await;

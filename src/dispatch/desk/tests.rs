@@ -395,6 +395,32 @@ fn what_a_crash_left_in_the_journal_is_taken_up_at_the_start_and_answered_once()
 }
 
 #[test]
+fn on_the_way_out_nothing_is_taken_up_and_what_was_just_asked_is_answered() {
+    run(async {
+        let office = Office::new(false).await;
+        let left = office.accept(1, "UMAYA", "ping").await;
+        office.house.flights.close();
+        let how = How::TakenUp { state: State::Accepted, plan: None, deaths: 0 };
+        office.tell(&left, how);
+        // it finds what nobody works on as it starts
+        office.house.tree.kill_child("dispatcher", "a test").expect("it is there");
+        let asked = office.accept(2, "UMAYA", "ping").await;
+        office.tell(&asked, How::Fresh);
+        within("the answer to what was asked", async {
+            while office.house.letters().await.is_empty() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        })
+        .await;
+        within("it to end", office.house.flights.idle()).await;
+        let held: Vec<_> = office.house.store.journal.held(&mut |_| true).iter().map(|held| held.request.id).collect();
+        assert_eq!((office.house.letters().await.len(), held), (1, vec![left.id]));
+        office.house.tree.stop().await;
+        office.house.store.close(Duration::from_secs(5)).await.expect("closed");
+    });
+}
+
+#[test]
 fn a_shortcut_runs_what_reads_asks_before_what_changes_and_says_where_there_is_no_command() {
     run(async {
         let office = Office::new(false).await;
@@ -475,9 +501,13 @@ fn what_was_begun_is_looked_at_once_more_and_then_nobody_knows() {
             let said = office.says("UMAYA", "ec2 stop i-1", running(deaths)).await;
             assert!(said.starts_with("[done] I was restarted while running `ec2 stop i-1`."), "{deaths}: {said}");
         }
-        office.slack_is_down.set(true);
+        // AWS can be asked, whatever they died of
         let said = office.says("UMAYA", "ec2 stop i-1", running(3)).await;
-        assert!(said.starts_with("[unknown] I broke 3 times while I had `ec2 stop i-1` in hand"), "{said}");
+        assert!(said.starts_with("[done] I broke 3 times while running `ec2 stop i-1`."), "{said}");
+        assert_eq!(last_state(&office, "UMAYA").await, State::Succeeded);
+        office.slack_is_down.set(true);
+        let said = office.says("UMAYA", "ec2 stop i-1", running(4)).await;
+        assert!(said.starts_with("[unknown] I broke 4 times while I had `ec2 stop i-1` in hand"), "{said}");
         assert!(said.contains("I do not know what was done. Check the targets with `ec2 show`"), "{said}");
         assert_eq!(last_state(&office, "UMAYA").await, State::Unknown);
         office.house.ends().await;

@@ -55,6 +55,8 @@ struct Shared {
     /// The actors, once they have started.
     actors: std::cell::RefCell<Vec<Handle<SlackConnection>>>,
     escalated: Cell<bool>,
+    /// Why, and how long after the start, a connection said that nothing but a person can help.
+    fatal: std::cell::RefCell<Option<(String, Duration)>>,
 }
 
 /// Two supervised connections with the settings of production, until the door closes.
@@ -99,7 +101,10 @@ async fn bot(shared: Rc<Shared>, closes: watch::Receiver<bool>) -> turmoil::Resu
     tokio::select! {
         _ = closed.wait_for(|closing| *closing) => open.none().await,
         _ = tree.escalated() => shared.escalated.set(true),
-        Some(reason) = fatals.recv() => panic!("{reason}"),
+        Some(reason) = fatals.recv() => {
+            let at = turmoil::sim_elapsed().expect("a simulation");
+            *shared.fatal.borrow_mut() = Some((reason, at));
+        }
     }
     tree.stop().await;
     Ok(())
@@ -156,6 +161,7 @@ fn an_hour_without(outage: Outage) {
         closing,
         actors: Default::default(),
         escalated: Cell::new(false),
+        fatal: Default::default(),
     });
     let calls = Rc::new(Cell::new(0));
     let up = |shared: &Shared| shared.board.vitals().iter().filter(|link| link.up).count();
@@ -208,6 +214,7 @@ fn an_hour_without(outage: Outage) {
     sim.client("bot", bot(Rc::clone(&shared), closes));
     sim.run().expect("the simulation ends well");
     assert!(!shared.escalated.get(), "{outage:?}");
+    assert_eq!(*shared.fatal.borrow(), None, "{outage:?}");
 }
 
 // row 10, row 32
@@ -216,4 +223,108 @@ fn an_hour_without_a_network_restarts_nothing_and_is_over_within_seconds_of_its_
     for outage in [Outage::Swallows, Outage::Refuses, Outage::NoNames] {
         an_hour_without(outage);
     }
+}
+
+/// A Slack that refuses the app's token while it is told to, and throws the links out then.
+async fn moody_slack(refuses: watch::Receiver<bool>, calls: Rc<Cell<usize>>) {
+    let now = refuses.clone();
+    let count = Rc::clone(&calls);
+    let good = slack(calls);
+    let mut server = Server::simulated(move |request: &Request| match request.path() {
+        "/api/apps.connections.open" if *now.borrow() => {
+            count.set(count.get() + 1);
+            answer(r#"{"ok":false,"error":"account_inactive"}"#)
+        }
+        _ => good(request),
+    })
+    .await;
+    tokio::task::spawn_local(async move {
+        while let Some(socket) = server.sockets.recv().await {
+            let mut refuses = refuses.clone();
+            tokio::task::spawn_local(async move {
+                tokio::select! {
+                    () = serve(socket) => {}
+                    _ = refuses.wait_for(|refuses| *refuses) => {}
+                }
+            });
+        }
+    });
+}
+
+/// A simulation of a bot beside a Slack that is played by this.
+fn simulate<F: Future<Output = turmoil::Result> + 'static>(play: impl FnOnce(Rc<Shared>) -> F) -> Rc<Shared> {
+    fastrand::seed(9);
+    let mut sim = turmoil::Builder::new()
+        .rng_seed(9)
+        .tick_duration(Duration::from_millis(100))
+        .simulation_duration(Duration::from_secs(3600))
+        .build();
+    let (closing, closes) = watch::channel(false);
+    let shared = Rc::new(Shared {
+        board: Arc::new(LinkBoard::new(2)),
+        network: Arc::default(),
+        closing,
+        actors: Default::default(),
+        escalated: Cell::new(false),
+        fatal: Default::default(),
+    });
+    sim.client("slack", play(Rc::clone(&shared)));
+    sim.client("bot", bot(Rc::clone(&shared), closes));
+    sim.run().expect("the simulation ends well");
+    assert!(!shared.escalated.get());
+    shared
+}
+
+#[test]
+fn a_refusal_of_a_token_that_has_worked_must_last_for_minutes() {
+    let seconds = Duration::from_secs;
+    let shared = simulate(|shared| async move {
+        let (refuse, refuses) = watch::channel(false);
+        let calls = Rc::new(Cell::new(0));
+        moody_slack(refuses, Rc::clone(&calls)).await;
+        let both = async || {
+            let settled = async {
+                while shared.board.vitals().iter().filter(|link| link.up).count() < 2 {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            };
+            before(VIRTUALLY_NEVER, "both links", settled).await;
+        };
+        both().await;
+        // an incident, and another one: neither is long
+        for _ in 0..2 {
+            tokio::time::sleep(seconds(60)).await;
+            let asked = calls.get();
+            refuse.send_replace(true);
+            tokio::time::sleep(seconds(150)).await;
+            assert_eq!(*shared.fatal.borrow(), None);
+            assert!(calls.get() - asked <= 80, "{} calls in 150 s", calls.get() - asked);
+            refuse.send_replace(false);
+            let back = tokio::time::Instant::now();
+            both().await;
+            assert!(back.elapsed() < seconds(11), "{:?}", back.elapsed());
+        }
+        // this time it is meant
+        let revoked = turmoil::sim_elapsed().expect("a simulation");
+        refuse.send_replace(true);
+        tokio::time::sleep(seconds(240)).await;
+        let (reason, at) = shared.fatal.borrow().clone().expect("it is said");
+        assert!(reason.contains("account_inactive"), "{reason}");
+        let lasted = at - revoked;
+        assert!((seconds(180)..seconds(200)).contains(&lasted), "{lasted:?}");
+        turmoil::Result::<()>::Ok(())
+    });
+    assert!(shared.fatal.borrow().is_some());
+}
+
+#[test]
+fn a_token_that_never_worked_is_wrong_at_once() {
+    let shared = simulate(|_| async move {
+        let (_refuse, refuses) = watch::channel(true);
+        moody_slack(refuses, Rc::default()).await;
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        turmoil::Result::<()>::Ok(())
+    });
+    let (reason, at) = shared.fatal.borrow().clone().expect("it is said");
+    assert!(reason.contains("account_inactive") && at < Duration::from_secs(10), "{reason} after {at:?}");
 }

@@ -12,6 +12,8 @@ use tokio::time::Instant;
 pub struct LinkBoard {
     elsewhere: AtomicU32,
     slots: Vec<Mutex<Slot>>,
+    /// When a link that was up was seen last, if none is up now.
+    last_up: Mutex<Option<Instant>>,
 }
 
 #[derive(Debug)]
@@ -38,7 +40,8 @@ impl LinkBoard {
             others: 0,
             last_error: None,
         };
-        Self { elsewhere: AtomicU32::new(0), slots: (0..slots).map(|_| Mutex::new(slot())).collect() }
+        let slots = (0..slots).map(|_| Mutex::new(slot())).collect();
+        Self { elsewhere: AtomicU32::new(0), slots, last_up: Mutex::new(None) }
     }
 
     /// How the connections are now.
@@ -79,7 +82,12 @@ impl LinkBoard {
 
 impl LinkObserver for LinkBoard {
     fn phase(&self, slot: usize, phase: LinkPhase) {
-        self.with(slot, |slot| slot.phase = phase);
+        self.with(slot, |slot| {
+            if slot.phase.is_up() || phase.is_up() {
+                *self.last_up.lock() = Some(Instant::now());
+            }
+            slot.phase = phase;
+        });
     }
     fn heard(&self, slot: usize) {
         self.with(slot, |slot| slot.last_frame = Some(Instant::now()));
@@ -108,6 +116,9 @@ impl LinkObserver for LinkBoard {
     fn failed(&self, slot: usize, error: &str) {
         self.with(slot, |slot| slot.last_error = Some(error.to_owned()));
     }
+    fn last_up(&self) -> Option<Instant> {
+        if self.any_up() { Some(Instant::now()) } else { *self.last_up.lock() }
+    }
 }
 
 #[cfg(test)]
@@ -118,6 +129,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_board_shows_the_last_news_of_each_slot() {
         let board = LinkBoard::new(2);
+        assert_eq!(board.last_up(), None, "none ever was");
         board.phase(1, LinkPhase::Replacing);
         board.heard(1);
         board.connections(1, 3, 1);
@@ -136,5 +148,11 @@ mod tests {
         board.elsewhere(1);
         assert_eq!(board.vitals()[0].strange_connections, 0, "another replica has it");
         assert!(board.any_up());
+        tokio::time::advance(Duration::from_secs(4)).await;
+        board.phase(1, LinkPhase::BackingOff);
+        let down = Instant::now();
+        tokio::time::advance(Duration::from_secs(4)).await;
+        board.phase(1, LinkPhase::Dialling);
+        assert_eq!(board.last_up(), Some(down), "when it went down");
     }
 }

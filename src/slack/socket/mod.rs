@@ -20,6 +20,7 @@ use super::payload::Envelope;
 use futures_util::future::LocalBoxFuture;
 use serde_json::value::RawValue;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// An acknowledgement of this size goes out bare. Slack silently ignores one of 20,480 bytes or more, and says so nowhere
 /// that a change of that number would be noticed.
@@ -104,6 +105,10 @@ pub trait LinkObserver: Send + Sync {
     fn acked(&self, slot: usize, latency: Duration);
     /// A dial or a connection failed. The text holds no secret.
     fn failed(&self, slot: usize, error: &str);
+    /// When a link of this process was up last, whichever; `None` when none ever was.
+    fn last_up(&self) -> Option<Instant> {
+        None
+    }
 }
 
 /// How a slot ended.

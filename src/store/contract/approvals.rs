@@ -124,3 +124,19 @@ pub(crate) async fn each_word_on_a_change_counts_once_whoever_hears_it(place: &d
     assert_eq!(approval.standing(now), Standing::Pending(1));
     store.close(PATIENCE).await.unwrap();
 }
+
+pub(crate) async fn what_a_newer_program_noted_of_an_approval_stays(place: &dyn Place) {
+    let store = place.open().await;
+    store.approvals.ask(&approval(1)).await.unwrap();
+    let name = format!("approval/{}", id(1));
+    let was = store.notes.noted(&name).await.unwrap().unwrap();
+    let mut newer: serde_json::Value = serde_json::from_str(&was).unwrap();
+    newer["shown_in"] = "C0OPS".into();
+    assert!(store.notes.rewrite(&name, Some(&was), &newer.to_string(), None).await.unwrap());
+    store.approvals.say(id(1), Word::Approve, &"U0OMAR".into(), place.clock().now()).await.unwrap().unwrap();
+    let kept = store.notes.noted(&name).await.unwrap().unwrap();
+    let kept: serde_json::Value = serde_json::from_str(&kept).unwrap();
+    assert_eq!((kept["shown_in"].as_str(), kept["given"].as_array().map(Vec::len)), (Some("C0OPS"), Some(1)));
+    assert!(store.approvals.asked(id(1)).await.unwrap().is_some());
+    store.close(PATIENCE).await.unwrap();
+}

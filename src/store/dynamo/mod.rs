@@ -55,13 +55,29 @@ use turns::Turns;
 
 pub(super) use setup::{init, inspect};
 
+/// When a lease ends. The time for which the machine was suspended counts, though the clock of timers stood still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct LeaseEnd {
+    at: Instant,
+    /// For how long the machine had been suspended when the lease began.
+    asleep: Duration,
+}
+
+impl LeaseEnd {
+    /// What is left of it, if anything is, on a machine that was suspended for so long.
+    fn left(self, asleep: Duration) -> Option<Duration> {
+        let suspended = asleep.saturating_sub(self.asleep);
+        self.at.checked_duration_since(Instant::now())?.checked_sub(suspended)
+    }
+}
+
 /// What this replica knows without asking.
 #[derive(Default)]
 struct Memory {
     /// Its name for now.
     name: Option<ReplicaName>,
     /// Until when it may act on what it holds.
-    lease_ends: Option<Instant>,
+    lease_ends: Option<LeaseEnd>,
     /// What it said last.
     beat: u64,
     /// Every request that it holds and that is open: without an answer, or with a letter that waits.
@@ -172,8 +188,9 @@ impl Dynamo {
     /// The name, if what it holds is still its own for a while: nobody adopts it before that.
     fn name_with_lease(&self, margin: Duration) -> Result<ReplicaName, StoreError> {
         let name = self.name()?;
-        match self.memory.lock().lease_ends {
-            Some(ends) if ends > Instant::now() + margin => Ok(name),
+        let ends = self.memory.lock().lease_ends;
+        match ends.and_then(|ends| ends.left(self.clock.asleep())) {
+            Some(left) if left > margin => Ok(name),
             _ => Err(StoreError::Unavailable(
                 "this replica could not renew its lease, so others may have its work".into(),
             )),

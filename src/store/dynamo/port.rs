@@ -17,7 +17,6 @@ use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::Instant;
 
 /// How far back somebody's past is looked through.
 const PAST: usize = 200;
@@ -98,7 +97,7 @@ impl Journal for Dynamo {
 
     fn held_for(&self, id: RequestId) -> Option<Duration> {
         let memory = self.memory.lock();
-        let left = memory.lease_ends?.checked_duration_since(Instant::now())?;
+        let left = memory.lease_ends?.left(self.clock.asleep())?;
         (left >= self.margin() && memory.rows.contains_key(&id)).then_some(left)
     }
 
@@ -339,6 +338,7 @@ struct Heart {
     memory: Arc<Mutex<Memory>>,
 }
 
+#[async_trait]
 impl Pulse for Heart {
     fn vitals(&self) -> StoreVitals {
         StoreVitals { open: self.open(), ..self.table.vitals() }
@@ -350,6 +350,11 @@ impl Pulse for Heart {
 
     fn open(&self) -> usize {
         self.memory.lock().rows.len()
+    }
+
+    /// Never: there is nothing of it in this process that could end.
+    async fn lost(&self) {
+        std::future::pending().await
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::item::{Item, item, number, text};
 use super::table::{Ask, Guard, sort_key};
-use super::{Dynamo, Watched, adopt, closed};
+use super::{Dynamo, LeaseEnd, Watched, adopt, closed};
 use crate::store::{Beaten, Card, Replica, ReplicaName, Replicas, StoreError};
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -36,14 +36,18 @@ impl Dynamo {
     /// Joins the others under a new name.
     pub(super) async fn enter(&self) -> Result<ReplicaName, StoreError> {
         let name = ReplicaName::new(self.clock.now());
-        let began = Instant::now();
+        let ends = self.a_lease_from_now();
         self.table.put(self.replica_item(&name, 1, ALIVE, &Card::default()), None).await?;
         let mut memory = self.memory.lock();
         memory.name = Some(name.clone());
         memory.beat = 1;
-        memory.lease_ends = Some(began + self.lease);
+        memory.lease_ends = Some(ends);
         memory.rows.clear();
         Ok(name)
+    }
+
+    fn a_lease_from_now(&self) -> LeaseEnd {
+        LeaseEnd { asleep: self.clock.asleep(), at: Instant::now() + self.lease }
     }
 
     fn replica_item(&self, name: &ReplicaName, beat: u64, state: &str, card: &Card) -> Item {
@@ -120,7 +124,7 @@ impl Dynamo {
 impl Replicas for Dynamo {
     async fn beat(&self, card: &Card) -> Result<Beaten, StoreError> {
         let me = self.name()?;
-        let began = Instant::now();
+        let ends = self.a_lease_from_now();
         let beat = {
             let mut memory = self.memory.lock();
             if memory.left {
@@ -134,7 +138,7 @@ impl Replicas for Dynamo {
         if self.table.put(self.replica_item(&me, beat, ALIVE, card), Some(lives)).await? {
             let mut memory = self.memory.lock();
             if memory.name.as_ref() == Some(&me) {
-                memory.lease_ends = memory.lease_ends.max(Some(began + self.lease));
+                memory.lease_ends = memory.lease_ends.max(Some(ends));
             }
             return Ok(Beaten::Renewed);
         }
@@ -187,13 +191,16 @@ impl Replicas for Dynamo {
     fn due_in(&self) -> Option<Duration> {
         let memory = self.memory.lock();
         let (Some(looked), Some(ends)) = (memory.looked, memory.lease_ends) else { return Some(Duration::ZERO) };
+        if ends.left(self.clock.asleep()).is_none() {
+            return Some(Duration::ZERO);
+        }
         // one that is silent is looked at when its lease is over, and then as often as all
         let ends_of = memory.watched.values().filter(|seen| seen.is_alive).map(|seen| seen.since + seen.lease);
         let next_end = ends_of.filter(|end| *end > looked).min();
         let is_alone = next_end.is_none() && memory.rows.is_empty();
         let pace = self.lease * if is_alone { PACE_ALONE } else { PACE } / PARTS;
         // a beat and a look that both went well began at about the same time
-        let due = looked.min(ends.checked_sub(self.lease).unwrap_or(looked)) + pace;
+        let due = looked.min(ends.at.checked_sub(self.lease).unwrap_or(looked)) + pace;
         Some(next_end.map_or(due, |end| end.min(due)).saturating_duration_since(Instant::now()))
     }
 }

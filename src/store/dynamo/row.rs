@@ -11,6 +11,7 @@ use crate::store::{
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
+use std::sync::Arc;
 use tokio::time::Instant;
 
 /// What this program writes; it reads no newer one.
@@ -67,7 +68,16 @@ pub(super) struct Row {
     pub(super) since: Instant,
     /// Whether it was adopted, or journalled unheard.
     pub(super) is_found: bool,
+    /// The body as it was read, and attributes that this program does not know: what a newer one wrote stays.
+    pub(super) origin: Option<Arc<str>>,
+    pub(super) rest: Item,
 }
+
+/// The attributes of an item that this program writes.
+const ATTRIBUTES: [&str; 15] = [
+    "pk", "sk", "v", "state", "holder", "fence", "version", "mark", "deaths", "asked", "held", "expires", "shown",
+    "body", "pieces",
+];
 
 pub(super) fn nanos(time: Timestamp) -> i64 {
     i64::try_from(time.as_nanosecond()).unwrap_or(i64::MAX)
@@ -163,6 +173,8 @@ impl Row {
             late: false,
             since: Instant::now(),
             is_found: false,
+            origin: None,
+            rest: Item::new(),
         };
         row.tell(at, &What::Accepted { user, text });
         row
@@ -210,12 +222,16 @@ impl Row {
             letters: self.letters,
             history: self.history.clone(),
         };
-        wire::json(&body)
+        match &self.origin {
+            None => wire::json(&body),
+            Some(origin) => wire::rewritten(origin, &body),
+        }
     }
 
     /// The item, without its body. It may go at `expires` once nothing is left to do for it.
     pub(super) fn item(&self, expires: Timestamp) -> Item {
-        let mut made = item([
+        let mut made = self.rest.clone();
+        made.extend(item([
             ("pk", pk(self.request.id).into()),
             ("sk", "-".into()),
             ("v", VERSION.into()),
@@ -226,7 +242,7 @@ impl Row {
             ("mark", self.mark.as_str().into()),
             ("deaths", i64::from(self.deaths).into()),
             ("asked", self.request.user.as_str().into()),
-        ]);
+        ]));
         let mut set = |name: &str, value: Value| made.insert(name.to_owned(), AttributeValue::from(value));
         match (self.is_open(), &self.dead) {
             (true, _) => drop(set("held", self.holder.0.as_str().into())),
@@ -250,7 +266,7 @@ impl Row {
     }
 
     /// The row of an item and its body, or why there is none to be read.
-    pub(super) fn read(item: &Item, body: &str) -> Result<Self, String> {
+    pub(super) fn read(item: &Item, text_of_body: &str) -> Result<Self, String> {
         let word = |name: &'static str| text(item, name).ok_or_else(|| format!("it has no `{name}`"));
         let count = |name: &'static str| number(item, name).ok_or_else(|| format!("it has no `{name}`"));
         let id = id_of(word("pk")?).ok_or("its name is not a request's")?;
@@ -260,7 +276,7 @@ impl Row {
         }
         let state = word("state")?;
         let state = State::parse(state).ok_or_else(|| format!("`{state}` is no state that this program knows"))?;
-        let body: Body = serde_json::from_str(body).map_err(|error| error.to_string())?;
+        let body: Body = serde_json::from_str(text_of_body).map_err(|error| error.to_string())?;
         let source = Source::parse(&body.source).ok_or_else(|| format!("`{}` is no source", body.source))?;
         let request = Request {
             id,
@@ -273,15 +289,18 @@ impl Row {
             accepted_at: time(body.accepted_at),
             trigger: None,
         };
-        let steps = body
-            .steps
-            .into_iter()
-            .filter_map(|step| Some(StepRecord { state: StepState::parse(&step.state)?, step: step.step }));
+        let step = |StepBody { state, step }| match StepState::parse(&state) {
+            Some(state) => Ok(StepRecord { step, state }),
+            None => Err(format!("`{state}` is no state of a step")),
+        };
+        let steps: Result<Vec<StepRecord>, String> = body.steps.into_iter().map(step).collect();
+        let is_strange = |(name, _): &(&String, &AttributeValue)| !ATTRIBUTES.contains(&name.as_str());
+        let rest = item.iter().filter(is_strange).map(|(name, value)| (name.clone(), value.clone()));
         Ok(Self {
             request,
             state,
             plan: body.plan,
-            steps: steps.collect(),
+            steps: steps?,
             progress_ts: body.progress_ts,
             finished_at: body.finished_at.map(time),
             letter: body.letter.map(|letter| Waiting::of(letter, id)),
@@ -296,6 +315,8 @@ impl Row {
             late: false,
             since: Instant::now(),
             is_found: false,
+            origin: Some(text_of_body.into()),
+            rest: rest.collect(),
         })
     }
 

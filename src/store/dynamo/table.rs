@@ -307,6 +307,9 @@ impl Table {
             ok: self.ok.load(Ordering::Relaxed) && !self.closed.load(Ordering::Relaxed),
             last_error: self.last_error.lock().clone(),
             open: 0,
+            // each call has a limit of its own, and fails then
+            overdue: None,
+            queued: self.queued(),
         }
     }
 

@@ -1,7 +1,6 @@
 //! The operations, each on the open transaction of the writer. An operation looks first and writes then: when it
 //! refuses, it has written nothing, and its neighbours in the transaction are not concerned.
 
-use super::audit;
 use super::held::{Change, HeldRequests};
 use super::keys::Keys;
 use super::letters::{LetterRow, Posted};
@@ -10,9 +9,8 @@ use super::work::{Open, Work};
 use crate::clock::Clock;
 use crate::domain::{Request, RequestId};
 use crate::store::wire;
-use crate::store::{Accepted, Entry, Final, QueueDepth, ReplicaName, State, StepState, StoreError, What};
+use crate::store::{Accepted, Final, QueueDepth, ReplicaName, State, StepState, StoreError, What};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, params};
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Why an operation was not done.
@@ -25,7 +23,11 @@ pub(super) enum Trouble {
 
 impl From<rusqlite::Error> for Trouble {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Broken(error)
+        match rows::strange(error) {
+            // of this request alone: the words are read before anything is written
+            Ok(strange) => Self::Refused(strange),
+            Err(error) => Self::Broken(error),
+        }
     }
 }
 
@@ -83,42 +85,9 @@ impl Book {
         Ok(book)
     }
 
-    /// Reads what is open.
-    fn load(&mut self) -> rusqlite::Result<()> {
-        self.work.load(&self.connection)?;
-        self.held.load(self.entries()?);
-        Ok(())
-    }
-
     /// Notes what the open transaction changes of a request.
     pub(super) fn changes(&mut self, id: RequestId, change: Change) {
         self.changes.push((id, change));
-    }
-
-    /// Takes over what a former process has left. One that ended without a goodbye died with all of it in its hands.
-    fn move_in(&mut self, name: &ReplicaName) -> rusqlite::Result<()> {
-        self.execute("BEGIN", [])?;
-        let died = self.execute("DELETE FROM facts WHERE name = 'left'", [])? == 0;
-        if died {
-            // what waits for people was in nobody's hands
-            let waits = State::AwaitingApproval.as_str();
-            self.execute(
-                "UPDATE requests SET attempts = attempts + 1 WHERE finished_at IS NULL AND state <> ?1",
-                [waits],
-            )?;
-            self.execute("UPDATE letters SET unsure = 1 WHERE dead_at IS NULL", [])?;
-        }
-        self.life = audit::begin_life(&self.connection, name, self.clock.now(), died)?;
-        // put off by another life, whose clock may have been set back since: it is tried at once
-        self.execute("UPDATE letters SET not_before = ?1 WHERE not_before > ?1", [nanos(self.clock.now())])?;
-        self.execute("COMMIT", [])?;
-        Ok(())
-    }
-
-    /// [`crate::store::Replicas::leave`].
-    pub(super) fn leave(&mut self) -> Done<()> {
-        self.execute("INSERT OR REPLACE INTO facts (name, value) VALUES ('left', '')", [])?;
-        Ok(())
     }
 
     /// Begins a transaction.
@@ -392,26 +361,6 @@ impl Book {
         let (waiting, replaces) = open.map_or((None, None), |open| (open.waiting, open.progress_ts));
         let unsure = waiting.map_or(Ok(false), |waiting| self.take_back(waiting, id))?;
         self.post(letter, Posted { id: 0, created_at: now, not_before: now, replaces, unsure })
-    }
-
-    /// Every request without an answer, oldest first.
-    fn entries(&self) -> rusqlite::Result<Vec<Entry>> {
-        let mut steps: HashMap<RequestId, Vec<_>> = HashMap::new();
-        let mut list = self.connection.prepare(
-            "SELECT request, state, body FROM steps \
-             WHERE request IN (SELECT id FROM requests WHERE finished_at IS NULL) ORDER BY request, step",
-        )?;
-        for step in list.query_map([], rows::step)? {
-            let (id, step) = step?;
-            steps.entry(id).or_default().extend(step);
-        }
-        let sql = format!("SELECT {} FROM requests WHERE finished_at IS NULL ORDER BY accepted_at, id", rows::ENTRY);
-        let mut list = self.connection.prepare(&sql)?;
-        let mut entries = list.query_map([], rows::entry)?.collect::<rusqlite::Result<Vec<_>>>()?;
-        for entry in &mut entries {
-            entry.steps = steps.remove(&entry.request.id).unwrap_or_default();
-        }
-        Ok(entries)
     }
 
     /// [`crate::store::Journal::unfinished`].

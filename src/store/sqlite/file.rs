@@ -19,6 +19,13 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("schema_6.sql"),
 ];
 
+/// How many of them a program must know to use a file that has had all. It is raised by a migration that does more than
+/// add: with what is only added, the program before can work, and so a bot can be put back to it.
+pub(super) const LEAST_READER: usize = 6;
+
+/// The fact that holds it.
+const LEAST_READER_FACT: &str = "least_reader";
+
 /// Marks a file as ours: "Dron".
 const APPLICATION: i64 = 0x4472_6f6e;
 
@@ -41,6 +48,11 @@ pub(super) fn open(config: &StoreConfig) -> Result<Connection, StoreError> {
         let version = check(&connection, MIGRATIONS.len())?;
         settle(&connection, config)?;
         migrate(&mut connection, version, MIGRATIONS)?;
+        if version <= MIGRATIONS.len() {
+            promise(&connection)?;
+        } else {
+            tracing::warn!(version, "store was made by a newer program, and this one can use it");
+        }
         Ok(connection)
     };
     let connection = connect().map_err(|reason| reason.refusal(path))?;
@@ -74,7 +86,7 @@ pub(super) fn look(config: &StoreConfig) -> Result<Connection, StoreError> {
         );
     }
     match quietly(path) {
-        Ok((connection, version)) if version == MIGRATIONS.len() => Ok(connection),
+        Ok((connection, version)) if version >= MIGRATIONS.len() => Ok(connection),
         Ok((_, version)) => refuse(format!(
             "has schema {version}, from before what this program reads ({}); nothing was changed; start the bot once, which \
              brings the file up to date, and ask again",
@@ -211,7 +223,7 @@ fn create(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// The schema that the file has, if it is ours and not newer than we are.
+/// The schema that the file has, if it is ours and no newer than what we can use.
 fn check(connection: &Connection, known: usize) -> Result<usize, Reason> {
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let application: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
@@ -220,9 +232,25 @@ fn check(connection: &Connection, known: usize) -> Result<usize, Reason> {
         return Err(Reason::Foreign);
     }
     match usize::try_from(found) {
-        Ok(version) if version <= known => Ok(version),
+        Ok(version) if version <= known || least_reader(connection).is_some_and(|least| least <= known) => Ok(version),
         _ => Err(Reason::Newer { found, known }),
     }
+}
+
+/// How many migrations a program must know to use the file, where the program that made it says so.
+fn least_reader(connection: &Connection) -> Option<usize> {
+    let sql = "SELECT value FROM facts WHERE name = ?1";
+    let found = connection.query_row(sql, [LEAST_READER_FACT], |row| row.get::<_, String>(0));
+    found.ok().and_then(|least| least.parse().ok())
+}
+
+/// Tells the programs before this one whether they can use the file.
+fn promise(connection: &Connection) -> Result<(), rusqlite::Error> {
+    if least_reader(connection) != Some(LEAST_READER) {
+        let sql = "INSERT OR REPLACE INTO facts (name, value) VALUES (?1, ?2)";
+        connection.execute(sql, [LEAST_READER_FACT, &LEAST_READER.to_string()])?;
+    }
+    Ok(())
 }
 
 /// How SQLite treats the file from now on.

@@ -10,6 +10,7 @@ mod book;
 mod file;
 mod held;
 mod keys;
+mod left;
 mod letters;
 mod notes;
 mod past;

@@ -30,10 +30,18 @@ impl Book {
             "SELECT {} FROM requests INDEXED BY shown WHERE channel = ?1 AND progress_ts = ?2 ORDER BY id DESC LIMIT 1",
             rows::ASKED
         );
-        Ok(self.connection.prepare_cached(&sql)?.query_row([channel, ts], rows::asked).optional()?)
+        let found = self.connection.prepare_cached(&sql)?.query_row([channel, ts], rows::asked);
+        Ok(rows::known(found.optional())?.ok().flatten())
     }
 
     fn all_asked(&self, sql: &str, values: impl Params) -> rusqlite::Result<Vec<Asked>> {
-        self.connection.prepare_cached(sql)?.query_map(values, rows::asked)?.collect()
+        let mut list = self.connection.prepare_cached(sql)?;
+        let mut found = list.query(values)?;
+        let mut all = Vec::new();
+        while let Some(row) = found.next()? {
+            // what this program has no word for is left out
+            all.extend(rows::known(rows::asked(row))?.ok());
+        }
+        Ok(all)
     }
 }

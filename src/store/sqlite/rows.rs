@@ -2,7 +2,7 @@
 
 use crate::domain::{ChannelId, Plan, Request, RequestId, Source, UserId};
 use crate::store::wire::{self, AddressRow, readable};
-use crate::store::{Asked, Entry, Letter, LetterId, NewLetter, State, StepRecord, StepState};
+use crate::store::{Asked, Entry, Letter, LetterId, NewLetter, State, StepRecord, StepState, StoreError};
 use jiff::Timestamp;
 use rusqlite::Row;
 use rusqlite::types::{FromSqlError, Type};
@@ -37,6 +37,24 @@ pub(super) fn word<T>(row: &Row<'_>, column: usize, parse: impl Fn(&str) -> Opti
         let error = FromSqlError::Other(format!("`{text}` is not a word of this store").into());
         rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
     })
+}
+
+/// What is told of a row with a word that this program does not know: the file is sound, and a newer program wrote it.
+pub(super) fn strange(error: rusqlite::Error) -> Result<StoreError, rusqlite::Error> {
+    match error {
+        rusqlite::Error::FromSqlConversionFailure(_, Type::Text, why) => {
+            Ok(StoreError::Failed(format!("a row of a newer program cannot be read: {why}")))
+        }
+        error => Err(error),
+    }
+}
+
+/// What was read of a row, or why this program cannot read it; a failure of the file is neither.
+pub(super) fn known<T>(read: rusqlite::Result<T>) -> rusqlite::Result<Result<T, StoreError>> {
+    match read {
+        Ok(value) => Ok(Ok(value)),
+        Err(error) => strange(error).map(Err),
+    }
 }
 
 /// The columns that [`entry`] reads, in its order.
@@ -89,11 +107,11 @@ pub(super) fn asked(row: &Row<'_>) -> rusqlite::Result<Asked> {
 
 /// A step out of the columns `request, state, body`; `None` when another version of the program wrote it so that this
 /// one cannot read it.
-pub(super) fn step(row: &Row<'_>) -> rusqlite::Result<(RequestId, Option<StepRecord>)> {
+pub(super) fn step(row: &Row<'_>) -> rusqlite::Result<Option<StepRecord>> {
     let id = id(row, 0)?;
     let state = word(row, 1, StepState::parse)?;
     let step = readable(row.get_ref(2)?.as_str()?, id, "step");
-    Ok((id, step.map(|step| StepRecord { step, state })))
+    Ok(step.map(|step| StepRecord { step, state }))
 }
 
 /// The number of the queue in which a letter with this address waits ([`crate::store::NewLetter::queue`]). Two queues

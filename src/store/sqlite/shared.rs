@@ -3,10 +3,11 @@
 use super::book::{Book, Trouble};
 use crate::domain::StoreVitals;
 use crate::store::{Pulse, StoreError};
+use async_trait::async_trait;
 use parking_lot::{Condvar, Mutex};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::sync::{Semaphore, TryAcquireError, oneshot};
+use tokio::sync::{Semaphore, TryAcquireError, oneshot, watch};
 use tokio::time::Instant;
 
 /// One operation on its way through the writer.
@@ -17,12 +18,15 @@ pub(super) trait Operation: Send {
     fn answer(self: Box<Self>);
     /// Tells the caller that nothing of it was written.
     fn refuse(self: Box<Self>, error: StoreError);
+    /// Since when its caller has waited.
+    fn since(&self) -> Instant;
 }
 
 /// An operation made of a closure.
 pub(super) struct Call<T, F> {
     run: F,
     result: Option<Result<T, StoreError>>,
+    since: Instant,
     caller: oneshot::Sender<Result<T, StoreError>>,
 }
 
@@ -30,7 +34,7 @@ impl<T, F> Call<T, F> {
     /// The operation, and where its result will arrive.
     pub(super) fn new(run: F) -> (Self, oneshot::Receiver<Result<T, StoreError>>) {
         let (caller, result) = oneshot::channel();
-        (Self { run, result: None, caller }, result)
+        (Self { run, result: None, since: Instant::now(), caller }, result)
     }
 }
 
@@ -56,6 +60,10 @@ where
 
     fn refuse(self: Box<Self>, error: StoreError) {
         let _ = self.caller.send(Err(error));
+    }
+
+    fn since(&self) -> Instant {
+        self.since
     }
 }
 
@@ -84,6 +92,9 @@ const PAUSE: Duration = Duration::from_millis(2);
 /// request, which comes in this time when there is any load at all, then neither waits for that sync nor pays for another.
 const LINGER: Duration = Duration::from_millis(1);
 
+/// How long a caller waits before the store counts as one that does not answer: Slack waits so long for an ack.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 #[derive(Default)]
 struct Queue {
     waiting: Vec<Box<dyn Operation>>,
@@ -109,6 +120,10 @@ pub(in crate::store) struct Shared {
     ok: AtomicBool,
     open: AtomicUsize,
     last_error: Mutex<Option<String>>,
+    /// Since when the oldest of what the writer does just now has waited.
+    in_hand: Mutex<Option<Instant>>,
+    /// Whether the writer has gone without being told to.
+    lost: watch::Sender<bool>,
 }
 
 /// What a caller does when the queue is full.
@@ -132,6 +147,8 @@ impl Shared {
             ok: AtomicBool::new(true),
             open: AtomicUsize::new(0),
             last_error: Mutex::new(None),
+            in_hand: Mutex::new(None),
+            lost: watch::Sender::new(false),
         }
     }
 
@@ -203,6 +220,7 @@ impl Shared {
         self.space.close();
         let left = {
             let mut queue = self.queue.lock();
+            self.lost.send_replace(!queue.closed);
             queue.closed = true;
             queue.gone = true;
             self.ended.notify_all();
@@ -218,6 +236,11 @@ impl Shared {
         let mut queue = self.queue.lock();
         self.ended.wait_while_for(&mut queue, |queue| !queue.gone, patience);
         queue.gone
+    }
+
+    /// What the writer does from now on, by the oldest who waits for it; `None` when it rests.
+    pub(super) fn has_in_hand(&self, since: Option<Instant>) {
+        *self.in_hand.lock() = since;
     }
 
     /// Whether the last write succeeded.
@@ -243,14 +266,23 @@ impl Shared {
     }
 }
 
+#[async_trait]
 impl Pulse for Shared {
     fn vitals(&self) -> StoreVitals {
-        let closed = self.queue.lock().closed;
+        let in_hand = *self.in_hand.lock();
+        let (closed, queued, waiting) = {
+            let queue = self.queue.lock();
+            (queue.closed, queue.waiting.len(), queue.waiting.first().map(|operation| operation.since()))
+        };
+        let oldest = in_hand.into_iter().chain(waiting).min();
+        let overdue = oldest.map(|since| since.elapsed()).filter(|waited| *waited > PATIENCE);
         StoreVitals {
             kind: "sqlite".to_owned(),
-            ok: self.is_ok() && !closed,
+            ok: self.is_ok() && !closed && overdue.is_none(),
             last_error: self.last_error.lock().clone(),
             open: self.open(),
+            overdue,
+            queued,
         }
     }
 
@@ -260,6 +292,11 @@ impl Pulse for Shared {
 
     fn open(&self) -> usize {
         self.open.load(Ordering::Relaxed)
+    }
+
+    async fn lost(&self) {
+        // it lasts as long as this store
+        let _ = self.lost.subscribe().wait_for(|lost| *lost).await;
     }
 }
 

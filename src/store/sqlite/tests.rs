@@ -7,7 +7,7 @@ use super::upkeep::{Caretaker, Upkeep};
 use super::{Sqlite, file};
 use crate::clock::{self, Clock};
 use crate::domain::RequestId;
-use crate::store::contract::{PATIENCE, Place, TestClock, contract, id, letter, new, request, sent, taken_up};
+use crate::store::contract::{PATIENCE, Place, TestClock, contract, id, letter, new, plan, request, sent, taken_up};
 use crate::store::*;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
@@ -201,12 +201,130 @@ async fn a_store_that_nobody_has_any_more_gives_the_file_back() {
 async fn a_newer_schema_is_refused_and_left_as_it_was() {
     let folder = Folder::new();
     folder.open().close(PATIENCE).await.unwrap();
-    Connection::open(folder.path()).unwrap().pragma_update(None, "user_version", 7).unwrap();
-    let before = std::fs::read(folder.path()).unwrap();
-    let text = message(folder.try_open());
-    assert!(text.contains("bot.db has schema 7, and this program knows only 6 and older"), "{text}");
-    assert!(!text.contains('\n'));
-    assert_eq!(std::fs::read(folder.path()).unwrap(), before);
+    for least in ["UPDATE facts SET value = '7' WHERE name = 'least_reader'", "DELETE FROM facts"] {
+        let connection = Connection::open(folder.path()).unwrap();
+        connection.pragma_update(None, "user_version", 7).unwrap();
+        connection.execute(least, []).unwrap();
+        drop(connection);
+        let before = std::fs::read(folder.path()).unwrap();
+        let text = message(folder.try_open());
+        assert!(text.contains("bot.db has schema 7, and this program knows only 6 and older"), "{text}");
+        assert!(!text.contains('\n'));
+        assert_eq!(std::fs::read(folder.path()).unwrap(), before);
+    }
+}
+
+#[tokio::test]
+async fn a_newer_schema_that_only_adds_is_used_and_what_was_added_stays() {
+    let folder = Folder::new();
+    let store = folder.open();
+    store.journal.accept(new(1, &["event:1"])).await.unwrap();
+    store.close(PATIENCE).await.unwrap();
+    let newer = "ALTER TABLE requests ADD COLUMN mood TEXT NOT NULL DEFAULT 'calm'; UPDATE requests SET mood = 'wild';
+        ALTER TABLE letters ADD COLUMN colour TEXT; CREATE TABLE dreams (x TEXT NOT NULL PRIMARY KEY) STRICT";
+    let connection = Connection::open(folder.path()).unwrap();
+    connection.execute_batch(newer).unwrap();
+    connection.pragma_update(None, "user_version", 7).unwrap();
+    drop(connection);
+
+    let (store, backend) = folder.restless();
+    store.journal.planned(id(1), plan(1)).await.unwrap();
+    let progress = store.outbox.put(letter(1, "Working…", false)).await.unwrap().unwrap();
+    store.outbox.delivered(progress.id, sent("1.1")).await.unwrap();
+    // a store that failed probes whether it can write
+    let broken = backend.call::<(), _>(WhenFull::Wait, |book| {
+        book.execute("INSERT INTO nowhere VALUES (1)", [])?;
+        Ok(())
+    });
+    broken.await.unwrap_err();
+    while !store.health.vitals().ok {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    store.journal.finish(id(1), Final::Succeeded, letter(1, "Done.", true)).await.unwrap();
+    store.journal.accept(new(2, &["event:2"])).await.unwrap();
+    store.close(PATIENCE).await.unwrap();
+    let connection = Connection::open(folder.path()).unwrap();
+    let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    let moods = "SELECT group_concat(mood || ' ' || state, ', ' ORDER BY id) FROM requests";
+    let moods: String = connection.query_row(moods, [], |row| row.get(0)).unwrap();
+    assert_eq!((version, moods.as_str()), (7, "wild succeeded, calm accepted"));
+    drop(connection);
+    read(&folder.config()).unwrap().history(id(1)).await.unwrap();
+}
+
+#[test]
+fn what_the_program_before_may_use_was_only_added_to() {
+    for migration in &file::MIGRATIONS[file::LEAST_READER..] {
+        for statement in migration.split(';') {
+            let lines: Vec<&str> = statement.lines().filter(|line| !line.trim_start().starts_with("--")).collect();
+            let text = lines.join(" ").trim().to_uppercase();
+            let adds = text.is_empty()
+                || ["CREATE TABLE ", "CREATE INDEX ", "INSERT INTO "].iter().any(|start| text.starts_with(start))
+                || text.contains(" ADD COLUMN ") && (!text.contains("NOT NULL") || text.contains("DEFAULT"));
+            assert!(adds, "raise LEAST_READER for: {text}");
+        }
+    }
+    assert!(file::LEAST_READER <= file::MIGRATIONS.len());
+}
+
+/// Words that a newer program may have written, each into the row of request 2.
+const STRANGE: [&str; 4] = [
+    "UPDATE requests SET state = 'scheduled' WHERE id = x'ID'",
+    "UPDATE requests SET source = 'schedule' WHERE id = x'ID'",
+    "INSERT INTO steps (request, step, state, body) VALUES (x'ID', 0, 'skipped', '{}')",
+    "UPDATE requests SET source = 'schedule', state = 'scheduled', place = 'moon', plan = '[]' WHERE id = x'ID'",
+];
+
+#[tokio::test]
+async fn a_row_with_a_word_of_a_newer_program_is_left_out_and_costs_the_others_nothing() {
+    for strange in STRANGE {
+        let folder = Folder::new();
+        let store = folder.open();
+        for number in [1, 2, 3] {
+            store.journal.accept(new(number, &[&format!("event:{number}")])).await.unwrap();
+        }
+        let before = store.outbox.put(letter(2, "Working…", false)).await.unwrap().unwrap();
+        store.close(PATIENCE).await.unwrap();
+        let strange = strange.replace("ID", &hex(id(2)));
+        Connection::open(folder.path()).unwrap().execute(&strange, []).unwrap();
+
+        let (store, backend) = folder.with(&folder.config(), folder.clock(), Upkeep::default());
+        let held = || store.journal.held(&mut |_| true).iter().map(|entry| entry.request.id).collect::<Vec<_>>();
+        assert_eq!(held(), [id(1), id(3)], "{strange}");
+        assert_eq!(store.health.open(), 3, "two requests and a letter");
+        // nothing can be done with it, and it takes nobody in its batch with it
+        let (user, keys) = (request(1).user, ["event:2".to_owned()]);
+        let (bad, good, recent, known) = together(&backend, async {
+            tokio::join!(
+                store.journal.finish(id(2), Final::Succeeded, letter(2, "Done.", true)),
+                store.journal.finish(id(1), Final::Succeeded, letter(1, "Done.", true)),
+                store.journal.recent(&user, 9),
+                store.journal.known(&keys),
+            )
+        })
+        .await;
+        if strange.contains("state =") {
+            assert!(matches!(bad, Err(StoreError::Failed(_))), "{strange}: {bad:?}");
+        }
+        good.unwrap();
+        let seen = recent.unwrap();
+        assert!(seen.open.iter().chain(&seen.ended).any(|asked| asked.id == id(3)), "{strange}: {seen:?}");
+        assert_eq!(known.unwrap(), Some(id(2)), "what Slack brings again is known");
+        assert!(store.health.vitals().ok, "{strange}");
+        store.outbox.delivered(before.id, sent("1.1")).await.unwrap();
+        // nor does a rollback, after which all is read anew
+        backend
+            .call::<(), _>(WhenFull::Wait, |book| {
+                book.execute("INSERT INTO nowhere VALUES (1)", [])?;
+                Ok(())
+            })
+            .await
+            .unwrap_err();
+        store.journal.accept(new(4, &["event:4"])).await.unwrap();
+        assert_eq!(held(), [id(3), id(4)], "{strange}");
+        store.close(PATIENCE).await.unwrap();
+        assert_eq!(folder.open().journal.held(&mut |_| true).len(), 2, "{strange}");
+    }
 }
 
 #[tokio::test]
@@ -937,4 +1055,61 @@ async fn what_is_held_is_read_while_the_writer_hangs() {
     hanging.await.unwrap().unwrap();
     later.await.unwrap().unwrap();
     assert_eq!(store.held(&mut |held| held.id == id(2)).len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_writer_that_hangs_is_not_well_within_the_patience_of_slack_and_is_again_when_it_goes_on() {
+    let folder = Folder::new();
+    let (store, backend) = folder.with(&folder.config(), folder.clock(), Upkeep::default());
+    let hold = Hold::on(&backend).await;
+    let mut waits = store.journal.accept(new(1, &["event:1"]));
+    assert!(futures_util::poll!(&mut waits).is_pending());
+    assert!(store.health.vitals().ok, "nobody has waited long");
+    let begun = tokio::time::Instant::now();
+    while store.health.vitals().ok {
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", store.health.vitals());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let vitals = store.health.vitals();
+    assert!(vitals.overdue.is_some() && vitals.queued == 1 && vitals.last_error.is_none(), "{vitals:?}");
+    hold.release().await;
+    waits.await.unwrap();
+    // it is answered just before the writer rests
+    while store.health.vitals().overdue.is_some() {
+        assert!(begun.elapsed() < PATIENCE, "{:?}", store.health.vitals());
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    store.close(PATIENCE).await.unwrap();
+}
+
+/// What cannot be put away.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("told to, by a test");
+    }
+}
+
+#[tokio::test]
+async fn a_writer_that_is_gone_is_noticed_and_one_that_was_closed_is_not_missed() {
+    let folder = Folder::new();
+    let (store, backend) = folder.with(&folder.config(), folder.clock(), Upkeep::default());
+    let hold = Hold::on(&backend).await;
+    {
+        let mut left = Box::pin(backend.call(WhenFull::Wait, |_| Ok(Bomb)));
+        assert!(futures_util::poll!(&mut left).is_pending());
+    }
+    let health = store.health.clone();
+    let lost = crate::supervision::spawn_detached("lost", async move { health.lost().await });
+    hold.release().await;
+    tokio::time::timeout(PATIENCE, lost).await.expect("it is noticed").unwrap();
+    assert!(!store.health.vitals().ok);
+    let refused = store.journal.accept(new(1, &["event:1"])).await;
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+
+    let other = Folder::new();
+    let store = other.open();
+    store.close(PATIENCE).await.unwrap();
+    assert!(futures_util::poll!(Box::pin(store.health.lost())).is_pending());
 }

@@ -257,7 +257,9 @@ pub(super) fn fold(book: &Book, mode: &str) -> rusqlite::Result<()> {
 /// Writes something, to see whether writing works again.
 fn probe(book: &mut Book) -> rusqlite::Result<()> {
     book.begin()?;
-    book.connection.pragma_update(None, "user_version", super::file::MIGRATIONS.len() as i64)?;
+    // a newer program may have made the file, and its number stays
+    let version: i64 = book.connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    book.connection.pragma_update(None, "user_version", version)?;
     book.commit()
 }
 

@@ -2,10 +2,10 @@
 //! what it has just written. It holds nothing that the file does not, but for letters that were overtaken while
 //! somebody had them in hand.
 
-use super::rows::{self, id, time, word};
+use super::rows::{self, id, time};
 use crate::domain::RequestId;
 use crate::store::ports::is_due;
-use crate::store::{QueueDepth, State, Wanted};
+use crate::store::{Entry as Unfinished, QueueDepth, State, Wanted};
 use jiff::Timestamp;
 use rusqlite::Connection;
 use std::collections::hash_map::Entry;
@@ -55,19 +55,17 @@ pub(super) struct Work {
 }
 
 impl Work {
-    /// Reads from the file what is open.
-    pub(super) fn load(&mut self, connection: &Connection) -> rusqlite::Result<()> {
-        let mut requests = BTreeMap::new();
+    /// Reads from the file what is open, beside these requests.
+    pub(super) fn load(&mut self, connection: &Connection, entries: &[Unfinished]) -> rusqlite::Result<()> {
+        let open = |entry: &Unfinished| Open {
+            state: entry.state,
+            accepted_at: entry.request.accepted_at,
+            progress_ts: entry.progress_ts.clone(),
+            waiting: None,
+        };
+        let mut requests: BTreeMap<_, _> = entries.iter().map(|entry| (entry.request.id, open(entry))).collect();
         let mut letters = BTreeMap::new();
         let mut queues = HashMap::<u64, BTreeSet<i64>>::new();
-        let mut open = connection
-            .prepare_cached("SELECT id, state, accepted_at, progress_ts FROM requests WHERE finished_at IS NULL")?;
-        let mut rows = open.query([])?;
-        while let Some(row) = rows.next()? {
-            let state = word(row, 1, State::parse)?;
-            let accepted_at = time(row.get(2)?);
-            requests.insert(id(row, 0)?, Open { state, accepted_at, progress_ts: row.get(3)?, waiting: None });
-        }
         let mut waiting = connection.prepare_cached(
             "SELECT id, request, last, created_at, not_before, kind, channel FROM letters WHERE dead_at IS NULL",
         )?;

@@ -43,7 +43,9 @@ impl Writer {
         loop {
             match self.shared.take(self.caretaker.pause(&self.book, self.shared.is_ok())) {
                 Taken::Batch(batch) => {
+                    self.shared.has_in_hand(batch.first().map(|operation| operation.since()));
                     self.batch(batch);
+                    self.shared.has_in_hand(None);
                     self.care(|writer| writer.caretaker.after_batch(&mut writer.book, &writer.shared));
                 }
                 Taken::Idle => self.care(|writer| writer.caretaker.idle(&mut writer.book, &writer.shared)),

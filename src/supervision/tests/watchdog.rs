@@ -3,6 +3,7 @@ use std::{process::Command, sync::mpsc, time::Duration};
 use tokio::time::Instant;
 
 use super::actors::*;
+use crate::supervision::breath::Breath;
 use crate::supervision::{
     ChildSpec, EXIT_STUCK, Strategy, Stuck, Tree, Verdict, Watchdog, WatchdogSpec, exit_when_stuck, install_panic_hook,
 };
@@ -15,6 +16,31 @@ fn watch(tree: &Tree) -> (Watchdog, mpsc::Receiver<Stuck>) {
         let _ = sender.send(stuck);
     });
     (Watchdog::start(FAST, tree.pulses(), on_stuck).expect("a thread"), receiver)
+}
+
+/// The same, where the machine says this of every thread.
+fn watch_by(tree: &Tree, breath: fn(&str) -> Option<Breath>) -> (Watchdog, mpsc::Receiver<Stuck>) {
+    let (sender, receiver) = mpsc::channel();
+    let on_stuck = Box::new(move |stuck| {
+        let _ = sender.send(stuck);
+    });
+    (Watchdog::start_by(FAST, tree.pulses(), on_stuck, breath).expect("a thread"), receiver)
+}
+
+#[actix::test]
+async fn a_thread_that_waits_for_the_machine_is_given_more_time_but_not_for_ever() {
+    let waits: [fn(&str) -> Option<Breath>; 2] =
+        [|_| Some(Breath { state: 'D', cpu: Duration::ZERO }), |_| Some(Breath { state: 'R', cpu: Duration::ZERO })];
+    for breath in waits {
+        let tree = patient_tree(Strategy::OneForOne);
+        let blocker = add(&tree, ChildSpec::new("blocker").own_thread(), &Script::default()).await;
+        let (watchdog, stuck) = watch_by(&tree, breath);
+        assert_eq!(blocker.call(Block(FAST.limit * 3), FAST.limit * 50).await, Ok(()));
+        assert_eq!((watchdog.verdict(), stuck.try_recv().is_err()), (Verdict::Alive, true), "the machine is slow");
+        assert_eq!(blocker.tell(Block(FAST.limit * 10)), Ok(()));
+        let named = stuck.recv_timeout(Duration::from_secs(20)).expect("a stuck actor");
+        assert!(named.held_for >= FAST.limit * 6, "{named:?}");
+    }
 }
 
 /// Waits on this thread, which is not the stuck one.

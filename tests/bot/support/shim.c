@@ -29,6 +29,7 @@ struct control {
   _Atomic int64_t syncs;        // how many syncs of the store there were
   _Atomic int64_t dies_in;      // at which sync of the store from now on it dies; 0: never
   _Atomic int64_t dies_after;   // 1: after that sync. 0: before it, and what was written since the last one is lost
+  _Atomic int64_t sync_hangs;   // 1: a sync of the store does not return until this is 0
 };
 
 static struct control nothing;
@@ -181,6 +182,7 @@ static int sync_by(int (*next)(int), int fd) {
     die();
   }
   if (control->sync_delay) usleep(control->sync_delay);
+  while (control->sync_hangs) usleep(10000);
   int64_t error = control->sync_errno;
   if (error) {
     errno = error;

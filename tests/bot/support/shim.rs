@@ -23,9 +23,10 @@ enum Word {
     Syncs,
     DiesIn,
     DiesAfter,
+    SyncHangs,
 }
 
-const WORDS: usize = 8;
+const WORDS: usize = 9;
 
 /// The machine under one life of a bot.
 #[derive(Debug)]
@@ -79,6 +80,11 @@ impl Shim {
         self.set(Word::SyncDelay, i64::try_from(delay.as_micros()).expect("micros"));
     }
 
+    /// The disk takes the store and does not come back with it, until it is mended.
+    pub fn hang_disk(&self) {
+        self.set(Word::SyncHangs, 1);
+    }
+
     /// Somebody else has locked the store; it is noticed by who opens it.
     pub fn lock_store(&self) {
         self.set(Word::LockErrno, Errno::EAGAIN as i64);
@@ -91,7 +97,7 @@ impl Shim {
 
     /// Disk and locks are as they should be; the clock stays as it is.
     pub fn mend(&self) {
-        let broken = [Word::WriteErrno, Word::SyncErrno, Word::SyncDelay, Word::LockErrno];
+        let broken = [Word::WriteErrno, Word::SyncErrno, Word::SyncDelay, Word::LockErrno, Word::SyncHangs];
         broken.into_iter().for_each(|word| self.set(word, 0));
     }
 

@@ -1,7 +1,7 @@
 //! The lease: how often it is renewed, who counts as silent, and whose a target is.
 
 use super::Cell;
-use crate::store::contract::{PATIENCE, id, letter, new, plan};
+use crate::store::contract::{PATIENCE, Place, id, letter, new, plan};
 use crate::store::dynamo::item::number;
 use crate::store::{Beaten, Card, Journal, Replicas, StoreError};
 use std::time::Duration;
@@ -106,4 +106,26 @@ async fn one_that_is_alone_beats_less_often_and_one_whose_beat_failed_at_once() 
     assert!(one.beat(&Card::default()).await.is_err());
     one.all().await.unwrap();
     assert_eq!(due(&one), Duration::ZERO, "it is tried again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_whose_machine_was_suspended_for_a_lease_acts_on_nothing_before_it_has_beaten() {
+    let cell = Cell::on_fast();
+    let one = cell.dynamo().await;
+    Journal::accept(&one, new(1, &[])).await.unwrap();
+    one.planned(id(1), plan(1)).await.unwrap();
+    one.all().await.unwrap();
+    one.beat(&Card::default()).await.unwrap();
+    let before = one.held_for(id(1)).unwrap();
+    cell.clock().suspend(one.lease / 4);
+    let left = one.held_for(id(1)).unwrap();
+    assert!(left <= before - one.lease / 4, "{left:?} of {before:?}");
+    cell.clock().suspend(one.lease);
+    // no timer has moved, and the others may have its work
+    assert_eq!((one.held_for(id(1)), one.due_in()), (None, Some(Duration::ZERO)));
+    let begun = one.step_started(id(1), plan(1).steps[0].clone()).await;
+    assert!(matches!(begun, Err(StoreError::Unavailable(_))), "{begun:?}");
+    assert_eq!(one.beat(&Card::default()).await.unwrap(), Beaten::Renewed);
+    assert!(one.held_for(id(1)).is_some_and(|left| left > one.lease / 2));
+    one.step_started(id(1), plan(1).steps[0].clone()).await.unwrap();
 }

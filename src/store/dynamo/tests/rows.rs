@@ -92,6 +92,49 @@ async fn a_row_of_an_older_program_is_adopted_and_answered() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_newer_program_added_to_a_row_survives_the_writes_of_this_one() {
+    let cell = Cell::on_moto();
+    let dead = cell.dynamo().await;
+    Journal::accept(&dead, new(1, &[])).await.unwrap();
+    dead.planned(id(1), plan(1)).await.unwrap();
+    dead.step_started(id(1), plan(1).steps[0].clone()).await.unwrap();
+    dead.put(letter(1, "Working…", false)).await.unwrap();
+    dead.leave().await.unwrap();
+    let mut row = cell.item(&pk(id(1)), "-").await.unwrap();
+    let mut body: serde_json::Value = serde_json::from_str(text(&row, "body").unwrap()).unwrap();
+    for place in ["", "/plan", "/steps/0", "/steps/0/step", "/letter", "/history/0"] {
+        body.pointer_mut(place).unwrap()["mood"] = place.into();
+    }
+    row.insert("body".into(), AttributeValue::S(body.to_string()));
+    row.insert("mood".into(), AttributeValue::S("wild".into()));
+    cell.plant(row).await;
+
+    let heir = cell.dynamo().await;
+    let begun = tokio::time::Instant::now();
+    while heir.take_up().await.unwrap().is_empty() {
+        assert!(begun.elapsed() < PATIENCE);
+    }
+    let waiting = heir.due(cell.clock().now(), Wanted::first(9)).await.unwrap().remove(0);
+    let later = Delivery::Later { not_before: cell.clock().now(), error: "busy".into(), unsure: false };
+    heir.delivered(waiting.id, later).await.unwrap();
+    heir.step_ended(id(1), 0, crate::store::StepState::Done).await.unwrap();
+    let kept = cell.item(&pk(id(1)), "-").await.unwrap();
+    assert_eq!(text(&kept, "mood"), Some("wild"));
+    let body: serde_json::Value = serde_json::from_str(text(&kept, "body").unwrap()).unwrap();
+    for place in ["", "/plan", "/steps/0", "/steps/0/step", "/letter", "/history/0"] {
+        assert_eq!(body.pointer(place).unwrap()["mood"], place, "{body:#}");
+    }
+    assert_eq!(body["steps"][0]["state"], "done");
+    assert_eq!(body["letter"]["attempts"], 1);
+    // the answer is no letter of that program, and all else is still its
+    heir.finish(id(1), Final::Succeeded, letter(1, "Done.", true)).await.unwrap();
+    let kept = cell.item(&pk(id(1)), "-").await.unwrap();
+    let body: serde_json::Value = serde_json::from_str(text(&kept, "body").unwrap()).unwrap();
+    assert_eq!(body["mood"], "");
+    assert!(body["letter"].get("mood").is_none(), "{body:#}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_row_that_cannot_be_read_is_left_alone_and_named_once() {
     let cell = Cell::on_moto();
     let dead = cell.dynamo().await;
