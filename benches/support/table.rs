@@ -24,6 +24,8 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 type Item = Arc<Map<String, Value>>;
+/// An index: where it sorts an item, and that item's own key.
+type Index = BTreeMap<(String, String), (String, String)>;
 type Failure = (&'static str, Value);
 
 /// The indexes of the store's table, and whether they hold whole items.
@@ -263,7 +265,7 @@ struct Units {
 #[derive(Default)]
 struct Store {
     items: BTreeMap<(String, String), Item>,
-    indexes: HashMap<&'static str, BTreeMap<(String, String), (String, String)>>,
+    indexes: HashMap<&'static str, Index>,
 }
 
 fn refused() -> Failure {
