@@ -5,7 +5,12 @@ use super::budget::Bucket;
 use super::{Aws, AwsError, Checks, Class, Instance, Protection};
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::types;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use tokio::time::Instant;
@@ -45,6 +50,29 @@ impl Filter {
 
     fn sdk(&self) -> types::Filter {
         types::Filter::builder().name(&self.name).set_values(Some(self.values.clone())).build()
+    }
+}
+
+/// Of RebootInstances the SDK reads nothing but the status, so that it takes any page for AWS's answer.
+#[derive(Debug)]
+struct RebootAnswer;
+
+impl Intercept for RebootAnswer {
+    fn name(&self) -> &'static str {
+        "RebootAnswer"
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        const ROOT: &[u8] = b"<RebootInstancesResponse";
+        let answer = context.response();
+        let body = answer.body().bytes().unwrap_or_default();
+        let is_own = !answer.status().is_success() || body.windows(ROOT.len()).any(|part| part == ROOT);
+        if is_own { Ok(()) } else { Err("the answer is not RebootInstances's".into()) }
     }
 }
 
@@ -208,6 +236,7 @@ impl Aws {
                 code: Some(super::error::IGNORED.into()),
                 message: "the endpoint answered a dry run as if it had made the change".into(),
                 request_id: None,
+                status: None,
             }),
         }
     }
@@ -237,7 +266,8 @@ impl Aws {
                 self.told(operation, region, bucket, Box::pin(call.send())).await.map(drop)
             }
             Power::Reboot => {
-                let call = client.reboot_instances().set_instance_ids(ids).dry_run(dry);
+                let call = client.reboot_instances().set_instance_ids(ids).dry_run(dry).customize();
+                let call = call.interceptor(RebootAnswer);
                 self.told(operation, region, bucket, Box::pin(call.send())).await.map(drop)
             }
         }

@@ -157,8 +157,8 @@ impl Aws {
             .set_runtime_platform(sdk.runtime_platform)
             .set_enable_fault_injection(sdk.enable_fault_injection);
         let answer = self.observed(OPERATION, region, Some(Bucket::EcsWrite), Box::pin(call.send())).await?;
-        let made = answer.task_definition().and_then(|made| made.task_definition_arn());
-        Ok(made.unwrap_or_default().to_owned())
+        let made = answer.task_definition().and_then(|made| made.task_definition_arn()).filter(|arn| !arn.is_empty());
+        made.map(str::to_owned).ok_or_else(|| AwsError::hollow("ecs", OPERATION, region, "task definition"))
     }
 
     /// Gives a service another task definition, once; returns the id of the deployment that it begins. `again`: begins
@@ -179,7 +179,8 @@ impl Aws {
             .set_force_new_deployment(again.then_some(true));
         let answer = self.observed(OPERATION, &at.region, Some(Bucket::EcsWrite), Box::pin(call.send())).await?;
         let service = answer.service().map(Service::from_sdk);
-        Ok(service.as_ref().and_then(Service::primary).map(|primary| primary.id.clone()).filter(|id| !id.is_empty()))
+        let service = service.ok_or_else(|| AwsError::hollow("ecs", OPERATION, &at.region, "service"))?;
+        Ok(service.primary().map(|primary| primary.id.clone()).filter(|id| !id.is_empty()))
     }
 
     /// Lets ECS roll back a service deployment that is under way, once.
@@ -190,7 +191,9 @@ impl Aws {
             .stop_service_deployment()
             .service_deployment_arn(deployment)
             .stop_type(types::StopServiceDeploymentStopType::Rollback);
-        self.observed(OPERATION, region, Some(Bucket::EcsWrite), Box::pin(call.send())).await.map(drop)
+        let answer = self.observed(OPERATION, region, Some(Bucket::EcsWrite), Box::pin(call.send())).await?;
+        let stopped = answer.service_deployment_arn().map(drop);
+        stopped.ok_or_else(|| AwsError::hollow("ecs", OPERATION, region, "service deployment"))
     }
 
     /// The latest service deployments, the newest first, the one under way included.

@@ -12,14 +12,14 @@ pub(super) const IGNORED: &str = "DryRunIgnored";
 pub(super) const NO_REGION: &str = "NoRegion";
 
 /// What kind of trouble it is. Everything but [`Class::Lost`] and [`Class::Server`] promises that the call changed
-/// nothing.
+/// nothing, and only AWS can promise that: by a code of its own, or by never having been reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
     /// AWS limits our calls.
     Throttled,
     /// AWS failed on its side (5xx); the call may have been made.
     Server,
-    /// The answer did not come; the call may have been made.
+    /// AWS's answer did not come, or what came is none of AWS's; the call may have been made.
     Lost,
     /// The call never left: no connection.
     NotSent,
@@ -72,6 +72,8 @@ impl Class {
             "InternalError" | "InternalFailure" | "Unavailable" | "ServiceUnavailable" | "ServerException" => {
                 Self::Server
             }
+            // whoever waited for the request had enough of it: how much of it was taken is not said
+            "RequestTimeout" | "RequestTimeoutException" => Self::Lost,
             "IncorrectInstanceState" | "IncorrectState" | "InvalidState" | "UnsupportedHibernationConfiguration" => {
                 Self::State
             }
@@ -131,6 +133,8 @@ pub struct AwsError {
     pub message: String,
     /// AWS's request id, if AWS answered.
     pub request_id: Option<String>,
+    /// The HTTP status of the answer, if one came, whoever gave it.
+    pub status: Option<u16>,
 }
 
 impl AwsError {
@@ -159,6 +163,21 @@ impl AwsError {
             code,
             message: redact(&message),
             request_id: request_id.map(str::to_owned),
+            status: error.raw_response().map(|raw| raw.status().as_u16()),
+        }
+    }
+
+    /// The error of a call whose answer says that it went well and does not say what came of it: none of AWS's.
+    pub(super) fn hollow(service: &'static str, operation: &'static str, region: &str, what: &str) -> Self {
+        Self {
+            service,
+            operation,
+            region: region.to_owned(),
+            class: Class::Lost,
+            code: None,
+            message: format!("the answer names no {what}"),
+            request_id: None,
+            status: Some(200),
         }
     }
 
@@ -213,7 +232,18 @@ impl AwsError {
         let (so, to_do) = match self.class {
             Class::Throttled => ("AWS is limiting our calls.".into(), "Try again in a minute.".into()),
             Class::Server => (format!("AWS has a problem of its own{by_code}."), "Try again in a few minutes.".into()),
-            Class::Lost => (format!("AWS in `{region}` did not answer in time."), "Try again in a minute.".into()),
+            Class::Lost => (
+                match self.status {
+                    None => format!("AWS in `{region}` did not answer in time."),
+                    Some(status @ 500..) => format!(
+                        "The answer from `{region}` is not AWS's own (HTTP {status}): AWS has trouble, or a proxy on the way."
+                    ),
+                    Some(status) => format!(
+                        "The answer from `{region}` is not AWS's own (HTTP {status}): a proxy on the way, perhaps."
+                    ),
+                },
+                "Try again in a minute.".into(),
+            ),
             Class::NotSent => (
                 format!("I cannot reach AWS in `{region}`."),
                 "Check the region's name, and try again in a minute.".into(),
@@ -275,8 +305,11 @@ where
         }
         SdkError::ServiceError(service) => match code.and_then(Class::of_code) {
             Some(class) => class,
-            None if service.raw().status().as_u16() == 429 => Class::Throttled,
+            // A page, an empty body: whatever the status, it is no refusal of AWS's, which has a code. The SDK calls an
+            // answer that it cannot read an error of the service, too.
+            None if code.is_none() => Class::Lost,
             None if service.raw().status().as_u16() >= 500 => Class::Server,
+            None if service.raw().status().as_u16() == 429 => Class::Throttled,
             None => Class::Input,
         },
         // A timeout, an answer that cannot be read, and whatever the SDK adds: the call may have been made.
@@ -372,6 +405,7 @@ mod tests {
             code: Some("RequestLimitExceeded".into()),
             message: "Request limit exceeded.".into(),
             request_id: Some("r-1".into()),
+            status: Some(503),
         };
         let failure = error.failure("`i-0abc` was not changed.");
         assert_eq!(

@@ -140,6 +140,7 @@ impl Aws {
             code: Some(error::NO_REGION.into()),
             message: "neither aws.region nor AWS_REGION is set".into(),
             request_id: None,
+            status: None,
         })
     }
 
@@ -241,6 +242,7 @@ impl Aws {
             code: None,
             message: "no client was given for this region".into(),
             request_id: None,
+            status: None,
         }
     }
 }

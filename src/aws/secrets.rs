@@ -62,5 +62,6 @@ fn empty(service: &'static str, operation: &'static str, region: &str, what: &st
         code: None,
         message: what.to_owned(),
         request_id: None,
+        status: None,
     }
 }

@@ -283,6 +283,24 @@ async fn a_lost_answer_is_looked_for_and_nothing_is_called_twice() {
     world.ends_clean().await;
 }
 
+/// What answers is not AWS, whatever its status says; what ECS did is seen by looking.
+#[actix_web::test]
+async fn a_page_in_place_of_ecs_s_answer_is_a_lost_answer() {
+    let (world, shop) = world(Options::default()).await;
+    for (number, (status, page)) in [(200, "<html/>"), (200, "{}"), (403, "<html/>"), (408, "")].into_iter().enumerate()
+    {
+        let version = format!("1.6.{number}");
+        shop.push(&version).await;
+        world.aws.break_next("RegisterTaskDefinition", Trouble::Page(status, page), 1);
+        world.aws.break_next("UpdateService", Trouble::Page(status, page), 1);
+        let text = world.asks(MAYA, &format!("deploy {version}")).await;
+        let lead = format!("✅ Done: AWS did not confirm it. I looked: `drone` runs `{version}`");
+        assert!(text.starts_with(&lead), "answered {status} {page}: {text}");
+    }
+    assert_eq!((made(&world, "UpdateService"), made(&world, "RegisterTaskDefinition")), (4, 4), "each once");
+    world.ends_clean().await;
+}
+
 // The bot deploys itself
 
 #[actix_web::test]

@@ -309,6 +309,30 @@ async fn a_lost_answer_is_looked_up_and_the_call_is_not_repeated() {
     world.ends_clean().await;
 }
 
+/// What answers is not AWS, whatever its status says; what AWS did is seen by looking.
+#[actix_web::test]
+async fn a_page_in_place_of_aws_s_answer_is_a_lost_answer() {
+    let world = World::new().await;
+    let ids = world.fleet(&[one("web-1", false)]).await;
+    let page = "<html><body>Access denied</body></html>";
+    for (status, body) in [(200, page), (403, page), (407, ""), (408, ""), (502, "")] {
+        for (command, call, state) in [("stop", "StopInstances", "stopped"), ("start", "StartInstances", "running")] {
+            world.aws.break_next(call, Trouble::Page(status, body), 1);
+            let text = world.reads(MAYA, &format!("ec2 {command} web-1")).await;
+            let is_told = text.starts_with("✅ Done: AWS did not confirm it. I looked: `web-1")
+                && text.contains(&format!("is {state}."));
+            assert!(is_told, "{call} answered {status}: {text}");
+            assert_eq!(world.state(HOME, &ids[0]).await, state);
+        }
+    }
+    assert_eq!((made(&world, "StopInstances"), made(&world, "StartInstances")), (5, 5), "each once");
+    // of a rehearsal nothing can have come
+    world.aws.break_next("DryRun:StopInstances", Trouble::Page(200, page), 1);
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1").await, @"");
+    assert_eq!(world.state(HOME, &ids[0]).await, "running");
+    world.ends_clean().await;
+}
+
 #[actix_web::test]
 async fn what_takes_longer_than_the_bot_waits_is_not_called_done() {
     let env = vec![("DRONEBOT__COMMANDS__WAIT_SECONDS", "2".into())];

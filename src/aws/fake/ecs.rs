@@ -427,7 +427,9 @@ impl FakeService {
                 StopServiceDeploymentError,
                 |stage, input| {
                     stage.change("StopServiceDeployment", input.service_deployment_arn().unwrap_or_default());
-                    StopServiceDeploymentOutput::builder().build()
+                    StopServiceDeploymentOutput::builder()
+                        .set_service_deployment_arn(input.service_deployment_arn().map(str::to_owned))
+                        .build()
                 }
             ),
         ]
