@@ -13,10 +13,13 @@ use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// The most rows of one page that AWS gives.
 const PAGE: i32 = 1000;
+/// For how long it is believed of a region that it takes the credentials.
+const RECENT: Duration = Duration::from_secs(600);
 /// The most values of one filter that AWS takes.
 const FILTER_VALUES: usize = 200;
 
@@ -135,6 +138,7 @@ impl Aws {
                 .set_next_token(token.clone());
             let mut page = self.observed(OPERATION, region, Some(Bucket::Describe), Box::pin(call.send())).await?;
             for reservation in page.reservations.take().unwrap_or_default() {
+                self.learn_account(reservation.owner_id());
                 let instances = reservation.instances.unwrap_or_default();
                 found.extend(instances.into_iter().map(|instance| Instance::from_sdk(region, instance)));
             }
@@ -228,16 +232,11 @@ impl Aws {
             Err(error) if error.class == Class::DryRun => Ok(()),
             Err(error) => Err(error),
             // Whoever answers here did not understand that it was a rehearsal.
-            Ok(()) => Err(AwsError {
-                service: "ec2",
-                operation: power.operation(),
-                region: region.to_owned(),
-                class: Class::Lost,
-                code: Some(super::error::IGNORED.into()),
-                message: "the endpoint answered a dry run as if it had made the change".into(),
-                request_id: None,
-                status: None,
-            }),
+            Ok(()) => {
+                let message = "the endpoint answered a dry run as if it had made the change";
+                let own = AwsError::own("ec2", power.operation(), region, Class::Lost, message);
+                Err(AwsError { code: Some(super::error::IGNORED.into()), ..own })
+            }
         }
     }
 
@@ -312,8 +311,10 @@ impl Aws {
         E: ProvideErrorMetadata + Error + 'static,
     {
         let start = Instant::now();
-        let service = bucket.map_or("sts", Bucket::service);
+        let other = if operation == "GetSecretValue" { "secretsmanager" } else { "sts" };
+        let service = bucket.map_or(other, Bucket::service);
         let result = call.await.map_err(|error| AwsError::from_sdk(service, operation, region, &error));
+        let result = self.placed(region, result);
         let class = result.as_ref().map_or_else(|error| error.class.as_str(), |_| "ok");
         metrics::counter!("dronebot_aws_calls_total", "operation" => operation, "class" => class).increment(1);
         metrics::histogram!("dronebot_aws_call_seconds", "operation" => operation)
@@ -326,5 +327,21 @@ impl Aws {
             }
         }
         result
+    }
+
+    /// Adds to an error what is known of its place.
+    fn placed<T>(&self, region: &str, result: Result<T, AwsError>) -> Result<T, AwsError> {
+        let mut welcome = self.welcome.lock();
+        match result {
+            Ok(answer) => {
+                welcome.retain(|_, at| at.elapsed() < RECENT);
+                welcome.insert(region.to_owned(), Instant::now());
+                Ok(answer)
+            }
+            Err(error) => {
+                let elsewhere = welcome.iter().any(|(other, at)| other != region && at.elapsed() < RECENT);
+                Err(AwsError { account: self.account.get().cloned(), elsewhere, ..error })
+            }
+        }
     }
 }

@@ -25,7 +25,10 @@ impl Aws {
         let call =
             client.describe_services().cluster(&at.cluster).services(&at.service).include(types::ServiceField::Tags);
         let answer = self.observed(OPERATION, &at.region, Some(Bucket::EcsRead), Box::pin(call.send())).await?;
-        Ok(answer.services().first().map(Service::from_sdk))
+        let found = answer.services().first();
+        // arn:aws:ecs:eu-central-1:123456789012:service/prod/web
+        self.learn_account(found.and_then(|found| found.service_arn()).and_then(|arn| arn.split(':').nth(4)));
+        Ok(found.map(Service::from_sdk))
     }
 
     /// The tasks of a service that are to run, as far as this container is concerned.

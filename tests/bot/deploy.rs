@@ -271,12 +271,12 @@ async fn a_lost_answer_is_looked_for_and_nothing_is_called_twice() {
     assert!(text.starts_with("✅ Done: `drone` runs `1.5.0`"), "{text}");
     world.aws.break_next("UpdateService", Trouble::Error("ThrottlingException", 400), 1);
     insta::assert_snapshot!(brief(&shop, &world.asks(MAYA, "deploy 1.4.2").await).await, @r"
-    ❌ Failed: AWS is limiting our calls. `drone` was not changed. Try again in a minute.
+    ❌ Failed: AWS is limiting our calls (`ThrottlingException`, `eu-central-1`, account `ACCOUNT`). `drone` was not changed. Try again in a minute.
     (req XXXX)
     ");
     world.aws.break_next("DescribeImages", Trouble::Error("AccessDeniedException", 400), 1);
     insta::assert_snapshot!(brief(&shop, &world.asks(MAYA, "deploy 1.4.2").await).await, @r"
-    ❌ Failed: AWS does not allow me `ecr:DescribeImages` (`AccessDeniedException`). Nothing was changed. Ask the platform team to look at the bot's IAM role.
+    ❌ Failed: AWS does not allow me `ecr:DescribeImages` (`AccessDeniedException`, `eu-central-1`, account `ACCOUNT`). Nothing was changed. Ask the platform team to look at the bot's IAM role.
     (req XXXX)
     ");
     assert_eq!((made(&world, "UpdateService"), made(&world, "RegisterTaskDefinition")), (4, 4));

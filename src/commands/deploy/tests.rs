@@ -169,9 +169,9 @@ async fn what_is_not_as_configured_is_told() {
     service.0.lock().controller = Some(aws_sdk_ecs::types::DeploymentControllerType::CodeDeploy);
     insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"[refused] `web` is deployed by `CODE_DEPLOY`, and I can only follow a rolling update of ECS. Nothing was changed. Deploy it as it was before.");
     service.fails("DescribeServices", Fault::Code("AccessDeniedException", "no"));
-    insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"[failed] AWS does not allow me `ecs:DescribeServices` (`AccessDeniedException`). Nothing was changed. Ask the platform team to look at the bot's IAM role.");
+    insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"[failed] AWS does not allow me `ecs:DescribeServices` (`AccessDeniedException`, `eu-central-1`, account `123456789012`): no. Nothing was changed. Ask the platform team to look at the bot's IAM role.");
     service.fails("DescribeServices", Fault::Code("ClusterNotFoundException", "no"));
-    insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"[failed] AWS does not know this in `eu-central-1` (`ClusterNotFoundException`). Nothing was changed. Check `deploy.services` in my settings.");
+    insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"[failed] AWS does not know this (`ClusterNotFoundException`, `eu-central-1`, account `123456789012`): no. Nothing was changed. Check `deploy.services` in my settings.");
 }
 
 #[tokio::test]
@@ -328,7 +328,7 @@ async fn a_task_of_an_index_may_show_the_image_of_its_platform() {
 async fn a_throttled_call_changes_nothing_and_a_throttled_look_is_repeated() {
     let service = FakeService::new();
     service.fails("UpdateService", Fault::Code("ThrottlingException", "Rate exceeded"));
-    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"[failed] AWS is limiting our calls. `web` was not changed. Try again in a minute.");
+    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"[failed] AWS is limiting our calls (`ThrottlingException`, `eu-central-1`, account `123456789012`): Rate exceeded. `web` was not changed. Try again in a minute.");
     let service = FakeService::new();
     service.after("UpdateService", &completes());
     let cx = cx_deploying(&service);
@@ -343,10 +343,10 @@ async fn a_throttled_call_changes_nothing_and_a_throttled_look_is_repeated() {
 async fn a_refused_call_is_told_with_its_reason() {
     let service = FakeService::new();
     service.fails("RegisterTaskDefinition", Fault::Code("AccessDeniedException", "iam:PassRole"));
-    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"[failed] AWS does not allow me `ecs:RegisterTaskDefinition` (`AccessDeniedException`). `web` was not changed. Ask the platform team to look at the bot's IAM role.");
+    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"[failed] AWS does not allow me `ecs:RegisterTaskDefinition` (`AccessDeniedException`, `eu-central-1`, account `123456789012`): iam:PassRole. `web` was not changed. Ask the platform team to look at the bot's IAM role.");
     assert_eq!(changes(&service), [""; 0]);
     service.fails("UpdateService", Fault::Code("ServiceNotActiveException", "not active"));
-    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"[failed] Its state does not allow this now (`ServiceNotActiveException`): not active. `web` was not changed. Look with `deploy status`, and try again when it has settled.");
+    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"[failed] Its state does not allow this now (`ServiceNotActiveException`, `eu-central-1`, account `123456789012`): not active. `web` was not changed. Look with `deploy status`, and try again when it has settled.");
 }
 
 #[tokio::test(start_paused = true)]
@@ -361,7 +361,7 @@ async fn a_lost_answer_of_the_update_is_followed_by_a_look() {
     assert_eq!(changes(&service).last().map(String::as_str), Some("UpdateService (lost)"), "it is not called again");
     let service = FakeService::new();
     service.fails("UpdateService", Fault::NotSent);
-    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"[failed] I cannot reach AWS in `eu-central-1`. `web` was not changed. Check the region's name, and try again in a minute.");
+    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"[failed] I cannot reach AWS ECS in `eu-central-1`. `web` was not changed. Try again in a minute; if it stays so, the platform team should look at my network.");
 }
 
 #[tokio::test(start_paused = true)]
@@ -481,7 +481,7 @@ async fn what_cannot_be_seen_is_unknown() {
     said.push(verified("deploy 1.4.2 web", &plan, &cx).await);
     insta::assert_snapshot!(said.join("\n"), @r"
     Unknown [unknown] I looked: AWS does not show the service `web` any more, or not as an active one. Look with `deploy status web`.
-    Unknown [unknown] I looked: I cannot tell whether `1.4.2` (`sha256:bbbbbbbbbbbb`) was deployed to `web`: AWS does not allow me `ecs:DescribeServices` (`AccessDeniedException`). Look with `deploy status web`.
+    Unknown [unknown] I looked: I cannot tell whether `1.4.2` (`sha256:bbbbbbbbbbbb`) was deployed to `web`: AWS does not allow me `ecs:DescribeServices` (`AccessDeniedException`, `eu-central-1`, account `123456789012`): no. Look with `deploy status web`.
     ");
 }
 
@@ -545,7 +545,7 @@ async fn where_ecs_does_not_tell_a_guess_is_called_one() {
     ECS does not tell what ran before; `web:6` is the latest older revision with another image, and may never have run.
     ");
     service.fails("ListServiceDeployments", Fault::Code("ThrottlingException", "Rate exceeded"));
-    insta::assert_snapshot!(answer("deploy rollback web", &cx_deploying(&service)).await, @"[failed] AWS is limiting our calls. Nothing was changed. Try again in a minute.");
+    insta::assert_snapshot!(answer("deploy rollback web", &cx_deploying(&service)).await, @"[failed] AWS is limiting our calls (`ThrottlingException`, `eu-central-1`, account `123456789012`): Rate exceeded. Nothing was changed. Try again in a minute.");
 }
 
 #[tokio::test]
@@ -591,7 +591,7 @@ async fn a_rollout_that_is_not_stopped_is_told() {
     insta::assert_snapshot!(executed("deploy rollback web", &cx_deploying(&service)).await, @"NotDone [failed] AWS did not confirm it. I looked: `web` still has `web:8`, and its rollout (IN_PROGRESS) was not stopped. Look with `deploy status web`.");
     let service = rolling();
     service.fails("StopServiceDeployment", Fault::Code("ConflictException", "it has finished"));
-    insta::assert_snapshot!(executed("deploy rollback web", &cx_deploying(&service)).await, @"[failed] Its state does not allow this now (`ConflictException`): it has finished. `web` was not changed. Look with `deploy status`, and try again when it has settled.");
+    insta::assert_snapshot!(executed("deploy rollback web", &cx_deploying(&service)).await, @"[failed] Its state does not allow this now (`ConflictException`, `eu-central-1`, account `123456789012`): it has finished. `web` was not changed. Look with `deploy status`, and try again when it has settled.");
     let service = rolling();
     service.0.lock().past[0].0 = "ROLLBACK_IN_PROGRESS";
     insta::assert_snapshot!(answer("deploy rollback web", &cx_deploying(&service)).await, @"[refused] `web` is being rolled back already. Nothing was changed. `deploy status web` shows how far it is.");
@@ -647,8 +647,8 @@ async fn status_says_what_it_does_not_know() {
     Task definition: `web:7`
     Rollout: *COMPLETED*, begun 2026-11-18 08:20 UTC
     Tasks: 2 wanted, 2 running, 0 pending, 2 healthy
-    A rollback goes to: not known: AWS is limiting our calls.
-    The versions in ECR are not known: AWS does not allow me `ecr:DescribeImages` (`AccessDeniedException`).
+    A rollback goes to: not known: AWS is limiting our calls (`ThrottlingException`, `eu-central-1`, account `123456789012`): Rate exceeded.
+    The versions in ECR are not known: AWS does not allow me `ecr:DescribeImages` (`AccessDeniedException`, `eu-central-1`, account `123456789012`): no.
     ");
     service.0.lock().scene = Scene::new(&[Dep::new("ecs-svc/7", 7, "COMPLETED", 2)], &[(7, "a"), (6, "0")]);
     let text = answer("deploy status web", &cx_deploying(&service)).await;

@@ -158,7 +158,7 @@ async fn a_denied_rehearsal_ends_the_plan_without_aws_s_encoded_words() {
         "StopInstances(dry)",
         Fault::Code("UnauthorizedOperation", "Encoded authorization failure message: 4zH7"),
     );
-    insta::assert_snapshot!(answer("ec2 stop i-1", &on(&region)).await, @"[failed] AWS does not allow me `ec2:StopInstances` (`UnauthorizedOperation`). Nothing was changed. Ask the platform team to look at the bot's IAM role.");
+    insta::assert_snapshot!(answer("ec2 stop i-1", &on(&region)).await, @"[failed] AWS does not allow me `ec2:StopInstances` (`UnauthorizedOperation`, `eu-central-1`, account `123456789012`). Nothing was changed. Ask the platform team to look at the bot's IAM role.");
 }
 
 #[tokio::test]
@@ -280,7 +280,7 @@ async fn those_that_needed_nothing_are_named_too() {
 async fn a_throttled_call_changed_nothing_and_says_so() {
     let region = one("running");
     region.fails("StopInstances", Fault::Code("RequestLimitExceeded", "slow down"));
-    insta::assert_snapshot!(executed("ec2 stop web-1", &on(&region)).await, @"[failed] AWS is limiting our calls. `web-1 (i-1)` was not stopped. Try again in a minute.");
+    insta::assert_snapshot!(executed("ec2 stop web-1", &on(&region)).await, @"[failed] AWS is limiting our calls (`RequestLimitExceeded`, `eu-central-1`, account `123456789012`): slow down. `web-1 (i-1)` was not stopped. Try again in a minute.");
     assert_eq!(region.0.lock().changes().len(), 1, "not tried again");
 }
 
@@ -288,7 +288,7 @@ async fn a_throttled_call_changed_nothing_and_says_so() {
 async fn a_call_that_never_left_is_a_failure_and_not_unknown() {
     let region = one("running");
     region.fails("StopInstances", Fault::NotSent);
-    insta::assert_snapshot!(executed("ec2 stop web-1", &on(&region)).await, @"[failed] I cannot reach AWS in `eu-central-1`. `web-1 (i-1)` was not stopped. Check the region's name, and try again in a minute.");
+    insta::assert_snapshot!(executed("ec2 stop web-1", &on(&region)).await, @"[failed] I cannot reach AWS EC2 in `eu-central-1`. `web-1 (i-1)` was not stopped. Try again in a minute; if you named the region, check its name.");
 }
 
 #[tokio::test(start_paused = true)]
@@ -415,7 +415,7 @@ async fn looks_that_fail_are_repeated_and_then_admitted() {
     for _ in 0..30 {
         region.fails("DescribeInstances", Fault::Code("RequestLimitExceeded", "slow down"));
     }
-    insta::assert_snapshot!(verified("ec2 stop web-1", &plan, &cx).await, @"Unknown [unknown] I cannot tell whether `web-1 (i-1)` was stopped: AWS is limiting our calls. Look with `ec2 show i-1 --region eu-central-1`.");
+    insta::assert_snapshot!(verified("ec2 stop web-1", &plan, &cx).await, @"Unknown [unknown] I cannot tell whether `web-1 (i-1)` was stopped: AWS is limiting our calls (`RequestLimitExceeded`, `eu-central-1`, account `123456789012`): slow down. Look with `ec2 show i-1 --region eu-central-1`.");
 }
 
 #[tokio::test(start_paused = true)]
@@ -427,7 +427,7 @@ async fn after_a_refused_call_no_other_is_made() {
     let text = executed("ec2 stop web-1 api db --region eu-central-1,us-east-1,us-west-2", &cx).await;
     insta::assert_snapshot!(text, @r"
     NotDone [failed] - `web-1 (i-1)`: running → *stopped* after 3 s.
-    - Its state does not allow this now (`IncorrectInstanceState`): no. `api (i-7)` was not stopped. Look with `ec2 show`, and try again when it has settled.
+    - Its state does not allow this now (`IncorrectInstanceState`, `us-east-1`, account `123456789012`): no. `api (i-7)` was not stopped. Look with `ec2 show`, and try again when it has settled.
     - `db (i-8)` was not stopped: after the trouble before, I did not try.
     ");
     assert!(more.0.lock().changes().is_empty());
