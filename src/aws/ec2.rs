@@ -300,7 +300,7 @@ impl Aws {
     }
 
     /// Makes a call whose turn has come.
-    async fn told<T, E>(
+    pub(super) async fn told<T, E>(
         &self,
         operation: &'static str,
         region: &str,
