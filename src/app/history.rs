@@ -192,7 +192,7 @@ fn started(step: &Step) -> Vec<String> {
 }
 
 fn was(before: &Before) -> String {
-    let Before { state, kind, zone, public_ip, elastic_ip, private_ip, launched } = before;
+    let Before { state, kind, zone, public_ip, elastic_ip, private_ip, launched, .. } = before;
     let address = public_ip.as_ref().map(|ip| format!("{ip}{}", if *elastic_ip { " (elastic)" } else { "" }));
     let launched = launched.as_ref().map(|at| format!("launched {at}"));
     let all = [Some(state.clone()), Some(kind.clone()), zone.clone(), address, private_ip.clone(), launched];

@@ -5,13 +5,21 @@ use super::budget::Bucket;
 use super::{Aws, AwsError, Checks, Class, Instance, Protection};
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::types;
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// The most rows of one page that AWS gives.
 const PAGE: i32 = 1000;
+/// For how long it is believed of a region that it takes the credentials.
+const RECENT: Duration = Duration::from_secs(600);
 /// The most values of one filter that AWS takes.
 const FILTER_VALUES: usize = 200;
 
@@ -45,6 +53,29 @@ impl Filter {
 
     fn sdk(&self) -> types::Filter {
         types::Filter::builder().name(&self.name).set_values(Some(self.values.clone())).build()
+    }
+}
+
+/// Of RebootInstances the SDK reads nothing but the status, so that it takes any page for AWS's answer.
+#[derive(Debug)]
+struct RebootAnswer;
+
+impl Intercept for RebootAnswer {
+    fn name(&self) -> &'static str {
+        "RebootAnswer"
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        const ROOT: &[u8] = b"<RebootInstancesResponse";
+        let answer = context.response();
+        let body = answer.body().bytes().unwrap_or_default();
+        let is_own = !answer.status().is_success() || body.windows(ROOT.len()).any(|part| part == ROOT);
+        if is_own { Ok(()) } else { Err("the answer is not RebootInstances's".into()) }
     }
 }
 
@@ -107,6 +138,7 @@ impl Aws {
                 .set_next_token(token.clone());
             let mut page = self.observed(OPERATION, region, Some(Bucket::Describe), Box::pin(call.send())).await?;
             for reservation in page.reservations.take().unwrap_or_default() {
+                self.learn_account(reservation.owner_id());
                 let instances = reservation.instances.unwrap_or_default();
                 found.extend(instances.into_iter().map(|instance| Instance::from_sdk(region, instance)));
             }
@@ -200,15 +232,11 @@ impl Aws {
             Err(error) if error.class == Class::DryRun => Ok(()),
             Err(error) => Err(error),
             // Whoever answers here did not understand that it was a rehearsal.
-            Ok(()) => Err(AwsError {
-                service: "ec2",
-                operation: power.operation(),
-                region: region.to_owned(),
-                class: Class::Lost,
-                code: Some(super::error::IGNORED.into()),
-                message: "the endpoint answered a dry run as if it had made the change".into(),
-                request_id: None,
-            }),
+            Ok(()) => {
+                let message = "the endpoint answered a dry run as if it had made the change";
+                let own = AwsError::own("ec2", power.operation(), region, Class::Lost, message);
+                Err(AwsError { code: Some(super::error::IGNORED.into()), ..own })
+            }
         }
     }
 
@@ -237,7 +265,8 @@ impl Aws {
                 self.told(operation, region, bucket, Box::pin(call.send())).await.map(drop)
             }
             Power::Reboot => {
-                let call = client.reboot_instances().set_instance_ids(ids).dry_run(dry);
+                let call = client.reboot_instances().set_instance_ids(ids).dry_run(dry).customize();
+                let call = call.interceptor(RebootAnswer);
                 self.told(operation, region, bucket, Box::pin(call.send())).await.map(drop)
             }
         }
@@ -271,7 +300,7 @@ impl Aws {
     }
 
     /// Makes a call whose turn has come.
-    async fn told<T, E>(
+    pub(super) async fn told<T, E>(
         &self,
         operation: &'static str,
         region: &str,
@@ -282,8 +311,10 @@ impl Aws {
         E: ProvideErrorMetadata + Error + 'static,
     {
         let start = Instant::now();
-        let service = bucket.map_or("sts", Bucket::service);
+        let other = if operation == "GetSecretValue" { "secretsmanager" } else { "sts" };
+        let service = bucket.map_or(other, Bucket::service);
         let result = call.await.map_err(|error| AwsError::from_sdk(service, operation, region, &error));
+        let result = self.placed(region, result);
         let class = result.as_ref().map_or_else(|error| error.class.as_str(), |_| "ok");
         metrics::counter!("dronebot_aws_calls_total", "operation" => operation, "class" => class).increment(1);
         metrics::histogram!("dronebot_aws_call_seconds", "operation" => operation)
@@ -296,5 +327,21 @@ impl Aws {
             }
         }
         result
+    }
+
+    /// Adds to an error what is known of its place.
+    fn placed<T>(&self, region: &str, result: Result<T, AwsError>) -> Result<T, AwsError> {
+        let mut welcome = self.welcome.lock();
+        match result {
+            Ok(answer) => {
+                welcome.retain(|_, at| at.elapsed() < RECENT);
+                welcome.insert(region.to_owned(), Instant::now());
+                Ok(answer)
+            }
+            Err(error) => {
+                let elsewhere = welcome.iter().any(|(other, at)| other != region && at.elapsed() < RECENT);
+                Err(AwsError { account: self.account.get().cloned(), elsewhere, ..error })
+            }
+        }
     }
 }

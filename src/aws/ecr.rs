@@ -95,11 +95,55 @@ impl Image {
         })
     }
 
-    /// The tag that people know it by: one that is no commit, if there is one.
+    /// The tag that people know it by: a version before any other name, a commit last; never one that moves, which says
+    /// tomorrow of another image what it says of this one today.
     pub fn version(&self) -> Option<&str> {
-        let is_commit = |tag: &&String| tag.len() == 40 && tag.bytes().all(|byte| byte.is_ascii_hexdigit());
-        self.tags.iter().find(|tag| !is_commit(tag)).or(self.tags.first()).map(String::as_str)
+        let lasting = self.tags.iter().filter(|tag| !is_moving(tag));
+        lasting.max_by_key(|tag| (numbers(tag), !is_commit(tag), std::cmp::Reverse(*tag))).map(String::as_str)
     }
+}
+
+/// The numbers of a version such as `1.4.2`, `v1.4.2` or `1.4.2-rc.1`: of several, the one that says more is meant, then the
+/// higher. `None`: it is no version.
+fn numbers(tag: &str) -> Option<(usize, Vec<u64>, bool)> {
+    let tag = tag.strip_prefix(['v', 'V']).unwrap_or(tag);
+    let (core, rest) = tag.split_at(tag.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(tag.len()));
+    let numbers: Option<Vec<u64>> = core.split('.').map(|part| part.parse().ok()).collect();
+    let numbers =
+        numbers.filter(|numbers| numbers.len() > 1 && (rest.is_empty() || rest.starts_with(['-', '_', '+'])))?;
+    Some((numbers.len(), numbers, rest.is_empty()))
+}
+
+fn is_commit(tag: &str) -> bool {
+    let tag = tag.strip_prefix("sha-").or(tag.strip_prefix("git-")).unwrap_or(tag);
+    (7..=40).contains(&tag.len()) && tag.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// Whether it is one of the names that are given to one image after the other.
+fn is_moving(tag: &str) -> bool {
+    const MOVING: [&str; 20] = [
+        "latest",
+        "stable",
+        "main",
+        "master",
+        "trunk",
+        "edge",
+        "head",
+        "dev",
+        "develop",
+        "development",
+        "nightly",
+        "canary",
+        "current",
+        "release",
+        "staging",
+        "stage",
+        "test",
+        "prod",
+        "production",
+        "live",
+    ];
+    MOVING.contains(&tag.to_ascii_lowercase().as_str())
 }
 
 /// What is read of an index.
@@ -240,5 +284,28 @@ mod tests {
         assert_eq!(image(&[commit, "1.4.2"]).version(), Some("1.4.2"));
         assert_eq!(image(&[commit]).version(), Some(commit));
         assert_eq!(image(&[]).version(), None);
+    }
+
+    #[test]
+    fn a_version_is_chosen_by_what_it_says_and_not_by_its_letters() {
+        let commit = "0a1b2c3d4e5f60718293a4b5c6d7e8f901234567";
+        let table: [(&[&str], Option<&str>); 9] = [
+            (&["latest", "v1.2.0"], Some("v1.2.0")),
+            (&["main", "stable", "1.4", "1.4.2", "1"], Some("1.4.2")),
+            (&["0a1b2c3", "edge", "v2.0.0-rc.1", "v2.0.0"], Some("v2.0.0")),
+            (&["1.9.0", "1.10.0"], Some("1.10.0")),
+            (&["0a1b2c3", "hotfix-7"], Some("hotfix-7")),
+            (&["0a1b2c3", "latest"], Some("0a1b2c3")),
+            (&[commit, "prod"], Some(commit)),
+            (&["latest"], None),
+            (&["Stable", "MAIN", "production"], None),
+        ];
+        for (tags, version) in table {
+            let mut tags = tags.to_vec();
+            for _ in 0..tags.len() {
+                tags.rotate_left(1);
+                assert_eq!(image(&tags).version(), version, "{tags:?}");
+            }
+        }
     }
 }

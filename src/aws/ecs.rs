@@ -25,7 +25,10 @@ impl Aws {
         let call =
             client.describe_services().cluster(&at.cluster).services(&at.service).include(types::ServiceField::Tags);
         let answer = self.observed(OPERATION, &at.region, Some(Bucket::EcsRead), Box::pin(call.send())).await?;
-        Ok(answer.services().first().map(Service::from_sdk))
+        let found = answer.services().first();
+        // arn:aws:ecs:eu-central-1:123456789012:service/prod/web
+        self.learn_account(found.and_then(|found| found.service_arn()).and_then(|arn| arn.split(':').nth(4)));
+        Ok(found.map(Service::from_sdk))
     }
 
     /// The tasks of a service that are to run, as far as this container is concerned.
@@ -122,6 +125,12 @@ impl Aws {
         Ok(None)
     }
 
+    /// Waits until it is the turn of a changing call, so that [`Aws::register`], [`Aws::update_service`] and
+    /// [`Aws::roll_back`] wait for nothing: between the journal's word that a call begins and the call there is to be no time.
+    pub async fn deploy_turn(&self, region: &str) {
+        self.budget.take(region, Bucket::EcsWrite).await;
+    }
+
     /// Makes a revision, once, with a note of the request that makes it; returns its ARN.
     pub async fn register(
         &self,
@@ -156,9 +165,9 @@ impl Aws {
             .set_ephemeral_storage(sdk.ephemeral_storage)
             .set_runtime_platform(sdk.runtime_platform)
             .set_enable_fault_injection(sdk.enable_fault_injection);
-        let answer = self.observed(OPERATION, region, Some(Bucket::EcsWrite), Box::pin(call.send())).await?;
-        let made = answer.task_definition().and_then(|made| made.task_definition_arn());
-        Ok(made.unwrap_or_default().to_owned())
+        let answer = self.told(OPERATION, region, Some(Bucket::EcsWrite), Box::pin(call.send())).await?;
+        let made = answer.task_definition().and_then(|made| made.task_definition_arn()).filter(|arn| !arn.is_empty());
+        made.map(str::to_owned).ok_or_else(|| AwsError::hollow("ecs", OPERATION, region, "task definition"))
     }
 
     /// Gives a service another task definition, once; returns the id of the deployment that it begins. `again`: begins
@@ -177,9 +186,10 @@ impl Aws {
             .service(&at.service)
             .task_definition(definition)
             .set_force_new_deployment(again.then_some(true));
-        let answer = self.observed(OPERATION, &at.region, Some(Bucket::EcsWrite), Box::pin(call.send())).await?;
+        let answer = self.told(OPERATION, &at.region, Some(Bucket::EcsWrite), Box::pin(call.send())).await?;
         let service = answer.service().map(Service::from_sdk);
-        Ok(service.as_ref().and_then(Service::primary).map(|primary| primary.id.clone()).filter(|id| !id.is_empty()))
+        let service = service.ok_or_else(|| AwsError::hollow("ecs", OPERATION, &at.region, "service"))?;
+        Ok(service.primary().map(|primary| primary.id.clone()).filter(|id| !id.is_empty()))
     }
 
     /// Lets ECS roll back a service deployment that is under way, once.
@@ -190,7 +200,9 @@ impl Aws {
             .stop_service_deployment()
             .service_deployment_arn(deployment)
             .stop_type(types::StopServiceDeploymentStopType::Rollback);
-        self.observed(OPERATION, region, Some(Bucket::EcsWrite), Box::pin(call.send())).await.map(drop)
+        let answer = self.told(OPERATION, region, Some(Bucket::EcsWrite), Box::pin(call.send())).await?;
+        let stopped = answer.service_deployment_arn().map(drop);
+        stopped.ok_or_else(|| AwsError::hollow("ecs", OPERATION, region, "service deployment"))
     }
 
     /// The latest service deployments, the newest first, the one under way included.

@@ -1,6 +1,5 @@
 //! What can go wrong with a call, in the classes that decide what is done and said about it.
 
-use crate::domain::{Failure, Line};
 use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -12,14 +11,14 @@ pub(super) const IGNORED: &str = "DryRunIgnored";
 pub(super) const NO_REGION: &str = "NoRegion";
 
 /// What kind of trouble it is. Everything but [`Class::Lost`] and [`Class::Server`] promises that the call changed
-/// nothing.
+/// nothing, and only AWS can promise that: by a code of its own, or by never having been reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Class {
     /// AWS limits our calls.
     Throttled,
     /// AWS failed on its side (5xx); the call may have been made.
     Server,
-    /// The answer did not come; the call may have been made.
+    /// AWS's answer did not come, or what came is none of AWS's; the call may have been made.
     Lost,
     /// The call never left: no connection.
     NotSent,
@@ -72,18 +71,13 @@ impl Class {
             "InternalError" | "InternalFailure" | "Unavailable" | "ServiceUnavailable" | "ServerException" => {
                 Self::Server
             }
-            "IncorrectInstanceState" | "IncorrectState" | "InvalidState" | "UnsupportedHibernationConfiguration" => {
-                Self::State
-            }
+            // whoever waited for the request had enough of it: how much of it was taken is not said
+            "RequestTimeout" | "RequestTimeoutException" => Self::Lost,
+            "InvalidState" | "UnsupportedHibernationConfiguration" => Self::State,
+            code if code.starts_with("Incorrect") || code.ends_with(".InvalidState") => Self::State,
             "OperationNotPermitted" => Self::Protected,
-            "InsufficientInstanceCapacity"
-            | "InsufficientHostCapacity"
-            | "InsufficientReservedInstanceCapacity"
-            | "InsufficientCapacity"
-            | "InstanceLimitExceeded"
-            | "VcpuLimitExceeded"
-            | "MaxSpotInstanceCountExceeded"
-            | "SpotMaxPriceTooLow" => Self::Capacity,
+            "ReservationCapacityExceeded" | "SpotMaxPriceTooLow" => Self::Capacity,
+            code if code.starts_with("Insufficient") || is_quota(code) => Self::Capacity,
             "UnauthorizedOperation"
             | "AccessDenied"
             | "AccessDeniedException"
@@ -97,6 +91,11 @@ impl Class {
             | "InvalidClientTokenId"
             | "UnrecognizedClientException"
             | "SignatureDoesNotMatch"
+            | "InvalidSignatureException"
+            | "IncompleteSignature"
+            | "IncompleteSignatureException"
+            | "RequestTimeTooSkewed"
+            | "MissingAuthenticationTokenException"
             | "MissingAuthenticationToken" => Self::Credentials,
             "ServiceNotActiveException" | "ConflictException" | "UpdateInProgressException" => Self::State,
             code if code.starts_with("Throttl") => Self::Throttled,
@@ -111,6 +110,13 @@ impl Class {
             _ => return None,
         })
     }
+}
+
+/// Whether the code says that a quota of the account is reached, which neither another zone nor time mends.
+pub(super) fn is_quota(code: &str) -> bool {
+    code.ends_with("LimitExceeded")
+        || code.ends_with("LimitExceededException")
+        || code == "MaxSpotInstanceCountExceeded"
 }
 
 /// A call that did not succeed. Its texts are already without secrets.
@@ -131,6 +137,12 @@ pub struct AwsError {
     pub message: String,
     /// AWS's request id, if AWS answered.
     pub request_id: Option<String>,
+    /// The HTTP status of the answer, if one came, whoever gave it.
+    pub status: Option<u16>,
+    /// The account in which the call was made, where it is known.
+    pub account: Option<String>,
+    /// Whether AWS takes the credentials in another region.
+    pub elsewhere: bool,
 }
 
 impl AwsError {
@@ -159,7 +171,38 @@ impl AwsError {
             code,
             message: redact(&message),
             request_id: request_id.map(str::to_owned),
+            status: error.raw_response().map(|raw| raw.status().as_u16()),
+            account: None,
+            elsewhere: false,
         }
+    }
+
+    /// An error of which AWS has said nothing.
+    pub(super) fn own(
+        service: &'static str,
+        operation: &'static str,
+        region: &str,
+        class: Class,
+        message: impl Into<String>,
+    ) -> Self {
+        Self {
+            service,
+            operation,
+            region: region.to_owned(),
+            class,
+            code: None,
+            message: message.into(),
+            request_id: None,
+            status: None,
+            account: None,
+            elsewhere: false,
+        }
+    }
+
+    /// The error of a call whose answer says that it went well and does not say what came of it: none of AWS's.
+    pub(super) fn hollow(service: &'static str, operation: &'static str, region: &str, what: &str) -> Self {
+        let own = Self::own(service, operation, region, Class::Lost, format!("the answer names no {what}"));
+        Self { status: Some(200), ..own }
     }
 
     /// Whether the call may have been made although it did not succeed.
@@ -170,90 +213,6 @@ impl AwsError {
     /// Whether a rehearsal was answered as if it had been the change itself.
     pub fn is_ignored_rehearsal(&self) -> bool {
         self.code.as_deref() == Some(IGNORED)
-    }
-
-    /// What a person reads: what is so, then `not_done` (one sentence, names in backticks, such as
-    /// ``"`i-0abc` was not changed."``), then what to do.
-    pub fn failure(&self, not_done: &str) -> Failure {
-        let (so, to_do) = self.sentences();
-        Failure { lines: vec![Line::sentence(&format!("{so} {not_done} {to_do}"))], cause: self.to_string() }
-    }
-
-    /// One sentence that says what is so.
-    pub fn what_is_so(&self) -> String {
-        self.sentences().0
-    }
-
-    /// AWS's own words, where AWS answered, fit for a sentence: `: You can't stop …`.
-    fn words(&self) -> String {
-        let words: String = self
-            .message
-            .chars()
-            .filter(|c| !c.is_control())
-            .map(|c| if c == '`' { '\'' } else { c })
-            .take(200)
-            .collect();
-        match self.code {
-            Some(_) if !words.is_empty() => format!(": {}", words.trim_end_matches('.')),
-            _ => String::new(),
-        }
-    }
-
-    fn sentences(&self) -> (String, String) {
-        let code = self.code.as_deref().unwrap_or_default().replace('`', "'");
-        let by_code = if code.is_empty() { String::new() } else { format!(" (`{code}`)") };
-        let Self { service, operation, region, .. } = self;
-        let is_ec2 = *service == "ec2";
-        if code == NO_REGION {
-            return (
-                "The command names no AWS region, and none is configured.".into(),
-                "Add one, such as `--region eu-central-1`.".into(),
-            );
-        }
-        let (so, to_do) = match self.class {
-            Class::Throttled => ("AWS is limiting our calls.".into(), "Try again in a minute.".into()),
-            Class::Server => (format!("AWS has a problem of its own{by_code}."), "Try again in a few minutes.".into()),
-            Class::Lost => (format!("AWS in `{region}` did not answer in time."), "Try again in a minute.".into()),
-            Class::NotSent => (
-                format!("I cannot reach AWS in `{region}`."),
-                "Check the region's name, and try again in a minute.".into(),
-            ),
-            Class::NotFound => (
-                format!("AWS does not know this in `{region}`{by_code}."),
-                match is_ec2 {
-                    true => "Check the id and the region; `ec2 list --region all` shows every instance.".into(),
-                    false => "Check `deploy.services` in my settings.".into(),
-                },
-            ),
-            Class::State => (
-                format!("Its state does not allow this now{by_code}{}.", self.words()),
-                format!(
-                    "Look with `{}`, and try again when it has settled.",
-                    if is_ec2 { "ec2 show" } else { "deploy status" }
-                ),
-            ),
-            Class::Protected => (
-                format!("It is protected against this in AWS{by_code}."),
-                "Its owner can take the protection off.".into(),
-            ),
-            Class::Capacity => (
-                format!("AWS has no capacity or quota left for this{by_code}."),
-                "Try again later, or with another type or availability zone.".into(),
-            ),
-            Class::Denied => (
-                format!("AWS does not allow me `{service}:{operation}`{by_code}."),
-                "Ask the platform team to look at the bot's IAM role.".into(),
-            ),
-            Class::Credentials => (
-                "My AWS credentials are missing or not valid any more.".into(),
-                "Ask the platform team to look at the bot's AWS role.".into(),
-            ),
-            Class::Input | Class::DryRun => (
-                format!("AWS did not accept the call `{operation}`{by_code}{}.", self.words()),
-                "Check what you typed; if it is right, tell the platform team.".into(),
-            ),
-        };
-        (so, to_do)
     }
 }
 
@@ -275,8 +234,11 @@ where
         }
         SdkError::ServiceError(service) => match code.and_then(Class::of_code) {
             Some(class) => class,
-            None if service.raw().status().as_u16() == 429 => Class::Throttled,
+            // A page, an empty body: whatever the status, it is no refusal of AWS's, which has a code. The SDK calls an
+            // answer that it cannot read an error of the service, too.
+            None if code.is_none() => Class::Lost,
             None if service.raw().status().as_u16() >= 500 => Class::Server,
+            None if service.raw().status().as_u16() == 429 => Class::Throttled,
             None => Class::Input,
         },
         // A timeout, an answer that cannot be read, and whatever the SDK adds: the call may have been made.
@@ -372,11 +334,15 @@ mod tests {
             code: Some("RequestLimitExceeded".into()),
             message: "Request limit exceeded.".into(),
             request_id: Some("r-1".into()),
+            status: Some(503),
+            account: Some("123456789012".into()),
+            elsewhere: false,
         };
         let failure = error.failure("`i-0abc` was not changed.");
         assert_eq!(
             failure.lines[0].plain(),
-            "AWS is limiting our calls. i-0abc was not changed. Try again in a minute."
+            "AWS is limiting our calls (RequestLimitExceeded, eu-central-1, account 123456789012): Request limit \
+             exceeded. i-0abc was not changed. Try again in a minute."
         );
         assert_eq!(
             failure.cause,

@@ -45,6 +45,7 @@ pub(crate) struct Machine {
     pub id: String,
     pub state: String,
     pub state_reason: Option<String>,
+    pub transition: Option<String>,
     pub kind: String,
     pub zone: String,
     pub tags: BTreeMap<String, String>,
@@ -67,6 +68,7 @@ impl Machine {
             id: id.into(),
             state: state.into(),
             state_reason: None,
+            transition: None,
             kind: "t3.micro".into(),
             zone: "eu-central-1a".into(),
             tags,
@@ -105,6 +107,7 @@ impl Machine {
             .instance_id(&self.id)
             .state(types::InstanceState::builder().name(self.state.as_str().into()).build())
             .set_state_reason(self.state_reason.as_ref().map(|code| types::StateReason::builder().code(code).build()))
+            .set_state_transition_reason(self.transition.clone())
             .instance_type(self.kind.as_str().into())
             .placement(types::Placement::builder().availability_zone(&self.zone).build())
             .private_ip_address("10.0.0.7")
@@ -134,6 +137,8 @@ pub(crate) struct World {
     pub machines: Vec<Machine>,
     /// The states that looks see after a change of that kind; the last one stays.
     pub after: BTreeMap<&'static str, Vec<&'static str>>,
+    /// The code and the words for its state that a change leaves on a machine.
+    pub trace: Option<(&'static str, &'static str)>,
     /// The address that a start gives.
     pub next_ip: Option<String>,
     /// What goes wrong with the next calls of an operation; a dry run is `…(dry)`.
@@ -161,9 +166,13 @@ impl World {
             Power::Reboot => &["running"],
         };
         let states = self.after.get(power.operation()).cloned().unwrap_or_else(|| default.to_vec());
-        let next_ip = self.next_ip.clone();
+        let (next_ip, trace) = (self.next_ip.clone(), self.trace);
         for id in ids {
             let machine = self.machine(id);
+            if let Some((reason, transition)) = trace {
+                machine.state_reason = Some(reason.to_owned());
+                machine.transition = Some(transition.to_owned());
+            }
             machine.ahead = states.iter().map(|state| (*state).to_owned()).collect();
             match power {
                 Power::Start => machine.public_ip = next_ip.clone(),
@@ -383,7 +392,8 @@ impl HttpConnector for Wire {
             // The mocks put their answer in the place of this one.
             return HttpConnectorFuture::ready(Ok(HttpResponse::new(
                 200.try_into().expect("status"),
-                SdkBody::empty(),
+                // read for RebootInstances alone
+                SdkBody::from("<RebootInstancesResponse/>"),
             )));
         }
         let ids: Vec<String> =

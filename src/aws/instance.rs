@@ -83,6 +83,10 @@ pub struct Instance {
     pub state: State,
     /// Why it came into this state: AWS's code, such as `Server.InsufficientInstanceCapacity`.
     pub state_reason: Option<String>,
+    /// The same in AWS's words.
+    pub state_words: Option<String>,
+    /// Why it came into this state, and when: `User initiated (2026-11-29 20:37:41 GMT)`.
+    pub transition: Option<String>,
     /// `m5.large`
     pub kind: String,
     /// Its address in the VPC.
@@ -129,6 +133,8 @@ impl Instance {
                 .and_then(|reason| reason.code())
                 .filter(|code| !code.is_empty())
                 .map(str::to_owned),
+            state_words: sdk.state_reason().and_then(|reason| reason.message()).map(str::to_owned),
+            transition: sdk.state_transition_reason().filter(|words| !words.is_empty()).map(str::to_owned),
             kind: sdk.instance_type().map_or("unknown", |kind| kind.as_str()).to_owned(),
             private_ip: sdk.private_ip_address().map(str::to_owned),
             public_ip: sdk.public_ip_address().filter(|ip| !ip.is_empty()).map(str::to_owned),

@@ -60,6 +60,16 @@ impl Metadata {
         Self { ec2: sources.ec2.then(|| Mutex::new(client())), ecs: sources.ecs.clone() }
     }
 
+    /// Whether EC2's service is asked and says nothing at all, which is not to say no: what it answers to a container gets
+    /// lost where the instance's hop limit is 1.
+    pub async fn is_mute(&self) -> bool {
+        let Some(client) = self.client() else { return false };
+        let began = Instant::now();
+        let answer = tokio::time::timeout(PATIENCE, get(&client, DOCUMENT)).await;
+        // the client's own patience is as long
+        !matches!(answer, Ok(Ok(_))) && began.elapsed() >= PATIENCE.mul_f32(0.9)
+    }
+
     /// Adds what the services say to what is known of the body.
     pub async fn look(&self, known: Body) -> Look {
         let until = Instant::now() + PATIENCE;

@@ -4,6 +4,7 @@
 //! none. Credentials, endpoint and region come from the SDK's default chain. Reading calls are retried by the SDK;
 //! changing calls are made once, because a retry that nobody sees is a second change.
 
+mod advice;
 mod budget;
 mod config;
 mod ec2;
@@ -17,6 +18,7 @@ mod region;
 mod secrets;
 mod service;
 
+pub use advice::{Trouble, places};
 pub use config::{AwsConfig, MetadataUse};
 pub use ec2::{Filter, Power};
 pub use ecr::{Image, ImageKey, Repository, pinned, unpinned};
@@ -36,6 +38,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 use tokio::sync::OnceCell;
+use tokio::time::Instant;
 
 /// How long DynamoDB may take to be reached, to answer one attempt, and to answer with all of them; and the first pause
 /// between two.
@@ -69,6 +72,8 @@ pub struct Aws {
     ecr: Mutex<BTreeMap<String, aws_sdk_ecr::Client>>,
     account: OnceCell<String>,
     regions: OnceCell<Vec<String>>,
+    /// When regions last took the credentials.
+    welcome: Mutex<BTreeMap<String, Instant>>,
     budget: Budget,
 }
 
@@ -82,6 +87,7 @@ impl Aws {
             ecr: Mutex::default(),
             account: OnceCell::new(),
             regions: OnceCell::new(),
+            welcome: Mutex::default(),
             budget: Budget::new(config.rate_share),
             config,
         }
@@ -101,6 +107,7 @@ impl Aws {
             ecr: Mutex::default(),
             account: OnceCell::new_with(Some(account.into())),
             regions: OnceCell::new(),
+            welcome: Mutex::default(),
             budget: Budget::new(config.rate_share),
             config,
         }
@@ -119,9 +126,19 @@ impl Aws {
         self
     }
 
-    /// The account in which the bot acts, 12 digits, by GetCallerIdentity; asked once.
+    /// The account in which the bot acts, 12 digits: as an answer of AWS has told it, or by GetCallerIdentity; asked once.
     pub async fn account(&self) -> Result<String, AwsError> {
         self.account.get_or_try_init(|| self.ask_account()).await.cloned()
+    }
+
+    /// What AWS owns is in the bot's account, so an answer that names its owner names the account: where STS is out of
+    /// reach, nothing else needs it.
+    fn learn_account(&self, account: Option<&str>) {
+        let is_one = |account: &&str| account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+        if let (Some(account), false) = (account.filter(is_one), self.account.initialized()) {
+            // asked or learned meanwhile is as good
+            let _ = self.account.set(account.to_owned());
+        }
     }
 
     /// The region of commands that name none.
@@ -132,14 +149,10 @@ impl Aws {
         let region = self.sdk().await.and_then(|sdk| sdk.region()).map(ToString::to_string);
         // AWS_REGION="" is no region
         let region = region.filter(|region| !region.is_empty());
-        region.ok_or_else(|| AwsError {
-            service: "ec2",
-            operation: "choosing a region",
-            region: "no region".into(),
-            class: Class::Input,
-            code: Some(error::NO_REGION.into()),
-            message: "neither aws.region nor AWS_REGION is set".into(),
-            request_id: None,
+        region.ok_or_else(|| {
+            let message = "neither aws.region nor AWS_REGION is set";
+            let own = AwsError::own("ec2", "choosing a region", "no region", Class::Input, message);
+            AwsError { code: Some(error::NO_REGION.into()), ..own }
         })
     }
 
@@ -233,15 +246,7 @@ impl Aws {
     }
 
     fn unknown_region(&self, service: &'static str, operation: &'static str, region: &str) -> AwsError {
-        AwsError {
-            service,
-            operation,
-            region: region.to_owned(),
-            class: Class::NotSent,
-            code: None,
-            message: "no client was given for this region".into(),
-            request_id: None,
-        }
+        AwsError::own(service, operation, region, Class::NotSent, "no client was given for this region")
     }
 }
 

@@ -54,13 +54,5 @@ impl Aws {
 
 /// AWS answered, and what it has is no secret that could be used.
 fn empty(service: &'static str, operation: &'static str, region: &str, what: &str) -> AwsError {
-    AwsError {
-        service,
-        operation,
-        region: region.to_owned(),
-        class: Class::NotFound,
-        code: None,
-        message: what.to_owned(),
-        request_id: None,
-    }
+    AwsError::own(service, operation, region, Class::NotFound, what)
 }

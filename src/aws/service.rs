@@ -9,6 +9,9 @@ use std::collections::{BTreeMap, HashMap};
 /// The label of a container that says which request made its task definition.
 const MADE_BY: &str = "dronebot.request";
 
+/// How many of the events of a service are read.
+const EVENTS: usize = 50;
+
 /// Which service: where it is, and what it is called there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceAt {
@@ -111,6 +114,8 @@ pub struct Service {
     pub deployments: Vec<Deployment>,
     /// The ARN of the service deployment that is under way, where ECS tells.
     pub under_way: Option<String>,
+    /// What ECS says of it, the latest first: when, and its words.
+    pub events: Vec<(jiff::Timestamp, String)>,
     /// Its tags.
     pub tags: BTreeMap<String, String>,
 }
@@ -130,8 +135,16 @@ impl Service {
             pending: sdk.pending_count(),
             deployments: sdk.deployments().iter().map(deployment).collect(),
             under_way: sdk.current_service_deployment().filter(|arn| !arn.is_empty()).map(str::to_owned),
+            events: sdk.events().iter().take(EVENTS).filter_map(event).collect(),
             tags: tags(sdk.tags()),
         }
+    }
+
+    /// The latest trouble of which ECS speaks since then.
+    pub fn trouble(&self, since: jiff::Timestamp) -> Option<&(jiff::Timestamp, String)> {
+        const TROUBLE: [&str; 5] = ["unable", "fail", "unhealthy", "error", "not "];
+        let is_trouble = |words: &str| TROUBLE.iter().any(|word| words.contains(word));
+        self.events.iter().filter(|(at, _)| *at >= since).find(|(_, words)| is_trouble(&words.to_lowercase()))
     }
 
     /// The deployment that it is to have.
@@ -178,9 +191,26 @@ fn deployment(sdk: &types::Deployment) -> Deployment {
     }
 }
 
+fn event(sdk: &types::ServiceEvent) -> Option<(jiff::Timestamp, String)> {
+    Some((sdk.created_at().and_then(time)?, sdk.message().filter(|words| !words.is_empty())?.to_owned()))
+}
+
 fn tags(sdk: &[types::Tag]) -> BTreeMap<String, String> {
     let pair = |tag: &types::Tag| Some((tag.key()?.to_owned(), tag.value().unwrap_or_default().to_owned()));
     sdk.iter().filter_map(pair).collect()
+}
+
+/// Why a task stopped: in ECS's words for it, and for each of its containers that gave a reason or did not end well.
+fn why_stopped(sdk: &types::Task) -> Option<String> {
+    let of_container = |one: &types::Container| {
+        let reason = one.reason().filter(|reason| !reason.is_empty()).map(str::to_owned);
+        let code = one.exit_code().filter(|code| *code != 0).map(|code| format!("exit code {code}"));
+        let both: Vec<String> = reason.into_iter().chain(code).collect();
+        (!both.is_empty()).then(|| format!("{}: {}", one.name().unwrap_or("container"), both.join(", ")))
+    };
+    let of_task = sdk.stopped_reason().filter(|reason| !reason.is_empty()).map(str::to_owned);
+    let all: Vec<String> = of_task.into_iter().chain(sdk.containers().iter().filter_map(of_container)).collect();
+    (!all.is_empty()).then(|| all.join("; "))
 }
 
 /// A moment as the rest of the program has it.
@@ -208,10 +238,6 @@ pub struct Task {
 impl Task {
     pub(super) fn from_sdk(sdk: &types::Task, container: &str) -> Self {
         let container = sdk.containers().iter().find(|one| one.name() == Some(container));
-        let reason = || {
-            let of_container = container.and_then(|one| one.reason()).map(str::to_owned);
-            of_container.or_else(|| sdk.stopped_reason().map(str::to_owned))
-        };
         Self {
             definition: sdk.task_definition_arn().unwrap_or_default().to_owned(),
             is_running: sdk.last_status() == Some("RUNNING"),
@@ -222,7 +248,7 @@ impl Task {
             },
             image: container.and_then(|one| one.image()).map(str::to_owned),
             digest: container.and_then(|one| one.image_digest()).map(str::to_owned),
-            stopped: sdk.stopped_at().and_then(time).and_then(|at| Some((at, reason()?))),
+            stopped: sdk.stopped_at().and_then(time).and_then(|at| Some((at, why_stopped(sdk)?))),
         }
     }
 

@@ -2,7 +2,7 @@ use super::fake::{FakeRegion, Fault, Machine};
 use super::*;
 use aws_sdk_ec2::config::{Credentials, Region};
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[test]
 fn a_provider_is_made_without_building_anything() {
@@ -78,6 +78,145 @@ async fn silence_and_a_reset_after_the_request_promise_nothing() {
 #[tokio::test]
 async fn without_credentials_nothing_is_sent_and_it_says_so() {
     assert_eq!(class_at("http://127.0.0.1:9", false).await, Class::Credentials);
+}
+
+/// The changing calls, every one of every service.
+const CHANGES: [&str; 6] = [
+    "StartInstances",
+    "StopInstances",
+    "RebootInstances",
+    "RegisterTaskDefinition",
+    "UpdateService",
+    "StopServiceDeployment",
+];
+
+/// A provider whose EC2 and ECS are at this address.
+fn all_at(endpoint: &str, http: &aws_smithy_runtime_api::client::http::SharedHttpClient) -> Aws {
+    let key = Credentials::new("test", "test", None, None, "test");
+    let sdk = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-central-1"))
+        .retry_config(RetryConfig::disabled())
+        .endpoint_url(endpoint)
+        .http_client(http.clone())
+        .credentials_provider(aws_sdk_ec2::config::SharedCredentialsProvider::new(key))
+        .build();
+    let (ec2, ecs) = (aws_sdk_ec2::Client::new(&sdk), aws_sdk_ecs::Client::new(&sdk));
+    let clients = Ec2Clients { read: ec2.clone(), change: ec2 };
+    Aws::with_ec2_clients(AwsConfig::default(), "123456789012", [("eu-central-1".to_owned(), clients)])
+        .and_deploy_clients(
+            "eu-central-1",
+            EcsClients { read: ecs.clone(), change: ecs },
+            aws_sdk_ecr::Client::new(&sdk),
+        )
+}
+
+async fn make(aws: &Aws, operation: &str) -> Result<(), AwsError> {
+    let (region, ids) = ("eu-central-1", ["i-1".to_owned()]);
+    let at = ServiceAt { region: region.into(), cluster: "prod".into(), service: "web".into() };
+    let sdk = aws_sdk_ecs::types::TaskDefinition::builder().family("web").build();
+    match operation {
+        "StartInstances" => aws.power(region, Power::Start, &ids).await,
+        "StopInstances" => aws.power(region, Power::Stop, &ids).await,
+        "RebootInstances" => aws.power(region, Power::Reboot, &ids).await,
+        "RegisterTaskDefinition" => {
+            aws.register(region, &Definition { sdk, tags: Vec::new() }, "web", "r-1").await.map(drop)
+        }
+        "UpdateService" => aws.update_service(&at, "web:2", false).await.map(drop),
+        _ => aws.roll_back(region, "arn:aws:ecs:eu-central-1:123456789012:service-deployment/prod/web/1").await,
+    }
+}
+
+/// Takes whole requests, and answers each with this.
+async fn answers_with(listener: tokio::net::TcpListener, head: String, body: &str) {
+    loop {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut asked = Vec::new();
+        loop {
+            let text = String::from_utf8_lossy(&asked).to_lowercase();
+            let length = text.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next()?.parse().ok());
+            if let (Some(at), Some(length)) = (text.find("\r\n\r\n"), length.or(Some(0_usize)))
+                && asked.len() >= at + 4 + length
+            {
+                break;
+            }
+            if stream.read_buf(&mut asked).await.unwrap() == 0 {
+                break;
+            }
+        }
+        let answer = format!("{head}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    }
+}
+
+/// The error of a call that is answered so.
+async fn answered(
+    http: &aws_smithy_runtime_api::client::http::SharedHttpClient,
+    operation: &str,
+    (status, kind, body): (u16, &str, &str),
+) -> AwsError {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let aws = all_at(&format!("http://{}", listener.local_addr().unwrap()), http);
+    let head = format!("HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\n");
+    tokio::select! {
+        result = make(&aws, operation) => result.expect_err("nothing of AWS's says that it went well"),
+        () = answers_with(listener, head, body) => unreachable!("it answers for ever"),
+    }
+}
+
+/// Whatever the status and the body: without a code of AWS's own the call may have been made.
+#[tokio::test]
+async fn what_is_not_aws_s_own_refusal_promises_nothing() {
+    let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let bodies = [
+        ("text/html", "<html><body>Access denied by your proxy</body></html>"),
+        ("text/html", ""),
+        ("text/plain", "upstream connect error"),
+        ("text/xml", "<?xml version=\"1.0\"?><Response><Errors><Error><Co"),
+        ("text/xml", "<Response></Response>"),
+        ("application/json", "{}"),
+        ("application/json", "[]"),
+        ("application/json", r#"{"message":"Forbidden"}"#),
+    ];
+    for operation in CHANGES {
+        for status in [200, 302, 400, 401, 403, 404, 407, 408, 413, 429, 500, 502, 503, 504] {
+            for (kind, body) in bodies {
+                let error = answered(&http, operation, (status, kind, body)).await;
+                let case = format!("{operation} answered {status} {kind} {body}: {error}");
+                assert!(error.may_have_happened(), "{case}");
+                // an answer that cannot be read has no status that the SDK tells
+                assert!(error.status.is_none_or(|seen| seen == status), "{case}");
+                assert!(!error.what_is_so().contains("did not accept"), "{case}: {}", error.what_is_so());
+            }
+        }
+    }
+}
+
+/// With one, known or new, it is a refusal.
+#[tokio::test]
+async fn aws_s_own_code_is_a_refusal() {
+    let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    for operation in CHANGES {
+        for (code, status, class) in [
+            ("UnauthorizedOperation", 403, Class::Denied),
+            ("ThrottlingException", 400, Class::Throttled),
+            ("RequestLimitExceeded", 503, Class::Throttled),
+            ("InsufficientInstanceCapacity", 500, Class::Capacity),
+            ("SomethingNew", 400, Class::Input),
+        ] {
+            let xml = format!(
+                "<Response><Errors><Error><Code>{code}</Code><Message>no</Message></Error></Errors>\
+                 <RequestID>r-1</RequestID></Response>"
+            );
+            let json = format!(r#"{{"__type":"{code}","message":"no"}}"#);
+            let (kind, body) = match operation.ends_with("Instances") {
+                true => ("text/xml", &xml),
+                false => ("application/x-amz-json-1.1", &json),
+            };
+            let error = answered(&http, operation, (status, kind, body)).await;
+            assert_eq!((error.class, error.may_have_happened()), (class, false), "{operation} {code}: {error}");
+        }
+    }
 }
 
 #[tokio::test]

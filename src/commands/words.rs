@@ -6,9 +6,21 @@ use std::time::Duration;
 /// The longest name that is shown in a sentence.
 const LONGEST: usize = 80;
 
+/// The longest reason that is shown in a sentence: ECS gives a container's 1,024 letters, and its other reasons less.
+const LONGEST_REASON: usize = 1_100;
+
 /// A name from outside, made fit to stand between backticks: no backtick, no control or direction characters, and
 /// not longer than a line.
 pub(super) fn name(text: &str) -> String {
+    shown(text, LONGEST)
+}
+
+/// The provider's words for why something is so: the same, and whole as far as a message can take them.
+pub(super) fn reason(text: &str) -> String {
+    shown(text, LONGEST_REASON)
+}
+
+fn shown(text: &str, most: usize) -> String {
     let mut clean: String = text
         .chars()
         .filter(
@@ -24,8 +36,8 @@ pub(super) fn name(text: &str) -> String {
             }
         })
         .collect();
-    if clean.chars().count() > LONGEST {
-        clean = clean.chars().take(LONGEST - 1).chain(['…']).collect();
+    if clean.chars().count() > most {
+        clean = clean.chars().take(most - 1).chain(['…']).collect();
     }
     clean
 }

@@ -60,6 +60,12 @@ pub struct Before {
     /// When it was started last, as RFC 3339 writes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub launched: Option<String>,
+    /// The provider's code for why it was in that state, empty where it told none; `None`: it was not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The provider's words for its last change of state, with their time, in the same way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transition: Option<String>,
 }
 
 /// What will happen, in full. It is journalled, and it is all that `verify` needs after a restart.

@@ -271,15 +271,33 @@ async fn a_lost_answer_is_looked_for_and_nothing_is_called_twice() {
     assert!(text.starts_with("✅ Done: `drone` runs `1.5.0`"), "{text}");
     world.aws.break_next("UpdateService", Trouble::Error("ThrottlingException", 400), 1);
     insta::assert_snapshot!(brief(&shop, &world.asks(MAYA, "deploy 1.4.2").await).await, @r"
-    ❌ Failed: AWS is limiting our calls. `drone` was not changed. Try again in a minute.
+    ❌ Failed: AWS is limiting our calls (`ThrottlingException`, `eu-central-1`, account `ACCOUNT`). `drone` was not changed. Try again in a minute.
     (req XXXX)
     ");
     world.aws.break_next("DescribeImages", Trouble::Error("AccessDeniedException", 400), 1);
     insta::assert_snapshot!(brief(&shop, &world.asks(MAYA, "deploy 1.4.2").await).await, @r"
-    ❌ Failed: AWS does not allow me `ecr:DescribeImages` (`AccessDeniedException`). Nothing was changed. Ask the platform team to look at the bot's IAM role.
+    ❌ Failed: AWS does not allow me `ecr:DescribeImages` (`AccessDeniedException`, `eu-central-1`, account `ACCOUNT`). Nothing was changed. Ask the platform team to look at the bot's IAM role.
     (req XXXX)
     ");
     assert_eq!((made(&world, "UpdateService"), made(&world, "RegisterTaskDefinition")), (4, 4));
+    world.ends_clean().await;
+}
+
+/// What answers is not AWS, whatever its status says; what ECS did is seen by looking.
+#[actix_web::test]
+async fn a_page_in_place_of_ecs_s_answer_is_a_lost_answer() {
+    let (world, shop) = world(Options::default()).await;
+    for (number, (status, page)) in [(200, "<html/>"), (200, "{}"), (403, "<html/>"), (408, "")].into_iter().enumerate()
+    {
+        let version = format!("1.6.{number}");
+        shop.push(&version).await;
+        world.aws.break_next("RegisterTaskDefinition", Trouble::Page(status, page), 1);
+        world.aws.break_next("UpdateService", Trouble::Page(status, page), 1);
+        let text = world.asks(MAYA, &format!("deploy {version}")).await;
+        let lead = format!("✅ Done: AWS did not confirm it. I looked: `drone` runs `{version}`");
+        assert!(text.starts_with(&lead), "answered {status} {page}: {text}");
+    }
+    assert_eq!((made(&world, "UpdateService"), made(&world, "RegisterTaskDefinition")), (4, 4), "each once");
     world.ends_clean().await;
 }
 

@@ -268,9 +268,9 @@ async fn a_slack_and_an_aws_that_cannot_be_reached_are_told_and_not_waited_for()
            → Check the network, slack.api_url, and the proxy (slack.proxy_url, HTTPS_PROXY, NO_PROXY).
         ❌ user groups: Slack cannot be asked (`connect`).
            → Check the network, slack.api_url, and the proxy (slack.proxy_url, HTTPS_PROXY, NO_PROXY).
-        ❌ AWS identity: I cannot reach AWS in `eu-central-1`.
+        ❌ AWS identity: I cannot reach AWS STS in `eu-central-1`.
            → Check the network, the region's name and AWS_ENDPOINT_URL; the proxy of the settings is for Slack alone.
-        ❌ AWS region: I cannot reach AWS in `eu-central-1`.
+        ❌ AWS region: I cannot reach AWS EC2 in `eu-central-1`.
            → Check the network, the region's name and AWS_ENDPOINT_URL; the proxy of the settings is for Slack alone.
         The bot cannot work like this: 5 to mend, 0 to know.
         "#);
@@ -307,6 +307,23 @@ async fn missing_credentials_and_a_missing_region_are_told() {
     assert_eq!(code, 78);
     let (code, told) = doctor(&world, &[], &[("AWS_REGION", ""), ("AWS_EC2_METADATA_DISABLED", "true")]);
     assert!(told.contains("❌ AWS region: No region is set.\n   → Set aws.region, or AWS_REGION.\n"), "{told}");
+    assert_eq!(code, 78);
+}
+
+#[actix_web::test]
+async fn a_metadata_service_that_says_nothing_is_told_with_the_hop_limit() {
+    let world = asleep().await;
+    let mute = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = format!("http://{}", mute.local_addr().expect("an address"));
+    let none = [
+        ("AWS_ACCESS_KEY_ID", ""),
+        ("AWS_SECRET_ACCESS_KEY", ""),
+        ("AWS_EC2_METADATA_DISABLED", "false"),
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", address.as_str()),
+    ];
+    let (code, told) = doctor(&world, &[], &none);
+    assert!(told.contains("EC2's metadata service did not answer in time"), "{told}");
+    assert!(told.contains("--http-put-response-hop-limit 2"), "{told}");
     assert_eq!(code, 78);
 }
 

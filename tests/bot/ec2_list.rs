@@ -166,9 +166,23 @@ async fn an_empty_list_says_so_and_where_else_to_look() {
     ▸ Look in all regions: ec2 list --region all
     ");
     insta::assert_snapshot!(world.reads(VERA, "ec2 list --region eu-north-7").await, @r"
-    ❌ Failed: AWS has a problem of its own. Nothing could be read. Try again in a few minutes.
+    ❌ Failed: What came as the answer of AWS EC2 in `eu-north-7` is not AWS's own (HTTP 500): AWS has trouble, or a proxy on the way. Nothing could be read. Try again in a minute.
     (req XXXX)
     ");
+    world.ends_clean().await;
+}
+
+/// STS is asked for the account's number alone, and every answer about what the account owns tells it.
+#[actix_web::test]
+async fn where_sts_is_out_of_reach_ec2_is_used_all_the_same() {
+    let env = vec![("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:9".to_owned())];
+    let world = World::with(Options { env, ..Options::default() }).await;
+    world.fleet(DEMO).await;
+    assert!(world.asks(VERA, "ec2 list --name nobody").await.starts_with("There is no instance"));
+    let text = world.asks(VERA, "ec2 list").await;
+    assert!(text.starts_with("8 instances"), "{text}");
+    let text = world.asks(MAYA, "ec2 stop web-1").await;
+    assert!(text.starts_with("✅ Done: `web-1"), "{text}");
     world.ends_clean().await;
 }
 
@@ -182,17 +196,17 @@ async fn a_region_that_fails_is_named_and_does_not_take_the_others_with_it() {
     • name: id, state, type, zone
     • build: `i-00000000000000001`, `stopped`, `c5.xlarge`, `eu-central-1a`
     • worker-2: `i-00000000000000002`, `stopped`, `m5.large`, `eu-central-1a`
-    `us-east-1` is missing here: AWS does not allow me `ec2:DescribeInstances` (`UnauthorizedOperation`).
+    `us-east-1` is missing here: AWS does not allow me `ec2:DescribeInstances` (`UnauthorizedOperation`, account `ACCOUNT`).
     ");
     world.aws.break_next("us-east-1/DescribeInstances", Trouble::Error("UnauthorizedOperation", 403), 1);
     insta::assert_snapshot!(world.reads(VERA, "ec2 list --region us-east-1").await, @r"
-    ❌ Failed: AWS does not allow me `ec2:DescribeInstances` (`UnauthorizedOperation`). Nothing could be read. Ask the platform team to look at the bot's IAM role.
+    ❌ Failed: AWS does not allow me `ec2:DescribeInstances` (`UnauthorizedOperation`, `us-east-1`, account `ACCOUNT`). Nothing could be read. Ask the platform team to look at the bot's IAM role.
     (req XXXX)
     ");
     // as often as a reading call is tried
     world.aws.break_next("DescribeInstances", Trouble::Error("RequestLimitExceeded", 503), 3);
     insta::assert_snapshot!(world.reads(VERA, "ec2 list").await, @r"
-    ❌ Failed: AWS is limiting our calls. Nothing could be read. Try again in a minute.
+    ❌ Failed: AWS is limiting our calls (`RequestLimitExceeded`, `eu-central-1`, account `ACCOUNT`). Nothing could be read. Try again in a minute.
     (req XXXX)
     ");
     world.aws.break_next("DescribeInstances", Trouble::Error("RequestLimitExceeded", 503), 2);

@@ -215,7 +215,7 @@ async fn several_regions_are_changed_by_one_command_and_a_refusal_stops_the_rest
     world.aws.break_next("eu-central-1/StartInstances", Trouble::Error("InsufficientInstanceCapacity", 500), 1);
     insta::assert_snapshot!(world.reads(MAYA, &format!("ec2 start web-1 edge-1 {both}")).await, @r"
     ❌ Failed
-    • AWS has no capacity or quota left for this (`InsufficientInstanceCapacity`). `web-1 (i-00000000000000001)` was not started. Try again later, or with another type or availability zone.
+    • AWS has no capacity left for this (`InsufficientInstanceCapacity`, `eu-central-1`, account `ACCOUNT`). `web-1 (i-00000000000000001)` was not started. Try again later, or with another type or availability zone.
     • `edge-1 (i-00000000000000002)` was not started: after the trouble before, I did not try.
     (req XXXX)
     ");
@@ -223,7 +223,7 @@ async fn several_regions_are_changed_by_one_command_and_a_refusal_stops_the_rest
     insta::assert_snapshot!(world.reads(MAYA, &format!("ec2 start web-1 edge-1 {both}")).await, @r"
     ❌ Failed
     • `web-1 (i-00000000000000001)`: stopped → running after N s. Its public address is `ADDRESS`.
-    • AWS is limiting our calls. `edge-1 (i-00000000000000002)` was not started. Try again in a minute.
+    • AWS is limiting our calls (`RequestLimitExceeded`, `us-east-1`, account `ACCOUNT`). `edge-1 (i-00000000000000002)` was not started. Try again in a minute.
     (req XXXX)
     ");
     assert_eq!(
@@ -240,38 +240,38 @@ async fn a_refusal_of_aws_is_a_sentence() {
     let troubles = |action, code, status| world.aws.break_next(action, Trouble::Error(code, status), 1);
     troubles("DryRun:StopInstances", "UnauthorizedOperation", 403);
     insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1").await, @r"
-    ❌ Failed: AWS does not allow me `ec2:StopInstances` (`UnauthorizedOperation`). Nothing was changed. Ask the platform team to look at the bot's IAM role.
+    ❌ Failed: AWS does not allow me `ec2:StopInstances` (`UnauthorizedOperation`, `eu-central-1`, account `ACCOUNT`). Nothing was changed. Ask the platform team to look at the bot's IAM role.
     (req XXXX)
     ");
     assert_untouched(&world);
     troubles("StopInstances", "RequestLimitExceeded", 503);
     insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1").await, @r"
-    ❌ Failed: AWS is limiting our calls. `web-1 (i-00000000000000001)` was not stopped. Try again in a minute.
+    ❌ Failed: AWS is limiting our calls (`RequestLimitExceeded`, `eu-central-1`, account `ACCOUNT`). `web-1 (i-00000000000000001)` was not stopped. Try again in a minute.
     (req XXXX)
     ");
     troubles("StartInstances", "InsufficientInstanceCapacity", 500);
     insta::assert_snapshot!(world.reads(MAYA, "ec2 start web-2").await, @r"
-    ❌ Failed: AWS has no capacity or quota left for this (`InsufficientInstanceCapacity`). `web-2 (i-00000000000000001)` was not started. Try again later, or with another type or availability zone.
+    ❌ Failed: AWS has no capacity left for this (`InsufficientInstanceCapacity`, `eu-central-1`, account `ACCOUNT`). `web-2 (i-00000000000000001)` was not started. Try again later, or with another type or availability zone.
     (req XXXX)
     ");
     troubles("StopInstances", "IncorrectInstanceState", 400);
     insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1").await, @r"
-    ❌ Failed: Its state does not allow this now (`IncorrectInstanceState`): IncorrectInstanceState. `web-1 (i-00000000000000001)` was not stopped. Look with `ec2 show`, and try again when it has settled.
+    ❌ Failed: Its state does not allow this now (`IncorrectInstanceState`, `eu-central-1`, account `ACCOUNT`). `web-1 (i-00000000000000001)` was not stopped. Look with `ec2 show`, and try again when it has settled.
     (req XXXX)
     ");
     troubles("StopInstances", "OperationNotPermitted", 400);
     insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1").await, @r"
-    ❌ Failed: It is protected against this in AWS (`OperationNotPermitted`). `web-1 (i-00000000000000001)` was not stopped. Its owner can take the protection off.
+    ❌ Failed: AWS does not permit this on it (`OperationNotPermitted`, `eu-central-1`, account `ACCOUNT`). `web-1 (i-00000000000000001)` was not stopped. Its owner can take the protection off.
     (req XXXX)
     ");
     troubles("DescribeInstances", "AuthFailure", 401);
     insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1").await, @r"
-    ❌ Failed: My AWS credentials are missing or not valid any more. Nothing was changed. Ask the platform team to look at the bot's AWS role.
+    ❌ Failed: AWS does not accept my credentials (`AuthFailure`, `eu-central-1`, account `ACCOUNT`). Nothing was changed. Where other regions answer, this one is not enabled for the account; else the platform team should look at the bot's AWS role.
     (req XXXX)
     ");
     troubles("StopInstances", "SomethingNew", 400);
     insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1").await, @r"
-    ❌ Failed: AWS did not accept the call `StopInstances` (`SomethingNew`): SomethingNew. `web-1 (i-00000000000000001)` was not stopped. Check what you typed; if it is right, tell the platform team.
+    ❌ Failed: AWS did not accept the call `StopInstances` (`SomethingNew`, `eu-central-1`, account `ACCOUNT`). `web-1 (i-00000000000000001)` was not stopped. Check what you typed; if it is right, tell the platform team.
     (req XXXX)
     ");
     // one stop is the harness's own
@@ -306,6 +306,33 @@ async fn a_lost_answer_is_looked_up_and_the_call_is_not_repeated() {
     ⚠️ Outcome unknown: AWS did not confirm it. I looked: `web-1 (i-00000000000000001)` is running, its status checks say instance ok, system ok; whether it was rebooted, AWS does not tell. Look with `ec2 show i-00000000000000001 --region eu-central-1`. The uptime on the instance tells.
     (req XXXX)
     ");
+    world.ends_clean().await;
+}
+
+/// What answers is not AWS, whatever its status says; what AWS did is seen by looking.
+#[actix_web::test]
+async fn a_page_in_place_of_aws_s_answer_is_a_lost_answer() {
+    let world = World::new().await;
+    let ids = world.fleet(&[one("web-1", false)]).await;
+    let page = "<html><body>Access denied</body></html>";
+    for (status, body) in [(200, page), (403, page), (407, ""), (408, ""), (502, "")] {
+        for (command, call, state) in [("stop", "StopInstances", "stopped"), ("start", "StartInstances", "running")] {
+            world.aws.break_next(call, Trouble::Page(status, body), 1);
+            let text = world.reads(MAYA, &format!("ec2 {command} web-1")).await;
+            let is_told = text.starts_with("✅ Done: AWS did not confirm it. I looked: `web-1")
+                && text.contains(&format!("is {state}."));
+            assert!(is_told, "{call} answered {status}: {text}");
+            assert_eq!(world.state(HOME, &ids[0]).await, state);
+        }
+    }
+    assert_eq!((made(&world, "StopInstances"), made(&world, "StartInstances")), (5, 5), "each once");
+    // of a rehearsal nothing can have come
+    world.aws.break_next("DryRun:StopInstances", Trouble::Page(200, page), 1);
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1").await, @r"
+    ❌ Failed: What came as the answer of AWS EC2 in `eu-central-1` is not AWS's own (HTTP 200): a proxy on the way, perhaps. Nothing was changed. Try again in a minute.
+    (req XXXX)
+    ");
+    assert_eq!(world.state(HOME, &ids[0]).await, "running");
     world.ends_clean().await;
 }
 

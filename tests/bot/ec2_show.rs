@@ -148,7 +148,7 @@ async fn a_part_that_aws_does_not_tell_is_named_as_such() {
     • Private IP: `ADDRESS`
     • Public IP: `ADDRESS`, Elastic IP
     • Launched: DATE TIME UTC, N s ago
-    • Protection: not known: AWS does not allow me `ec2:DescribeInstanceAttribute` (`UnauthorizedOperation`).
+    • Protection: not known: AWS does not allow me `ec2:DescribeInstanceAttribute` (`UnauthorizedOperation`, `eu-central-1`, account `ACCOUNT`).
     • Image: `ami-00000001`
     • Network: `vpc-00000000000000001` `subnet-00000000000000001`
     • Root device: `/dev/sda1`
@@ -171,7 +171,7 @@ async fn a_part_that_aws_does_not_tell_is_named_as_such() {
     • Private IP: `ADDRESS`
     • Public IP: none
     • Launched: DATE TIME UTC, N s ago
-    • Protection: not known: AWS does not allow me `ec2:DescribeInstanceAttribute` (`UnauthorizedOperation`).
+    • Protection: not known: AWS does not allow me `ec2:DescribeInstanceAttribute` (`UnauthorizedOperation`, `eu-central-1`, account `ACCOUNT`).
     • Image: `ami-00000001`
     • Network: `vpc-00000000000000001` `subnet-00000000000000001`
     • Root device: `/dev/sda1`

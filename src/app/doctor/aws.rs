@@ -1,7 +1,7 @@
 //! What AWS says: as whom the bot acts, its clock, the region, and what the role may do, found out without doing it.
 
 use super::{Finding, bounded, clock};
-use crate::aws::{Aws, AwsConfig, AwsError, Class, Power, Repository, ServiceAt};
+use crate::aws::{Aws, AwsConfig, AwsError, Class, Metadata, MetadataSources, Power, Repository, ServiceAt};
 use crate::clock;
 use crate::commands::ServiceConfig;
 use crate::settings::Settings;
@@ -16,6 +16,10 @@ const DEPLOY: &str = "deploy";
 /// What to do about missing credentials.
 const CREDENTIALS: &str = "give the bot a role (instance profile, task role, IRSA), or set AWS_PROFILE or AWS_ACCESS_KEY_ID \
                            and AWS_SECRET_ACCESS_KEY";
+
+/// What keeps the role of an instance from a container on it: the answer may take one hop, and it needs two.
+const HOP_LIMIT: &str = "in a container on EC2, which has a role, raise the instance's hop limit: aws ec2 \
+                         modify-instance-metadata-options --http-put-response-hop-limit 2";
 
 /// What to do about an AWS that cannot be reached.
 const REACH: &str =
@@ -40,12 +44,15 @@ pub(super) async fn examine(settings: &Settings) -> Vec<Finding> {
         let each = settings.deploy.services.iter().map(|(name, service)| one_service(&aws, &region, name, service));
         futures_util::future::join_all(each).await
     };
+    // the SDK asks for credentials there unless it is told not to
+    let metadata = Metadata::new(&MetadataSources { ec2: !settings.surroundings.ec2_metadata_disabled, ecs: None });
     let (identity, rights, services) = futures_util::join!(
-        bounded(IDENTITY, identity(&aws)),
+        bounded(IDENTITY, identity(&aws, &metadata)),
         bounded(REGION, rights(&aws, &region)),
         bounded(DEPLOY, services)
     );
-    if identity.iter().any(|finding| finding.to_do.as_deref() == Some(CREDENTIALS)) {
+    let is_without = |to_do: &str| to_do.starts_with(CREDENTIALS);
+    if identity.iter().any(|finding| finding.to_do.as_deref().is_some_and(is_without)) {
         return identity;
     }
     identity.into_iter().chain(rights).chain(services).collect()
@@ -82,24 +89,32 @@ async fn one_service(aws: &Aws, region: &str, name: &str, service: &ServiceConfi
     }
 }
 
-async fn identity(aws: &Aws) -> Vec<Finding> {
+async fn identity(aws: &Aws, metadata: &Metadata) -> Vec<Finding> {
     let (identity, date) = aws.identity().await;
     let mut found = vec![match identity {
         Ok(who) => Finding::ok(IDENTITY, format!("account {}, as `{}`", who.account, who.arn)),
-        Err(error) if error.code.is_none() && error.class == Class::Credentials => {
-            Finding::problem(IDENTITY, "no AWS credentials are found", CREDENTIALS)
+        Err(error) if error.code.is_none() && error.class == Class::Credentials => without_credentials(metadata).await,
+        Err(error) if error.class == Class::Credentials => {
+            Finding::problem(IDENTITY, error.what_is_so(), "renew them; if they are new, look at this machine's clock")
         }
-        Err(error) if error.class == Class::Credentials => Finding::problem(
-            IDENTITY,
-            format!("AWS does not accept the credentials{}", code(&error)),
-            "renew them; if they are new, look at this machine's clock",
-        ),
         Err(error) => unclear(IDENTITY, &error),
     }];
     if date.is_some() {
         found.push(clock(CLOCK, "AWS", date, clock::system().now()));
     }
     found
+}
+
+/// That no credentials are found; and where EC2's metadata service gives no answer at all, what keeps it from a container.
+async fn without_credentials(metadata: &Metadata) -> Finding {
+    match metadata.is_mute().await {
+        true => Finding::problem(
+            IDENTITY,
+            "no AWS credentials are found, and EC2's metadata service did not answer in time",
+            format!("{CREDENTIALS}; {HOP_LIMIT}"),
+        ),
+        false => Finding::problem(IDENTITY, "no AWS credentials are found", CREDENTIALS),
+    }
 }
 
 async fn rights(aws: &Aws, region: &str) -> Vec<Finding> {
@@ -171,22 +186,13 @@ fn unclear(check: &'static str, error: &AwsError) -> Finding {
     match error.class {
         Class::NotSent | Class::Lost => Finding::problem(check, error.what_is_so(), REACH),
         Class::Denied => {
-            let call = format!("{}:{}", error.service, error.operation);
+            let call = error.permission();
             let to_do = format!("allow {call} to the bot's role (`dronebot iam-policy` prints the whole policy)");
-            Finding::problem(check, format!("AWS does not allow `{call}`{}", code(error)), to_do)
+            Finding::problem(check, error.what_is_so(), to_do)
         }
         Class::Credentials => Finding::problem(check, error.what_is_so(), "see the AWS identity above"),
         Class::Throttled | Class::Server => Finding::problem(check, error.what_is_so(), "try again in a minute"),
-        _ if check == DEPLOY => {
-            let so = format!("AWS refuses `{}`{}", error.operation, code(error));
-            Finding::problem(check, so, "see deploy.services in the settings")
-        }
-        _ => {
-            Finding::problem(check, format!("AWS refuses the call{}", code(error)), "check aws.region and the account")
-        }
+        _ if check == DEPLOY => Finding::problem(check, error.what_is_so(), "see deploy.services in the settings"),
+        _ => Finding::problem(check, error.what_is_so(), "check aws.region and the account"),
     }
-}
-
-fn code(error: &AwsError) -> String {
-    error.code.as_ref().map_or_else(String::new, |code| format!(" (`{}`)", code.replace('`', "'")))
 }

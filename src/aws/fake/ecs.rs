@@ -112,7 +112,12 @@ pub(crate) struct Stage {
     pub stopped: Option<(i32, &'static str, &'static str)>,
     pub tags: BTreeMap<String, String>,
     pub gone: bool,
+    /// What another container of that task says: its reason, and its exit code.
+    pub sidecar: Option<(&'static str, i32)>,
+    /// Events of the service, the latest first.
+    pub events: Vec<(i64, &'static str)>,
     pub controller: Option<types::DeploymentControllerType>,
+    pub strategy: Option<types::DeploymentStrategy>,
     pub rolls_back: bool,
     pub desired: i32,
     pub faults: BTreeMap<&'static str, VecDeque<Fault>>,
@@ -152,8 +157,11 @@ impl Stage {
 
     fn service(&self) -> types::Service {
         let breaker = types::DeploymentCircuitBreaker::builder().enable(self.rolls_back).rollback(self.rolls_back);
-        let configuration =
-            types::DeploymentConfiguration::builder().deployment_circuit_breaker(breaker.build()).build();
+        let configuration = types::DeploymentConfiguration::builder().deployment_circuit_breaker(breaker.build());
+        let configuration = configuration.set_strategy(self.strategy.clone()).build();
+        let event = |(at, words): &(i64, &'static str)| {
+            types::ServiceEvent::builder().created_at(DateTime::from_secs(*at)).message(*words).build()
+        };
         let controller = self.controller.clone().unwrap_or(types::DeploymentControllerType::Ecs);
         let controller = types::DeploymentController::builder().r#type(controller).build().expect("a controller");
         let dep = |dep: &Dep| {
@@ -178,6 +186,7 @@ impl Stage {
             .desired_count(self.desired)
             .running_count(running)
             .set_deployments(Some(self.scene.deps.iter().map(dep).collect()))
+            .set_events(Some(self.events.iter().map(event).collect()))
             .set_tags(Some(tags.collect()))
             .build()
     }
@@ -342,6 +351,10 @@ impl FakeService {
                         task.last_status = Some("STOPPED".to_owned());
                         task.stopped_at = Some(DateTime::from_secs(1_794_990_500));
                         task.stopped_reason = Some(reason.to_owned());
+                        if let (Some((reason, code)), Some(containers)) = (stage.sidecar, &mut task.containers) {
+                            let sidecar = types::Container::builder().name("sidecar").reason(reason).exit_code(code);
+                            containers.push(sidecar.build());
+                        }
                         task
                     }
                 };
@@ -427,7 +440,9 @@ impl FakeService {
                 StopServiceDeploymentError,
                 |stage, input| {
                     stage.change("StopServiceDeployment", input.service_deployment_arn().unwrap_or_default());
-                    StopServiceDeploymentOutput::builder().build()
+                    StopServiceDeploymentOutput::builder()
+                        .set_service_deployment_arn(input.service_deployment_arn().map(str::to_owned))
+                        .build()
                 }
             ),
         ]

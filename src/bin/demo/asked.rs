@@ -70,3 +70,9 @@ pub fn error(request: &HttpRequest, code: &str, status: u16) -> HttpResponse {
     );
     HttpResponse::build(status).insert_header(("content-type", "text/xml")).body(xml)
 }
+
+/// What a proxy on the way says in AWS's place.
+pub fn page(status: u16, page: &'static str) -> HttpResponse {
+    let status = actix_web::http::StatusCode::from_u16(status).unwrap_or(actix_web::http::StatusCode::BAD_GATEWAY);
+    HttpResponse::build(status).insert_header(("content-type", "text/html")).body(page)
+}

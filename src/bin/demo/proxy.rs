@@ -37,6 +37,8 @@ pub enum Trouble {
     Swallow,
     /// The call is made this much later.
     Late(Duration),
+    /// The call is made, and something else answers in AWS's place: this status, this body.
+    Page(u16, &'static str),
 }
 
 /// Where a call is held: the tests kill its caller there.
@@ -314,6 +316,7 @@ async fn answer(
     match trouble {
         Some(Trouble::Delay(delay)) => rt::time::sleep(delay).await,
         Some(Trouble::LoseAnswer) => rt::time::sleep(FOR_EVER).await,
+        Some(Trouble::Page(status, page)) => return asked::page(status, page),
         _ => (),
     }
     let Some((status, kind, xml)) = answer else { return error(request, "ServiceUnavailable", 503) };

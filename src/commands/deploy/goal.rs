@@ -11,6 +11,9 @@ pub(super) const REGISTER: &str = "ecs:RegisterTaskDefinition";
 pub(super) const UPDATE: &str = "ecs:UpdateService";
 pub(super) const STOP: &str = "ecs:StopServiceDeployment";
 
+/// How the tag that was typed stands among the ids.
+const TAG: &str = "tag:";
+
 /// The longest note of a request.
 const LONGEST_TOKEN: usize = 64;
 
@@ -33,6 +36,8 @@ pub(super) struct Goal {
     pub(super) base: Option<String>,
     /// The ARN of the service deployment under way that is to be rolled back, if that is how it is reached.
     pub(super) under_way: Option<String>,
+    /// The tag by which somebody named the version.
+    pub(super) tag: Option<String>,
 }
 
 impl Goal {
@@ -42,7 +47,9 @@ impl Goal {
         if let Some(base) = &self.base {
             calls.push((REGISTER, vec![base.clone(), self.container.clone(), self.image.clone()]));
         }
-        let mut ids = vec![self.at.id(), self.container.clone(), self.image.clone(), self.from.clone()];
+        let mut ids = vec![self.at.id(), self.container.clone(), self.image.clone()];
+        ids.extend(self.tag.as_ref().map(|tag| format!("{TAG}{tag}")));
+        ids.push(self.from.clone());
         ids.extend(self.to.clone());
         ids.extend(self.under_way.clone());
         calls.push((if self.under_way.is_some() { STOP } else { UPDATE }, ids));
@@ -74,6 +81,7 @@ impl Goal {
             to: definitions.next(),
             base: register.and_then(|step| step.targets.iter().find(is_definition).cloned()),
             under_way: last.targets.iter().find(|id| id.contains(":service-deployment/")).cloned(),
+            tag: last.targets.iter().skip(2).find_map(|id| id.strip_prefix(TAG)).map(str::to_owned),
         })
     }
 
@@ -89,6 +97,8 @@ pub(super) struct Wanted {
     image: String,
     digest: String,
     known: Option<Image>,
+    /// The tag by which somebody named it.
+    tag: Option<String>,
     /// The images that it consists of; `None`: ECR could not be asked.
     parts: Option<Vec<String>>,
 }
@@ -100,7 +110,7 @@ impl Wanted {
             (Some(repository), Some(image)) => cx.aws.parts(&repository, image).await.ok(),
             _ => None,
         };
-        Self { image: goal.image.clone(), digest: goal.digest().to_owned(), known, parts }
+        Self { image: goal.image.clone(), digest: goal.digest().to_owned(), known, tag: goal.tag.clone(), parts }
     }
 
     /// Whether a task runs it. A task of an index may show the image of its platform.
@@ -113,9 +123,9 @@ impl Wanted {
         }
     }
 
-    /// As one reads it: its version and its digest.
+    /// As one reads it: the word that was typed, else its version; and its digest.
     pub(super) fn says(&self) -> String {
-        says(self.known.as_ref().and_then(Image::version), &self.digest)
+        says(self.tag.as_deref().or(self.known.as_ref().and_then(Image::version)), &self.digest)
     }
 }
 

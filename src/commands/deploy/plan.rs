@@ -32,6 +32,8 @@ pub(super) struct Change<'a> {
     pub(super) image: String,
     /// What ECR knows of it.
     pub(super) to: Image,
+    /// The tag by which it was named, if it was.
+    pub(super) tag: Option<String>,
 }
 
 impl Change<'_> {
@@ -49,6 +51,7 @@ impl Change<'_> {
             base: to.is_none().then(|| self.base.arn().to_owned()),
             to,
             under_way: None,
+            tag: self.tag.clone(),
         };
         let from = self.present.digest(self.tasks);
         let mut cautions = cautions(self.present);
@@ -68,14 +71,14 @@ impl Change<'_> {
         Ok(found.map(|definition| definition.arn().to_owned()))
     }
 
-    /// That an older image takes the place of a newer one.
+    /// That an older image takes the place of a newer one. As every caution it is read before and after, and true both times.
     async fn step_back(&self, from: Option<&str>, cx: &Context) -> Option<String> {
         let now = known(&format!("{}@{}", self.present.base, from?), &self.present.chosen.at.region, cx).await?;
         let (before, after) = (now.pushed?, self.to.pushed?);
         (after < before).then(|| {
             format!(
-                "{} was pushed before {}, which runs now.",
-                says(self.to.version(), &self.to.digest),
+                "{} takes the place of {}, which was pushed later.",
+                says(self.tag.as_deref().or(self.to.version()), &self.to.digest),
                 says(now.version(), &now.digest)
             )
         })
@@ -118,13 +121,20 @@ pub(super) fn hidden(command: &str, verb: &str, chosen: &Chosen, target: &Target
     })
 }
 
+/// Who or what deploys it in a way that cannot be followed here, if it is so: `by CodeDeploy (…)`.
+pub(super) fn foreign(service: &Service) -> Option<String> {
+    match (service.controller.as_str(), service.strategy.as_str()) {
+        ("ECS", "ROLLING") => None,
+        ("ECS", strategy) => Some(format!("with the strategy `{}`", words::name(strategy))),
+        ("CODE_DEPLOY", _) => Some("by CodeDeploy (`CODE_DEPLOY`)".to_owned()),
+        ("EXTERNAL", _) => Some("by another controller (`EXTERNAL`)".to_owned()),
+        (controller, _) => Some(format!("by `{}`", words::name(controller))),
+    }
+}
+
 /// Refuses what is deployed in a way that cannot be followed here.
 pub(super) fn refuse_foreign(chosen: &Chosen, service: &Service) -> Result<(), Refusal> {
-    let by = match (service.controller.as_str(), service.strategy.as_str()) {
-        ("ECS", "ROLLING") => return Ok(()),
-        ("ECS", strategy) => format!("with the strategy `{}`", words::name(strategy)),
-        (controller, _) => format!("by `{}`", words::name(controller)),
-    };
+    let Some(by) = foreign(service) else { return Ok(()) };
     Err(Refusal::sentence(&format!(
         "`{}` is deployed {by}, and I can only follow a rolling update of ECS. {NOTHING} Deploy it as it was before.",
         chosen.name
@@ -158,7 +168,7 @@ fn cautions(present: &Present) -> Vec<String> {
         ));
     }
     if service.desired == 0 {
-        cautions.push(format!("`{name}` is to have no tasks, so nothing will run."));
+        cautions.push(format!("`{name}` is to have no tasks, so nothing of it runs."));
     }
     cautions
 }

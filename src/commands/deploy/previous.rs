@@ -40,7 +40,10 @@ pub(super) async fn previous(present: &Present, tasks: &[Task], cx: &Context) ->
     match told(present, &not, cx).await {
         Ok(Some(found)) => Ok(Some(found)),
         Ok(None) => guessed(present, &now, cx).await,
-        Err(error) if matches!(error.class, Class::Denied | Class::Input | Class::Server | Class::NotFound) => {
+        Err(error)
+            if matches!(error.class, Class::Denied | Class::Input | Class::Server | Class::NotFound)
+                || error.status.is_some_and(|_| error.class == Class::Lost) =>
+        {
             tracing::warn!(%error, "ecs does not tell what ran before");
             guessed(present, &now, cx).await
         }

@@ -117,6 +117,7 @@ async fn back(
         base: &before.definition,
         image: before.image.clone(),
         to,
+        tag: None,
     };
     let mut plan = change.plan(cx).await?;
     plan.cautions.extend(before.is_guess.then(|| guess(before)));
@@ -159,6 +160,7 @@ async fn stop(
         to: Some(before.definition.arn().to_owned()),
         base: None,
         under_way: Some(under_way.arn),
+        tag: None,
     };
     let mut plan = plan::made(ROW.name, "stop the rollout to", goal, present.digest(tasks).as_deref(), target, cx);
     plan.cautions.extend(before.is_guess.then(|| guess(before)));
@@ -176,7 +178,7 @@ async fn under_way(present: &Present, cx: &Context) -> Result<Option<crate::aws:
 
 fn guess(before: &Previous) -> String {
     format!(
-        "ECS does not tell what ran before; `{}` is the latest older revision with another image, and may never have run.",
+        "That `{}` ran before is a guess: it is the latest older revision with another image, and ECS does not tell more.",
         super::goal::revision(before.definition.arn())
     )
 }

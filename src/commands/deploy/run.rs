@@ -4,7 +4,7 @@
 use super::super::{Context, Found, Journalled, StepError, words};
 use super::goal::{Goal, REGISTER, STOP, UPDATE, Wanted, revision, short};
 use super::verdict::{Report, Seen, Verdict};
-use crate::aws::{AwsError, Class, Deployment, Rollout, Service, Task, pinned};
+use crate::aws::{AwsError, Class, Definition, Deployment, Rollout, Service, Task, pinned};
 use crate::domain::{CommandError, Failure, Line, Plan, Reply, Step, Tone};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -12,22 +12,35 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How many looks may find the service unchanged after a call whose answer was lost, before it counts as not made. ECS's
-/// descriptions lag behind its changes.
+/// descriptions lag behind its changes. Besides, the call must have had the time that a call may take: until then it may
+/// still be on its way.
 const LOOKS_AFTER_LOSS: u32 = 3;
 /// The same after a call that ECS accepted, where a change is sure to come; and how many looks may find other digests in
 /// the tasks of a rollout that is called completed.
 const LOOKS_AFTER_ACCEPT: u32 = 10;
+/// How many looks one after the other may be refused before that is believed.
+const REFUSED_LOOKS: u32 = 10;
 
 /// Makes the planned calls, follows the rollout, and reports. After a call that was refused or lost, no other is made.
 pub(super) async fn execute(plan: &Plan, cx: &Context, journal: &dyn Journalled) -> Result<Found, CommandError> {
     let start = Instant::now();
     let mut goal = Goal::of(plan).ok_or_else(|| unreadable(plan))?;
     let made = Mutex::new(None);
-    let mut accepted = true;
+    let (mut accepted, mut called) = (true, start);
     for step in &plan.steps {
         show(&goal, "asking AWS", start, cx);
+        let wanted = match step.operation.as_str() {
+            REGISTER => Some(wanted(&goal, cx).await?),
+            _ => None,
+        };
+        // what is made already needs no call; every call has its turn before the journal says that it begins
+        let is_there = matches!(wanted, Some((_, Some(_))));
+        if !is_there {
+            cx.aws.deploy_turn(&goal.at.region).await;
+        }
+        called = Instant::now();
         let call: futures_util::future::BoxFuture<'_, _> = match step.operation.as_str() {
-            REGISTER => Box::pin(register(&goal, step, cx, &made)),
+            REGISTER => Box::pin(register(&goal, step, wanted, cx, &made)),
             UPDATE => Box::pin(update(&goal, cx, &made)),
             STOP => Box::pin(stop(&goal, cx)),
             _ => return Err(unreadable(plan)),
@@ -52,14 +65,15 @@ pub(super) async fn execute(plan: &Plan, cx: &Context, journal: &dyn Journalled)
     }
     let begun = made.into_inner();
     let lead = if accepted { "" } else { "AWS did not confirm it. I looked: " };
-    Ok(follow(plan, &goal, Told { accepted, begun }, lead, start, cx).await)
+    Ok(follow(plan, &goal, Told { accepted, begun, called }, lead, start, cx).await)
 }
 
 /// Looks at what is true now, as after a call whose answer was lost.
 pub(super) async fn verify(plan: &Plan, cx: &Context) -> Result<Found, CommandError> {
     let goal = Goal::of(plan).ok_or_else(|| unreadable(plan))?;
-    let told = Told { accepted: false, begun: None };
-    Ok(follow(plan, &goal, told, "I looked: ", Instant::now(), cx).await)
+    let start = Instant::now();
+    let told = Told { accepted: false, begun: None, called: start };
+    Ok(follow(plan, &goal, told, "I looked: ", start, cx).await)
 }
 
 fn unreadable(plan: &Plan) -> CommandError {
@@ -83,19 +97,35 @@ fn failed(goal: &Goal, error: &AwsError) -> StepError {
     }
 }
 
-/// Makes the revision, or finds it: a former life of this request, or somebody else, may have made it.
-async fn register(goal: &Goal, step: &Step, cx: &Context, made: &Mutex<Option<String>>) -> Result<(), StepError> {
+/// The revision that is to be made, and its ARN if it is there: a former life of this request, or somebody else, may have
+/// made it.
+async fn wanted(goal: &Goal, cx: &Context) -> Result<(Definition, Option<String>), CommandError> {
     let region = &goal.at.region;
-    let not_made =
-        |error: AwsError| StepError::Refused(error.failure(&format!("`{}` was not changed.", goal.name)).into());
+    let not_made = |error: AwsError| error.failure(&format!("`{}` was not changed.", goal.name));
     let base = goal.base.as_deref().unwrap_or(&goal.from);
     let base = cx.aws.definition(region, base).await.map_err(not_made)?;
     let wanted = base.with_image(&goal.container, &goal.image);
+    let found = cx.aws.definition_like(region, &wanted, super::previous::REVISIONS).await.map_err(not_made)?;
+    Ok((wanted, found.map(|found| found.arn().to_owned())))
+}
+
+/// Makes the revision, unless it is there.
+async fn register(
+    goal: &Goal,
+    step: &Step,
+    wanted: Option<(Definition, Option<String>)>,
+    cx: &Context,
+    made: &Mutex<Option<String>>,
+) -> Result<(), StepError> {
+    let region = &goal.at.region;
+    let wanted = match wanted {
+        Some((wanted, None)) => wanted,
+        there => {
+            *made.lock() = there.and_then(|(_, arn)| arn);
+            return Ok(());
+        }
+    };
     let most = super::previous::REVISIONS;
-    if let Some(found) = cx.aws.definition_like(region, &wanted, most).await.map_err(not_made)? {
-        *made.lock() = Some(found.arn().to_owned());
-        return Ok(());
-    }
     let error = match cx.aws.register(region, &wanted, &goal.container, &step.token).await {
         Ok(arn) => {
             *made.lock() = Some(arn);
@@ -151,6 +181,8 @@ struct Told {
     accepted: bool,
     /// The deployment that it began, where ECS told.
     begun: Option<String>,
+    /// When it was made, or what is certain to be later.
+    called: Instant,
 }
 
 async fn follow(plan: &Plan, goal: &Goal, told: Told, lead: &'static str, start: Instant, cx: &Context) -> Found {
@@ -168,6 +200,7 @@ async fn follow(plan: &Plan, goal: &Goal, told: Told, lead: &'static str, start:
         given_up: None,
         seen: None,
         trouble: None,
+        refused: 0,
     };
     let verdict = watch.until_it_rests(start).await;
     let (seen, given_up) = (watch.seen.take(), watch.given_up.take());
@@ -192,6 +225,8 @@ struct Watch<'a> {
     given_up: Option<String>,
     seen: Option<Seen>,
     trouble: Option<AwsError>,
+    /// How many looks were refused, one after the other.
+    refused: u32,
 }
 
 impl Watch<'_> {
@@ -199,13 +234,12 @@ impl Watch<'_> {
         loop {
             let verdict = match self.look().await {
                 Ok(()) => self.judge(),
-                // what looking again will not change
-                Err(error) if matches!(error.class, Class::Denied | Class::Credentials | Class::Input) => {
-                    Some(Verdict::Blind(error))
-                }
+                // Trouble while waiting is no outcome: a throttle or an expired token passes, and a refusal may.
                 Err(error) => {
-                    self.trouble = Some(error);
-                    None
+                    let is_refused = matches!(error.class, Class::Denied | Class::Input);
+                    self.refused = if is_refused { self.refused + 1 } else { 0 };
+                    self.trouble = Some(error.clone());
+                    (self.refused >= REFUSED_LOOKS).then_some(Verdict::Blind(error))
                 }
             };
             if let Some(verdict) = verdict {
@@ -238,6 +272,7 @@ impl Watch<'_> {
         }
         self.seen = Some(Seen { service: Some(service), tasks });
         self.trouble = None;
+        self.refused = 0;
         Ok(())
     }
 
@@ -275,7 +310,8 @@ impl Watch<'_> {
     fn unmoved(&mut self) -> Option<Verdict> {
         self.still += 1;
         let patience = if self.told.accepted { LOOKS_AFTER_ACCEPT } else { LOOKS_AFTER_LOSS };
-        (self.still >= patience).then_some(Verdict::Unchanged)
+        let arrived = self.told.accepted || self.told.called.elapsed() >= self.cx.aws.call_timeout();
+        (self.still >= patience && arrived).then_some(Verdict::Unchanged)
     }
 
     fn rollout(&mut self, service: &Service, primary: &Deployment, tasks: &[Task]) -> Option<Verdict> {

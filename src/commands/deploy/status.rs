@@ -5,7 +5,7 @@ use super::super::{Command, Context, Planned, Row, Scope, words};
 use super::goal::{revision, says, short};
 use super::present::{self, Chosen, Present};
 use super::previous::previous;
-use super::{rollback, version};
+use super::{plan, rollback, version};
 use crate::aws::{AwsError, Image, Rollout, Service, Task};
 use crate::domain::{Button, CommandError, Line, Part, Refusal, Reply, Risk, Table, Tone};
 use async_trait::async_trait;
@@ -70,6 +70,9 @@ impl Status {
             let text = format!("You may not see `{}`. {NOT_DONE}", words::name(&chosen.name));
             return Err(Refusal::sentence(&text).into());
         }
+        if let Some(by) = plan::foreign(&service).filter(|_| service.primary().is_none()) {
+            return Ok(elsewhere(&chosen, &service, &by));
+        }
         let present = chosen.present(service, cx, NOT_DONE).await?;
         let tasks = present.tasks(cx).await.map_err(|error| error.failure(NOT_DONE))?;
         let (images, before, stopped) = join3(
@@ -82,6 +85,18 @@ impl Status {
         let before = before.map(|before| before.map(|before| (before.digest().to_owned(), before)));
         Ok(page.render(before, stopped.unwrap_or_default().first(), cx))
     }
+}
+
+/// What there is to say of a service whose deployments ECS does not show: another deploys it.
+fn elsewhere(chosen: &Chosen, service: &Service, by: &str) -> Reply {
+    let Service { desired, running, pending, .. } = service;
+    let fields = vec![
+        ("Service".into(), Line::new().code(chosen.at.id()).text(" in ").code(&chosen.at.region)),
+        ("Deployed".into(), Line::sentence(by)),
+        ("Tasks".into(), Line::from(format!("{desired} wanted, {running} running, {pending} pending"))),
+    ];
+    let reply = Reply::new(Tone::Info).title(words::name(&chosen.name)).part(Part::Fields(fields));
+    reply.text("What deploys it knows its versions and its rollouts; I do not.")
 }
 
 /// One line for each listed service that the person may see.
@@ -116,6 +131,13 @@ async fn row(chosen: Chosen, cx: &Context) -> Result<Option<Vec<String>>, Comman
     let service = chosen.service(cx, NOT_DONE).await?;
     if !(cx.sees)(&chosen.target(&service, cx, NOT_DONE).await?) {
         return Ok(None);
+    }
+    if let Some(controller) = Some(&service.controller).filter(|_| service.primary().is_none())
+        && plan::foreign(&service).is_some()
+    {
+        let (name, Service { running, desired, .. }) = (words::name(&chosen.name), &service);
+        let by = format!("by {}", words::name(controller));
+        return Ok(Some(vec![name, "not known".to_owned(), by, format!("{running}/{desired}")]));
     }
     let present = chosen.present(service, cx, NOT_DONE).await?;
     let tasks = present.tasks(cx).await.map_err(|error| error.failure(NOT_DONE))?;
@@ -154,9 +176,15 @@ impl Page<'_> {
             ("Rollout".into(), self.rollout()),
             ("Tasks".into(), self.counts()),
         ];
+        fields.extend(plan::foreign(service).map(|by| ("Deployed".to_owned(), Line::sentence(&by))));
         if let Some((at, reason)) = stopped.and_then(|task| task.stopped.as_ref()) {
             let at = at.strftime("%Y-%m-%d %H:%M UTC");
-            fields.push(("Stopped last".into(), Line::from(format!("{at}: ")).code(words::name(reason))));
+            fields.push(("Stopped last".into(), Line::from(format!("{at}: ")).code(words::reason(reason))));
+        }
+        let began = service.primary().and_then(|primary| primary.since).filter(|_| service.is_rolling());
+        if let Some((at, words)) = began.and_then(|since| service.trouble(since)) {
+            let at = at.strftime("%Y-%m-%d %H:%M UTC");
+            fields.push(("ECS says".into(), Line::from(format!("{at}: ")).code(words::reason(words))));
         }
         let goes = if service.is_rolling() { "Rollback" } else { "A rollback goes to" };
         fields.push((goes.into(), self.goes_to(&before)));
@@ -214,7 +242,7 @@ impl Page<'_> {
             line = line.text(format!(", begun {}", since.strftime("%Y-%m-%d %H:%M UTC")));
         }
         match primary.reason.as_deref().filter(|_| primary.rollout != Some(Rollout::Completed)) {
-            Some(reason) => line.text(" ").code(words::name(reason)),
+            Some(reason) => line.text(" ").code(words::reason(reason)),
             None => line,
         }
     }
@@ -261,11 +289,15 @@ impl Page<'_> {
     fn buttons(&self, goes_back: bool, cx: &Context) -> Vec<Button> {
         let (name, service) = (&self.present.chosen.name, &self.present.service);
         let mut buttons = Vec::new();
+        if plan::foreign(service).is_some() {
+            return buttons;
+        }
         let digest = self.present.digest(self.tasks);
         let newest = self.images.as_ref().ok().and_then(|images| images.first());
         let newest = newest.filter(|image| Some(&image.digest) != digest.as_ref() && !service.is_rolling());
         if let Some(version) = newest.and_then(Image::version).filter(|_| (cx.may)(&version::ROW)) {
-            let line = version::line(version, name);
+            // what a tag means may be something else when it is pressed
+            let line = newest.and_then(|image| version::line(&image.digest, name));
             buttons.extend(line.map(|line| {
                 Button::run(format!("Deploy {}", words::cut(version, 40)), line)
                     .confirm(version::question(version, name))

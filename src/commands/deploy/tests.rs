@@ -40,7 +40,7 @@ async fn a_plan_names_service_digests_and_calls() {
     [plan] deploy web (service/prod/shop in eu-central-1): sha256:a… → sha256:b…
     target web (service/prod/shop) eu-central-1 123456789012
     step 0 ecs:RegisterTaskDefinition eu-central-1 arn:aws:ecs:eu-central-1:123456789012:task-definition/web:7 web REPO@sha256:b…
-    step 1 ecs:UpdateService eu-central-1 service/prod/shop web REPO@sha256:b… arn:aws:ecs:eu-central-1:123456789012:task-definition/web:7
+    step 1 ecs:UpdateService eu-central-1 service/prod/shop web REPO@sha256:b… tag:1.4.2 arn:aws:ecs:eu-central-1:123456789012:task-definition/web:7
     ");
     assert_eq!(changes(&service), [""; 0], "planning only reads");
 }
@@ -167,11 +167,11 @@ async fn what_is_not_as_configured_is_told() {
     insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"[failed] AWS has no service `shop` in the cluster `prod` in `eu-central-1`. Nothing was changed. Check `deploy.services.web` in my settings.");
     service.0.lock().gone = false;
     service.0.lock().controller = Some(aws_sdk_ecs::types::DeploymentControllerType::CodeDeploy);
-    insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"[refused] `web` is deployed by `CODE_DEPLOY`, and I can only follow a rolling update of ECS. Nothing was changed. Deploy it as it was before.");
+    insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"[refused] `web` is deployed by CodeDeploy (`CODE_DEPLOY`), and I can only follow a rolling update of ECS. Nothing was changed. Deploy it as it was before.");
     service.fails("DescribeServices", Fault::Code("AccessDeniedException", "no"));
-    insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"[failed] AWS does not allow me `ecs:DescribeServices` (`AccessDeniedException`). Nothing was changed. Ask the platform team to look at the bot's IAM role.");
+    insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"[failed] AWS does not allow me `ecs:DescribeServices` (`AccessDeniedException`, `eu-central-1`, account `123456789012`): no. Nothing was changed. Ask the platform team to look at the bot's IAM role.");
     service.fails("DescribeServices", Fault::Code("ClusterNotFoundException", "no"));
-    insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"[failed] AWS does not know this in `eu-central-1` (`ClusterNotFoundException`). Nothing was changed. Check `deploy.services` in my settings.");
+    insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"[failed] AWS does not know this (`ClusterNotFoundException`, `eu-central-1`, account `123456789012`): no. Nothing was changed. Check `deploy.services` in my settings.");
 }
 
 #[tokio::test]
@@ -211,8 +211,8 @@ async fn cautions_say_what_is_to_be_known_before() {
     insta::assert_snapshot!(plan.cautions.join("\n"), @r"
     This is me: I am replaced by it, and my new body answers.
     ECS does not roll `web` back by itself if its tasks do not start; `deploy rollback web` does.
-    `web` is to have no tasks, so nothing will run.
-    `1.4.0` (`sha256:000000000000`) was pushed before `1.4.1` (`sha256:aaaaaaaaaaaa`), which runs now.
+    `web` is to have no tasks, so nothing of it runs.
+    `1.4.0` (`sha256:000000000000`) takes the place of `1.4.1` (`sha256:aaaaaaaaaaaa`), which was pushed later.
     ");
 }
 
@@ -328,7 +328,7 @@ async fn a_task_of_an_index_may_show_the_image_of_its_platform() {
 async fn a_throttled_call_changes_nothing_and_a_throttled_look_is_repeated() {
     let service = FakeService::new();
     service.fails("UpdateService", Fault::Code("ThrottlingException", "Rate exceeded"));
-    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"[failed] AWS is limiting our calls. `web` was not changed. Try again in a minute.");
+    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"[failed] AWS is limiting our calls (`ThrottlingException`, `eu-central-1`, account `123456789012`): Rate exceeded. `web` was not changed. Try again in a minute.");
     let service = FakeService::new();
     service.after("UpdateService", &completes());
     let cx = cx_deploying(&service);
@@ -343,10 +343,10 @@ async fn a_throttled_call_changes_nothing_and_a_throttled_look_is_repeated() {
 async fn a_refused_call_is_told_with_its_reason() {
     let service = FakeService::new();
     service.fails("RegisterTaskDefinition", Fault::Code("AccessDeniedException", "iam:PassRole"));
-    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"[failed] AWS does not allow me `ecs:RegisterTaskDefinition` (`AccessDeniedException`). `web` was not changed. Ask the platform team to look at the bot's IAM role.");
+    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"[failed] AWS does not allow me `ecs:RegisterTaskDefinition` (`AccessDeniedException`, `eu-central-1`, account `123456789012`): iam:PassRole. `web` was not changed. Ask the platform team to look at the bot's IAM role.");
     assert_eq!(changes(&service), [""; 0]);
     service.fails("UpdateService", Fault::Code("ServiceNotActiveException", "not active"));
-    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"[failed] Its state does not allow this now (`ServiceNotActiveException`): not active. `web` was not changed. Look with `deploy status`, and try again when it has settled.");
+    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"[failed] Its state does not allow this now (`ServiceNotActiveException`, `eu-central-1`, account `123456789012`): not active. `web` was not changed. Look with `deploy status`, and try again when it has settled.");
 }
 
 #[tokio::test(start_paused = true)]
@@ -361,7 +361,7 @@ async fn a_lost_answer_of_the_update_is_followed_by_a_look() {
     assert_eq!(changes(&service).last().map(String::as_str), Some("UpdateService (lost)"), "it is not called again");
     let service = FakeService::new();
     service.fails("UpdateService", Fault::NotSent);
-    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"[failed] I cannot reach AWS in `eu-central-1`. `web` was not changed. Check the region's name, and try again in a minute.");
+    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"[failed] I cannot reach AWS ECS in `eu-central-1`. `web` was not changed. Try again in a minute; if it stays so, the platform team should look at my network.");
 }
 
 #[tokio::test(start_paused = true)]
@@ -382,6 +382,122 @@ async fn a_lost_answer_of_the_registration_is_looked_for() {
 async fn an_accepted_update_that_does_not_show_is_not_called_done() {
     let service = FakeService::new();
     insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"Unknown [unknown] `web` still has `web:7` after 27 s, although AWS accepted the change. Look with `deploy status web`.");
+}
+
+/// A call whose answer was lost may be on its way for as long as a call may take, whoever looks and since when.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_may_be_on_its_way_is_not_called_not_made() {
+    let before = || Scene::new(&[Dep::new("ecs-svc/7", 7, "COMPLETED", 2)], &[(7, "a"), (7, "a")]);
+    for looks in 1..=3 {
+        let late: Vec<Scene> = (0..looks).map(|_| before()).chain(completes()).collect();
+        let (service, cx, plan) = begun().await;
+        service.0.lock().ahead = late.clone().into();
+        let text = verified("deploy 1.4.2 web", &plan, &cx).await;
+        assert!(text.starts_with("Done [done] I looked: `web` runs `1.4.2`"), "after {looks} looks: {text}");
+        let service = FakeService::new();
+        service.after("UpdateService", &late);
+        service.fails("UpdateService", Fault::Lost { happened: true });
+        let text = executed("deploy 1.4.2 web", &cx_deploying(&service)).await;
+        assert!(text.starts_with("Done [done] AWS did not confirm it. I looked: `web` runs"), "{looks}: {text}");
+    }
+}
+
+/// Trouble while waiting is no outcome, whatever its code.
+#[tokio::test(start_paused = true)]
+async fn looks_that_fail_are_repeated() {
+    for code in ["ExpiredTokenException", "UnrecognizedClientException", "ThrottlingException", "AccessDeniedException"]
+    {
+        let (service, cx, plan) = begun().await;
+        service.0.lock().ahead = completes().into();
+        for _ in 0..5 {
+            service.fails("DescribeServices", Fault::Code(code, "no"));
+        }
+        let text = verified("deploy 1.4.2 web", &plan, &cx).await;
+        assert!(text.starts_with("Done [done] I looked: `web` runs `1.4.2`"), "{code}: {text}");
+    }
+}
+
+/// What is read before a change and after it is true both times.
+#[tokio::test(start_paused = true)]
+async fn no_caution_speaks_of_the_time_before() {
+    let service = FakeService::new();
+    service.0.lock().past.clear();
+    service.0.lock().rolls_back = false;
+    let back = [(6, "0"), (6, "0")];
+    service.after("UpdateService", &[Scene::new(&[Dep::new("ecs-svc/new", 6, "COMPLETED", 2)], &back)]);
+    let text = executed("deploy rollback web", &cx_deploying(&service)).await;
+    assert!(text.starts_with("Done [done] `web` runs `1.4.0`"), "{text}");
+    assert!(text.contains("takes the place of `1.4.1`") && text.contains("is a guess"), "{text}");
+    for word in [" now", "will ", "may never"] {
+        assert!(!text.contains(word), "{word}: {text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollout_that_hangs_is_told_with_what_ecs_says_and_every_container_s_reason() {
+    let service = FakeService::new();
+    let long = "(service web) was unable to place a task because no container instance met all of its requirements. The \
+                closest matching container-instance has insufficient memory available.";
+    service.0.lock().events = vec![
+        (1_794_990_900, "(service web) has started 1 tasks: (task 1)."),
+        (1_794_990_800, long),
+        (1_794_900_000, "(service web) was unable to do something long ago."),
+    ];
+    service.0.lock().definitions.push(definition(8, &format!("{REPOSITORY}@{}", digest("b"))));
+    service.0.lock().stopped = Some((8, "b", "Essential container in task exited"));
+    service.0.lock().sidecar = Some(("OutOfMemoryError: Container killed due to memory usage", 137));
+    service.after("UpdateService", &completes()[..2]);
+    let text = executed("deploy 1.4.2 web", &cx_deploying(&service)).await;
+    assert!(text.starts_with("Unknown") && text.contains(long) && !text.contains("long ago"), "{text}");
+    let reason = "`Essential container in task exited; sidecar: OutOfMemoryError: Container killed due to memory usage, exit \
+                  code 137`";
+    assert!(text.contains(reason), "{text}");
+    let text = answer("deploy status web", &cx_deploying(&service)).await;
+    assert!(text.contains(long) && text.contains(reason), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_tag_that_was_typed_is_the_word_of_the_answer() {
+    let service = FakeService::new();
+    service.0.lock().images[2].tags = vec!["latest", "release-of-may", "1.4.2"];
+    service.after("UpdateService", &completes());
+    for typed in ["release-of-may", "latest", "1.4.2"] {
+        let cx = cx_deploying(&service);
+        let plan = planned(&format!("deploy {typed} web"), &cx).await;
+        let text = verified(&format!("deploy {typed} web"), &plan, &cx).await;
+        assert!(text.contains(&format!("`{typed}` (`sha256:bbbb")), "{typed}: {text}");
+    }
+    // nobody typed one: the version, and the button means this image
+    let text = answer("deploy status web", &cx_deploying(&service)).await;
+    assert!(text.contains(&format!("[Deploy 1.4.2]Run(\"deploy {} web\")", digest("b"))), "{text}");
+    service.0.lock().images[2].tags = vec!["latest", "stable"];
+    let text = answer("deploy status web", &cx_deploying(&service)).await;
+    assert!(!text.contains("latest`") && !text.contains("[Deploy"), "{text}");
+}
+
+#[tokio::test]
+async fn the_status_of_what_another_deploys_says_who_and_offers_nothing() {
+    use aws_sdk_ecs::types::{DeploymentControllerType, DeploymentStrategy};
+    for (controller, strategy, by, has_primary) in [
+        (DeploymentControllerType::CodeDeploy, None, "by CodeDeploy (`CODE_DEPLOY`)", false),
+        (DeploymentControllerType::External, None, "by another controller (`EXTERNAL`)", false),
+        (DeploymentControllerType::Ecs, Some(DeploymentStrategy::BlueGreen), "with the strategy `BLUE_GREEN`", true),
+    ] {
+        let service = FakeService::new();
+        service.0.lock().controller = Some(controller);
+        service.0.lock().strategy = strategy;
+        if !has_primary {
+            service.0.lock().scene.deps.clear();
+        }
+        let cx = cx_deploying(&service);
+        let text = answer("deploy status web", &cx).await;
+        assert!(text.starts_with("[info]") && text.contains(&format!("Deployed: {by}")), "{text}");
+        assert!(!text.contains("Run(\"deploy") && !text.contains("in my settings"), "{text}");
+        for line in ["deploy 1.4.2 web", "deploy rollback web"] {
+            let text = answer(line, &cx).await;
+            assert!(text.starts_with("[refused]") && text.contains(by), "{line}: {text}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -477,11 +593,13 @@ async fn what_cannot_be_seen_is_unknown() {
     let (service, cx, plan) = begun().await;
     service.0.lock().gone = true;
     let mut said = vec![verified("deploy 1.4.2 web", &plan, &cx).await];
-    service.fails("DescribeServices", Fault::Code("AccessDeniedException", "no"));
+    for _ in 0..10 {
+        service.fails("DescribeServices", Fault::Code("AccessDeniedException", "no"));
+    }
     said.push(verified("deploy 1.4.2 web", &plan, &cx).await);
     insta::assert_snapshot!(said.join("\n"), @r"
     Unknown [unknown] I looked: AWS does not show the service `web` any more, or not as an active one. Look with `deploy status web`.
-    Unknown [unknown] I looked: I cannot tell whether `1.4.2` (`sha256:bbbbbbbbbbbb`) was deployed to `web`: AWS does not allow me `ecs:DescribeServices` (`AccessDeniedException`). Look with `deploy status web`.
+    Unknown [unknown] I looked: I cannot tell whether `1.4.2` (`sha256:bbbbbbbbbbbb`) was deployed to `web`: AWS does not allow me `ecs:DescribeServices` (`AccessDeniedException`, `eu-central-1`, account `123456789012`): no. Look with `deploy status web`.
     ");
 }
 
@@ -494,7 +612,7 @@ async fn a_rollback_deploys_the_digest_that_ran_before() {
     [plan] roll back web (service/prod/shop in eu-central-1): sha256:a… → sha256:0…
     target web (service/prod/shop) eu-central-1 123456789012
     step 0 ecs:UpdateService eu-central-1 service/prod/shop web REPO@sha256:0… arn:aws:ecs:eu-central-1:123456789012:task-definition/web:7 arn:aws:ecs:eu-central-1:123456789012:task-definition/web:6
-    caution `1.4.0` (`sha256:000000000000`) was pushed before `1.4.1` (`sha256:aaaaaaaaaaaa`), which runs now.
+    caution `1.4.0` (`sha256:000000000000`) takes the place of `1.4.1` (`sha256:aaaaaaaaaaaa`), which was pushed later.
     ");
     service.after(
         "UpdateService",
@@ -505,7 +623,7 @@ async fn a_rollback_deploys_the_digest_that_ran_before() {
     );
     insta::assert_snapshot!(executed("deploy rollback web", &cx_deploying(&service)).await, @r"
     Done [done] `web` runs `1.4.0` (`sha256:000000000000`): the rollout is COMPLETED, and its 2 tasks run that digest, after 3 s. Before, it had `web:7`; `deploy rollback web` goes back.
-    (`1.4.0` (`sha256:000000000000`) was pushed before `1.4.1` (`sha256:aaaaaaaaaaaa`), which runs now.)
+    (`1.4.0` (`sha256:000000000000`) takes the place of `1.4.1` (`sha256:aaaaaaaaaaaa`), which was pushed later.)
     ");
     assert_eq!(changes(&service), ["UpdateService web:6"]);
 }
@@ -541,11 +659,11 @@ async fn where_ecs_does_not_tell_a_guess_is_called_one() {
     service.fails("ListServiceDeployments", Fault::Code("AccessDeniedException", "no"));
     let plan = planned("deploy rollback web", &cx_deploying(&service)).await;
     insta::assert_snapshot!(plan.cautions.join("\n"), @r"
-    `1.4.0` (`sha256:000000000000`) was pushed before `1.4.1` (`sha256:aaaaaaaaaaaa`), which runs now.
-    ECS does not tell what ran before; `web:6` is the latest older revision with another image, and may never have run.
+    `1.4.0` (`sha256:000000000000`) takes the place of `1.4.1` (`sha256:aaaaaaaaaaaa`), which was pushed later.
+    That `web:6` ran before is a guess: it is the latest older revision with another image, and ECS does not tell more.
     ");
     service.fails("ListServiceDeployments", Fault::Code("ThrottlingException", "Rate exceeded"));
-    insta::assert_snapshot!(answer("deploy rollback web", &cx_deploying(&service)).await, @"[failed] AWS is limiting our calls. Nothing was changed. Try again in a minute.");
+    insta::assert_snapshot!(answer("deploy rollback web", &cx_deploying(&service)).await, @"[failed] AWS is limiting our calls (`ThrottlingException`, `eu-central-1`, account `123456789012`): Rate exceeded. Nothing was changed. Try again in a minute.");
 }
 
 #[tokio::test]
@@ -591,7 +709,7 @@ async fn a_rollout_that_is_not_stopped_is_told() {
     insta::assert_snapshot!(executed("deploy rollback web", &cx_deploying(&service)).await, @"NotDone [failed] AWS did not confirm it. I looked: `web` still has `web:8`, and its rollout (IN_PROGRESS) was not stopped. Look with `deploy status web`.");
     let service = rolling();
     service.fails("StopServiceDeployment", Fault::Code("ConflictException", "it has finished"));
-    insta::assert_snapshot!(executed("deploy rollback web", &cx_deploying(&service)).await, @"[failed] Its state does not allow this now (`ConflictException`): it has finished. `web` was not changed. Look with `deploy status`, and try again when it has settled.");
+    insta::assert_snapshot!(executed("deploy rollback web", &cx_deploying(&service)).await, @"[failed] Its state does not allow this now (`ConflictException`, `eu-central-1`, account `123456789012`): it has finished. `web` was not changed. Look with `deploy status`, and try again when it has settled.");
     let service = rolling();
     service.0.lock().past[0].0 = "ROLLBACK_IN_PROGRESS";
     insta::assert_snapshot!(answer("deploy rollback web", &cx_deploying(&service)).await, @"[refused] `web` is being rolled back already. Nothing was changed. `deploy status web` shows how far it is.");
@@ -616,7 +734,7 @@ async fn status_shows_what_runs_and_what_could() {
     - `1.4.2` (`sha256:bbbbbbbbbbbb`), pushed 2026-11-09 04:53 UTC
     - `1.4.1` (`sha256:aaaaaaaaaaaa`), pushed 2026-11-08 01:06 UTC, runs
     - `1.4.0` (`sha256:000000000000`), pushed 2026-11-06 21:20 UTC
-    [Deploy 1.4.2]Run("deploy 1.4.2 web")
+    [Deploy 1.4.2]Run("deploy sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb web")
     [Roll back]Run("deploy rollback web")
     "#);
     insta::assert_snapshot!(answer("deploy status", &cx_deploying(&rolling())).await, @r#"
@@ -647,8 +765,8 @@ async fn status_says_what_it_does_not_know() {
     Task definition: `web:7`
     Rollout: *COMPLETED*, begun 2026-11-18 08:20 UTC
     Tasks: 2 wanted, 2 running, 0 pending, 2 healthy
-    A rollback goes to: not known: AWS is limiting our calls.
-    The versions in ECR are not known: AWS does not allow me `ecr:DescribeImages` (`AccessDeniedException`).
+    A rollback goes to: not known: AWS is limiting our calls (`ThrottlingException`, `eu-central-1`, account `123456789012`): Rate exceeded.
+    The versions in ECR are not known: AWS does not allow me `ecr:DescribeImages` (`AccessDeniedException`, `eu-central-1`, account `123456789012`): no.
     ");
     service.0.lock().scene = Scene::new(&[Dep::new("ecs-svc/7", 7, "COMPLETED", 2)], &[(7, "a"), (6, "0")]);
     let text = answer("deploy status web", &cx_deploying(&service)).await;

@@ -72,6 +72,7 @@ impl Report<'_> {
         let mut text = format!("{}{}", self.lead, self.sentence(&verdict, seen.as_ref(), past.as_deref(), cx).await);
         if matches!(verdict, Verdict::Failed | Verdict::RolledBack | Verdict::Slow) {
             text += &self.why_tasks_stopped(cx).await;
+            text += &self.trouble(&verdict, seen.as_ref(), cx);
         }
         let look = format!(" Look with `deploy status {}`.", self.goal.name);
         match verdict {
@@ -98,7 +99,7 @@ impl Report<'_> {
         let rollout = primary.and_then(|primary| primary.rollout.as_ref()).map_or("in progress", Rollout::as_str);
         let rollout = words::name(rollout);
         let reason = past.or(primary.and_then(|primary| primary.reason.as_deref()));
-        let because = reason.map(|reason| format!(" (`{}`)", words::name(reason))).unwrap_or_default();
+        let because = reason.map(|reason| format!(" (`{}`)", words::reason(reason))).unwrap_or_default();
         let took = words::span(self.took);
         match verdict {
             Verdict::Reached => {
@@ -158,7 +159,19 @@ impl Report<'_> {
         let Ok(stopped) = cx.aws.stopped_tasks(&self.goal.at, &self.goal.container).await else { return String::new() };
         let of_it = stopped.iter().find(|task| self.wanted.runs_in(task));
         match of_it.and_then(|task| task.stopped.as_ref()) {
-            Some((_, reason)) => format!(" The latest of its tasks stopped: `{}`.", words::name(reason)),
+            Some((_, reason)) => format!(" The latest of its tasks stopped: `{}`.", words::reason(reason)),
+            None => String::new(),
+        }
+    }
+
+    /// What ECS says of trouble since it began: of a rollout that hangs nothing else tells why.
+    fn trouble(&self, verdict: &Verdict, seen: Option<&Seen>, cx: &Context) -> String {
+        let Some(service) = seen.and_then(|seen| seen.service.as_ref()) else { return String::new() };
+        // of what was put back, the deployment that brought it is listed no more
+        let began = service.primary().and_then(|primary| primary.since).filter(|_| matches!(verdict, Verdict::Slow));
+        let watched = cx.clock.now().checked_sub(jiff::SignedDuration::try_from(self.took).unwrap_or_default());
+        match began.or(watched.ok()).and_then(|since| service.trouble(since)) {
+            Some((at, words)) => format!(" ECS said at {}: `{}`.", at.strftime("%H:%M UTC"), words::reason(words)),
             None => String::new(),
         }
     }

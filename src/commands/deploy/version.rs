@@ -97,12 +97,14 @@ impl Command for Version {
             base: &present.definition,
             image,
             to: to.clone(),
+            tag: self.tag().map(str::to_owned),
         };
         let plan = change.plan(cx).await?;
         match Goal::of(&plan) {
             Some(goal) if run::is_so(&goal, &Wanted::of(&goal, cx).await, &present.service, &tasks) => {
                 let name = words::name(&present.chosen.name);
-                let text = format!("`{name}` runs {} already. {NOTHING}", says(to.version(), &to.digest));
+                let text =
+                    format!("`{name}` runs {} already. {NOTHING}", says(self.tag().or(to.version()), &to.digest));
                 Ok(Planned::Answer(Reply::new(Tone::Info).sentence(&text)))
             }
             _ => Ok(Planned::Change(plan)),
@@ -119,6 +121,11 @@ impl Command for Version {
 }
 
 impl Version {
+    /// The version as it was typed, unless that is a digest.
+    fn tag(&self) -> Option<&str> {
+        (!self.version.starts_with("sha256:")).then_some(self.version.as_str())
+    }
+
     /// The image that the version is.
     async fn image(&self, present: &Present, cx: &Context) -> Result<Image, CommandError> {
         let key = match self.version.starts_with("sha256:") {

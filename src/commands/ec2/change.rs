@@ -302,6 +302,8 @@ fn before(one: &Instance) -> Before {
         elastic_ip: one.elastic_ip,
         private_ip: one.private_ip.clone(),
         launched: one.launched.map(|at| at.to_string()),
+        reason: Some(one.state_reason.clone().unwrap_or_default()),
+        transition: Some(one.transition.clone().unwrap_or_default()),
     }
 }
 

@@ -61,7 +61,6 @@ impl Command for List {
     async fn plan(&self, cx: &Context) -> Result<Planned, CommandError> {
         const NOT_DONE: &str = "Nothing could be read.";
         let regions = targets::regions(&self.region, cx).await.map_err(|error| error.failure(NOT_DONE))?;
-        let account = cx.aws.account().await.map_err(|error| error.failure(NOT_DONE))?;
         let filters = self.filters();
         let answers = join_all(regions.iter().map(|region| cx.aws.instances(region, &filters))).await;
         let (mut found, mut missing) = (Vec::new(), Vec::new());
@@ -71,11 +70,19 @@ impl Command for List {
                 Err(error) => missing.push(error),
             }
         }
-        if missing.len() == regions.len()
-            && let Some(error) = missing.first()
-        {
-            return Err(error.failure(NOT_DONE).into());
+        if !missing.is_empty() && missing.len() == regions.len() {
+            return Err(AwsError::failure_of(&missing, NOT_DONE).into());
         }
+        let account = match found.is_empty() {
+            true => String::new(),
+            false => cx.aws.account().await.map_err(|error| error.failure(NOT_DONE))?,
+        };
+        // a region may have failed before another told the account
+        let placed = |error: AwsError| match account.is_empty() {
+            true => error,
+            false => AwsError { account: Some(account.clone()), ..error },
+        };
+        let missing: Vec<AwsError> = missing.into_iter().map(AwsError::while_others_answer).map(placed).collect();
         let all = found.len();
         found.retain(|instance| (cx.sees)(&instance.target(&account)));
         found.sort_by(|a, b| key(a).cmp(&key(b)));
@@ -156,10 +163,7 @@ impl List {
         if !shown.is_empty() {
             reply = reply.part(Part::Table(table(&shown, listing.regions.len() > 1)));
         }
-        for error in &listing.missing {
-            let text = format!("`{}` is missing here: {}", error.region, error.what_is_so());
-            reply = reply.sentence(&text);
-        }
+        reply = targets::missing(&listing.missing).into_iter().fold(reply, |reply, text| reply.sentence(&text));
         if total == 0 && !self.region.contains(&RegionWord::All) {
             let everywhere = Self { region: vec![RegionWord::All], page: None, ..self.clone() };
             let line = words::line(everywhere.words(1).iter().map(String::as_str));
@@ -398,7 +402,7 @@ mod tests {
         [info] 1 instance in `us-east-1`: 1 running.
         name | id | state | type | zone
         api | i-7 | running | t3.micro | eu-central-1a
-        `eu-central-1` is missing here: AWS is limiting our calls.
+        `eu-central-1` is missing here: AWS is limiting our calls (`RequestLimitExceeded`, account `123456789012`): slow down.
         ");
     }
 
@@ -410,7 +414,7 @@ mod tests {
             Fault::Code("UnauthorizedOperation", "Encoded authorization failure message: x"),
         );
         let cx = cx_on(&[("eu-central-1", &here)]);
-        insta::assert_snapshot!(answer("ec2 list", &cx).await, @"[failed] AWS does not allow me `ec2:DescribeInstances` (`UnauthorizedOperation`). Nothing could be read. Ask the platform team to look at the bot's IAM role.");
+        insta::assert_snapshot!(answer("ec2 list", &cx).await, @"[failed] AWS does not allow me `ec2:DescribeInstances` (`UnauthorizedOperation`, `eu-central-1`, account `123456789012`). Nothing could be read. Ask the platform team to look at the bot's IAM role.");
     }
 
     #[tokio::test]
@@ -424,5 +428,27 @@ mod tests {
         web-2 | i-3 | stopped | t3.micro
         (2 more instances that you may not see.)
         ");
+    }
+
+    #[tokio::test]
+    async fn the_same_trouble_of_many_regions_is_one_sentence() {
+        let names: Vec<String> = (0..30).map(|n| format!("eu-test-{n}")).collect();
+        let regions: Vec<FakeRegion> = names.iter().map(|_| FakeRegion::default()).collect();
+        let denied = "User: arn:aws:sts::123456789012:assumed-role/drone/i-0 is not authorized to perform: \
+                      ec2:DescribeInstances with an explicit deny in a service control policy";
+        for answering in [0, 1] {
+            let mut all: Vec<(&str, &FakeRegion)> = names.iter().map(String::as_str).zip(&regions).collect();
+            let here = fleet();
+            if answering == 1 {
+                all.push(("eu-central-1", &here));
+            }
+            let cx = cx_on(&all);
+            for region in &regions {
+                region.fails("DescribeInstances", Fault::Code("UnauthorizedOperation", denied));
+            }
+            let text = answer("ec2 list --region all", &cx).await;
+            assert_eq!(text.matches("service control policy").count(), if answering == 0 { 2 } else { 1 }, "{text}");
+            assert!(names.iter().all(|name| text.contains(&format!("`{name}`"))), "{text}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use super::super::{Context, Found, Journalled, StepError, words};
 use super::change::Change;
 use super::verdict::{Report, Seen, Verdict};
 use crate::aws::{AwsError, Class, Filter, Instance, Power, State};
-use crate::domain::{CommandError, Line, Part, Plan, Reply, Step, Target, Tone};
+use crate::domain::{Before, CommandError, Line, Part, Plan, Reply, Step, Target, Tone};
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -18,6 +18,8 @@ use tokio::time::Instant;
 const LOOKS_AFTER_LOSS: u32 = 3;
 /// The same after a call that AWS accepted, where a change is sure to come.
 const LOOKS_AFTER_ACCEPT: u32 = 10;
+/// How many looks one after the other may be refused before that is believed: a role is mended, a policy takes its time.
+const REFUSED_LOOKS: u32 = 10;
 
 /// Makes the planned calls, one after the other, waits, and reports. After a call that was refused or lost, no other is
 /// made: what is not understood is not continued.
@@ -28,6 +30,7 @@ pub(super) async fn execute(
     journal: &dyn Journalled,
 ) -> Result<Found, CommandError> {
     let start = Instant::now();
+    let mut called = start;
     let mut report = Report::new(change, plan, "AWS did not confirm it. I looked: ");
     for step in &plan.steps {
         if report.is_interrupted() {
@@ -36,6 +39,7 @@ pub(super) async fn execute(
         }
         show(change, &targets_of(plan, step), &BTreeMap::new(), start, cx);
         cx.aws.turn(&step.region, change.power).await;
+        called = Instant::now();
         match journal.step(step, Box::pin(call(change, plan, step, cx))).await {
             Ok(()) => report.accepted(step),
             Err(StepError::Lost(cause)) => {
@@ -47,7 +51,7 @@ pub(super) async fn execute(
             Err(StepError::Refused(error)) => report.refused(step, error),
         }
     }
-    watch(change, &mut report, cx, start).await;
+    watch(change, &mut report, cx, (start, called)).await;
     Ok(report.found(start.elapsed()))
 }
 
@@ -56,7 +60,7 @@ pub(super) async fn verify(change: &Change, plan: &Plan, cx: &Context) -> Found 
     let start = Instant::now();
     let mut report = Report::new(change, plan, "I looked: ");
     plan.steps.iter().for_each(|step| report.lost(step));
-    watch(change, &mut report, cx, start).await;
+    watch(change, &mut report, cx, (start, start)).await;
     report.found(start.elapsed())
 }
 
@@ -86,12 +90,17 @@ struct Watched<'a> {
     moved: bool,
     /// How many looks found it as it was before, or not at all.
     still: u32,
+    /// How many looks were refused, one after the other.
+    refused: u32,
+    /// How it was when it was planned.
+    before: Option<&'a Before>,
     last: Option<Instance>,
     trouble: Option<AwsError>,
     verdict: Option<Verdict>,
 }
 
-async fn watch(change: &Change, report: &mut Report<'_>, cx: &Context, start: Instant) {
+/// Looks until all have come to rest. The last call was `called` at this time, or before.
+async fn watch(change: &Change, report: &mut Report<'_>, cx: &Context, (start, called): (Instant, Instant)) {
     let mut watched: Vec<Watched<'_>> = report
         .watched()
         .into_iter()
@@ -100,13 +109,15 @@ async fn watch(change: &Change, report: &mut Report<'_>, cx: &Context, start: In
             accepted,
             moved: false,
             still: 0,
+            refused: 0,
+            before: report.before(target),
             last: None,
             trouble: None,
             verdict: None,
         })
         .collect();
     loop {
-        let left = cx.aws.call_timeout().saturating_sub(start.elapsed());
+        let left = cx.aws.call_timeout().saturating_sub(called.elapsed());
         look(change, &mut watched, left.is_zero(), cx).await;
         let resting = watched.iter().all(|one| one.verdict.is_some());
         if resting || start.elapsed() + cx.limits.poll > cx.limits.wait {
@@ -118,7 +129,7 @@ async fn watch(change: &Change, report: &mut Report<'_>, cx: &Context, start: In
         show(change, &targets, &states, start, cx);
         // whoever waits for a call that never came is not to wait for a whole look more
         let on_its_way = !left.is_zero() && watched.iter().any(|one| one.verdict.is_none() && !one.accepted);
-        let left = cx.aws.call_timeout().saturating_sub(start.elapsed());
+        let left = cx.aws.call_timeout().saturating_sub(called.elapsed());
         tokio::time::sleep(if on_its_way { cx.limits.poll.min(left) } else { cx.limits.poll }).await;
     }
     let checks = if change.power == Power::Reboot { checks(&watched, cx).await } else { BTreeMap::new() };
@@ -159,15 +170,16 @@ async fn look(change: &Change, watched: &mut [Watched<'_>], arrived: bool, cx: &
 
 impl Watched<'_> {
     fn fail(&mut self, error: &AwsError) {
-        // What looking again will not change.
-        if matches!(error.class, Class::Denied | Class::Credentials | Class::Input) {
-            self.verdict = Some(Verdict::Blind(error.clone()));
-        }
+        // Trouble while waiting is no outcome: a throttle or an expired token passes, and a refusal may.
+        let is_refused = matches!(error.class, Class::Denied | Class::Input);
+        self.refused = if is_refused { self.refused + 1 } else { 0 };
+        self.verdict = (self.refused >= REFUSED_LOOKS).then(|| Verdict::Blind(error.clone()));
         self.trouble = Some(error.clone());
     }
 
     fn learn(&mut self, change: &Change, found: Option<&Instance>, arrived: bool) {
         self.trouble = None;
+        self.refused = 0;
         let patience = if self.accepted { LOOKS_AFTER_ACCEPT } else { LOOKS_AFTER_LOSS };
         let Some(found) = found else {
             self.still += 1;
@@ -186,12 +198,27 @@ impl Watched<'_> {
         } else if Some(state) == change.via.as_ref() {
             self.moved = true;
             None
+        } else if *state == change.from && self.came_back(change, found) {
+            Some(Verdict::Elsewhere)
         } else if *state == change.from && !self.moved {
             self.still += 1;
             (self.still >= patience && (self.accepted || arrived)).then_some(Verdict::Unchanged)
         } else {
             Some(Verdict::Elsewhere)
         };
+    }
+}
+
+impl Watched<'_> {
+    /// Whether it left its state and has come back to it, between two looks or before the first: AWS gives another reason
+    /// for that state than when it was planned, or another time; and what runs was launched anew.
+    fn came_back(&self, change: &Change, found: &Instance) -> bool {
+        let Some(before) = self.before else { return false };
+        let is_new = |was: Option<&String>, is: Option<&String>| was.zip(is).is_some_and(|(was, is)| was != is);
+        let launched = found.launched.map(|at| at.to_string());
+        is_new(before.reason.as_ref(), found.state_reason.as_ref())
+            || is_new(before.transition.as_ref(), found.transition.as_ref())
+            || (change.from == State::Running && is_new(before.launched.as_ref(), launched.as_ref()))
     }
 }
 

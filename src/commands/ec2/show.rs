@@ -50,7 +50,7 @@ impl Command for Show {
         let failure = |error: AwsError| error.failure(NOT_DONE);
         let regions = targets::regions(&self.region, cx).await.map_err(failure)?;
         let selectors = std::slice::from_ref(&self.target);
-        let found = Search { selectors, regions: &regions, not_done: NOT_DONE }.run(cx).await?;
+        let (found, missing) = Search { selectors, regions: &regions, not_done: NOT_DONE }.look(cx).await?;
         let account = cx.aws.account().await.map_err(failure)?;
         let seen: Vec<&Instance> = found.iter().filter(|one| (cx.sees)(&one.target(&account))).collect();
         match seen.as_slice() {
@@ -63,7 +63,9 @@ impl Command for Show {
                 let (protection, checks) =
                     join(cx.aws.protection(&one.region, &one.id), cx.aws.checks(&one.region, &ids)).await;
                 let checks = checks.map(|mut checks| checks.remove(&one.id));
-                Ok(Planned::Answer(render(one, &protection, &checks, cx)))
+                let reply = render(one, &protection, &checks, cx);
+                let missing = targets::missing(&missing);
+                Ok(Planned::Answer(missing.into_iter().fold(reply, |reply, text| reply.sentence(&text))))
             }
             many => {
                 let text = format!(
@@ -252,6 +254,26 @@ mod tests {
             text.contains("Protection: not known: AWS does not allow me `ec2:DescribeInstanceAttribute`"),
             "{text}"
         );
+    }
+
+    #[tokio::test]
+    async fn a_region_that_fails_is_named_and_takes_nothing_with_it() {
+        let deaf = FakeRegion::default();
+        let cx = cx_on(&[("eu-central-1", &fleet()), ("us-east-1", &deaf)]);
+        for fault in
+            [Fault::Code("AuthFailure", "not able to validate"), Fault::Lost { happened: false }, Fault::NotSent]
+        {
+            for target in ["web-1", "i-1"] {
+                deaf.fails("DescribeInstances", fault.clone());
+                let text = answer(&format!("ec2 show {target} --region eu-central-1,us-east-1"), &cx).await;
+                let is_told = text.starts_with("[info] # web-1") && text.contains("`us-east-1` is missing here: ");
+                assert!(is_told, "{target}: {text}");
+            }
+            // what is not found may be where nobody answered
+            deaf.fails("DescribeInstances", fault);
+            let text = answer("ec2 show web-9 --region eu-central-1,us-east-1", &cx).await;
+            assert!(text.starts_with("[failed]") && text.contains("`us-east-1`"), "{text}");
+        }
     }
 
     #[tokio::test]

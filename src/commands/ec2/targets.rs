@@ -3,9 +3,10 @@
 
 use super::super::args::{self, RegionWord};
 use super::super::{Context, Scope, words};
-use crate::aws::{AwsError, Filter, Instance};
+use crate::aws::{AwsError, Filter, Instance, Trouble, places};
 use crate::domain::{Button, CommandError, Line, UsageError};
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::join_all;
+use std::collections::BTreeMap;
 
 /// The most candidates that are listed.
 const CANDIDATES: usize = 10;
@@ -109,6 +110,15 @@ pub(super) fn scope(words: &[RegionWord]) -> Scope {
     }
 }
 
+/// A sentence for each trouble of regions that did not answer, while others did.
+pub(super) fn missing(errors: &[AwsError]) -> Vec<String> {
+    let say = |trouble: Trouble| {
+        let are = if trouble.regions.len() == 1 { "is" } else { "are" };
+        format!("{} {are} missing here: {}", places(&trouble.regions), trouble.so)
+    };
+    AwsError::troubles(errors).into_iter().map(say).collect()
+}
+
 /// A search for targets.
 pub(super) struct Search<'a> {
     /// What was named.
@@ -121,12 +131,27 @@ pub(super) struct Search<'a> {
 
 impl Search<'_> {
     /// The instances that are meant, each once, sorted by region, name and id. Every selector found something; a name found
-    /// exactly one. Gone instances are found by their ids alone.
+    /// exactly one, and in no region that was asked it can have another bearer. Gone instances are found by their ids alone.
     pub(super) async fn run(&self, cx: &Context) -> Result<Vec<Instance>, CommandError> {
-        let account = cx.aws.account().await.map_err(|error| error.failure(self.not_done))?;
+        let (answers, missing) = self.ask(cx).await;
+        if !missing.is_empty() {
+            return Err(AwsError::failure_of(&missing, self.not_done).into());
+        }
+        self.choose(answers, cx).await
+    }
+
+    /// The same for whoever only looks: what the other regions have, and the regions that did not answer.
+    pub(super) async fn look(&self, cx: &Context) -> Result<(Vec<Instance>, Vec<AwsError>), CommandError> {
+        let (answers, missing) = self.ask(cx).await;
+        if !missing.is_empty() && answers.iter().any(Vec::is_empty) {
+            return Err(AwsError::failure_of(&missing, self.not_done).into());
+        }
+        Ok((self.choose(answers, cx).await?, missing))
+    }
+
+    async fn choose(&self, answers: Vec<Vec<Instance>>, cx: &Context) -> Result<Vec<Instance>, CommandError> {
         let mut all: Vec<Instance> = Vec::new();
-        for (selector, mut found) in self.selectors.iter().zip(self.ask(cx).await?) {
-            found.retain(|instance| selector.fits(instance));
+        for (selector, mut found) in self.selectors.iter().zip(answers) {
             if !matches!(selector, Selector::Id(_)) && found.iter().any(|instance| !instance.state.is_gone()) {
                 found.retain(|instance| !instance.state.is_gone());
             }
@@ -134,6 +159,7 @@ impl Search<'_> {
                 return Err(self.not_found(selector, cx).into());
             }
             if matches!(selector, Selector::Name(_)) && found.len() > 1 {
+                let account = cx.aws.account().await.map_err(|error| error.failure(self.not_done))?;
                 return Err(self.ambiguous(selector, &found, cx, &account).into());
             }
             all.extend(found);
@@ -143,18 +169,28 @@ impl Search<'_> {
         Ok(all)
     }
 
-    /// What AWS finds for each selector, over all regions.
-    async fn ask(&self, cx: &Context) -> Result<Vec<Vec<Instance>>, CommandError> {
+    /// What AWS finds for each selector, over all regions, and the regions of which one did not answer, each once.
+    async fn ask(&self, cx: &Context) -> (Vec<Vec<Instance>>, Vec<AwsError>) {
         let asked = self.selectors.iter().map(|selector| async {
             let filters = [selector.filter()];
-            let parts = join_all(self.regions.iter().map(|region| cx.aws.instances(region, &filters))).await;
+            join_all(self.regions.iter().map(|region| cx.aws.instances(region, &filters))).await
+        });
+        let (mut answers, mut missing) = (Vec::new(), BTreeMap::new());
+        for (selector, parts) in self.selectors.iter().zip(join_all(asked).await) {
             let mut found = Vec::new();
             for part in parts {
-                found.extend(part.map_err(|error| error.failure(self.not_done))?);
+                match part {
+                    Ok(instances) => found.extend(instances.into_iter().filter(|one| selector.fits(one))),
+                    Err(error) => {
+                        missing.entry(error.region.clone()).or_insert(error);
+                    }
+                }
             }
-            Ok::<_, CommandError>(found)
-        });
-        try_join_all(asked).await
+            answers.push(found);
+        }
+        let others = missing.len() < self.regions.len();
+        let missing = missing.into_values();
+        (answers, missing.map(|error| if others { error.while_others_answer() } else { error }).collect())
     }
 
     fn not_found(&self, selector: &Selector, cx: &Context) -> UsageError {

@@ -158,7 +158,7 @@ async fn a_denied_rehearsal_ends_the_plan_without_aws_s_encoded_words() {
         "StopInstances(dry)",
         Fault::Code("UnauthorizedOperation", "Encoded authorization failure message: 4zH7"),
     );
-    insta::assert_snapshot!(answer("ec2 stop i-1", &on(&region)).await, @"[failed] AWS does not allow me `ec2:StopInstances` (`UnauthorizedOperation`). Nothing was changed. Ask the platform team to look at the bot's IAM role.");
+    insta::assert_snapshot!(answer("ec2 stop i-1", &on(&region)).await, @"[failed] AWS does not allow me `ec2:StopInstances` (`UnauthorizedOperation`, `eu-central-1`, account `123456789012`). Nothing was changed. Ask the platform team to look at the bot's IAM role.");
 }
 
 #[tokio::test]
@@ -280,7 +280,7 @@ async fn those_that_needed_nothing_are_named_too() {
 async fn a_throttled_call_changed_nothing_and_says_so() {
     let region = one("running");
     region.fails("StopInstances", Fault::Code("RequestLimitExceeded", "slow down"));
-    insta::assert_snapshot!(executed("ec2 stop web-1", &on(&region)).await, @"[failed] AWS is limiting our calls. `web-1 (i-1)` was not stopped. Try again in a minute.");
+    insta::assert_snapshot!(executed("ec2 stop web-1", &on(&region)).await, @"[failed] AWS is limiting our calls (`RequestLimitExceeded`, `eu-central-1`, account `123456789012`): slow down. `web-1 (i-1)` was not stopped. Try again in a minute.");
     assert_eq!(region.0.lock().changes().len(), 1, "not tried again");
 }
 
@@ -288,7 +288,7 @@ async fn a_throttled_call_changed_nothing_and_says_so() {
 async fn a_call_that_never_left_is_a_failure_and_not_unknown() {
     let region = one("running");
     region.fails("StopInstances", Fault::NotSent);
-    insta::assert_snapshot!(executed("ec2 stop web-1", &on(&region)).await, @"[failed] I cannot reach AWS in `eu-central-1`. `web-1 (i-1)` was not stopped. Check the region's name, and try again in a minute.");
+    insta::assert_snapshot!(executed("ec2 stop web-1", &on(&region)).await, @"[failed] I cannot reach AWS EC2 in `eu-central-1`. `web-1 (i-1)` was not stopped. Try again in a minute; if you named the region, check its name.");
 }
 
 #[tokio::test(start_paused = true)]
@@ -404,6 +404,77 @@ async fn what_takes_too_long_is_unknown_with_what_was_seen() {
     insta::assert_snapshot!(executed("ec2 stop web-1", &on(&region)).await, @"Unknown [unknown] `web-1 (i-1)` is still *stopping* after 1 min, and I stopped waiting. Look with `ec2 show i-1 --region eu-central-1`.");
 }
 
+/// What left its state and came back between two looks is known by what AWS says of that state, and told soon.
+#[tokio::test(start_paused = true)]
+async fn a_change_that_came_back_unseen_is_known_by_its_trace() {
+    for (reason, transition) in [
+        ("Client.InternalError", "Client.InternalError (2026-11-29 20:00:00 GMT)"),
+        ("Client.VolumeLimitExceeded", "Client.VolumeLimitExceeded (2026-11-29 20:00:00 GMT)"),
+        ("Server.InsufficientInstanceCapacity", ""),
+        ("Server.SomethingNew", ""),
+        // the same reason at another time
+        ("Client.UserInitiatedShutdown", "User initiated (2026-11-29 20:00:00 GMT)"),
+    ] {
+        for lost in [false, true] {
+            let region = one("stopped");
+            {
+                let mut world = region.0.lock();
+                world.machine("i-1").state_reason = Some("Client.UserInitiatedShutdown".into());
+                world.machine("i-1").transition = Some("User initiated (2026-01-01 00:00:00 GMT)".into());
+                world.after.insert("StartInstances", vec!["stopped"]);
+                world.trace = Some((reason, transition));
+            }
+            if lost {
+                region.fails("StartInstances", Fault::Lost { happened: true });
+            }
+            let start = tokio::time::Instant::now();
+            let text = executed("ec2 start web-1", &on(&region)).await;
+            assert!(text.starts_with("NotDone [failed]") && text.contains(&format!("(`{reason}`")), "{lost}: {text}");
+            assert!(start.elapsed().as_secs() < 3, "{reason}: soon");
+        }
+    }
+    // without a trace nothing is made up
+    let region = one("stopped");
+    region.0.lock().machine("i-1").state_reason = Some("Client.UserInitiatedShutdown".into());
+    region.0.lock().after.insert("StartInstances", vec!["stopped"]);
+    let text = executed("ec2 start web-1", &on(&region)).await;
+    assert!(text.starts_with("Unknown ") && text.contains("is still *stopped*"), "{text}");
+}
+
+/// Trouble while waiting is no outcome, whatever its code; and what was seen of other regions is told.
+#[tokio::test(start_paused = true)]
+async fn trouble_while_waiting_is_not_the_outcome() {
+    for (code, looks) in [
+        ("ExpiredToken", 15),
+        ("AuthFailure", 15),
+        ("RequestLimitExceeded", 15),
+        ("InternalError", 15),
+        ("UnauthorizedOperation", 9),
+        ("SomethingNew", 9),
+    ] {
+        let region = one("running");
+        let cx = on(&region);
+        let plan = planned("ec2 stop web-1", &cx).await;
+        region.0.lock().machine("i-1").state = "stopped".into();
+        for _ in 0..looks {
+            region.fails("DescribeInstances", Fault::Code(code, "no"));
+        }
+        let text = verified("ec2 stop web-1", &plan, &cx).await;
+        assert!(text.starts_with("Done [done] I looked: `web-1 (i-1)` is *stopped*."), "{code}: {text}");
+    }
+    let (here, deaf) = (one("running"), FakeRegion::new(vec![Machine::new("i-7", "api", "running")]));
+    let cx = cx_on(&[("eu-central-1", &here), ("us-east-1", &deaf)]);
+    let line = "ec2 stop web-1 api --region eu-central-1,us-east-1";
+    let plan = planned(line, &cx).await;
+    here.0.lock().machine("i-1").state = "stopped".into();
+    for _ in 0..100 {
+        deaf.fails("DescribeInstances", Fault::Lost { happened: false });
+    }
+    let text = verified(line, &plan, &cx).await;
+    assert!(text.contains("`web-1 (i-1)` is *stopped*."), "{text}");
+    assert!(text.contains("I cannot tell whether `api (i-7)` was stopped: AWS EC2 in `us-east-1` did not"), "{text}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn looks_that_fail_are_repeated_and_then_admitted() {
     let region = one("running");
@@ -415,7 +486,7 @@ async fn looks_that_fail_are_repeated_and_then_admitted() {
     for _ in 0..30 {
         region.fails("DescribeInstances", Fault::Code("RequestLimitExceeded", "slow down"));
     }
-    insta::assert_snapshot!(verified("ec2 stop web-1", &plan, &cx).await, @"Unknown [unknown] I cannot tell whether `web-1 (i-1)` was stopped: AWS is limiting our calls. Look with `ec2 show i-1 --region eu-central-1`.");
+    insta::assert_snapshot!(verified("ec2 stop web-1", &plan, &cx).await, @"Unknown [unknown] I cannot tell whether `web-1 (i-1)` was stopped: AWS is limiting our calls (`RequestLimitExceeded`, `eu-central-1`, account `123456789012`): slow down. Look with `ec2 show i-1 --region eu-central-1`.");
 }
 
 #[tokio::test(start_paused = true)]
@@ -427,7 +498,7 @@ async fn after_a_refused_call_no_other_is_made() {
     let text = executed("ec2 stop web-1 api db --region eu-central-1,us-east-1,us-west-2", &cx).await;
     insta::assert_snapshot!(text, @r"
     NotDone [failed] - `web-1 (i-1)`: running → *stopped* after 3 s.
-    - Its state does not allow this now (`IncorrectInstanceState`): no. `api (i-7)` was not stopped. Look with `ec2 show`, and try again when it has settled.
+    - Its state does not allow this now (`IncorrectInstanceState`, `us-east-1`, account `123456789012`): no. `api (i-7)` was not stopped. Look with `ec2 show`, and try again when it has settled.
     - `db (i-8)` was not stopped: after the trouble before, I did not try.
     ");
     assert!(more.0.lock().changes().is_empty());

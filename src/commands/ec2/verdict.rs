@@ -4,7 +4,7 @@
 use super::super::{Found, words};
 use super::change::{Change, NOTHING};
 use crate::aws::{AwsError, Checks, Instance, Power, State};
-use crate::domain::{CommandError, Line, Part, Plan, Reply, Step, Target, Tone};
+use crate::domain::{Before, CommandError, Line, Part, Plan, Reply, Step, Target, Tone};
 use std::time::Duration;
 
 /// Where a target came to rest.
@@ -104,6 +104,12 @@ impl<'a> Report<'a> {
         .collect()
     }
 
+    /// How a target was when its change was planned.
+    pub(super) fn before(&self, target: &Target) -> Option<&'a Before> {
+        let mut steps = self.plan.steps.iter().filter(|step| step.region == target.region);
+        steps.find_map(|step| step.before.get(&target.id))
+    }
+
     pub(super) fn saw(&mut self, target: &'a Target, seen: Seen) {
         self.seen.push((target, seen));
     }
@@ -184,7 +190,8 @@ impl<'a> Report<'a> {
             Verdict::Vanished => (Line::new().code(&name).text(" is not shown by AWS any more, or not yet."), look),
             Verdict::Blind(error) => {
                 let line = Line::new().text("I cannot tell whether ").code(&name).text(format!(" was {past}: "));
-                (line, format!("{}{look}", error.what_is_so()))
+                let seen = seen.instance.as_ref().map(|last| format!(" It was {} when I last saw it.", last.state));
+                (line, format!("{}{}{look}", error.what_is_so(), seen.unwrap_or_default()))
             }
         };
         let mut line =
@@ -242,6 +249,11 @@ impl<'a> Report<'a> {
             (_, "Server.InternalError" | "Client.InternalError") => {
                 "AWS could not launch it; often its volumes' key may not be used"
             }
+            (State::Stopping | State::Stopped, code)
+                if self.change.power == Power::Start && !code.is_empty() && !code.contains("UserInitiated") =>
+            {
+                "AWS did not get it to run"
+            }
             (State::Pending | State::Running, _) => "someone else started it meanwhile",
             (State::Stopping | State::Stopped, _) => "someone else stopped it meanwhile",
             (State::ShuttingDown | State::Terminated, _) if instance.scaling_group().is_some() => {
@@ -250,7 +262,11 @@ impl<'a> Report<'a> {
             (State::ShuttingDown | State::Terminated, _) => "someone else terminated it meanwhile",
             (State::Other(_), _) => "I do not know that state",
         };
-        let code = if code.is_empty() { String::new() } else { format!(" (`{code}`)") };
+        let words = instance.state_words.as_deref().map(words::name).unwrap_or_default();
+        // AWS's message begins with its code
+        let words = words.strip_prefix(&code).unwrap_or(&words).trim_start_matches([':', ' ']).replace('`', "'");
+        let words = if words.is_empty() { String::new() } else { format!(": {words}") };
+        let code = if code.is_empty() { String::new() } else { format!(" (`{code}`{words})") };
         format!("{because}{code}. Look with `ec2 show {} --region {}`.", instance.id, instance.region)
     }
 

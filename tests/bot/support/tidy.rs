@@ -10,7 +10,7 @@ const IDS: [&str; 5] = ["i-", "vol-", "vpc-", "subnet-", "ami-"];
 const UNITS: [&str; 5] = ["ms", "s", "min", "h", "d"];
 
 /// Undoes Slack's escapes, and replaces ids by numbers in the order of their appearance, and durations, dates,
-/// addresses and request ids by words.
+/// addresses, accounts and request ids by words.
 pub fn tidy(text: &str) -> String {
     let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
     let mut seen: BTreeMap<&'static str, BTreeMap<String, usize>> = BTreeMap::new();
@@ -63,6 +63,9 @@ fn stand_in(
     }
     if numbers && parts.len() == 1 && UNITS.contains(&next) {
         return Some("N".into());
+    }
+    if numbers && parts.len() == 1 && word.len() == 12 {
+        return Some("ACCOUNT".into());
     }
     match (numbers, parts.len()) {
         (true, 4) if word.contains('.') => Some("ADDRESS".into()),
