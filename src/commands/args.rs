@@ -96,6 +96,10 @@ fn said(error: &clap::Error, kind: ContextKind) -> Option<String> {
 /// The argument that an error is about, as one types it: `--state <state>` and `<target>...` begin with that.
 fn about(error: &clap::Error) -> String {
     let arg = said(error, ContextKind::InvalidArg).unwrap_or_default();
+    if error.kind() == ErrorKind::UnknownArgument && !arg.starts_with('-') {
+        // a word of somebody's, and not of the definition: all of it
+        return arg;
+    }
     arg.split([' ', '=']).next().unwrap_or_default().trim_end_matches('.').to_owned()
 }
 
@@ -122,12 +126,12 @@ fn sentence(error: &clap::Error) -> String {
             ),
             None => format!("I do not know the option `{arg}`."),
         },
-        ErrorKind::UnknownArgument => format!("I do not know what to do with `{arg}`."),
+        ErrorKind::UnknownArgument => format!("I do not know what to do with {}.", words::said(&about(error))),
         ErrorKind::MissingRequiredArgument => format!("`{arg}` is missing."),
         ErrorKind::InvalidValue if value.is_empty() => format!("`{arg}` needs a value."),
         ErrorKind::ValueValidation => match error.source() {
             Some(phrase) => format!("`{arg}` {phrase}."),
-            None => format!("`{arg}` does not take `{}`.", words::name(&value)),
+            None => format!("`{arg}` does not take {}.", words::said(&value)),
         },
         ErrorKind::ArgumentConflict => format!("`{arg}` can be given only once."),
         ErrorKind::TooFewValues | ErrorKind::TooManyValues | ErrorKind::WrongNumberOfValues | ErrorKind::NoEquals => {
@@ -165,7 +169,7 @@ pub(super) fn region(text: &str) -> Result<RegionWord, String> {
         return Ok(RegionWord::Named(lower));
     }
     let example = region_of_place(&lower).unwrap_or("eu-central-1");
-    Err(format!("must be an AWS region such as `{example}`, not `{}`", words::name(text)))
+    Err(format!("must be an AWS region such as `{example}`, not {}", words::said(text)))
 }
 
 /// Reads the state of an instance.
@@ -173,7 +177,7 @@ pub(super) fn state(text: &str) -> Result<State, String> {
     match State::parse(&text.trim().to_lowercase()) {
         State::Other(_) => {
             let known: Vec<&str> = State::ALL.iter().map(State::as_str).collect();
-            Err(format!("must be {}, not `{}`", words::list(&known, "or"), words::name(text)))
+            Err(format!("must be {}, not {}", words::list(&known, "or"), words::said(text)))
         }
         state => Ok(state),
     }
@@ -183,7 +187,7 @@ pub(super) fn state(text: &str) -> Result<State, String> {
 pub(super) fn tag(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
-        _ => Err(format!("must be a tag such as `env=dev`, not `{}`", words::name(text))),
+        _ => Err(format!("must be a tag such as `env=dev`, not {}", words::said(text))),
     }
 }
 
@@ -192,7 +196,7 @@ pub(super) fn kind(text: &str) -> Result<String, String> {
     let lower = text.trim().to_lowercase();
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '*' | '?');
     if lower.is_empty() || lower.len() > 40 || !lower.chars().all(fits) {
-        return Err(format!("must be an instance type such as `t3.micro`, not `{}`", words::name(text)));
+        return Err(format!("must be an instance type such as `t3.micro`, not {}", words::said(text)));
     }
     Ok(lower)
 }
@@ -203,7 +207,7 @@ pub(super) fn request(text: &str) -> Result<String, String> {
     let is_short = id.len() == SHORT && id.chars().all(|c| c.is_ascii_alphanumeric());
     match is_short || RequestId::parse(&id).is_some() {
         true => Ok(id),
-        false => Err(format!("must be the id of a request such as `7F3K`, not `{}`", words::name(text))),
+        false => Err(format!("must be the id of a request such as `7F3K`, not {}", words::said(text))),
     }
 }
 
@@ -214,6 +218,6 @@ const SHORT: usize = 4;
 pub(super) fn page(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(page) if (1..=100_000).contains(&page) => Ok(page),
-        _ => Err(format!("must be a number from 1, not `{}`", words::name(text))),
+        _ => Err(format!("must be a number from 1, not {}", words::said(text))),
     }
 }

@@ -13,6 +13,7 @@ mod ec2;
 mod form;
 mod help;
 mod iam;
+mod meant;
 mod ping;
 mod status;
 mod version;
@@ -118,22 +119,32 @@ fn unknown(words: &[String]) -> UsageError {
         );
         return UsageError::sentence(&text);
     }
-    let near = COMMANDS.iter().flat_map(|row| alike(words, row.name)).filter(|(unlike, ..)| *unlike <= NEAR);
-    match near.min_by(|a, b| a.0.total_cmp(&b.0)) {
-        Some((_, length, name)) => {
+    if let Some(length) = meant::ends(words) {
+        let said = words::name(&words[..length].join(" ").to_lowercase());
+        let text = format!(
+            "I do not know `{said}`: I end no instance for good. `{}` stops one, and it can be started again. Say `help` for the list.",
+            ec2::stop::ROW.name
+        );
+        return UsageError::sentence(&text);
+    }
+    match meant::meaning(words).or_else(|| nearest(words)) {
+        Some((row, length)) => {
             let said = words::name(&words[..length].join(" ").to_lowercase());
-            let text = format!("I do not know `{said}`. Did you mean `{name}`? Say `help` for the list.");
-            UsageError::sentence(&text).buttons(meant(name, &words[length..]).into_iter().collect())
+            let text = format!("I do not know `{said}`. Did you mean `{}`? Say `help` for the list.", row.name);
+            UsageError::sentence(&text).buttons(corrected(row.name, &words[length..]).into_iter().collect())
         }
         None => {
             let said = words[..words.len().min(if group.is_empty() { 1 } else { 2 })].join(" ");
-            UsageError::sentence(&format!("I do not know `{}`. Say `help` for the list.", words::name(&said)))
+            // `never say @drone ec2 stop web-1` is no command, and whoever wrote it reads why
+            let named = words.iter().skip(1).any(|word| word.starts_with("<@"));
+            let hint = if named { " If it was meant for me, begin with my name and the command." } else { "" };
+            UsageError::sentence(&format!("I do not know `{}`. Say `help` for the list.{hint}", words::name(&said)))
         }
     }
 }
 
 /// The corrected line as a button. One that changes something is shown as a form first: a guess never runs it.
-fn meant(name: &str, rest: &[String]) -> Option<Button> {
+fn corrected(name: &str, rest: &[String]) -> Option<Button> {
     let line = words::line(name.split(' ').chain(rest.iter().map(String::as_str)))?;
     match parse(&line) {
         Ok((row, _)) if row.risk < Risk::Change => Some(Button::run(words::cut(&line, 60), line)),
@@ -141,21 +152,39 @@ fn meant(name: &str, rest: &[String]) -> Option<Button> {
     }
 }
 
-/// How unlike the first words are to a name, or the first word to the end of a name (`stop` for `ec2 stop`).
-/// With how many of the words that are.
-fn alike(words: &[String], name: &'static str) -> Vec<(f64, usize, &'static str)> {
+/// The command whose name, or what people say for it, is the least unlike the first words, and how many of them that
+/// are. Of what is equally far, what only reads is meant: a mistyped read is never guessed into a change.
+fn nearest(words: &[String]) -> Option<(&'static Row, usize)> {
+    let names = COMMANDS.iter().map(|row| (row.name.to_owned(), *row));
+    let all = names.chain(meant::reads()).flat_map(|(name, row)| {
+        alike(words, &name).into_iter().map(move |(distance, share, length)| (distance, row, share, length))
+    });
+    let near = all.filter(|(_, _, share, _)| *share <= NEAR);
+    let order = |a: &(usize, &'static Row, f64, usize), b: &(usize, &'static Row, f64, usize)| {
+        (a.0, a.1.risk).cmp(&(b.0, b.1.risk)).then(a.2.total_cmp(&b.2))
+    };
+    near.min_by(order).map(|(_, row, _, length)| (row, length))
+}
+
+/// How unlike the first words are to a name, or the first word to the end of a name (`stop` for `ec2 stop`): in letters,
+/// and as a share of the name. With how many of the words that are.
+fn alike(words: &[String], name: &str) -> Vec<(usize, f64, usize)> {
     let unlike = |said: &str, name: &str| {
         // a text this long is no mistyped name, and comparing all of it would hold up everybody else
         let far = said.len() > 8 * name.len();
         let distance = if far { usize::MAX } else { strsim::damerau_levenshtein(said, name) };
-        distance as f64 / name.chars().count() as f64
+        (distance, distance as f64 / name.chars().count() as f64)
     };
     let parts: Vec<&str> = name.split(' ').collect();
     let said = |length: usize| words[..length].join(" ").to_lowercase();
     let starts = 1..=parts.len().min(words.len());
-    let mut found: Vec<_> = starts.map(|length| (unlike(&said(length), name), length, name)).collect();
+    let alike = |length: usize, name: &str| {
+        let (distance, share) = unlike(&said(length), name);
+        (distance, share, length)
+    };
+    let mut found: Vec<_> = starts.map(|length| alike(length, name)).collect();
     if let (Some(_), Some(last)) = (words.first(), parts.last()) {
-        found.push((unlike(&said(1), last), 1, name));
+        found.push(alike(1, last));
     }
     found
 }

@@ -180,6 +180,97 @@ fn mistakes_get_a_sentence_that_says_what_to_do() {
 }
 
 #[test]
+fn a_wrong_word_is_named_whole_and_an_empty_one_is_said() {
+    let said = ["ec2 list =", "ec2 show web-1 env=prod", "ec2 list a.", "ec2 list ''", "ec2 list --region ''"];
+    let said: Vec<String> =
+        said.iter().map(|text| error(text).split(" / ").next().unwrap_or_default().to_owned()).collect();
+    insta::assert_snapshot!(said.join("\n"), @r"
+    I do not know what to do with =.
+    I do not know what to do with env=prod.
+    I do not know what to do with a..
+    I do not know what to do with an empty word.
+    --region must be an AWS region such as eu-central-1, not an empty word.
+    ");
+}
+
+/// What is said of a line, and what its buttons do.
+fn guessed(text: &str) -> (String, Vec<Button>) {
+    let error = parse(text).err().unwrap_or_else(|| panic!("{text} was understood"));
+    (error.lines.iter().map(Line::plain).collect::<Vec<_>>().join(" / "), error.buttons)
+}
+
+#[test]
+fn what_people_mean_comes_before_the_distance_of_letters() {
+    let table = [
+        ("ec2 restart web-1", "ec2 reboot web-1"),
+        ("restart web-1", "ec2 reboot web-1"),
+        ("EC2 Status web-1", "ec2 show web-1"),
+        ("ec2 describe web-1 --region us-east-1", "ec2 show web-1 --region us-east-1"),
+        ("describe web-1", "ec2 show web-1"),
+        ("ec2 stat web-1", "ec2 show web-1"),
+        ("ec2 ls", "ec2 list"),
+        ("ls", "ec2 list"),
+        ("list", "ec2 list"),
+        ("show web-1", "ec2 show web-1"),
+        ("ec2 halt web-1", "ec2 stop web-1"),
+        ("undo web", "deploy rollback web"),
+        ("commands", "help"),
+        ("ec2 strat web-1", "ec2 start web-1"),
+    ];
+    for (text, line) in table {
+        let (said, buttons) = guessed(text);
+        let offered: Vec<&str> = buttons.iter().map(Button::line).collect();
+        assert_eq!(offered, [line], "{text}: {said}");
+        let (row, _) = parse(line).unwrap();
+        assert!(said.contains(&format!("Did you mean {}?", row.name)), "{said}");
+        // a guess never runs a change
+        let runs = matches!(buttons[0].press, crate::domain::Press::Run(_));
+        assert_eq!(runs, row.risk < Risk::Change, "{text}");
+    }
+    for text in ["ec2 terminate web-1", "kill web-1", "ec2 rm i-0abc"] {
+        let (said, buttons) = guessed(text);
+        assert!(said.contains("I end no instance for good. ec2 stop stops one") && buttons.is_empty(), "{said}");
+    }
+}
+
+/// Every word that is one slip away: a letter left out, doubled, wrong, or two that changed places.
+fn slips(word: &str) -> Vec<String> {
+    let letters: Vec<char> = word.chars().collect();
+    let mut all = Vec::new();
+    for at in 0..letters.len() {
+        let (before, own, after) = (&letters[..at], letters[at], &letters[at + 1..]);
+        let with = |middle: &[char], after: &[char]| [before, middle, after].concat().into_iter().collect::<String>();
+        all.push(with(&[], after));
+        all.push(with(&[own, own], after));
+        if let Some((next, rest)) = after.split_first() {
+            all.push(with(&[*next, own], rest));
+        }
+        all.extend(('a'..='z').map(|wrong| with(&[wrong], after)));
+    }
+    all
+}
+
+#[test]
+fn a_mistyped_read_is_never_guessed_into_a_change() {
+    let names = COMMANDS.iter().filter(|row| row.risk < Risk::Change).map(|row| row.name.to_owned());
+    for phrase in names.chain(meant::reads().map(|(phrase, _)| phrase)) {
+        let (group, word) = phrase.rsplit_once(' ').unwrap_or(("", &phrase));
+        for slip in slips(word) {
+            let text = format!("{group} {slip} web-1");
+            // what is a command's own name is no guess
+            let Err(error) = parse(&text) else { continue };
+            if find(&split(&text).unwrap()).is_ok() {
+                continue;
+            }
+            for button in &error.buttons {
+                let Match { row, .. } = find(&split(button.line()).unwrap()).unwrap();
+                assert!(row.risk < Risk::Change, "`{text}` for `{phrase}` is guessed to be `{}`", row.name);
+            }
+        }
+    }
+}
+
+#[test]
 fn nothing_of_a_line_vanishes_as_a_comment() {
     assert_eq!(split("ec2 stop #web-1 'a #b' c#d").unwrap(), ["ec2", "stop", "#web-1", "a #b", "c#d"]);
     assert_eq!(split("a \"b #c\" #d").unwrap(), ["a", "b #c", "#d"]);

@@ -12,17 +12,17 @@ const LONGEST_REASON: usize = 1_100;
 /// A name from outside, made fit to stand between backticks: no backtick, no control or direction characters, and
 /// not longer than a line.
 pub(super) fn name(text: &str) -> String {
-    shown(text, LONGEST)
+    cut_at(clean(text), LONGEST)
 }
 
 /// The provider's words for why something is so: the same, and whole as far as a message can take them.
 pub(super) fn reason(text: &str) -> String {
-    shown(text, LONGEST_REASON)
+    cut_at(clean(text), LONGEST_REASON)
 }
 
-fn shown(text: &str, most: usize) -> String {
-    let mut clean: String = text
-        .chars()
+/// As [`name`], and whole: an id is nothing when it is cut.
+fn clean(text: &str) -> String {
+    text.chars()
         .filter(
             |c| !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'),
         )
@@ -35,21 +35,41 @@ fn shown(text: &str, most: usize) -> String {
                 c
             }
         })
-        .collect();
-    if clean.chars().count() > most {
-        clean = clean.chars().take(most - 1).chain(['…']).collect();
-    }
-    clean
+        .collect()
 }
 
 /// A target's label, fit for backticks.
 pub(super) fn label(target: &Target) -> String {
-    name(&target.label())
+    label_of(target.name.as_deref().unwrap_or_default(), &target.id)
+}
+
+/// `web-1 (i-0abc)`, or the bare id of what has no name. However long the name, the id is whole.
+pub(super) fn label_of(text: &str, id: &str) -> String {
+    label_within(text, id, LONGEST)
+}
+
+/// As [`label_of`], in at most this many characters where the id leaves room for a name.
+pub(super) fn label_within(text: &str, id: &str, most: usize) -> String {
+    let id = clean(id);
+    let room = most.saturating_sub(id.chars().count() + " ()".len());
+    match cut(text, room).trim() {
+        "" => id,
+        _ if room == 0 => id,
+        shown => format!("{shown} ({id})"),
+    }
+}
+
+/// What somebody typed, set off; that it was nothing is said.
+pub(super) fn said(text: &str) -> String {
+    if text.trim().is_empty() { "an empty word".to_owned() } else { format!("`{}`", name(text)) }
 }
 
 /// At most this many characters, the cut marked.
 pub(super) fn cut(text: &str, most: usize) -> String {
-    let clean = name(text);
+    cut_at(name(text), most)
+}
+
+fn cut_at(clean: String, most: usize) -> String {
     if clean.chars().count() <= most {
         return clean;
     }

@@ -334,7 +334,7 @@ mod tests {
             id: LetterId { request, number },
             letter: NewLetter {
                 request,
-                address: Address::Post { channel: channel.into(), thread_ts: None },
+                address: Address::Post { channel: channel.into(), thread_ts: None, asker: None },
                 reply: Reply::new(Tone::Info),
                 last,
                 trigger: None,

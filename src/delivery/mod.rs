@@ -2,6 +2,7 @@
 //! fallback. Nothing is held here that is not in the store: a crash costs a restart and the rows stay.
 
 mod courier;
+mod elsewhere;
 mod lanes;
 mod once;
 mod open;

@@ -48,7 +48,9 @@ fn memo(letter: &Letter) -> Memo {
     match &letter.letter.address {
         Address::ResponseUrl { url, channel, .. } => Memo { response_url: Some(url.clone()), ..memo(channel) },
         Address::ClickUrl { url, channel, .. } => Memo { click_url: Some(url.clone()), ..memo(channel) },
-        Address::Post { channel, thread_ts } => Memo { posted: true, thread_ts: thread_ts.clone(), ..memo(channel) },
+        Address::Post { channel, thread_ts, .. } => {
+            Memo { posted: true, thread_ts: thread_ts.clone(), ..memo(channel) }
+        }
         Address::Beside { channel, thread_ts, url: Some(url), .. } => {
             let (thread_ts, click_url) = (thread_ts.clone(), Some(url.clone()));
             Memo { posted: true, thread_ts, click_url, ..memo(channel) }

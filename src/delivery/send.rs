@@ -1,6 +1,6 @@
 //! One letter, one attempt: which method, what to fall back to, and what the answer means for the letter.
 
-use super::{CourierParts, once, open, whole};
+use super::{CourierParts, elsewhere, once, open, whole};
 use crate::domain::{ChannelId, Reply, Tone, UserId};
 use crate::slack::api::{ApiError, Message, PostEphemeral, PostMessage, Respond, UpdateMessage, WebApi};
 use crate::slack::render::render;
@@ -95,18 +95,29 @@ async fn attempt(
         Address::ClickUrl { url, channel, user } => {
             respond(api, letter, url, (channel, user), message, false, parts).await
         }
-        Address::Post { channel, thread_ts } => publish(api, sending, channel, thread_ts.as_deref(), message).await,
+        Address::Post { channel, thread_ts, asker } => {
+            match publish(api, sending, channel, thread_ts.as_deref(), message).await {
+                Err(error) if is_no_of_place(&error) => {
+                    to_asker(api, sending, (channel, asker.as_ref()), message, error).await
+                }
+                posted => posted,
+            }
+        }
         Address::Beside { channel, thread_ts, user, url } => {
-            // a place that was closed for the progress is not knocked at again for the answer
-            let closed = sending.replaces == Some(BY_RESPONSE_URL);
+            // a place that was closed for the progress is not knocked at again for the answer; a question for others is
+            // another matter: its progress may have been for the caller alone
+            let closed = sending.replaces == Some(BY_RESPONSE_URL) && !letter.letter.asks_for_approval();
+            let mut alone = None;
             if !closed {
                 match publish(api, sending, channel, thread_ts.as_deref(), message).await {
-                    Err(error) if is_final(&error) && !is_about_form(&error) => {
+                    Err(error) if is_no_of_place(&error) => {
                         tracing::info!(req = %letter.letter.request, %error, "not posted there; answering the caller alone");
+                        alone = elsewhere::question(letter, message, channel, &error);
                     }
                     posted => return posted,
                 }
             }
+            let message = alone.as_ref().unwrap_or(message);
             match url {
                 // nothing is replaced there, so more progress would be more messages
                 _ if closed && !letter.letter.last => Ok(letter.replaces.clone()),
@@ -132,7 +143,7 @@ async fn respond(
     replace: bool,
     parts: &CourierParts,
 ) -> Result<Option<String>, ApiError> {
-    let otherwise = async || match letter.letter.last {
+    let otherwise = async || match letter.letter.must_arrive() {
         true => to_caller(api, channel, None, user, message).await,
         // the answer could not take its place there, and it would stand beside that for ever
         false => Ok(letter.replaces.clone()),
@@ -144,12 +155,37 @@ async fn respond(
     let answer = Respond { message, in_channel: false, replace_original: replace };
     match api.respond(url, &answer).await {
         Ok(()) => Ok(Some(BY_RESPONSE_URL.to_owned())),
-        Err(error) if is_final(&error) && !is_about_form(&error) => {
+        Err(error) if is_no_of_place(&error) => {
             tracing::info!(req = %letter.letter.request, %error, "response_url is used up; answering otherwise");
             otherwise().await
         }
         Err(error) => Err(error),
     }
+}
+
+/// What its place does not take for good, by direct message to the asker, who reads where it was asked.
+async fn to_asker(
+    api: &WebApi,
+    sending: &Sending<'_>,
+    (channel, asker): (&ChannelId, Option<&UserId>),
+    message: &Message,
+    no: ApiError,
+) -> Result<Option<String>, ApiError> {
+    let letter = sending.letter;
+    // what a direct message does not take, it does not take by another name
+    let direct = asker.map(|asker| ChannelId::from(asker.as_str())).filter(ChannelId::is_person);
+    let Some(direct) = direct.filter(|_| !channel.is_direct() && !channel.is_person()) else { return Err(no) };
+    // what became of the message in the channel is still worth knowing; one of the direct message is not in its place
+    let shown = letter.replaces.clone();
+    if !letter.letter.must_arrive() {
+        tracing::info!(req = %letter.letter.request, %no, "place takes no progress; its answer will go to the asker");
+        return Ok(shown);
+    }
+    tracing::warn!(req = %letter.letter.request, %no, "place takes no answer; telling the asker by direct message");
+    let message =
+        elsewhere::question(letter, message, channel, &no).unwrap_or_else(|| elsewhere::answer(message, channel, &no));
+    let sending = Sending { letter, index: sending.index, replaces: None, again: sending.again };
+    publish(api, &sending, &direct, None, &message).await.map(|_| shown)
 }
 
 /// As a message of the channel, in the place of the one that it replaces.
@@ -172,7 +208,7 @@ async fn publish(
         // what is there may be an older state of it
         let edit = UpdateMessage { channel: &room, ts: &ts, message, metadata: Some(&mark) };
         return match api.update(&edit).await {
-            Err(error) if is_final(&error) && !is_about_form(&error) => Ok(Some(ts)),
+            Err(error) if is_no_of_place(&error) => Ok(Some(ts)),
             updated => updated.map(|_| Some(ts)),
         };
     }
@@ -195,7 +231,7 @@ async fn edited(
     let mark = once::mark(request, sending.index);
     match api.update(&UpdateMessage { channel, ts, message, metadata: Some(&mark) }).await {
         Ok(_) => Ok(Some(ts.to_owned())),
-        Err(error) if is_final(&error) && !is_about_form(&error) => {
+        Err(error) if is_no_of_place(&error) => {
             tracing::info!(req = %request, %error, "message cannot be edited; sending anew");
             Ok(None)
         }
@@ -214,9 +250,12 @@ async fn to_caller(
     let whisper = PostEphemeral { channel, user, thread_ts, message };
     match api.post_ephemeral(&whisper).await {
         Ok(()) => Ok(None),
-        Err(error) if is_final(&error) && !is_about_form(&error) => {
+        Err(error) if is_no_of_place(&error) => {
             // Slack opens the direct message when it is given a person's id
-            post(api, &ChannelId::from(user.as_str()), None, message).await.map(|_| None)
+            let direct = ChannelId::from(user.as_str());
+            let moved =
+                (!channel.is_direct() && !channel.is_person()).then(|| elsewhere::answer(message, channel, &error));
+            post(api, &direct, None, moved.as_ref().unwrap_or(message)).await.map(|_| None)
         }
         Err(error) => Err(error),
     }
@@ -235,6 +274,11 @@ async fn post(
 /// Whether Slack will never take this call.
 pub(super) fn is_final(error: &ApiError) -> bool {
     matches!(error, ApiError::Config { .. } | ApiError::Rejected { .. })
+}
+
+/// Whether it is the place that will never take this call; another may.
+pub(super) fn is_no_of_place(error: &ApiError) -> bool {
+    is_final(error) && !is_about_form(error)
 }
 
 /// Whether Slack does not like the form of the blocks: plain text still gets through.

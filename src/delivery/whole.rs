@@ -100,12 +100,43 @@ impl Whole<'_> {
         Ok(FileWay::Uploaded { id, room })
     }
 
-    /// Shows the file. When Slack does not after all, there is a last word about it.
-    async fn show(&mut self, file: &File, id: &str, room: &ChannelId) -> Result<(), ApiError> {
+    /// Shows the file: where the answer belongs, or where that place takes nothing, to the asker.
+    async fn show(&self, file: &File, id: &str, room: &ChannelId) -> Result<(), ApiError> {
         let thread_ts = match &self.letter.letter.address {
             Address::Post { thread_ts, .. } => thread_ts.as_deref(),
             _ => None,
         };
+        let Err(error) = self.share(file, id, room, thread_ts).await else { return Ok(()) };
+        if !is_final(&error) {
+            return Err(error);
+        }
+        let asker = match &self.letter.letter.address {
+            Address::Post { asker, .. } if !room.is_direct() => asker.as_ref(),
+            _ => None,
+        };
+        let moved = match asker {
+            Some(asker) => match self.api.open_direct(asker).await {
+                Ok(direct) => self.share(file, id, &direct, None).await,
+                Err(error) => Err(error),
+            },
+            None => Err(error),
+        };
+        match moved {
+            Err(error) if is_final(&error) => self.without(file, &error).await,
+            shared => shared,
+        }
+    }
+
+    /// The last word about a file that Slack does not show after all.
+    async fn without(&self, file: &File, error: &ApiError) -> Result<(), ApiError> {
+        tracing::warn!(req = %self.letter.letter.request, %error, "file is uploaded but cannot be shown");
+        let last = Answer::without_file(&file.name, error.code());
+        Sending::next(self.letter, usize::MAX).send(self.api, &last, self.parts).await?;
+        Ok(())
+    }
+
+    /// Shows the file in one place, once.
+    async fn share(&self, file: &File, id: &str, room: &ChannelId, thread_ts: Option<&str>) -> Result<(), ApiError> {
         // an earlier attempt may have shown it
         if matches!(self.letter.way.file, FileWay::Uploaded { .. }) {
             match self.api.is_file_shared(id, room).await {
@@ -118,16 +149,7 @@ impl Whole<'_> {
                 Err(error) => return Err(error),
             }
         }
-        match self.api.share_file(&ShareFile { id, title: &file.title, channel: room, thread_ts }).await {
-            Ok(()) => Ok(()),
-            Err(error) if is_final(&error) => {
-                tracing::warn!(req = %self.letter.letter.request, %error, "file is uploaded but cannot be shown");
-                let last = Answer::without_file(&file.name, error.code());
-                Sending::next(self.letter, usize::MAX).send(self.api, &last, self.parts).await?;
-                Ok(())
-            }
-            Err(error) => Err(error),
-        }
+        self.api.share_file(&ShareFile { id, title: &file.title, channel: room, thread_ts }).await
     }
 
     /// Makes it durable how far the letter is. Nothing more is said before that, and nothing at all when the letter is

@@ -183,8 +183,12 @@ fn taken(approval: &ApprovalRequest, standing: &Standing, own: bool) -> Reply {
         Standing::Declined(_) => {
             Reply::new(Tone::Done).text(named(approval).text(" is declined and will not be run. Nothing was changed."))
         }
-        Standing::Granted | Standing::Expired => Reply::new(Tone::Done)
-            .text(named(approval).text(" is approved and runs now. Its answer comes where it was asked.")),
+        Standing::Granted | Standing::Expired => Reply::new(Tone::Done).text(
+            named(approval)
+                .text(" is approved and runs now. Its answer comes where it was asked or, if I cannot post there, to ")
+                .user(approval.user.clone())
+                .text(" alone."),
+        ),
     }
 }
 

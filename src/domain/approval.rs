@@ -4,6 +4,9 @@ use super::{Plan, RequestId, UserId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// The word by which somebody approves a plan.
+pub const APPROVE: &str = "approve";
+
 /// What somebody said of a plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {

@@ -13,7 +13,7 @@ mod request;
 mod secret;
 mod vitals;
 
-pub use approval::{Approval, ApprovalRequest, NotTaken, Standing, Word};
+pub use approval::{APPROVE, Approval, ApprovalRequest, NotTaken, Standing, Word};
 pub use body::{Body, EcsTask, Notice};
 pub use drill::Drill;
 pub use failure::{CommandError, Failure, Refusal, UnknownOutcome, UsageError};

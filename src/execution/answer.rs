@@ -153,8 +153,10 @@ pub(super) fn address(request: &Request) -> Address {
         ReplyTo::Caller { response_url: None } => {
             Address::Ephemeral { channel, thread_ts: None, user: request.user.clone() }
         }
-        ReplyTo::Thread { thread_ts, .. } => Address::Post { channel, thread_ts: Some(thread_ts.clone()) },
-        ReplyTo::Channel => Address::Post { channel, thread_ts: None },
+        ReplyTo::Thread { thread_ts, .. } => {
+            Address::Post { channel, thread_ts: Some(thread_ts.clone()), asker: Some(request.user.clone()) }
+        }
+        ReplyTo::Channel => Address::Post { channel, thread_ts: None, asker: Some(request.user.clone()) },
         ReplyTo::Beside { thread_ts, response_url } => {
             let (thread_ts, url) = (thread_ts.clone(), response_url.clone());
             Address::Beside { channel, thread_ts, user: request.user.clone(), url }
@@ -251,7 +253,7 @@ mod tests {
         let thread = |ts: &Option<String>| ts.clone().unwrap_or_else(|| "-".to_owned());
         match address {
             Address::ResponseUrl { user, .. } | Address::ClickUrl { user, .. } => format!("{user} by url"),
-            Address::Post { channel, thread_ts } => format!("all of {channel} {}", thread(thread_ts)),
+            Address::Post { channel, thread_ts, .. } => format!("all of {channel} {}", thread(thread_ts)),
             Address::Beside { channel, thread_ts, .. } => format!("beside {channel} {}", thread(thread_ts)),
             Address::Ephemeral { channel, thread_ts, user } => format!("{user} in {channel} {}", thread(thread_ts)),
         }

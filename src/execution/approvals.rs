@@ -5,7 +5,8 @@ use super::answer::address;
 use super::job::{Job, Workshop};
 use crate::delivery::Deliver;
 use crate::domain::{
-    ApprovalRequest, Button, CommandError, Failure, Line, Part, Plan, Reply, ReplyTo, Request, RequestId, Tone, UserId,
+    APPROVE, ApprovalRequest, Button, CommandError, Failure, Line, Part, Plan, Reply, ReplyTo, Request, RequestId,
+    Tone, UserId,
 };
 use crate::store::{NewLetter, StoreError};
 use jiff::{SignedDuration, Timestamp};
@@ -130,7 +131,7 @@ fn shown(approval: &ApprovalRequest, need: &Need) -> Reply {
     }
     let question = Line::from("This will be done: ").text(plan.text.as_str());
     let buttons = vec![
-        Button::run("Approve", format!("approve {request}")).confirm(question),
+        Button::run("Approve", format!("{APPROVE} {request}")).confirm(question),
         Button::run("Decline", format!("decline {request}")).danger(),
     ];
     reply.buttons(buttons).note(how(approval))
@@ -163,7 +164,7 @@ fn such_as(line: Line, contacts: &[UserId]) -> Line {
 /// Until when, and by which words.
 fn how(approval: &ApprovalRequest) -> Line {
     Line::from(format!("Until {}, here or with ", approval.expires_at.strftime("%H:%M UTC")))
-        .code(format!("approve {}", approval.request.short()))
+        .code(format!("{APPROVE} {}", approval.request.short()))
         .text(" where I am.")
 }
 

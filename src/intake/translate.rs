@@ -96,6 +96,9 @@ fn event(callback: EventCallback, identity: &Identity, stamp: Stamp) -> Translat
         }
         Event::Other { .. } | Event::None => return Translated::Ignored("other_event"),
     };
+    if let Some(word) = edited(&event, source, callback.team_id.as_deref(), identity, stamp) {
+        return Translated::Request(Box::new(word));
+    }
     if let Some(reason) = not_for_us(&event, source, identity) {
         return Translated::Ignored(reason);
     }
@@ -124,6 +127,49 @@ fn event(callback: EventCallback, identity: &Identity, stamp: Stamp) -> Translat
     Translated::Request(Box::new(NewRequest { request, keys }))
 }
 
+/// What is said to whoever edits a message to the bot.
+const EDITED: &str = "I do not run what is edited: I cannot tell what was meant before. Nothing was done because of the edit. \
+                      Send it anew.";
+
+/// The word to a person who edited a message to the bot: said once for each message, to that person alone.
+fn edited(
+    event: &MessageEvent,
+    source: Source,
+    team: Option<&str>,
+    identity: &Identity,
+    stamp: Stamp,
+) -> Option<NewRequest> {
+    let message = event.edited_by_person()?;
+    let is_direct = event.is_direct();
+    if source == Source::DirectMessage && !is_direct {
+        return None;
+    }
+    let (user, channel, ts) = (message.user.clone()?, event.channel.clone()?, message.ts.clone()?);
+    if user == identity.bot_user.as_str() {
+        return None;
+    }
+    let team = team.or(event.team.as_deref()).unwrap_or_default().to_owned();
+    let keys = vec![format!("edited:{team}:{channel}:{ts}")];
+    let reply_to = match (is_direct, &message.thread_ts) {
+        (true, Some(thread_ts)) => ReplyTo::Thread { thread_ts: thread_ts.clone(), begun: true },
+        (true, None) => ReplyTo::Channel,
+        (false, _) => ReplyTo::Caller { response_url: None },
+    };
+    let request = Request {
+        id: stamp.id,
+        // nothing of it is run, so nobody has to be asked who it is
+        source: Source::House,
+        team: TeamId(team),
+        user: UserId(user),
+        channel: ChannelId(channel),
+        text: EDITED.to_owned(),
+        reply_to,
+        accepted_at: stamp.at,
+        trigger: None,
+    };
+    Some(NewRequest { request, keys })
+}
+
 /// Why a message is none of ours, if it is none: what bots write (loops), edits, and what is said to others.
 fn not_for_us(event: &MessageEvent, source: Source, identity: &Identity) -> Option<&'static str> {
     let own = event.user.as_deref() == Some(identity.bot_user.as_str())
@@ -134,7 +180,7 @@ fn not_for_us(event: &MessageEvent, source: Source, identity: &Identity) -> Opti
         Some("bot_message")
     } else if event.is_change() {
         Some("edit")
-    } else if !event.is_from_person() {
+    } else if !(event.is_from_person() || source == Source::Mention && event.is_mention_by_person()) {
         Some("other_subtype")
     } else if source == Source::DirectMessage && !event.is_direct() {
         Some("not_addressed")

@@ -241,6 +241,12 @@ pub struct MessageEvent {
     pub client_msg_id: Option<String>,
     /// Present when the message was edited after it was sent.
     pub edited: Option<Box<RawValue>>,
+    /// Of a change: the message as it is now.
+    #[serde(default, deserialize_with = "odd_is_none")]
+    pub message: Option<Box<Self>>,
+    /// Of a change: the message as it was.
+    #[serde(default, deserialize_with = "odd_is_none")]
+    pub previous_message: Option<Box<Self>>,
     /// Whether Slack shows it to nobody (the outer form of an edit).
     #[serde(default, deserialize_with = "lenient_bool")]
     pub hidden: bool,
@@ -283,11 +289,35 @@ impl MessageEvent {
             || matches!(self.subtype.as_deref(), Some("message_changed" | "message_deleted" | "message_replied"))
     }
 
-    /// Whether a person said something with it: no subtype, or one that is still a person's words.
+    /// Whether a person said something with it: no subtype, or one that is still a person's words. One that Slack adds
+    /// one day is a person's words where a person's client has numbered them.
     pub fn is_from_person(&self) -> bool {
-        let words =
-            matches!(self.subtype.as_deref(), None | Some("" | "file_share" | "thread_broadcast" | "me_message"));
-        words && self.user.is_some() && !self.is_from_bot() && !self.is_change()
+        self.is_said(self.client_msg_id.is_some())
+    }
+
+    /// Whether a person named the bot with it: as [`Self::is_from_person`], and of a subtype that nobody knows yet too.
+    pub fn is_mention_by_person(&self) -> bool {
+        self.is_said(true)
+    }
+
+    fn is_said(&self, whatever: bool) -> bool {
+        let subtype = self.subtype.as_deref().unwrap_or_default();
+        let words = matches!(subtype, "" | "file_share" | "thread_broadcast" | "me_message");
+        let said = words || (whatever && !is_told_by_slack(subtype));
+        said && self.user.is_some() && !self.is_from_bot() && !self.is_change()
+    }
+
+    /// The message of a person that this says was edited. A link that is unfurled and a reply change a message too, and
+    /// nobody has edited it.
+    pub fn edited_by_person(&self) -> Option<&Self> {
+        let now = match self.subtype.as_deref() {
+            Some("message_changed") => self.message.as_deref()?,
+            _ => self,
+        };
+        now.edited.as_ref()?;
+        let is_other = self.previous_message.as_deref().is_none_or(|before| before.text != now.text);
+        let as_said = Self { edited: None, ..now.clone() };
+        (is_other && as_said.is_mention_by_person()).then_some(now)
     }
 
     /// Whether it was written in the bot's own direct message.
@@ -302,6 +332,12 @@ impl MessageEvent {
     }
 }
 
+/// Whether a message of this subtype is Slack's own account of what somebody did, and nothing that anybody said.
+fn is_told_by_slack(subtype: &str) -> bool {
+    let groups = ["channel_", "group_", "bot_", "pinned_", "unpinned_", "reminder_", "ekm_", "message_", "sh_room_"];
+    groups.iter().any(|group| subtype.starts_with(group)) || subtype == "tombstone"
+}
+
 /// Slack sends `text: null` for messages that are only blocks.
 pub(super) fn text_or_nothing<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Ok(Option::<String>::deserialize(deserializer)?.unwrap_or_default())
@@ -313,6 +349,13 @@ pub(super) fn odd_is_none<'de, D: Deserializer<'de>, T: serde::de::DeserializeOw
 ) -> Result<Option<T>, D::Error> {
     let raw = Box::<RawValue>::deserialize(deserializer)?;
     Ok(serde_json::from_str(raw.get()).ok())
+}
+
+/// `null` where a value was: as if it were missing.
+pub(super) fn null_is_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// Slack writes some booleans as the strings `"true"` and `"false"`.
@@ -381,11 +424,16 @@ mod tests {
             (r#"{"user":"USLACKBOT"}"#, true),
             (r#"{"user":"U1","subtype":"message_changed","hidden":true}"#, false),
             (r#"{"user":"U1","edited":{"ts":"1"}}"#, false),
-            (r#"{"user":"U1","subtype":"channel_join"}"#, false),
+            (r#"{"user":"U1","subtype":"channel_join","client_msg_id":"x"}"#, false),
+            (r#"{"user":"U1","subtype":"group_topic"}"#, false),
         ] {
             assert_eq!(message(json).is_from_bot(), bot, "{json}");
-            assert!(!message(json).is_from_person(), "{json}");
+            assert!(!message(json).is_from_person() && !message(json).is_mention_by_person(), "{json}");
         }
+        let new = r#"{"user":"U1","subtype":"of_2031","client_msg_id":"x"}"#;
+        assert!(message(new).is_from_person() && message(new).is_mention_by_person());
+        let bare = r#"{"user":"U1","subtype":"of_2031"}"#;
+        assert!(!message(bare).is_from_person() && message(bare).is_mention_by_person());
         assert!(message(r#"{"user":"U1","text":null,"subtype":"file_share","channel_type":"im"}"#).is_from_person());
     }
 

@@ -6,6 +6,7 @@
 
 mod answer;
 mod buttons;
+mod elsewhere;
 mod file;
 pub mod home;
 pub mod modal;
@@ -14,6 +15,7 @@ mod table;
 mod twin;
 
 pub use answer::{Answer, FilePlace, answer};
+pub use elsewhere::elsewhere;
 pub use file::File;
 
 use super::api::Message;
@@ -60,6 +62,9 @@ enum Inline {
     },
     User {
         user_id: String,
+    },
+    Channel {
+        channel_id: String,
     },
 }
 

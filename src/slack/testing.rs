@@ -377,3 +377,37 @@ impl Socket {
         while self.next().await.is_some() {}
     }
 }
+
+/// Each field of an answer in turn: with `null` it is read as without it.
+pub(crate) fn null_is_as_missing<T: serde::de::DeserializeOwned + std::fmt::Debug>(full: &serde_json::Value) {
+    let read = |value: serde_json::Value| format!("{:?}", serde_json::from_value::<T>(value).ok());
+    assert_ne!(read(full.clone()), "None", "{full}");
+    for place in places(full, "") {
+        let (parent, field) = place.rsplit_once('/').expect("a field");
+        let changed = |value: Option<serde_json::Value>| {
+            let mut changed = full.clone();
+            let object = changed.pointer_mut(parent).and_then(serde_json::Value::as_object_mut).expect("an object");
+            match value {
+                Some(value) => drop(object.insert(field.to_owned(), value)),
+                None => drop(object.remove(field)),
+            }
+            changed
+        };
+        assert_eq!(read(changed(Some(serde_json::Value::Null))), read(changed(None)), "{place} of {full}");
+    }
+}
+
+/// Where the fields are, as JSON pointers.
+fn places(value: &serde_json::Value, at: &str) -> Vec<String> {
+    let below = |name: &str, value: &serde_json::Value| places(value, &format!("{at}/{name}"));
+    match value {
+        serde_json::Value::Object(fields) => fields
+            .iter()
+            .flat_map(|(name, value)| [vec![format!("{at}/{name}")], below(name, value)].concat())
+            .collect(),
+        serde_json::Value::Array(items) => {
+            items.iter().enumerate().flat_map(|(index, value)| below(&index.to_string(), value)).collect()
+        }
+        _ => Vec::new(),
+    }
+}

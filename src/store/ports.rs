@@ -194,6 +194,8 @@ pub struct Asked {
     pub accepted_at: Timestamp,
     /// When it got its final answer, once it has.
     pub finished_at: Option<Timestamp>,
+    /// Why Slack never took its final answer, if it never will.
+    pub undelivered: Option<String>,
 }
 
 /// What one person asked lately.

@@ -126,7 +126,7 @@ impl From<&Address> for AddressRow {
         let (kind, channel, user, thread_ts, url) = match address {
             Address::ResponseUrl { url, channel, user } => ("response_url", channel, Some(user), None, Some(url)),
             Address::ClickUrl { url, channel, user } => ("click_url", channel, Some(user), None, Some(url)),
-            Address::Post { channel, thread_ts } => ("post", channel, None, thread_ts.as_ref(), None),
+            Address::Post { channel, thread_ts, asker } => ("post", channel, asker.as_ref(), thread_ts.as_ref(), None),
             Address::Beside { channel, thread_ts, user, url } => {
                 ("beside", channel, Some(user), thread_ts.as_ref(), url.as_ref())
             }
@@ -146,11 +146,14 @@ impl From<&Address> for AddressRow {
 
 impl From<AddressRow> for Address {
     fn from(AddressRow { kind, channel, user, thread_ts, url }: AddressRow) -> Self {
-        let (channel, user) = (ChannelId(channel), UserId(user.unwrap_or_default()));
+        let (channel, asker) = (ChannelId(channel), user.map(UserId));
+        if kind == "post" {
+            return Self::Post { channel, thread_ts, asker };
+        }
+        let user = asker.unwrap_or_else(|| UserId(String::new()));
         match (kind.as_str(), url) {
             ("response_url", Some(url)) => Self::ResponseUrl { url, channel, user },
             ("click_url", Some(url)) => Self::ClickUrl { url, channel, user },
-            ("post", _) => Self::Post { channel, thread_ts },
             ("beside", url) => Self::Beside { channel, thread_ts, user, url },
             _ => Self::Ephemeral { channel, thread_ts, user },
         }
@@ -222,5 +225,21 @@ mod tests {
         assert_eq!(replaced["letter"], json!({"number": 5, "state": "x"}), "another letter");
         assert_eq!(replaced["plan"], json!({"number": null, "state": "other"}), "another plan");
         assert_eq!(replaced["mood"], was["mood"]);
+    }
+
+    #[test]
+    fn an_address_is_read_as_it_was_written_and_one_of_an_older_version_without_its_asker() {
+        let post = |asker: Option<&str>| Address::Post {
+            channel: "C1".into(),
+            thread_ts: Some("1.5".to_owned()),
+            asker: asker.map(UserId::from),
+        };
+        for asker in [Some("U1"), None] {
+            let row = AddressRow::from(&post(asker));
+            assert_eq!(row.user.as_deref(), asker);
+            let Address::Post { channel, thread_ts, asker: read } = Address::from(row) else { panic!("a post") };
+            assert_eq!((channel.as_str(), thread_ts.as_deref()), ("C1", Some("1.5")));
+            assert_eq!(read.as_ref().map(UserId::as_str), asker);
+        }
     }
 }

@@ -83,7 +83,7 @@ async fn somebody_else_approves_and_it_is_done_once() {
     ");
     assert_eq!(world.state(HOME, &ids[0]).await, "running");
     insta::assert_snapshot!(presses(&world, OMAR, &message, "Approve").await, @r"
-    ✅ Done: `ec2 stop db-1` of @UMAYA is approved and runs now. Its answer comes where it was asked.
+    ✅ Done: `ec2 stop db-1` of @UMAYA is approved and runs now. Its answer comes where it was asked or, if I cannot post there, to @UMAYA alone.
     (req XXXX)
     ");
     let answer = becomes(&world, "ops", MAYA, &message).await;

@@ -123,6 +123,11 @@ async fn a_target_must_be_known_and_one() {
     ");
     insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-9").await, @r"
     ❔ Not run: I found no instance with the name `web-9` in `eu-central-1`. Nothing was changed. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.
+    Did you mean one of these?
+    • `web-1 (i-00000000000000001)` running
+    • `web-2 (i-00000000000000002)` running
+    ▸ ec2 stop web-1 (i-00000000000000001)…: ec2 stop i-00000000000000001 --region eu-central-1
+    ▸ ec2 stop web-2 (i-00000000000000002)…: ec2 stop i-00000000000000002 --region eu-central-1
     ▸ List every instance: ec2 list --region all
     ");
     insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1 edge-1").await, @r"

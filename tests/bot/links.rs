@@ -194,7 +194,7 @@ async fn an_envelope_in_fragments_is_one_command() {
 
 // row 36
 #[actix_web::test]
-async fn what_bots_write_and_what_is_edited_asks_nothing() {
+async fn what_bots_write_asks_nothing_and_an_edit_only_that_it_is_sent_anew() {
     let mut world = World::new().await;
     world.slack.post("settings", json!({"channel_messages": true})).await;
     let mut ignored = Vec::new();
@@ -208,9 +208,10 @@ async fn what_bots_write_and_what_is_edited_asks_nothing() {
     ignored.push(world.slack.post("event", json!({"event": own, "channel": "DNINA"})).await);
     let asked = world.slack.tells(NINA, "dm", "ping").await;
     world.slack.final_answer("dm", NINA, None, 0).await;
-    // an edit and a deletion of what was asked
+    // an edit of what was asked is not run, and that is said; a deletion asks nothing
     let ts = asked["ts"].clone();
-    ignored.push(world.slack.post("edit", json!({"user": NINA, "channel": "dm", "ts": ts, "text": "help"})).await);
+    world.slack.post("edit", json!({"user": NINA, "channel": "dm", "ts": ts, "text": "help"})).await;
+    world.slack.hears("dm", NINA, "I do not run what is edited", 0).await;
     ignored.push(world.slack.post("delete", json!({"user": NINA, "channel": "dm", "ts": ts})).await);
     for subtype in ["channel_join", "channel_topic", "bot_message", "message_replied", "thread_broadcast_unknown"] {
         let event = json!({"type": "message", "subtype": subtype, "channel_type": "im", "user": NINA, "text": "ping",
@@ -222,8 +223,8 @@ async fn what_bots_write_and_what_is_edited_asks_nothing() {
     }
     world.still_works().await;
     world.rests().await;
-    assert_eq!(world.count("SELECT count(*) FROM requests"), 2, "the ping by direct message, and the last one");
-    assert_eq!(world.answers("dm", NINA, 0).await.len(), 1);
+    assert_eq!(world.count("SELECT count(*) FROM requests"), 3, "the ping, the word about its edit, and the last one");
+    assert_eq!(world.answers("dm", NINA, 0).await.len(), 2);
     assert_eq!(world.answers("ops", MAYA, 0).await.len(), 0);
 }
 

@@ -27,6 +27,7 @@ mod nasty;
 mod once;
 mod output;
 mod overload;
+mod places;
 mod points;
 mod promises;
 mod replicas;

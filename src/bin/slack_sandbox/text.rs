@@ -180,7 +180,34 @@ fn words(text: &str, people: &Directory, out: &mut Vec<Piece>) {
     }
 }
 
+/// Emoji that people type as characters, with Slack's names for them.
+const EMOJI: [(&str, char); 7] =
+    [("rocket", '🚀'), ("fire", '🔥'), ("tada", '🎉'), ("key", '🔑'), ("eyes", '👀'), ("wave", '👋'), ("turtle", '🐢')];
+
+/// The code points of an emoji, as Slack writes them.
+fn code_point(name: &str) -> Option<String> {
+    EMOJI.iter().find(|(known, _)| *known == name).map(|(_, emoji)| format!("{:x}", u32::from(*emoji)))
+}
+
+/// A word; Slack makes a shortcode of each emoji in it.
 fn word(word: &str, people: &Directory, out: &mut Vec<Piece>) {
+    let mut rest = word;
+    while let Some(at) = rest.find(|c: char| EMOJI.iter().any(|(_, emoji)| *emoji == c)) {
+        if at > 0 {
+            bare_word(&rest[..at], people, out);
+        }
+        let emoji = rest[at..].chars().next();
+        out.extend(
+            EMOJI.iter().find(|(_, known)| Some(*known) == emoji).map(|(name, _)| Piece::Emoji((*name).to_owned())),
+        );
+        rest = &rest[at + emoji.map_or(0, char::len_utf8)..];
+    }
+    if !rest.is_empty() {
+        bare_word(rest, people, out);
+    }
+}
+
+fn bare_word(word: &str, people: &Directory, out: &mut Vec<Piece>) {
     let start = word.find(|c: char| !"([{\"'“”‘’,;*_~".contains(c)).unwrap_or(word.len());
     let (lead, core) = word.split_at(start);
     push_text(out, lead);

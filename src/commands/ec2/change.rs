@@ -60,7 +60,10 @@ impl Change {
     pub(super) async fn plan(&self, on: &On, cx: &Context) -> Result<Planned, CommandError> {
         let failure = |error: AwsError| error.failure(NOTHING);
         let regions = targets::regions(&on.region, cx).await.map_err(failure)?;
-        let found = Search { selectors: &on.target, regions: &regions, not_done: NOTHING }.run(cx).await?;
+        let found =
+            Search { selectors: &on.target, regions: &regions, not_done: NOTHING, changing: Some(self.command) }
+                .run(cx)
+                .await?;
         let account = cx.aws.account().await.map_err(failure)?;
         if found.len() > cx.limits.max_targets {
             return Err(too_many(on, found.len(), cx.limits.max_targets).into());
@@ -308,8 +311,5 @@ fn before(one: &Instance) -> Before {
 }
 
 fn label(one: &Instance) -> String {
-    match one.name() {
-        Some(name) => words::name(&format!("{name} ({})", one.id)),
-        None => one.id.clone(),
-    }
+    words::label_of(one.name().unwrap_or_default(), &one.id)
 }

@@ -3,6 +3,7 @@
 
 mod change;
 pub(super) mod list;
+mod near;
 pub(super) mod reboot;
 mod run;
 pub(super) mod show;

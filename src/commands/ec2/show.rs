@@ -50,7 +50,8 @@ impl Command for Show {
         let failure = |error: AwsError| error.failure(NOT_DONE);
         let regions = targets::regions(&self.region, cx).await.map_err(failure)?;
         let selectors = std::slice::from_ref(&self.target);
-        let (found, missing) = Search { selectors, regions: &regions, not_done: NOT_DONE }.look(cx).await?;
+        let search = Search { selectors, regions: &regions, not_done: NOT_DONE, changing: None };
+        let (found, missing) = search.look(cx).await?;
         let account = cx.aws.account().await.map_err(failure)?;
         let seen: Vec<&Instance> = found.iter().filter(|one| (cx.sees)(&one.target(&account))).collect();
         match seen.as_slice() {
@@ -290,7 +291,11 @@ mod tests {
     async fn an_unknown_one_hints_at_other_regions() {
         let cx = cx_on(&[("eu-central-1", &fleet())]);
         insta::assert_snapshot!(answer("ec2 show i-0abc", &cx).await, @"[usage] I found no instance `i-0abc` in `eu-central-1`. Nothing could be shown. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.");
-        insta::assert_snapshot!(answer("ec2 show web-9", &cx).await, @"[usage] I found no instance with the name `web-9` in `eu-central-1`. Nothing could be shown. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.");
+        insta::assert_snapshot!(answer("ec2 show web-9", &cx).await, @r"
+        [usage] I found no instance with the name `web-9` in `eu-central-1`. Nothing could be shown. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.
+        Did you mean this one?
+        - `web-1 (i-1)` running
+        ");
     }
 
     #[tokio::test]

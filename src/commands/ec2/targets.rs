@@ -3,6 +3,7 @@
 
 use super::super::args::{self, RegionWord};
 use super::super::{Context, Scope, words};
+use super::near;
 use crate::aws::{AwsError, Filter, Instance, Trouble, places};
 use crate::domain::{Button, CommandError, Line, UsageError};
 use futures_util::future::join_all;
@@ -127,6 +128,9 @@ pub(super) struct Search<'a> {
     pub(super) regions: &'a [String],
     /// The sentence about what was not done when nothing comes of it: `Nothing was changed.`
     pub(super) not_done: &'a str,
+    /// The name of the command that changes what is found. `None` where it is only read: then the one instance that has
+    /// the name but for what nobody sees is taken for what is meant.
+    pub(super) changing: Option<&'a str>,
 }
 
 impl Search<'_> {
@@ -156,7 +160,8 @@ impl Search<'_> {
                 found.retain(|instance| !instance.state.is_gone());
             }
             if found.is_empty() {
-                return Err(self.not_found(selector, cx).into());
+                let account = cx.aws.account().await.map_err(|error| error.failure(self.not_done))?;
+                found.push(self.guess(selector, cx, &account).await?);
             }
             if matches!(selector, Selector::Name(_)) && found.len() > 1 {
                 let account = cx.aws.account().await.map_err(|error| error.failure(self.not_done))?;
@@ -191,6 +196,67 @@ impl Search<'_> {
         let others = missing.len() < self.regions.len();
         let missing = missing.into_values();
         (answers, missing.map(|error| if others { error.while_others_answer() } else { error }).collect())
+    }
+
+    /// What may be meant by a word that fits nothing. To be read, it may be the one instance that has it but for what
+    /// nobody sees; everything else is offered, and never taken.
+    async fn guess(&self, selector: &Selector, cx: &Context, account: &str) -> Result<Instance, CommandError> {
+        if let Selector::Id(_) | Selector::Pattern(_) = selector {
+            return Err(self.not_found(selector, cx).into());
+        }
+        let parts = join_all(self.regions.iter().map(|region| cx.aws.instances(region, &[]))).await;
+        // a region that does not answer now has answered before: what is offered of the others is right
+        let all: Vec<Instance> = parts.into_iter().flatten().flatten().collect();
+        let seen: Vec<&Instance> =
+            all.iter().filter(|one| !one.state.is_gone() && (cx.sees)(&one.target(account))).collect();
+        let same: Vec<&Instance> = seen.iter().copied().filter(|one| near::is_same(selector, one)).collect();
+        if let ([one], None) = (same.as_slice(), self.changing) {
+            return Ok((*one).clone());
+        }
+        let near = match selector {
+            Selector::Name(name) => near::nearest(name, &seen),
+            _ => same,
+        };
+        let error = self.not_found(selector, cx);
+        if near.is_empty() { Err(error.into()) } else { Err(self.offer(selector, error, &near, cx, account).into()) }
+    }
+
+    /// What is like the word, to be pressed. What would be changed is shown in a form first.
+    fn offer(
+        &self,
+        selector: &Selector,
+        mut error: UsageError,
+        near: &[&Instance],
+        cx: &Context,
+        account: &str,
+    ) -> UsageError {
+        let is_list = matches!(selector, Selector::Name(name) if near::parts(name).len() > 1 || name.ends_with(','));
+        if is_list {
+            error.lines.push(Line::from("Several targets stand side by side, with a space between them and no comma."));
+        }
+        error.lines.push(Line::from(if near.len() == 1 {
+            "Did you mean this one?"
+        } else {
+            "Did you mean one of these?"
+        }));
+        let named =
+            |one: &&Instance| Line::new().code(words::label(&one.target(account))).text(format!(" {}", one.state));
+        let shown = near.iter().take(BUTTONS);
+        error.candidates = shown.clone().map(named).collect();
+        let button = |one: &&Instance| {
+            let verb = self.changing.filter(|_| self.selectors.len() == 1 && !is_list);
+            let rest = words::line([one.id.as_str(), "--region", &one.region])?;
+            let line = format!("{} {rest}", verb.unwrap_or(super::show::ROW.name));
+            Some(match verb {
+                Some(verb) => Button::form(format!("{}…", near::button_label(verb, one)), line),
+                None => Button::run(near::button_label("Show", one), line),
+            })
+        };
+        // whoever may change may have no right to look
+        let may = self.changing.is_some() && self.selectors.len() == 1 && !is_list || (cx.may)(&super::show::ROW);
+        let near: Vec<Button> = if may { shown.filter_map(button).collect() } else { Vec::new() };
+        error.buttons.splice(0..0, near);
+        error
     }
 
     fn not_found(&self, selector: &Selector, cx: &Context) -> UsageError {

@@ -3,6 +3,7 @@
 use super::super::testing::{Ledger, answer, cx_on, executed, found_text, plain, planned, verified};
 use super::super::{Context, parse};
 use crate::aws::fake::{FakeRegion, Fault, Machine};
+use crate::domain::{Button, CommandError, Press};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -544,4 +545,111 @@ async fn a_reboot_claims_no_more_than_aws_tells() {
     insta::assert_snapshot!(executed("ec2 reboot web-1", &cx).await, @"Done [done] AWS accepted the reboot of `web-1 (i-1)`; it is running, its status checks say instance initializing, system ok. AWS gives no proof of a reboot: the uptime on the instance does.");
     let plan = planned("ec2 reboot web-1", &cx).await;
     insta::assert_snapshot!(verified("ec2 reboot web-1", &plan, &cx).await, @"Unknown [unknown] I looked: `web-1 (i-1)` is *running*, its status checks say instance initializing, system ok; whether it was rebooted, AWS does not tell. Look with `ec2 show i-1 --region eu-central-1`. The uptime on the instance tells.");
+}
+
+// Names as people type them
+
+/// What a name is in AWS, and what people type for it.
+const TYPED: [(&str, &str); 14] = [
+    ("worker-1 ", "worker-1"),
+    (" worker-1", "worker-1"),
+    ("worker 1", "'worker\u{a0}1'"),
+    ("worker\u{a0}1", "'worker 1'"),
+    ("worker  1", "'worker 1'"),
+    ("work\u{200b}er-1", "worker-1"),
+    ("worker-1\u{feff}", "worker-1"),
+    ("Maya’s box", "\"Maya's box\""),
+    ("“db”", "'\"db\"'"),
+    ("a–b", "a-b"),
+    ("a\u{2011}b", "a-b"),
+    ("x`y", "\"x'y\""),
+    ("worker-1", "Worker-1"),
+    ("WORKER-1", "worker-1"),
+];
+
+/// What the buttons of a mistake do.
+async fn offered(text: &str, cx: &Context) -> Vec<String> {
+    let (_, command) = parse(text).unwrap_or_else(|error| panic!("{text}: {error:?}"));
+    let Err(CommandError::Usage(error)) = command.plan(cx).await else { panic!("{text} is no mistake") };
+    let press = |button: &Button| match &button.press {
+        Press::Run(line) => format!("run {line}"),
+        Press::Form(line) => format!("form {line}"),
+    };
+    error.buttons.iter().map(press).collect()
+}
+
+#[tokio::test]
+async fn what_is_shown_can_be_typed_back() {
+    for (name, typed) in TYPED {
+        let region = FakeRegion::new(vec![Machine::new("i-1", name, "running"), Machine::new("i-2", "zzz", "running")]);
+        let shown = answer(&format!("ec2 show {typed}"), &on(&region)).await;
+        assert!(shown.contains("i-1") && !shown.starts_with("[usage]"), "{name:?} as {typed}: {shown}");
+        // a change offers it, with its id, and asks
+        let asked = answer(&format!("ec2 stop {typed}"), &on(&region)).await;
+        assert!(asked.starts_with("[usage]") && asked.contains("(i-1)"), "{name:?} as {typed}: {asked}");
+        assert_eq!(
+            offered(&format!("ec2 stop {typed}"), &on(&region)).await[0],
+            "form ec2 stop i-1 --region eu-central-1"
+        );
+        assert!(region.0.lock().changes().is_empty());
+        // the exact name needs no guess
+        let exact = super::super::words::quoted(name);
+        assert!(answer(&format!("ec2 stop {exact}"), &on(&region)).await.starts_with("[plan]"), "{name:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_in_two_spellings_is_asked_for_and_never_chosen() {
+    let region = FakeRegion::new(vec![
+        Machine::new("i-1", "Worker-1 ", "running"),
+        Machine::new("i-2", "worker-1\u{200b}", "running"),
+        Machine::new("i-3", "worker-1", "terminated"),
+    ]);
+    let said = answer("ec2 show WORKER-1", &on(&region)).await;
+    assert!(said.starts_with("[usage]") && said.contains("(i-1)") && said.contains("(i-2)"), "{said}");
+    assert!(!said.contains("i-3"), "what is gone is not offered: {said}");
+    // one emoji of its kind may be another: it is offered to a reader too
+    let region = FakeRegion::new(vec![Machine::new("i-1", "web-🚀", "running")]);
+    let said = answer("ec2 show web-:fire:", &on(&region)).await;
+    assert!(said.starts_with("[usage]") && said.contains("web-🚀 (i-1)"), "{said}");
+    assert!(!answer("ec2 show web-🚀", &on(&region)).await.starts_with("[usage]"));
+}
+
+#[tokio::test]
+async fn a_wrong_name_is_answered_with_the_nearest_as_buttons() {
+    let region = FakeRegion::new(vec![
+        Machine::new("i-1", "worker-1", "running"),
+        Machine::new("i-2", "worker-2", "stopped"),
+        Machine::new("i-3", "db-primary", "running"),
+    ]);
+    let cx = on(&region);
+    insta::assert_snapshot!(answer("ec2 show wroker-1", &cx).await, @r"
+    [usage] I found no instance with the name `wroker-1` in `eu-central-1`. Nothing could be shown. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.
+    Did you mean one of these?
+    - `worker-1 (i-1)` running
+    - `worker-2 (i-2)` stopped
+    ");
+    let all = "run ec2 list --region all";
+    let shows = ["run ec2 show i-1 --region eu-central-1", "run ec2 show i-2 --region eu-central-1", all];
+    assert_eq!(offered("ec2 show wroker-1", &cx).await, shows);
+    let stops = ["form ec2 stop i-1 --region eu-central-1", "form ec2 stop i-2 --region eu-central-1", all];
+    assert_eq!(offered("ec2 stop wroker-1", &cx).await, stops);
+    // of several targets one is wrong: what becomes of the others is no button's to say
+    assert_eq!(offered("ec2 stop wroker-1 db-primary", &cx).await, shows);
+    insta::assert_snapshot!(answer("ec2 stop worker-1,worker-2", &cx).await, @r"
+    [usage] I found no instance with the name `worker-1,worker-2` in `eu-central-1`. Nothing was changed. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.
+    Several targets stand side by side, with a space between them and no comma.
+    Did you mean one of these?
+    - `worker-1 (i-1)` running
+    - `worker-2 (i-2)` stopped
+    ");
+    let near = answer("ec2 show db-p", &cx).await;
+    assert!(near.ends_with("Did you mean this one?\n- `db-primary (i-3)` running"), "{near}");
+    let far = answer("ec2 show nothing-like-it", &cx).await;
+    assert!(!far.contains("Did you mean"), "{far}");
+    // what somebody may not see is not spelled out for them
+    let blind = Context { sees: Arc::new(|target: &crate::domain::Target| target.id != "i-3"), ..on(&region) };
+    let said = answer("ec2 show db-primary-", &blind).await;
+    assert!(!said.contains("i-3") && !said.contains("Did you mean"), "{said}");
+    assert!(region.0.lock().changes().is_empty());
 }

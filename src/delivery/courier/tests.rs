@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use secrecy::SecretString;
 use std::cell::Cell;
 
+mod places;
 mod whole;
 
 /// An outbox in memory that can refuse to record.
@@ -163,7 +164,7 @@ impl Post {
 }
 
 fn thread() -> Address {
-    Address::Post { channel: "C1".into(), thread_ts: Some("1.000001".to_owned()) }
+    Address::Post { channel: "C1".into(), thread_ts: Some("1.000001".to_owned()), asker: None }
 }
 
 fn letter(id: i64, address: Address) -> Letter {
@@ -314,7 +315,7 @@ fn a_slow_channel_does_not_hide_what_waits_behind_it_in_the_outbox() {
             // nobody drives this lane: it waits, as for a channel's turn
             let _ = post.round.parts.lanes.push(letter(id, thread())).map(std::mem::forget);
         }
-        post.put(&letter(many + 1, Address::Post { channel: "C2".into(), thread_ts: None }));
+        post.put(&letter(many + 1, Address::Post { channel: "C2".into(), thread_ts: None, asker: None }));
         let search = post.round.parts.lanes.search().expect("no other search");
         poll(search, post.round.clone()).await;
         within("the other channel's letter", async {
@@ -752,7 +753,7 @@ fn what_is_said_by_the_url_of_a_click_leaves_the_message_with_the_button() {
 fn in_a_direct_message_known_by_its_person_nothing_is_edited() {
     run(async {
         let post = Post::new(|_| posted()).await;
-        let home = Address::Post { channel: "U1".into(), thread_ts: None };
+        let home = Address::Post { channel: "U1".into(), thread_ts: None, asker: Some("U1".into()) };
         let answer = Letter { replaces: Some("1.5".to_owned()), ..letter(1, home) };
         assert_eq!(post.send(&answer).await, "sent 2.000002");
         assert_eq!(post.server.paths(), ["/api/chat.postMessage"]);

@@ -74,11 +74,13 @@ fn opening(vitals: &Vitals) -> Vec<Line> {
 }
 
 fn waiting(recent: &Recent, now: Timestamp) -> Section {
-    let rows: Vec<Row> = recent.open.iter().take(WAITING).map(|asked| open_row(asked, now)).collect();
+    // the bot's own word to a person is nothing that the person asked
+    let open: Vec<&Asked> = recent.open.iter().filter(|asked| asked.source != Source::House).collect();
+    let rows: Vec<Row> = open.iter().take(WAITING).map(|asked| open_row(asked, now)).collect();
     if rows.is_empty() {
         return said("Waiting for you", "Nothing waits for you.");
     }
-    let more = recent.more_open + (recent.open.len() - rows.len()) as u64;
+    let more = recent.more_open + (open.len() - rows.len()) as u64;
     let more = (more > 0).then(|| format!("{more} more of your requests wait."));
     Section { title: "Waiting for you".to_owned(), rows, more, ..Section::default() }
 }
@@ -134,7 +136,7 @@ fn again(label: &str, line: &str) -> Button {
 
 fn last(recent: &Recent, permits: Option<&Permits>, now: Timestamp) -> Section {
     // a press that asked for a form has its form; what was filled in is a request of its own
-    let ended = recent.ended.iter().filter(|asked| !asked.source.asks_for_form());
+    let ended = recent.ended.iter().filter(|asked| !asked.source.asks_for_form() && asked.source != Source::House);
     let rows: Vec<Row> = ended.take(LAST).map(|asked| ended_row(asked, permits, now)).collect();
     if rows.is_empty() {
         return said(LAST_REQUESTS, "You have not asked me for anything lately.");
@@ -152,7 +154,11 @@ fn ended_row(asked: &Asked, permits: Option<&Permits>, now: Timestamp) -> Row {
         }
     };
     let when = ago(asked.finished_at.unwrap_or(asked.accepted_at), now);
-    let below = format!("{word} {when} · asked {} · req {}", door(asked), asked.id.short());
+    let lost = match &asked.undelivered {
+        Some(error) => format!(" · you were not told: {error}"),
+        None => String::new(),
+    };
+    let below = format!("{word} {when} · asked {} · req {}{lost}", door(asked), asked.id.short());
     let line = format!("{sign} {}", line_of(asked));
     Row {
         line,

@@ -43,7 +43,8 @@ fn asked(number: u128, text: &str, source: Source, state: State, minutes_ago: i6
     let accepted_at = now() - SignedDuration::from_mins(minutes_ago);
     let channel = ChannelId::from(if source == Source::DirectMessage { "D1" } else { "COPS" });
     let finished_at = state.is_final().then_some(accepted_at);
-    Asked { id: RequestId::new(1, number), text: text.into(), source, channel, state, accepted_at, finished_at }
+    let (id, text) = (RequestId::new(1, number), text.to_owned());
+    Asked { id, text, source, channel, state, accepted_at, finished_at, undelivered: None }
 }
 
 /// Vitals of a bot that works.
@@ -158,6 +159,15 @@ fn an_operator_sees_how_the_bot_is_what_waits_what_may_be_run_and_what_was_asked
        outcome unknown on 2026-03-01 at 06:00 UTC · asked by a form · req 0009 · <#COPS>
        As of 2026-03-02 12:00:05 UTC. For five minutes after you open it I keep this up to date; later, press Refresh.
     ");
+}
+
+#[test]
+fn an_answer_that_slack_never_took_is_known_in_the_home() {
+    let mut lost = asked(1, "ec2 stop web-2", Source::Mention, State::Succeeded, 5);
+    lost.undelivered = Some("slack does not permit this to the app: is_archived".to_owned());
+    let page = read(&seen("operators", Some(Recent { ended: vec![lost], ..Recent::default() })));
+    let told = "req 0001 · you were not told: slack does not permit this to the app: is_archived";
+    assert!(page.contains(told), "{page}");
 }
 
 #[test]

@@ -118,7 +118,7 @@ fn what_asks_nothing_of_the_bot_is_ignored_with_a_reason() {
         json!({"user": "UBOT"}),
         json!({"bot_id": "BBOT"}),
         json!({"bot_id": "BOTHER"}),
-        json!({"edited": {"ts": "5.7"}}),
+        json!({"edited": {"ts": "5.7"}, "bot_id": "BOTHER"}),
         json!({"subtype": "channel_join"}),
         json!({"type": "message"}),
         json!({"type": "reaction_added"}),
@@ -133,7 +133,7 @@ fn what_asks_nothing_of_the_bot_is_ignored_with_a_reason() {
             "own_message",
             "own_message",
             "bot_message",
-            "edit",
+            "bot_message",
             "other_subtype",
             "not_addressed",
             "other_event",
@@ -446,6 +446,50 @@ fn fields_and_elements_that_slack_adds_cost_nothing() {
     let odd = json!({"type": 7, "team_id": "T1", "event_id": {}, "event_time": "now", "event": {"type": "app_mention",
         "user": "U1", "text": "<@UBOT> ping", "ts": "5.6", "channel": "C1", "client_msg_id": 5, "user_team": {}}});
     assert_eq!(read(EnvelopeKind::EventsApi, &odd).expect("a request").request.text, "ping");
+}
+
+#[test]
+fn whoever_edits_a_message_to_the_bot_is_told_once_that_edits_are_not_run() {
+    let mention = event(json!({"edited": {"user": "U1", "ts": "5.7"}})).expect("a word");
+    assert_eq!((mention.request.source, place(&mention).as_str()), (Source::House, "caller"));
+    assert!(mention.request.text.contains("I do not run what is edited"));
+    // another edit of the same message, and the message itself under its own key
+    let again = event(json!({"edited": {"user": "U1", "ts": "9.9"}})).expect("a word");
+    assert_eq!(again.keys, mention.keys);
+    assert_ne!(event(json!({})).expect("a request").keys, mention.keys);
+    let said =
+        |text: &str| json!({"type": "message", "user": "U1", "text": text, "ts": "5.6", "edited": {"ts": "5.7"}});
+    let changed = |now: Value, before: &str| {
+        json!({"type": "message", "subtype": "message_changed", "hidden": true, "channel": "D1", "channel_type": "im",
+            "user": null, "text": null, "ts": "5.8", "message": now, "previous_message": {"text": before, "user": "U1"}})
+    };
+    let direct = event(changed(said("ec2 list"), "ec2 lsit")).expect("a word");
+    assert_eq!((direct.keys[0].as_str(), place(&direct).as_str()), ("edited:T1:D1:5.6", "channel"));
+    assert_eq!(direct.request.user.as_str(), "U1");
+    // nobody has edited anything: a link was unfurled, a reply came, the bot edits its own, a channel talks
+    let mut reply = said("ec2 list");
+    reply.as_object_mut().expect("an object").remove("edited");
+    let mut own = said("now");
+    own["user"] = json!("UBOT");
+    let mut elsewhere = changed(said("ec2 list"), "ec2 lsit");
+    elsewhere["channel"] = json!("C1");
+    elsewhere["channel_type"] = json!("channel");
+    for quiet in [changed(said("same"), "same"), changed(reply, "before"), changed(own, "before"), elsewhere] {
+        assert_eq!(event(quiet.clone()).expect_err("ignored"), "edit", "{quiet}");
+    }
+}
+
+#[test]
+fn a_person_is_answered_whatever_subtype_slack_adds_one_day() {
+    for subtype in ["huddle_thread", "of_2031"] {
+        assert_eq!(event(json!({"subtype": subtype})).expect("a request").request.text, "ping");
+        let direct =
+            json!({"type": "message", "channel_type": "im", "channel": "D1", "text": "ping", "subtype": subtype});
+        assert_eq!(event(direct.clone()).expect_err("ignored"), "other_subtype", "nothing says that a person wrote it");
+        let mut numbered = direct;
+        numbered["client_msg_id"] = json!("0b5c");
+        assert_eq!(event(numbered).expect("a request").request.text, "ping");
+    }
 }
 
 // row 36

@@ -2,6 +2,7 @@
 
 use super::{ApiError, Method, WebApi};
 use crate::domain::ChannelId;
+use crate::slack::payload::null_is_default;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -22,24 +23,24 @@ pub struct Seek<'a> {
     pub oldest: &'a str,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Page {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     messages: Vec<Found>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     response_metadata: Cursor,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 struct Cursor {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     next_cursor: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 struct Found {
     ts: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     metadata: Value,
 }
 
@@ -76,5 +77,17 @@ impl WebApi {
             }
         }
         Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn null_is_as_good_as_missing_in_a_page_of_messages() {
+        let page = serde_json::json!({"messages": [{"ts": "1.5", "metadata": {"event_type": "x"}}],
+            "response_metadata": {"next_cursor": "x"}});
+        crate::slack::testing::null_is_as_missing::<Page>(&page);
     }
 }

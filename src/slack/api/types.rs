@@ -1,6 +1,7 @@
 //! What the Web API's methods take and give, as far as the bot uses it.
 
 use crate::domain::{ChannelId, Membership, TeamId, UserId};
+use crate::slack::payload::null_is_default;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -186,7 +187,7 @@ pub struct AuthTest {
     /// The organisation, on an Enterprise Grid.
     pub enterprise_id: Option<String>,
     /// Whether it is installed for a whole organisation.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub is_enterprise_install: bool,
     /// The scopes of the token, where Slack tells.
     #[serde(skip)]
@@ -205,20 +206,20 @@ pub struct Posted {
     pub ts: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(super) struct User {
     pub(super) user: UserInfo,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(super) struct Users {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub(super) users: Vec<UserId>,
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 pub(super) struct Usergroups {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub(super) usergroups: Vec<Usergroup>,
 }
 
@@ -228,10 +229,10 @@ pub struct Usergroup {
     /// `S…`
     pub id: String,
     /// What people type after the @.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub handle: String,
     /// Its title (untrusted text).
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub name: String,
 }
 
@@ -247,24 +248,24 @@ pub struct UserInfo {
     /// The full name.
     pub real_name: Option<String>,
     /// Whether the account is deactivated.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub deleted: bool,
     /// Whether it is a program.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub is_bot: bool,
     /// A guest of several channels, or of one.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub is_restricted: bool,
     /// A guest of one channel.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub is_ultra_restricted: bool,
     /// A person of another workspace.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub is_stranger: bool,
     /// Time zone, `Europe/Berlin`.
     pub tz: Option<String>,
     /// Names as shown.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub profile: UserProfile,
     /// On an Enterprise Grid: the workspaces the person is in.
     pub enterprise_user: Option<EnterpriseUser>,
@@ -274,7 +275,7 @@ pub struct UserInfo {
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct EnterpriseUser {
     /// The workspaces the person is in.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     pub teams: Vec<TeamId>,
 }
 
@@ -316,5 +317,30 @@ impl UserInfo {
         } else {
             Membership::Member
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::slack::testing::null_is_as_missing;
+    use serde_json::json;
+
+    #[test]
+    fn null_is_as_good_as_missing_in_every_field_of_an_answer() {
+        let user = json!({"id": "U1", "team_id": "T1", "name": "maya", "real_name": "Maya", "deleted": false,
+            "is_bot": false, "is_restricted": false, "is_ultra_restricted": false, "is_stranger": false, "tz": "UTC",
+            "profile": {"display_name": "maya", "real_name": "Maya", "email": "m@x.dev"},
+            "enterprise_user": {"teams": ["T1"]}});
+        null_is_as_missing::<User>(&json!({"ok": true, "user": user}));
+        null_is_as_missing::<Users>(&json!({"ok": true, "users": ["U1"]}));
+        null_is_as_missing::<Usergroups>(&json!({"usergroups": [{"id": "S1", "handle": "ops", "name": "Ops"}]}));
+        null_is_as_missing::<Posted>(&json!({"channel": "C1", "ts": "1.5"}));
+        null_is_as_missing::<AuthTest>(&json!({"url": "https://x", "team": "x", "user": "drone", "team_id": "T1",
+            "user_id": "U1", "bot_id": "B1", "enterprise_id": "E1", "is_enterprise_install": false}));
+        // what is not said makes nobody a member who was none
+        let nobody = json!({"id": "U1", "is_bot": null, "profile": null, "enterprise_user": {"teams": null}});
+        let nobody: UserInfo = serde_json::from_value(nobody).expect("lenient");
+        assert_eq!(nobody.membership(&"T1".into()), Membership::Outside);
     }
 }

@@ -39,7 +39,36 @@ pub fn command_line(raw: &str, blocks: Option<&str>, bot_user: Option<&str>) -> 
 
 fn finished(words: &str, bot_user: Option<&str>) -> String {
     let line = characters::with_option_dashes(&words.replace('\n', " "));
-    strip_bot(line.trim(), bot_user).to_owned()
+    let line = strip_bot(line.trim(), bot_user);
+    bot_user.map_or(line, |bot| addressed(line, bot)).to_owned()
+}
+
+/// Words of which people make a greeting before they name somebody.
+const GREETINGS: [&str; 16] = [
+    "hey", "hi", "hello", "hallo", "yo", "ok", "okay", "and", "so", "please", "dear", "thanks", "morning", "now", "cc",
+    "team",
+];
+
+/// What is said to the bot where it is named later in the line: what stands after its mention, when nothing but other
+/// people and a greeting stands before; what stands before, when the mention ends the line. In any other place the line
+/// stays as it is: what stands before may turn its meaning.
+fn addressed<'a>(line: &'a str, bot: &str) -> &'a str {
+    let mention = format!("<@{bot}>");
+    let mention = mention.as_str();
+    let ended = line.trim_end_matches(['.', '!', '?', ' ']).strip_suffix(mention);
+    // `owner=<@UBOT>` is a value
+    if let Some(before) = ended.filter(|before| before.ends_with(' ') && !before.contains(mention)) {
+        return before.trim_end().trim_end_matches([',', ':']).trim_end();
+    }
+    let Some((before, after)) = line.split_once(mention) else { return line };
+    let is_address = |word: &str| {
+        let word = word.trim_matches([',', '!', '.']).to_lowercase();
+        word.is_empty() || word.starts_with("<@") || word.starts_with("<!") || GREETINGS.contains(&word.as_str())
+    };
+    match before.split_whitespace().all(is_address) {
+        true => strip_bot(after.trim_start().trim_start_matches([':', ',']).trim_start(), Some(bot)),
+        false => line,
+    }
 }
 
 /// Takes `<@UBOT>` away from the start, with a colon or comma after it.

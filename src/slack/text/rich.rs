@@ -84,15 +84,25 @@ impl Tree {
             "usergroup" => format!("<!subteam^{}>", id("usergroup_id")?),
             "broadcast" => format!("@{}", text("range")?),
             // a shortcode swallows what only looks like one, as in `arn:aws:…`: its name gives back what was typed
-            "emoji" => match element["skin_tone"].as_u64() {
-                Some(tone) => format!(":{}::skin-tone-{tone}:", text("name")?),
-                None => format!(":{}:", text("name")?),
+            "emoji" => match (element["skin_tone"].as_u64(), self.character(element)) {
+                (Some(tone), _) => format!(":{}::skin-tone-{tone}:", text("name")?),
+                (None, Some(character)) => character,
+                (None, None) => format!(":{}:", text("name")?),
             },
             "color" => text("value")?.to_owned(),
             _ => text("text").or(text("fallback")).or(text("value"))?.to_owned(),
         };
         self.push(&characters::plain(&words), Style::of(element));
         Some(())
+    }
+
+    /// The character of an emoji, as Slack gives its code points, where nobody can have typed its name for its letters:
+    /// those of an ARN or of a value stand behind letters, `:` or `=`.
+    fn character(&self, element: &Value) -> Option<String> {
+        let is_letters = self.words.ends_with(|before: char| before.is_alphanumeric() || matches!(before, ':' | '='));
+        let points = element["unicode"].as_str().filter(|_| !is_letters)?.split('-');
+        let all = points.map(|point| u32::from_str_radix(point, 16).ok().and_then(char::from_u32));
+        all.collect::<Option<String>>().filter(|all| !all.is_ascii())
     }
 
     fn push(&mut self, words: &str, style: Style) {

@@ -158,7 +158,24 @@ fn the_bots_name_at_the_start_is_no_part_of_the_command() {
         ("```<@UBOT> ping```", "ping"),
         ("<@UBOT>", ""),
         ("<@UOTHER> ping", "<@UOTHER> ping"),
-        ("tell <@UBOT>", "tell <@UBOT>"),
+        ("tell <@UBOT>", "tell"),
+    ]);
+}
+
+#[test]
+fn the_bot_may_be_named_later_where_the_meaning_stays() {
+    undoes(&[
+        ("<@UMAYA> <@UBOT> ec2 list", "ec2 list"),
+        ("hey <@UBOT> ec2 list", "ec2 list"),
+        ("Hi, <@UMAYA>! <@UBOT>: ec2 list", "ec2 list"),
+        ("*hey* <@UBOT|drone>, ec2 stop web-1", "ec2 stop web-1"),
+        ("<!subteam^S1|ops> <@UBOT> ping", "ping"),
+        ("ec2 list <@UBOT>", "ec2 list"),
+        ("ec2 list, <@UBOT>!", "ec2 list"),
+        ("hey <@UBOT>", "hey"),
+        // what stands before may turn the meaning, so nothing is made of it
+        ("never say <@UBOT> ec2 stop web-1", "never say <@UBOT> ec2 stop web-1"),
+        ("<@UMAYA> does not <@UBOT> ec2 stop web-1", "<@UMAYA> does not <@UBOT> ec2 stop web-1"),
     ]);
 }
 
@@ -190,6 +207,11 @@ fn each_element_of_the_blocks_is_what_was_typed() {
             "arn:aws:s3",
         ),
         (r#"{"type":"emoji","name":"wave","skin_tone":3}"#, ":wave::skin-tone-3:"),
+        // what nobody types as letters is the character
+        (r#"{"type":"text","text":"show web-"},{"type":"emoji","name":"rocket","unicode":"1f680"}"#, "show web-🚀"),
+        (r#"{"type":"emoji","name":"flag-de","unicode":"1f1e9-1f1ea"},{"type":"text","text":" db"}"#, "🇩🇪 db"),
+        (r#"{"type":"text","text":"a "},{"type":"emoji","name":"odd","unicode":"xyz"}"#, "a :odd:"),
+        (r#"{"type":"text","text":"a "},{"type":"emoji","name":"odd","unicode":"d800"}"#, "a :odd:"),
         (r#"{"type":"date","timestamp":1,"format":"{date}","fallback":"noon"}"#, "noon"),
         (r##"{"type":"color","value":"#ff0000"}"##, "#ff0000"),
         (r#"{"type":"invention","text":"of 2031"}"#, "of 2031"),

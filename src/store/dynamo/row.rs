@@ -370,6 +370,7 @@ impl Row {
             state: self.state,
             accepted_at: self.request.accepted_at,
             finished_at: self.finished_at,
+            undelivered: self.dead.as_ref().filter(|dead| dead.letter.last).and_then(|dead| dead.error.clone()),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Letters: where they go, how they wait, and how far they have come.
 
-use crate::domain::{ChannelId, Reply, RequestId, UserId};
+use crate::domain::{ChannelId, Reply, RequestId, Tone, UserId};
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -28,12 +28,14 @@ pub enum Address {
         /// Who pressed.
         user: UserId,
     },
-    /// chat.postMessage.
+    /// chat.postMessage. What the place does not take for good goes to the asker by direct message.
     Post {
         /// Where.
         channel: ChannelId,
         /// In which thread, if in one.
         thread_ts: Option<String>,
+        /// Who asked; `None` in a letter that an older version wrote.
+        asker: Option<UserId>,
     },
     /// chat.postMessage where the bot may post; else as [`Address::ClickUrl`], and without a url as
     /// [`Address::Ephemeral`]. What belongs to this url is somebody's message, so nothing is ever replaced through it.
@@ -85,6 +87,17 @@ pub enum Queue {
 }
 
 impl NewLetter {
+    /// Whether it is worth another way when its place does not take it: the final answer, and the question for approval.
+    /// Progress is not: it says nothing any more when the answer is there.
+    pub fn must_arrive(&self) -> bool {
+        self.last || self.asks_for_approval()
+    }
+
+    /// Whether it asks others to approve a change.
+    pub fn asks_for_approval(&self) -> bool {
+        !self.last && self.reply.tone == Tone::Approval
+    }
+
     /// The queue in which it waits.
     pub fn queue(&self) -> Queue {
         match &self.address {

@@ -20,7 +20,8 @@ impl Book {
              ORDER BY id DESC LIMIT ?2",
             rows::ASKED
         );
-        let ended = self.all_asked(&ended, params![user, most])?;
+        let mut ended = self.all_asked(&ended, params![user, most])?;
+        self.mark_undelivered(&mut ended)?;
         Ok(Recent { more_open: all.cast_unsigned().saturating_sub(open.len() as u64), open, ended })
     }
 
@@ -32,6 +33,23 @@ impl Book {
         );
         let found = self.connection.prepare_cached(&sql)?.query_row([channel, ts], rows::asked);
         Ok(rows::known(found.optional())?.ok().flatten())
+    }
+
+    /// Dead letters are few, and found without their requests: so they are read once, and not for each request.
+    fn mark_undelivered(&self, ended: &mut [Asked]) -> rusqlite::Result<()> {
+        if self.work.dead == 0 {
+            return Ok(());
+        }
+        let sql = "SELECT request, error FROM letters WHERE dead_at IS NOT NULL AND last";
+        let mut read = self.connection.prepare_cached(sql)?;
+        let mut dead = read.query([])?;
+        while let Some(row) = dead.next()? {
+            let request = rows::id(row, 0)?;
+            if let Some(asked) = ended.iter_mut().find(|asked| asked.id == request) {
+                asked.undelivered = row.get(1)?;
+            }
+        }
+        Ok(())
     }
 
     fn all_asked(&self, sql: &str, values: impl Params) -> rusqlite::Result<Vec<Asked>> {

@@ -102,6 +102,7 @@ pub(super) fn asked(row: &Row<'_>) -> rusqlite::Result<Asked> {
         state: word(row, 4, State::parse)?,
         accepted_at: time(row.get(5)?),
         finished_at: row.get::<_, Option<i64>>(6)?.map(time),
+        undelivered: None,
     })
 }
 

@@ -100,7 +100,7 @@ fn thread(state: &State, channel: &str, args: &Args) -> Result<Option<String>, A
 }
 
 fn post(state: &mut State, args: &Args) -> Outcome {
-    if let Some(user) = args.text("channel").filter(|c| c.starts_with('U')).map(str::to_owned)
+    if let Some(user) = args.text("channel").filter(|c| c.starts_with(['U', 'W'])).map(str::to_owned)
         && let Some(dm) = state.directory.open_dm(&user)
     {
         return post_to(state, args, dm);

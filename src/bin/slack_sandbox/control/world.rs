@@ -244,8 +244,13 @@ pub async fn channel(asked: web::Json<ChannelAsked>, sandbox: web::Data<Sandbox>
         directory.channels.len() - 1
     });
     let channel = &mut directory.channels[index];
+    let is_closing = known.is_some() && !channel.archived && asked.archived == Some(true);
     set(&mut channel.members, &members);
     set(&mut channel.archived, &asked.archived);
+    if is_closing {
+        // as in Slack: it is not there any more when the channel comes back
+        channel.members.retain(|member| member != BOT_USER);
+    }
     set(&mut channel.private, &asked.private);
     if let Some(has_bot) = asked.has_bot {
         channel.members.retain(|member| member != BOT_USER);

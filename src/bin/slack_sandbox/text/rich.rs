@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Piece, escape, pieces};
+use super::{Piece, code_point, escape, pieces};
 use crate::people::Directory;
 
 /// The `text` of the message event.
@@ -130,7 +130,10 @@ fn element(piece: &Piece) -> Value {
         Piece::Broadcast(range) => json!({"type": "broadcast", "range": range}),
         Piece::Link(url, Some(label)) => json!({"type": "link", "url": url, "text": label}),
         Piece::Link(url, None) => json!({"type": "link", "url": url}),
-        Piece::Emoji(name) => json!({"type": "emoji", "name": name}),
+        Piece::Emoji(name) => match code_point(name) {
+            Some(unicode) => json!({"type": "emoji", "name": name, "unicode": unicode}),
+            None => json!({"type": "emoji", "name": name}),
+        },
         Piece::Text(text) | Piece::Pre(text) => json!({"type": "text", "text": text}),
         Piece::Styled(_, inner) | Piece::Quote(inner) => json!({"type": "text", "text": message_text(inner)}),
         Piece::List(_) => json!({"type": "text", "text": message_text(std::slice::from_ref(piece))}),

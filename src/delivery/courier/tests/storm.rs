@@ -197,7 +197,7 @@ fn id(number: u64) -> RequestId {
 }
 
 fn thread(channel: &str, number: u64) -> Address {
-    Address::Post { channel: channel.into(), thread_ts: Some(format!("{number}.5")) }
+    Address::Post { channel: channel.into(), thread_ts: Some(format!("{number}.5")), asker: None }
 }
 
 fn letter(number: u64, address: Address, text: &str, last: bool) -> NewLetter {
