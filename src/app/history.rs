@@ -5,7 +5,7 @@ use crate::aws::Aws;
 use crate::clock;
 use crate::domain::{Before, Part, Reply, RequestId, Step};
 use crate::settings::Settings;
-use crate::store::{self, AuditLog, Event, HouseEntry, HouseEvent, StoreError, StoreKind, What};
+use crate::store::{self, Archive, Event, HouseEntry, HouseEvent, StoreError, StoreKind, What};
 use futures_util::future::LocalBoxFuture;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -54,7 +54,7 @@ async fn audited(settings: &Settings, limit: usize) -> Result<String, String> {
     Ok(entries.iter().map(house).collect())
 }
 
-async fn open(settings: &Settings) -> Result<Arc<dyn AuditLog>, String> {
+async fn open(settings: &Settings) -> Result<Arc<dyn Archive>, String> {
     let log = match settings.store.kind {
         StoreKind::Sqlite => store::read(&settings.store),
         StoreKind::Dynamodb => {

@@ -85,7 +85,6 @@ impl House {
             policies: Arc::clone(&self.policies),
             pool,
             shop,
-            audit: Arc::clone(&self.store.audit),
             flights: Arc::clone(&self.flights),
             aws: Arc::new(Aws::new(self.settings.aws.clone())),
             vitals: Arc::clone(&self.board) as Arc<dyn VitalsSource>,

@@ -122,7 +122,15 @@ async fn decide(parts: &DeskParts, permits: &Permits, which: &str, word: Word) -
 async fn find(parts: &DeskParts, which: &str) -> Result<ApprovalRequest, CommandError> {
     let ids = match RequestId::parse(which) {
         Some(id) => vec![id],
-        None => parts.audit.find(&which.to_uppercase(), ALIKE).await.map_err(unread)?,
+        None => {
+            let short = which.to_uppercase();
+            let mut ids = parts.shop.approvals.asked_as(&short, ALIKE).await.map_err(unread)?;
+            // what waits here is known here, also where the index is late or from before
+            ids.extend(parts.shop.awaiting.ids().into_iter().filter(|id| id.short() == short));
+            ids.sort_unstable_by(|a, b| b.cmp(a));
+            ids.dedup();
+            ids
+        }
     };
     let mut found: Vec<ApprovalRequest> = Vec::new();
     for id in ids {

@@ -12,7 +12,7 @@ use crate::domain::{
     ApprovalRequest, Failure, Line, Principal, Refusal, Reply, Request, Risk, Source, Tone, VitalsSource,
 };
 use crate::execution::{self, Answer, Flight, Flights, Job, Task, WorkerPool, Workshop};
-use crate::store::{AuditLog, State};
+use crate::store::State;
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,8 +37,6 @@ pub struct DeskParts {
     pub pool: WorkerPool,
     /// What runs need; its desk gives the answers.
     pub shop: Workshop,
-    /// What happened: who knows a request by its short id.
-    pub audit: Arc<dyn AuditLog>,
     /// Which requests are in work, over all lives.
     pub flights: Arc<Flights>,
     /// The provider.

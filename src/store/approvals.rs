@@ -16,8 +16,11 @@ const ROUNDS: usize = 20;
 /// Approvals in the notes of a store.
 pub(super) struct Noted(pub(super) Arc<dyn Notes>);
 
+/// The kind of these notes.
+const KIND: &str = "approval";
+
 fn name(id: RequestId) -> String {
-    format!("approval/{id}")
+    format!("{KIND}/{id}")
 }
 
 fn busy(id: RequestId) -> StoreError {
@@ -56,6 +59,11 @@ impl ApprovalStore for Noted {
     async fn asked(&self, id: RequestId) -> Result<Option<ApprovalRequest>, StoreError> {
         let text = self.0.noted(&name(id)).await?;
         Ok(text.and_then(|text| wire::readable(&text, id, "approval")))
+    }
+
+    async fn asked_as(&self, short: &str, limit: usize) -> Result<Vec<RequestId>, StoreError> {
+        let names = self.0.ending(KIND, short, limit).await?;
+        Ok(names.iter().filter_map(|name| RequestId::parse(name)).collect())
     }
 
     async fn say(&self, id: RequestId, word: Word, by: &UserId, now: Timestamp) -> Result<Option<Said>, StoreError> {

@@ -1030,10 +1030,18 @@ pub(crate) async fn a_request_is_found_by_the_name_that_people_know(place: &dyn 
     // of the same short name, and older
     let old = RequestId::new(1, id(4).0.random());
     store.journal.accept(NewRequest { request: Request { id: old, ..request(4) }, keys: vec![] }).await.unwrap();
-    let short = id(4).short();
-    assert_eq!(store.audit.find(&short, 10).await.unwrap(), [id(4), old]);
-    assert_eq!(store.audit.find(&short, 1).await.unwrap(), [id(4)]);
-    assert!(store.audit.find("ZZZZ", 10).await.unwrap().is_empty());
+    // of all that was accepted only what others are asked about is found, and the newest first
+    let (short, asked) = (id(4).short(), async |limit| store.approvals.asked_as(&id(4).short(), limit).await.unwrap());
+    assert!(asked(10).await.is_empty());
+    for one in [old, id(4), id(5)] {
+        store.approvals.ask(&ApprovalRequest { request: one, ..approval(4) }).await.unwrap();
+    }
+    assert_eq!((asked(10).await, asked(1).await), (vec![id(4), old], vec![id(4)]));
+    // it stays found, whatever was said
+    store.approvals.close(old, place.clock().now()).await.unwrap();
+    assert_eq!(asked(10).await, [id(4), old]);
+    assert!(store.approvals.asked_as("ZZZZ", 10).await.unwrap().is_empty());
+    assert!(store.approvals.asked_as(&short[1..], 10).await.unwrap().is_empty(), "the whole of the short id");
     assert!(store.audit.history(id(99)).await.unwrap().is_empty());
     store.journal.finish(id(4), Final::Failed, letter(4, "No.", true)).await.unwrap();
     let dead = due(&store, place.clock().now()).await.remove(0);

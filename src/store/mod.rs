@@ -19,8 +19,8 @@ use std::time::Duration;
 
 pub use config::{StoreConfig, StoreKind};
 pub use ports::{
-    Accepted, Address, ApprovalStore, Asked, AuditLog, Beaten, Card, Delivery, Entry, Event, FileWay, Final, Held,
-    HouseEntry, HouseEvent, Journal, LONGEST_WAIT, Letter, LetterId, NewLetter, NewRequest, Notes, Outbox, Queue,
+    Accepted, Address, ApprovalStore, Archive, Asked, AuditLog, Beaten, Card, Delivery, Entry, Event, FileWay, Final,
+    Held, HouseEntry, HouseEvent, Journal, LONGEST_WAIT, Letter, LetterId, NewLetter, NewRequest, Notes, Outbox, Queue,
     QueueDepth, Recent, Replica, ReplicaName, Replicas, Said, State, StepRecord, StepState, StoreError, Wanted, Way,
     What, plan_hash,
 };
@@ -174,7 +174,7 @@ pub async fn inspect_table(client: aws_sdk_dynamodb::Client, config: &StoreConfi
 }
 
 /// What happened, read from the file of a bot that does not run. Nothing is changed: no life begins, and nothing ages.
-pub fn read(config: &StoreConfig) -> Result<Arc<dyn AuditLog>, StoreError> {
+pub fn read(config: &StoreConfig) -> Result<Arc<dyn Archive>, StoreError> {
     match config.fault() {
         Some(fault) => Err(StoreError::Open(fault)),
         None => Ok(Arc::new(sqlite::Reader::open(config)?)),
@@ -186,7 +186,7 @@ pub async fn read_table(
     client: aws_sdk_dynamodb::Client,
     config: &StoreConfig,
     clock: Arc<dyn Clock>,
-) -> Result<Arc<dyn AuditLog>, StoreError> {
+) -> Result<Arc<dyn Archive>, StoreError> {
     match config.fault() {
         Some(fault) => Err(StoreError::Open(fault)),
         None => Ok(Arc::new(dynamo::Dynamo::look(client, config, clock).await?)),

@@ -7,9 +7,10 @@ mod notes;
 mod replica;
 
 pub use approval::{ApprovalStore, Said};
-pub use audit::{AuditLog, Event, HouseEntry, HouseEvent, What, plan_hash};
+pub use audit::{Archive, AuditLog, Event, HouseEntry, HouseEvent, What, plan_hash};
 pub use letter::{Address, Delivery, FileWay, Letter, LetterId, NewLetter, Queue, Wanted, Way};
 pub use notes::Notes;
+pub(in crate::store) use notes::indexed;
 pub use replica::{Beaten, Card, Replica, ReplicaName, Replicas};
 
 use crate::domain::{ApprovalRequest, ChannelId, Plan, ReplyTo, Request, RequestId, Source, Step, UserId};

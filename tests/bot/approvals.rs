@@ -6,7 +6,7 @@ use crate::support::{HOME, MAYA, Message, NINA, OMAR, Options, Seed, Trouble, VE
 use aws_sdk_ec2::types::Tag;
 use std::time::Duration;
 
-const DB: Seed =
+pub(crate) const DB: Seed =
     Seed { region: HOME, name: "db-1", kind: "t3.micro", stopped: false, tags: &[("approval", "required")] };
 const WEB: Seed = Seed { region: HOME, name: "web-1", kind: "t3.micro", stopped: false, tags: &[] };
 
@@ -15,12 +15,12 @@ fn made(world: &World, action: &str) -> usize {
 }
 
 /// The message that asks the others.
-async fn asking(world: &World, channel: &str, who: &str) -> Message {
+pub(crate) async fn asking(world: &World, channel: &str, who: &str) -> Message {
     world.slack.hears(channel, who, "Approval needed", 0).await
 }
 
 /// The short id and the whole one of what is to be approved.
-fn named(message: &Message) -> (String, String) {
+pub(crate) fn named(message: &Message) -> (String, String) {
     let word = |before: &str, length: usize| {
         let rest = message.text.split(before).nth(1).and_then(|rest| rest.get(..length));
         rest.unwrap_or_else(|| panic!("{}", message.text)).to_owned()
@@ -39,7 +39,7 @@ async fn presses(world: &World, who: &str, message: &Message, label: &str) -> St
 }
 
 /// The final answer in the place of the message that asked.
-async fn becomes(world: &World, channel: &str, who: &str, message: &Message) -> Message {
+pub(crate) async fn becomes(world: &World, channel: &str, who: &str, message: &Message) -> Message {
     let same = async || {
         let said = world.slack.from_bot(channel, who, 0).await;
         said.into_iter().find(|said| said.ts == message.ts && !said.is_progress())

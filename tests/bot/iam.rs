@@ -1,8 +1,9 @@
 //! What the bot's AWS role needs: the calls that each command really makes are those of its row, and no row names a call that
 //! is never made.
 
+use crate::approvals::{DB, asking, becomes, named};
 use crate::support::service::{Shop, listed};
-use crate::support::{Ending, HOME, MAYA, Options, Seed, Trouble, World, command, run};
+use crate::support::{Ending, HOME, MAYA, OMAR, Options, Seed, Trouble, World, command, run};
 use dronebot::commands::{COMMANDS, STORE_CALLS};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -105,7 +106,16 @@ async fn each_command_makes_the_calls_of_its_row_and_no_other() {
 #[actix_web::test]
 async fn the_store_makes_the_calls_of_its_policy_and_no_other() {
     let world = World::with(Options { lease: Some(2), ..Options::default() }).await;
+    world.fleet(&[DB]).await;
     world.asks(MAYA, "ping").await;
+    // all that is typed about what waits: whoever reads the message in another channel has no buttons
+    world.slack.slash(MAYA, "ops", "ec2 stop db-1").await;
+    let message = asking(&world, "ops", OMAR).await;
+    let (short, _) = named(&message);
+    world.reads(OMAR, "approve ZZZZ").await;
+    let said = world.reads(OMAR, &format!("approve {short}")).await;
+    assert!(said.contains("is approved and runs now"), "{said}");
+    becomes(&world, "ops", MAYA, &message).await;
     // to IAM a transaction is the writes that it is made of, which here are puts
     let named = world.table.named().into_iter().map(|call| call.replace("TransactWriteItems", "PutItem"));
     let called: BTreeSet<String> = named.collect();

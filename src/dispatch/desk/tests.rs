@@ -64,7 +64,6 @@ impl Office {
             },
             pool: house.pool.clone(),
             shop: change(house.shop.clone()),
-            audit: Arc::clone(&house.store.audit),
             flights: Arc::clone(&house.flights),
             aws: context.aws,
             vitals: context.vitals,

@@ -6,7 +6,7 @@ use super::table::{Ask, Guard, short as brief, sort_key};
 use super::{Dynamo, row};
 use crate::domain::RequestId;
 use crate::store::wire::json;
-use crate::store::{AuditLog, Event, HouseEntry, HouseEvent, ReplicaName, StoreError, What};
+use crate::store::{Archive, AuditLog, Event, HouseEntry, HouseEvent, ReplicaName, StoreError, What};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::error::DisplayErrorContext;
 use jiff::Timestamp;
@@ -50,32 +50,6 @@ impl AuditLog for Dynamo {
         Ok(self.load(id).await?.map(events).unwrap_or_default())
     }
 
-    async fn find(&self, short: &str, limit: usize) -> Result<Vec<RequestId>, StoreError> {
-        let mut pages = self
-            .table
-            .client
-            .scan()
-            .table_name(&self.table.name)
-            .filter_expression("begins_with(pk, :requests) AND sk = :whole")
-            .expression_attribute_values(":requests", super::item::Value::from(row::REQUEST).into())
-            .expression_attribute_values(":whole", super::item::Value::from("-").into())
-            .projection_expression("pk")
-            .into_paginator()
-            .items()
-            .send();
-        let mut found = Vec::new();
-        while let Some(item) = pages.next().await {
-            let item = item.map_err(|error| {
-                let why = brief(&DisplayErrorContext(&error).to_string());
-                StoreError::Failed(format!("the table cannot be looked through (dynamodb:Scan): {why}"))
-            })?;
-            found.extend(text(&item, "pk").and_then(id_of).filter(|id| id.short() == short));
-        }
-        found.sort_unstable_by(|a, b| b.cmp(a));
-        found.truncate(limit);
-        Ok(found)
-    }
-
     async fn record(&self, what: HouseEvent) -> Result<(), StoreError> {
         let (me, now) = (self.name()?, self.clock.now());
         let millis = u64::try_from(now.as_millisecond()).unwrap_or_default();
@@ -107,5 +81,34 @@ impl AuditLog for Dynamo {
             }
         }
         Ok(entries)
+    }
+}
+
+#[async_trait]
+impl Archive for Dynamo {
+    async fn find(&self, short: &str, limit: usize) -> Result<Vec<RequestId>, StoreError> {
+        let mut pages = self
+            .table
+            .client
+            .scan()
+            .table_name(&self.table.name)
+            .filter_expression("begins_with(pk, :requests) AND sk = :whole")
+            .expression_attribute_values(":requests", super::item::Value::from(row::REQUEST).into())
+            .expression_attribute_values(":whole", super::item::Value::from("-").into())
+            .projection_expression("pk")
+            .into_paginator()
+            .items()
+            .send();
+        let mut found = Vec::new();
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(|error| {
+                let why = brief(&DisplayErrorContext(&error).to_string());
+                StoreError::Failed(format!("the table cannot be looked through (dynamodb:Scan): {why}"))
+            })?;
+            found.extend(text(&item, "pk").and_then(id_of).filter(|id| id.short() == short));
+        }
+        found.sort_unstable_by(|a, b| b.cmp(a));
+        found.truncate(limit);
+        Ok(found)
     }
 }

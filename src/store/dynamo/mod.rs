@@ -12,7 +12,7 @@
 //! | `request#<ULID>` | `reply#<n>` | a piece of a reply that is too long for one item |
 //! | `key#<key>` | `-` | a key of a delivery, and which request has it |
 //! | `lock#<target>` | `-` | which request may change a target |
-//! | `note#<name>` | `-` | a note |
+//! | `note#<name>` | `-` | a note; one of the name `kind/…` stands in the index `held` as well |
 //! | `replica` | `<name>` | a replica and its last beat |
 //! | `house` | a ULID | something that happened to a replica |
 //! | `schema` | `-` | the version of all this |

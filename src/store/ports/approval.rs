@@ -14,6 +14,10 @@ pub trait ApprovalStore: Send + Sync {
     /// What others were asked about this request, and said. It is known for some days after its time was over.
     async fn asked(&self, id: RequestId) -> Result<Option<ApprovalRequest>, StoreError>;
 
+    /// The requests of this short id ([`RequestId::short`]) about which others were asked lately, the newest first, at most
+    /// `limit`. An index has them: it costs the same however many requests there are.
+    async fn asked_as(&self, short: &str, limit: usize) -> Result<Vec<RequestId>, StoreError>;
+
     /// Takes a person's word. Of several words at once each is counted, and the last that is needed decides. Gives the
     /// approval as it stands then, and whether the word was taken; `None` when nobody was asked.
     async fn say(&self, id: RequestId, word: Word, by: &UserId, now: Timestamp) -> Result<Option<Said>, StoreError>;

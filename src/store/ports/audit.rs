@@ -167,13 +167,17 @@ pub trait AuditLog: Send + Sync {
     /// All that happened to a request, in order; nothing for one that is not known, or known no more.
     async fn history(&self, id: RequestId) -> Result<Vec<Event>, StoreError>;
 
-    /// The requests that people know by this short id ([`RequestId::short`]), newest first, at most `limit`. It looks
-    /// through everything: for a person who asks, not for the bot's own work.
-    async fn find(&self, short: &str, limit: usize) -> Result<Vec<RequestId>, StoreError>;
-
     /// Notes that something happened to this replica.
     async fn record(&self, what: HouseEvent) -> Result<(), StoreError>;
 
     /// What happened to the replicas lately, newest first.
     async fn house(&self, limit: usize) -> Result<Vec<HouseEntry>, StoreError>;
+}
+
+/// What happened, for a person at a terminal: a running bot has none of this.
+#[async_trait]
+pub trait Archive: AuditLog {
+    /// The requests that people know by this short id ([`RequestId::short`]), newest first, at most `limit`. It looks
+    /// through everything, and on DynamoDB needs the right to `dynamodb:Scan`, which the bot's own role lacks.
+    async fn find(&self, short: &str, limit: usize) -> Result<Vec<RequestId>, StoreError>;
 }

@@ -11,7 +11,7 @@ use super::shared::WhenFull;
 use super::upkeep::failure;
 use crate::domain::{RequestId, UserId};
 use crate::store::wire::{json, readable};
-use crate::store::{AuditLog, Event, HouseEntry, HouseEvent, ReplicaName, StoreConfig, StoreError, What};
+use crate::store::{Archive, AuditLog, Event, HouseEntry, HouseEvent, ReplicaName, StoreConfig, StoreError, What};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -116,7 +116,7 @@ fn event(at: i64, life: Option<i64>, name: Option<String>, what: What) -> rusqli
     Ok(Event { at: time(at), replica, fence: life.unwrap_or_default(), what })
 }
 
-/// [`AuditLog::find`]. The index of askers is the shortest list of all ids.
+/// [`Archive::find`]. The index of askers is the shortest list of all ids.
 pub(super) fn find(connection: &Connection, short: &str, limit: usize) -> rusqlite::Result<Vec<RequestId>> {
     let mut list = connection.prepare_cached("SELECT id FROM requests INDEXED BY asked")?;
     let mut rows = list.query([])?;
@@ -170,10 +170,6 @@ impl AuditLog for Reader {
         self.ask(|connection| history(connection, id))
     }
 
-    async fn find(&self, short: &str, limit: usize) -> Result<Vec<RequestId>, StoreError> {
-        self.ask(|connection| find(connection, short, limit))
-    }
-
     async fn record(&self, _: HouseEvent) -> Result<(), StoreError> {
         Err(StoreError::Unavailable("the file was opened to be looked at alone".to_owned()))
     }
@@ -184,14 +180,16 @@ impl AuditLog for Reader {
 }
 
 #[async_trait]
+impl Archive for Reader {
+    async fn find(&self, short: &str, limit: usize) -> Result<Vec<RequestId>, StoreError> {
+        self.ask(|connection| find(connection, short, limit))
+    }
+}
+
+#[async_trait]
 impl AuditLog for Sqlite {
     async fn history(&self, id: RequestId) -> Result<Vec<Event>, StoreError> {
         self.call(WhenFull::Wait, move |book| Ok(history(&book.connection, id)?)).await
-    }
-
-    async fn find(&self, short: &str, limit: usize) -> Result<Vec<RequestId>, StoreError> {
-        let short = short.to_owned();
-        self.call(WhenFull::Wait, move |book| Ok(find(&book.connection, &short, limit)?)).await
     }
 
     async fn record(&self, what: HouseEvent) -> Result<(), StoreError> {

@@ -1,9 +1,11 @@
-//! Notes, as facts about the file whose names no fact of the file itself has.
+//! Notes, as facts about the file whose names no fact of the file itself has. A fact beside a note is its entry in the
+//! index of [`Notes::ending`]: the facts are sorted by name.
 
 use super::book::{Book, Done};
 use super::port::Sqlite;
 use super::rows::nanos;
 use super::shared::WhenFull;
+use crate::store::ports::indexed;
 use crate::store::{Notes, StoreError};
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -13,24 +15,43 @@ fn fact(name: &str) -> String {
     format!("note:{name}")
 }
 
+/// What the entries begin with of the notes of a kind that end in this.
+fn entries(kind: &str, tail: &str) -> String {
+    format!("ending:{kind}/{tail}/")
+}
+
 impl Book {
     fn noted(&self, fact: &str) -> Done<Option<String>> {
         let mut query = self.connection.prepare_cached("SELECT value FROM facts WHERE name = ?1")?;
         Ok(query.query_row([fact], |row| row.get(0)).optional()?)
     }
 
-    fn rewrite(&self, fact: &str, was: Option<&str>, text: &str, until: Option<i64>) -> Done<bool> {
+    fn rewrite(&self, name: &str, was: Option<&str>, text: &str, until: Option<i64>) -> Done<bool> {
+        let fact = fact(name);
         let changed = match was {
             None => self.execute(
                 "INSERT INTO facts (name, value, until) VALUES (?1, ?2, ?3) ON CONFLICT (name) DO NOTHING",
-                params![fact, text, until],
+                params![&fact, text, until],
             )?,
             Some(was) => self.execute(
                 "UPDATE facts SET value = ?3, until = ?4 WHERE name = ?1 AND value = ?2",
-                params![fact, was, text, until],
+                params![&fact, was, text, until],
             )?,
         };
+        if let (Some((kind, rest, tail)), true) = (indexed(name), changed > 0) {
+            self.execute(
+                "INSERT INTO facts (name, value, until) VALUES (?1, ?2, ?3) ON CONFLICT (name) DO UPDATE SET until = ?3",
+                params![format!("{}{rest}", entries(kind, tail)), rest, until],
+            )?;
+        }
         Ok(changed > 0)
+    }
+
+    fn ending(&self, entries: &str, limit: usize) -> Done<Vec<String>> {
+        let most = i64::try_from(limit).unwrap_or(i64::MAX);
+        let mut query = self.connection.prepare_cached(ENDING)?;
+        let found = query.query_map(params![entries, format!("{entries}\u{10ffff}"), most], |row| row.get(0))?;
+        Ok(found.collect::<rusqlite::Result<_>>()?)
     }
 
     /// Forgets the notes that were kept until before this time.
@@ -38,6 +59,9 @@ impl Book {
         self.execute("DELETE FROM facts WHERE until < ?1", [nanos(now)]).map(drop)
     }
 }
+
+/// Reads a range of the names, which are the table's key.
+pub(super) const ENDING: &str = "SELECT value FROM facts WHERE name > ?1 AND name < ?2 ORDER BY name DESC LIMIT ?3";
 
 #[async_trait]
 impl Notes for Sqlite {
@@ -53,8 +77,13 @@ impl Notes for Sqlite {
         text: &str,
         until: Option<Timestamp>,
     ) -> Result<bool, StoreError> {
-        let (fact, was, text) = (fact(name), was.map(str::to_owned), text.to_owned());
+        let (name, was, text) = (name.to_owned(), was.map(str::to_owned), text.to_owned());
         let until = until.map(nanos);
-        self.call(WhenFull::Wait, move |book| book.rewrite(&fact, was.as_deref(), &text, until)).await
+        self.call(WhenFull::Wait, move |book| book.rewrite(&name, was.as_deref(), &text, until)).await
+    }
+
+    async fn ending(&self, kind: &str, tail: &str, limit: usize) -> Result<Vec<String>, StoreError> {
+        let entries = entries(kind, tail);
+        self.call(WhenFull::Wait, move |book| book.ending(&entries, limit)).await
     }
 }

@@ -478,10 +478,10 @@ fn hex(id: RequestId) -> String {
 }
 
 #[tokio::test]
-async fn what_a_person_asked_is_found_by_its_index_without_sorting() {
+async fn what_is_looked_up_is_found_by_its_index_without_sorting() {
     let folder = Folder::new();
     let (store, backend) = folder.restless();
-    let plan = |sql: &'static str| {
+    let plan = |sql: String| {
         let backend = Arc::clone(&backend);
         async move {
             let read = move |connection: &Connection| {
@@ -494,7 +494,9 @@ async fn what_a_person_asked_is_found_by_its_index_without_sorting() {
     };
     let ended =
         "SELECT id FROM requests INDEXED BY asked WHERE user = 'U' AND finished_at IS NOT NULL ORDER BY id DESC";
-    assert_eq!(plan(ended).await, "SEARCH requests USING INDEX asked (user=?)");
+    assert_eq!(plan(ended.to_owned()).await, "SEARCH requests USING INDEX asked (user=?)");
+    let ending = super::notes::ENDING.replace("?1", "'a'").replace("?2", "'b'").replace("?3", "5");
+    assert_eq!(plan(ending).await, "SEARCH facts USING PRIMARY KEY (name>? AND name<?)");
     store.close(PATIENCE).await.unwrap();
 }
 

@@ -1,9 +1,9 @@
 //! The table itself: made by this program, by a template, or by somebody else for something else.
 
 use super::Cell;
-use crate::store::contract::{PATIENCE, Place, new};
+use crate::store::contract::{PATIENCE, Place, id, new};
 use crate::store::dynamo::item::{item, number};
-use crate::store::{Accepted, Condition, StoreError, TableMade, init_table, inspect_table, join};
+use crate::store::{Accepted, Condition, Journal, StoreError, TableMade, init_table, inspect_table, join, read_table};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection, ProjectionType,
     ScalarAttributeType,
@@ -124,4 +124,16 @@ async fn init_of_a_newer_program_raises_the_schema() {
     assert_eq!(version().await, Some(0));
     assert_eq!(init_table(&client, cell.config()).await.unwrap(), TableMade::Completed);
     assert_eq!(version().await, Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_at_a_terminal_finds_any_request_by_its_short_id() {
+    let cell = Cell::on_moto();
+    let store = cell.dynamo().await;
+    for number in [1, 2] {
+        Journal::accept(&store, new(number, &[])).await.unwrap();
+    }
+    let archive = read_table(cell.client().await, cell.config(), cell.clock()).await.unwrap();
+    assert_eq!(archive.find(&id(2).short(), 9).await.unwrap(), [id(2)]);
+    assert!(archive.find("ZZZZ", 9).await.unwrap().is_empty());
 }
