@@ -1,6 +1,6 @@
 //! Journal first, then the acknowledgement, then the dispatcher.
 
-use super::gate::{Gate, Word, sentence};
+use super::gate::{Gate, Refused, Word};
 use super::threads::Threads;
 use super::translate::{Again, FieldError, Stamp, Submission, Translated, translate};
 use crate::clock::Clock;
@@ -122,9 +122,9 @@ impl Doorkeeper {
             count(&new.request, "duplicate");
             return Disposition::Ack;
         }
-        let entering = match self.gate.enter(&new.request) {
+        let entering = match self.gate.admit(&new.request) {
             Ok(entering) => entering,
-            Err(open) => return self.turn_away(new, open, answerable).await,
+            Err(refused) => return self.turn_away(new, refused, answerable).await,
         };
         let request = new.request.clone();
         let accepted = self.journal.accept(new).await;
@@ -136,18 +136,18 @@ impl Doorkeeper {
         }
     }
 
-    /// Refuses a request: too much is open.
-    async fn turn_away(self, new: NewRequest, open: usize, answerable: bool) -> Disposition {
+    /// Refuses a request.
+    async fn turn_away(self, new: NewRequest, refused: Refused, answerable: bool) -> Disposition {
         let request = &new.request;
         if let Some(known) = self.is_known(&new).await {
             return known;
         }
-        count(request, "overload");
+        count(request, refused.as_str());
         let told = match request.source {
-            Source::SlashCommand if answerable => whisper(open),
+            Source::SlashCommand if answerable => whisper(refused),
             _ => match self.gate.word(&request.user) {
                 Word::Said => Disposition::Ack,
-                Word::Due if self.says(request, open).await => Disposition::Ack,
+                Word::Due if self.says(request, refused).await => Disposition::Ack,
                 Word::Due => {
                     self.gate.forget(&request.user);
                     Disposition::Leave
@@ -179,10 +179,9 @@ impl Doorkeeper {
     }
 
     /// Tells somebody alone that the request was refused. Whether Slack has taken it.
-    async fn says(&self, request: &Request, open: usize) -> bool {
+    async fn says(&self, request: &Request, refused: Refused) -> bool {
         let Request { channel, user, .. } = request;
-        let text = format!("{} Until then I take no others either, and say so once a minute.", sentence(open));
-        let message = Message { text, blocks: None };
+        let message = Message { text: refused.message(), blocks: None };
         let api = (self.web_api)().patient(WORD_WAITS);
         let said = async {
             match channel.is_person() || channel.as_str().starts_with('D') {
@@ -238,14 +237,14 @@ impl Doorkeeper {
             // no field to say it on: Slack says itself that it failed, and keeps the form open
             None => Disposition::Leave,
         };
-        let entering = match self.gate.enter(&new.request) {
+        let entering = match self.gate.admit(&new.request) {
             Ok(entering) => entering,
-            Err(open) => {
+            Err(refused) => {
                 if let Some(known) = self.is_known(&new).await {
                     return known;
                 }
-                count(&new.request, "overload");
-                return say(&sentence(open));
+                count(&new.request, refused.as_str());
+                return say(&refused.sentence());
             }
         };
         let request = new.request.clone();
@@ -320,8 +319,8 @@ fn count(request: &Request, result: &'static str) {
 }
 
 /// The refusal of a slash command, in its acknowledgement.
-fn whisper(open: usize) -> Disposition {
-    let answer = json!({"response_type": "ephemeral", "text": sentence(open)});
+fn whisper(refused: Refused) -> Disposition {
+    let answer = json!({"response_type": "ephemeral", "text": refused.sentence()});
     to_raw_value(&answer).map_or(Disposition::Leave, Disposition::AckWith)
 }
 

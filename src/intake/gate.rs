@@ -13,6 +13,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// The longest line that is taken, in bytes: far longer than anybody types, and short enough for thousands of them to be
+/// kept in memory.
+const LONGEST: usize = 8_000;
+
 /// The part of the room that is for `status` alone: how the bot is must be heard when nothing else goes.
 const KEPT_FOR_STATUS: usize = 10;
 
@@ -32,15 +36,24 @@ pub struct Gate {
     open: Box<dyn Fn() -> usize + Send + Sync>,
     /// Requests on their way into the journal, which does not count them yet.
     entering: AtomicUsize,
-    refused: Mutex<Refused>,
+    refused: Mutex<Memory>,
 }
 
 /// A request on its way into the journal, until dropped.
 pub(super) struct Entering(Arc<Gate>);
 
+/// Why a request is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// So much is open.
+    Full(usize),
+    /// Its line has so many bytes.
+    Long(usize),
+}
+
 /// What is remembered of those who were refused.
 #[derive(Default)]
-struct Refused {
+struct Memory {
     told: HashMap<UserId, Instant>,
     keys: HashSet<String>,
     /// The same keys, the oldest first.
@@ -67,8 +80,16 @@ impl Gate {
         Self { most, open: Box::new(open), entering: AtomicUsize::new(0), refused: Mutex::default() }
     }
 
-    /// Lets a request in, or tells how much is open.
-    pub(super) fn enter(self: &Arc<Self>, request: &Request) -> Result<Entering, usize> {
+    /// Lets a request in, or tells why not.
+    pub(super) fn admit(self: &Arc<Self>, request: &Request) -> Result<Entering, Refused> {
+        match request.text.len() {
+            long if long > LONGEST => Err(Refused::Long(long)),
+            _ => self.enter(request).map_err(Refused::Full),
+        }
+    }
+
+    /// Lets a request in where there is room, or tells how much is open.
+    fn enter(self: &Arc<Self>, request: &Request) -> Result<Entering, usize> {
         let most = match is_status(&request.text) {
             true => self.most,
             false => self.most - self.most / KEPT_FOR_STATUS,
@@ -148,12 +169,38 @@ fn is_status(text: &str) -> bool {
     text.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case("status"))
 }
 
-/// What somebody reads whose request was refused.
-pub(super) fn sentence(open: usize) -> String {
-    format!(
-        "I have {open} commands in hand, which is as many as I can keep, so I did not take this one. Nothing was run. \
-         Try again in a minute; `status` says how I am."
-    )
+impl Refused {
+    /// What somebody reads whose request was refused.
+    pub(super) fn sentence(self) -> String {
+        match self {
+            Self::Full(open) => format!(
+                "I have {open} commands in hand, which is as many as I can keep, so I did not take this one. Nothing was run. \
+                 Try again in a minute; `status` says how I am."
+            ),
+            Self::Long(bytes) => format!(
+                "What you sent is {bytes} bytes long, and a command may have {LONGEST} at most, so I did not take it. Nothing \
+                 was run. Say it in fewer words, or in parts."
+            ),
+        }
+    }
+
+    /// The same in a message, which comes once a minute.
+    pub(super) fn message(self) -> String {
+        match self {
+            Self::Full(_) => {
+                format!("{} Until then I take no others either, and say so once a minute.", self.sentence())
+            }
+            Self::Long(_) => format!("{} I say so once a minute.", self.sentence()),
+        }
+    }
+
+    /// The word for it in the metrics.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Full(_) => "overload",
+            Self::Long(_) => "too_long",
+        }
+    }
 }
 
 #[cfg(test)]
@@ -196,6 +243,21 @@ mod tests {
         open.store(100, Ordering::SeqCst);
         assert_eq!(gate.enter(&request("ping")).err(), Some(100));
         assert_eq!(gate.entering.load(Ordering::SeqCst), 0, "who was refused is not entering");
+    }
+
+    #[test]
+    fn a_line_has_a_longest_length_whatever_it_says() {
+        let (gate, open) = gate(20);
+        for word in ["ping", "status", "ec2 list --region ", "ä", "🚀", "\n"] {
+            let line = |bytes: usize| request(&word.repeat(bytes / word.len() + 1)[..bytes - bytes % word.len()]);
+            assert!(gate.admit(&line(LONGEST)).is_ok(), "{word:?}");
+            let refused = gate.admit(&line(LONGEST + 100)).err();
+            assert!(matches!(refused, Some(Refused::Long(bytes)) if bytes > LONGEST), "{word:?} {refused:?}");
+        }
+        assert_eq!(gate.entering.load(Ordering::SeqCst), 0);
+        open.store(20, Ordering::SeqCst);
+        assert_eq!(gate.admit(&request("ping")).err(), Some(Refused::Full(20)));
+        assert!(Refused::Long(12_000).message().len() < 300);
     }
 
     #[test]

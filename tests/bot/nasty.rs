@@ -1,7 +1,7 @@
 //! What people and AWS put into names, tags, errors and commands reaches nobody as anything but letters: no mention, no
 //! link, no formatting, through the real Slack forms of what the bot sends.
 
-use crate::support::{HOME, MAYA, Message, Seed, Trouble, World};
+use crate::support::{HOME, MAYA, Message, Seed, Trouble, World, until};
 use serde_json::Value;
 
 const NASTY: &[Seed] = &[
@@ -85,6 +85,37 @@ async fn nothing_that_others_wrote_notifies_links_or_formats() {
     assert!(shown.text.starts_with("&lt;!channel&gt; *b* 'c' &lt;https://evil.test|Approve&gt;\n"), "{}", shown.text);
     assert!(shown.text.contains("`env=&lt;@UMAYA&gt;`"), "{}", shown.text);
     assert!(shown.text.contains("`owner=&amp;lt;!channel&amp;gt;txt`"), "{}", shown.text);
+    world.ends_clean().await;
+}
+
+#[actix_web::test]
+async fn a_line_that_is_too_long_is_refused_at_every_door_and_not_journalled() {
+    let world = World::new().await;
+    let long = format!("ec2 list --region {}", "aa-aaa-1,".repeat(1_500));
+    let refused = "bytes long, and a command may have 8000 at most, so I did not take it. Nothing was run.";
+    let before = world.slack.cursor().await;
+    world.slack.slash(MAYA, "ops", &long).await;
+    // by a message once a minute, to whoever wrote it alone
+    for _ in 0..3 {
+        world.says(MAYA, "general", &format!("@drone {long}")).await;
+    }
+    let bot = world.bot.as_ref().expect("the bot runs");
+    let counted = async |source, result| {
+        bot.metric("dronebot_requests_total", &[source, result]).await.unwrap_or_default() as usize
+    };
+    until("all were refused", async || counted("app_mention", "too_long").await == 3).await;
+    until("the command too", async || counted("slash_command", "too_long").await == 1).await;
+    for (channel, via) in [("ops", "ack"), ("general", "chat.postEphemeral")] {
+        let told = async || {
+            let said = world.slack.messages(channel, MAYA, before).await;
+            said.into_iter().filter(|said| said.via == via).collect::<Vec<_>>()
+        };
+        until("she is told", async || !told().await.is_empty()).await;
+        let told = told().await;
+        assert!(told.len() == 1 && told[0].text.contains(refused), "{told:#?}");
+    }
+    assert!(world.asks(MAYA, "ping").await.starts_with("Pong"));
+    assert_eq!(counted("app_mention", "accepted").await, 0);
     world.ends_clean().await;
 }
 

@@ -47,7 +47,7 @@ async fn what_the_full_disk_does_not_take_is_not_acked_and_comes_again() {
     breaks(&world, "response_url", json!({"status": 503, "times": 0})).await;
 
     // fill the file: with large commands, then with ever smaller ones
-    for size in [40_000, 4_000, 100] {
+    for size in [8_000, 4_000, 100] {
         let refused = |world: &World| world.log().matches("request not journalled").count();
         let before = refused(&world);
         for _ in 0..200 {
