@@ -272,14 +272,13 @@ mod tests {
         assert_eq!(of("web:1.0"), None);
     }
 
+    fn image(tags: &[&str]) -> Image {
+        let tags = tags.iter().map(ToString::to_string).collect();
+        Image { digest: "sha256:aa".into(), tags, pushed: None, is_index: false }
+    }
+
     #[test]
     fn people_know_an_image_by_its_version() {
-        let image = |tags: &[&str]| Image {
-            digest: "sha256:aa".into(),
-            tags: tags.iter().map(ToString::to_string).collect(),
-            pushed: None,
-            is_index: false,
-        };
         let commit = "0123456789abcdef0123456789abcdef01234567";
         assert_eq!(image(&[commit, "1.4.2"]).version(), Some("1.4.2"));
         assert_eq!(image(&[commit]).version(), Some(commit));
