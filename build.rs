@@ -7,6 +7,7 @@
 use std::process::Command;
 
 fn main() {
+    link();
     // in a linked work tree these are not under .git; a path that does not exist would mean building anew each time
     for name in ["HEAD", "logs/HEAD"] {
         if let Some(path) = git(&["rev-parse", "--git-path", name]).filter(|path| std::path::Path::new(path).exists()) {
@@ -49,4 +50,14 @@ fn rfc3339(seconds: u64) -> String {
     let year = year_of_era + era * 400 + u64::from(month <= 2);
     let (hour, minute, second) = (seconds / 3_600 % 24, seconds / 60 % 60, seconds % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+/// The same function made from several types is kept once, and the addresses that the loader corrects are kept as a list of
+/// differences (which asks for glibc 2.36): an eighth less of the program in memory. Known to lld, which is rustc's own linker
+/// on this platform; where another one was chosen nothing is asked of it.
+fn link() {
+    let set = |name: &str| std::env::var(name).unwrap_or_default();
+    if set("TARGET") == "x86_64-unknown-linux-gnu" && set("PROFILE") == "release" && set("RUSTC_LINKER").is_empty() {
+        println!("cargo:rustc-link-arg-bins=-Wl,--icf=all,-z,pack-relative-relocs");
+    }
 }

@@ -263,8 +263,11 @@ struct Units {
 #[derive(Default)]
 struct Store {
     items: BTreeMap<(String, String), Item>,
-    indexes: HashMap<&'static str, BTreeMap<(String, String), (String, String)>>,
+    indexes: HashMap<&'static str, BTreeMap<Key, Key>>,
 }
+
+/// `pk` and `sk`, or what an index has in their place.
+type Key = (String, String);
 
 fn refused() -> Failure {
     ("ConditionalCheckFailedException", json!({}))

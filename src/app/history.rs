@@ -6,6 +6,7 @@ use crate::clock;
 use crate::domain::{Before, Part, Reply, RequestId, Step};
 use crate::settings::Settings;
 use crate::store::{self, AuditLog, Event, HouseEntry, HouseEvent, StoreError, StoreKind, What};
+use futures_util::future::LocalBoxFuture;
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -13,7 +14,11 @@ use std::sync::Arc;
 const NAMESAKES: usize = 20;
 
 /// All that happened to a request, by its short name or by its whole one; or the line that says why not.
-pub async fn show(settings: &Settings, name: &str) -> Result<String, String> {
+pub fn show<'a>(settings: &'a Settings, name: &'a str) -> LocalBoxFuture<'a, Result<String, String>> {
+    Box::pin(shown(settings, name))
+}
+
+async fn shown(settings: &Settings, name: &str) -> Result<String, String> {
     let asked = Name::read(name)?;
     let log = open(settings).await?;
     let found = match &asked {
@@ -35,7 +40,11 @@ pub async fn show(settings: &Settings, name: &str) -> Result<String, String> {
 }
 
 /// What happened to the replicas lately, oldest first.
-pub async fn audit(settings: &Settings, limit: usize) -> Result<String, String> {
+pub fn audit(settings: &Settings, limit: usize) -> LocalBoxFuture<'_, Result<String, String>> {
+    Box::pin(audited(settings, limit))
+}
+
+async fn audited(settings: &Settings, limit: usize) -> Result<String, String> {
     let log = open(settings).await?;
     let mut entries = log.house(limit).await.map_err(unread)?;
     if entries.is_empty() {

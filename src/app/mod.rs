@@ -36,6 +36,7 @@ use crate::supervision::{
 use actix_web::dev::ServerHandle;
 use body::{BodyParts, BodyWatch};
 use drain::Signals;
+use futures_util::future::LocalBoxFuture;
 use keeper::LeaseKeeper;
 use secrecy::ExposeSecret;
 use std::sync::Arc;
@@ -125,8 +126,13 @@ struct Running {
     _systemd: Option<Task<()>>,
 }
 
-/// Runs the bot until it ends. Must be called inside an actix system.
-pub async fn run(settings: Settings) -> End {
+/// Runs the bot until it ends. Must be called inside an actix system. A boxed future, as of each of the program's tasks: what
+/// is awaited in another crate is compiled there once more, and this is everything.
+pub fn run(settings: Settings) -> LocalBoxFuture<'static, End> {
+    Box::pin(live(settings))
+}
+
+async fn live(settings: Settings) -> End {
     // from the first moment: one that is told to end while it starts ends as one that runs
     let mut signals = match Signals::listen() {
         Ok(signals) => signals,
@@ -221,7 +227,8 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
     tree.add(house.spec("lease-keeper"), move |_| LeaseKeeper::new(keeper.clone())).await;
     let tokens = Arc::clone(&house.tokens);
     tree.add(house.spec("token-keeper"), move |_| TokenKeeper::new(Arc::clone(&tokens), Arc::default())).await;
-    let courier = tree.add(house.spec("courier"), house.courier()).await;
+    // what goes to Slack is written on another core than what is decided
+    let courier = tree.add(house.spec("courier").placement(Placement::OwnThread), house.courier()).await;
     let shop = house.workshop(courier);
     let mut workers = Vec::new();
     for number in 0..house.settings.execution.workers.max(1) {

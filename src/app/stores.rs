@@ -4,6 +4,7 @@ use crate::aws::Aws;
 use crate::clock;
 use crate::settings::Settings;
 use crate::store::{self, Store, StoreError, StoreKind, TableMade};
+use futures_util::future::LocalBoxFuture;
 use std::time::Duration;
 
 /// Opens the store of the settings. One that does not answer now, or whose disk is full, may be mended soon: that is no
@@ -31,7 +32,11 @@ pub(super) async fn open(settings: &Settings) -> Result<Store, StoreError> {
 }
 
 /// Makes the table that several replicas share; the line says what was done.
-pub async fn init_store(settings: &Settings) -> Result<String, String> {
+pub fn init_store(settings: &Settings) -> LocalBoxFuture<'_, Result<String, String>> {
+    Box::pin(make_store(settings))
+}
+
+async fn make_store(settings: &Settings) -> Result<String, String> {
     let table = &settings.store.table;
     if settings.store.kind == StoreKind::Sqlite {
         let file = settings.store.path.display();

@@ -905,7 +905,7 @@ pub(crate) async fn a_target_is_one_requests_alone_until_its_final_answer(place:
 pub(crate) async fn whoever_says_goodbye_has_not_died(place: &dyn Place) {
     let store = place.open().await;
     accepted(&store, 1).await;
-    let deaths = async |store: &Store| taken_up(&store).await.iter().map(|e| e.deaths).sum::<u32>();
+    let deaths = async |store: &Store| taken_up(store).await.iter().map(|e| e.deaths).sum::<u32>();
     assert_eq!(deaths(&store).await, 0);
     store.replicas.leave().await.unwrap();
     let store = reopen(place, store).await;

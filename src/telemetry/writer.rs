@@ -42,7 +42,6 @@ pub(super) struct LogWriter(Arc<Shared>);
 
 impl LogWriter {
     /// Starts the thread that writes to `output`.
-    #[expect(clippy::disallowed_methods, reason = "the log is no actor: it has to outlive them")]
     pub(super) fn start(output: impl Write + Send + 'static) -> io::Result<Self> {
         let shared = Arc::<Shared>::default();
         let theirs = Arc::clone(&shared);
@@ -169,7 +168,7 @@ mod tests {
     fn the_end_waits_for_the_last_line_but_not_for_ever() {
         let (opener, written, mut writer) = valve();
         writer.write_all(b"first\n").expect("taken");
-        let began = std::time::Instant::now();
+        let began = tokio::time::Instant::now();
         writer.finish(Duration::from_millis(50));
         assert!(began.elapsed() >= Duration::from_millis(50), "nobody read it");
         drop((0..4).map(|_| opener.send(())).collect::<Vec<_>>());

@@ -7,6 +7,7 @@ mod slack;
 
 use super::EXIT_CONFIG;
 use crate::settings::{Settings, SettingsError};
+use futures_util::future::LocalBoxFuture;
 use serde::Serialize;
 use std::fmt::Write;
 use std::time::Duration;
@@ -126,7 +127,11 @@ fn sentence(words: &str) -> String {
 }
 
 /// Looks at everything. `link`: also opens a Socket Mode connection for a moment.
-pub async fn examine(settings: &Settings, link: bool) -> Diagnosis {
+pub fn examine(settings: &Settings, link: bool) -> LocalBoxFuture<'_, Diagnosis> {
+    Box::pin(look(settings, link))
+}
+
+async fn look(settings: &Settings, link: bool) -> Diagnosis {
     let house = house::examine(settings).await;
     if let Some(problem) = secrets(settings).await {
         return Diagnosis {

@@ -230,7 +230,7 @@ impl Dynamo {
     ) -> Result<(), StoreError> {
         // the index may lag behind
         match self.load(id).await? {
-            Some(row) if row.holder == *from && row.is_open() => self.adopt_one(row, me, died).await,
+            Some(row) if row.holder == *from && row.is_open() => Box::pin(self.adopt_one(row, me, died)).await,
             _ => Ok(()),
         }
     }

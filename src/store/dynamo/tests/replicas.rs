@@ -20,7 +20,7 @@ use std::time::Duration;
 async fn adopts(store: &Store, count: usize) -> Vec<Entry> {
     let begun = tokio::time::Instant::now();
     loop {
-        let entries = taken_up(&store).await;
+        let entries = taken_up(store).await;
         if entries.len() >= count {
             return entries;
         }
