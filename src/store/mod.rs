@@ -19,7 +19,7 @@ use std::time::Duration;
 
 pub use config::{StoreConfig, StoreKind};
 pub use ports::{
-    Accepted, Address, ApprovalStore, Asked, AuditLog, Beaten, Card, Delivery, Entry, Event, FileWay, Final, Held,
+    Accepted, Address, ApprovalStore, Asked, AuditLog, Beaten, Card, Delivery, Due, Entry, Event, FileWay, Final, Held,
     HouseEntry, HouseEvent, Journal, LONGEST_WAIT, Letter, LetterId, NewLetter, NewRequest, Notes, Outbox, Queue,
     QueueDepth, Recent, Replica, ReplicaName, Replicas, Said, State, StepRecord, StepState, StoreError, Wanted, Way,
     What, plan_hash,

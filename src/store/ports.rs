@@ -10,7 +10,7 @@ pub use approval::{ApprovalStore, Said};
 pub use audit::{AuditLog, Event, HouseEntry, HouseEvent, What, plan_hash};
 pub use letter::{Address, Delivery, FileWay, Letter, LetterId, NewLetter, Queue, Wanted, Way};
 pub use notes::Notes;
-pub use replica::{Beaten, Card, Replica, ReplicaName, Replicas};
+pub use replica::{Beaten, Card, Due, Replica, ReplicaName, Replicas};
 
 use crate::domain::{ApprovalRequest, ChannelId, Plan, ReplyTo, Request, RequestId, Source, Step, UserId};
 use async_trait::async_trait;

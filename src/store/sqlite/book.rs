@@ -10,9 +10,8 @@ use super::work::{Open, Work};
 use crate::clock::Clock;
 use crate::domain::{Request, RequestId};
 use crate::store::wire;
-use crate::store::{Accepted, Entry, Final, QueueDepth, ReplicaName, State, StepState, StoreError, What};
+use crate::store::{Accepted, Final, QueueDepth, ReplicaName, State, StepState, StoreError, What};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, params};
-use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Why an operation was not done.
@@ -49,7 +48,7 @@ pub(super) struct Book {
     pub(super) life: i64,
     pub(super) next_event: i64,
     /// What the open transaction changes of requests, and where that is shown once it is durable.
-    changes: Vec<(RequestId, Change)>,
+    pub(super) changes: Vec<(RequestId, Change)>,
     pub(super) held: Arc<HeldRequests>,
     /// Whether `work` may differ from the file.
     stale: bool,
@@ -88,11 +87,6 @@ impl Book {
         self.work.load(&self.connection)?;
         self.held.load(self.entries()?);
         Ok(())
-    }
-
-    /// Notes what the open transaction changes of a request.
-    pub(super) fn changes(&mut self, id: RequestId, change: Change) {
-        self.changes.push((id, change));
     }
 
     /// Takes over what a former process has left. One that ended without a goodbye died with all of it in its hands.
@@ -392,26 +386,6 @@ impl Book {
         let (waiting, replaces) = open.map_or((None, None), |open| (open.waiting, open.progress_ts));
         let unsure = waiting.map_or(Ok(false), |waiting| self.take_back(waiting, id))?;
         self.post(letter, Posted { id: 0, created_at: now, not_before: now, replaces, unsure })
-    }
-
-    /// Every request without an answer, oldest first.
-    fn entries(&self) -> rusqlite::Result<Vec<Entry>> {
-        let mut steps: HashMap<RequestId, Vec<_>> = HashMap::new();
-        let mut list = self.connection.prepare(
-            "SELECT request, state, body FROM steps \
-             WHERE request IN (SELECT id FROM requests WHERE finished_at IS NULL) ORDER BY request, step",
-        )?;
-        for step in list.query_map([], rows::step)? {
-            let (id, step) = step?;
-            steps.entry(id).or_default().extend(step);
-        }
-        let sql = format!("SELECT {} FROM requests WHERE finished_at IS NULL ORDER BY accepted_at, id", rows::ENTRY);
-        let mut list = self.connection.prepare(&sql)?;
-        let mut entries = list.query_map([], rows::entry)?.collect::<rusqlite::Result<Vec<_>>>()?;
-        for entry in &mut entries {
-            entry.steps = steps.remove(&entry.request.id).unwrap_or_default();
-        }
-        Ok(entries)
     }
 
     /// [`crate::store::Journal::unfinished`].
