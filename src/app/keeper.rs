@@ -60,8 +60,8 @@ impl LeaseKeeper {
             // a beat that comes when the lease is over helps nobody
             let patience = lease.unwrap_or(ALONE);
             match tokio::time::timeout(patience, parts.beat_and_look(beat, look)).await {
-                Ok(result) => parts.went(result),
-                Err(_) => parts.went(Err(StoreError::Unavailable(format!("no answer within {patience:?}")))),
+                Ok(result) => parts.went(beat, result),
+                Err(_) => parts.went(beat, Err(StoreError::Unavailable(format!("no answer within {patience:?}")))),
             }
             // one that was found gone is not left until the next moment
             keeper.adopt();
@@ -127,10 +127,13 @@ impl KeeperParts {
         Ok(())
     }
 
-    fn went(&self, result: Result<(), StoreError>) {
+    /// What came of a look, and of a beat if there was one.
+    fn went(&self, beat: bool, result: Result<(), StoreError>) {
         let ok = result.is_ok();
-        let outcome = if ok { "renewed" } else { "failed" };
-        metrics::counter!("dronebot_lease_renewals_total", "outcome" => outcome).increment(1);
+        if beat {
+            let outcome = if ok { "renewed" } else { "failed" };
+            metrics::counter!("dronebot_lease_renewals_total", "outcome" => outcome).increment(1);
+        }
         let before = self.beating.swap(ok, Ordering::AcqRel);
         match result {
             Err(error) if before => tracing::warn!(%error, "lease is not renewed"),
