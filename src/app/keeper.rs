@@ -46,25 +46,30 @@ impl LeaseKeeper {
         Self { parts }
     }
 
-    /// Beats and looks when it is time to.
+    /// Beats and looks, each when it is time to.
     fn look(&self) {
-        let (due, lease) = (self.parts.replicas.due_in(), self.parts.replicas.lease());
+        let lease = self.parts.replicas.lease();
         // nearer to this moment than to the next
-        let moment = lease.unwrap_or_default() / MOMENTS;
-        if due.is_some_and(|due| due > moment / 2) || self.parts.looking.swap(true, Ordering::AcqRel) {
+        let is_due = |due: Duration| due <= lease.unwrap_or_default() / MOMENTS / 2;
+        let due = self.parts.replicas.due_in();
+        let (beat, look) = due.map_or((true, true), |due| (is_due(due.beat), is_due(due.look)));
+        if !(beat || look) || self.parts.looking.swap(true, Ordering::AcqRel) {
             return;
         }
-        let parts = self.parts.clone();
-        let look = async move {
+        let keeper = Self { parts: self.parts.clone() };
+        let work = async move {
+            let parts = &keeper.parts;
             let _done = Done(Arc::clone(&parts.looking));
             // a beat that comes when the lease is over helps nobody
             let patience = lease.unwrap_or(ALONE);
-            match tokio::time::timeout(patience, parts.look()).await {
-                Ok(result) => parts.went(result),
-                Err(_) => parts.went(Err(StoreError::Unavailable(format!("no answer within {patience:?}")))),
+            match tokio::time::timeout(patience, parts.beat_and_look(beat, look)).await {
+                Ok(result) => parts.went(beat, result),
+                Err(_) => parts.went(beat, Err(StoreError::Unavailable(format!("no answer within {patience:?}")))),
             }
+            // one that was found gone is not left until the next moment
+            keeper.adopt();
         };
-        supervision::spawn_local_detached("lease", look).detach();
+        supervision::spawn_local_detached("lease", work).detach();
     }
 
     /// Takes over what others have left: nothing else waits for that, however long it takes.
@@ -97,19 +102,33 @@ impl Drop for Done {
 impl KeeperParts {
     /// Renews the lease, and brings to the board who else lives.
     pub(super) async fn look(&self) -> Result<(), StoreError> {
-        let card = self.card();
-        let beaten = self.replicas.beat(&card).await;
-        if let Ok(Beaten::Reborn(name)) = &beaten {
+        self.beat_and_look(true, true).await
+    }
+
+    async fn beat_and_look(&self, beat: bool, look: bool) -> Result<(), StoreError> {
+        let beaten = if beat { self.beat().await } else { Ok(()) };
+        // a table that takes no writes may be read all the same
+        if look {
+            self.look_at_all().await?;
+        }
+        beaten
+    }
+
+    async fn beat(&self) -> Result<(), StoreError> {
+        if let Beaten::Reborn(name) = self.replicas.beat(&self.card()).await? {
             metrics::counter!("dronebot_lease_renewals_total", "outcome" => "reborn").increment(1);
             tracing::warn!(name = name.0, "others had given this replica up, and have its work; it goes on anew");
         }
-        // a table that takes no writes may be read all the same
+        Ok(())
+    }
+
+    async fn look_at_all(&self) -> Result<(), StoreError> {
         let all = self.replicas.all().await?;
         let elsewhere =
             all.iter().filter(|replica| replica.is_alive && !replica.is_me).map(|other| other.card.connections);
         self.links.elsewhere(elsewhere.sum());
         self.board.replicas(all.iter().map(|replica| self.vitals(replica)).collect());
-        beaten.map(drop)
+        Ok(())
     }
 
     /// Keeps the lease for as long as this is waited for, when the actor that did so stops: the others would take over what
@@ -124,10 +143,13 @@ impl KeeperParts {
         }
     }
 
-    fn went(&self, result: Result<(), StoreError>) {
+    /// What came of a look, and of a beat if there was one.
+    fn went(&self, beat: bool, result: Result<(), StoreError>) {
         let ok = result.is_ok();
-        let outcome = if ok { "renewed" } else { "failed" };
-        metrics::counter!("dronebot_lease_renewals_total", "outcome" => outcome).increment(1);
+        if beat {
+            let outcome = if ok { "renewed" } else { "failed" };
+            metrics::counter!("dronebot_lease_renewals_total", "outcome" => outcome).increment(1);
+        }
         let before = self.beating.swap(ok, Ordering::AcqRel);
         match result {
             Err(error) if before => tracing::warn!(%error, "lease is not renewed"),

@@ -11,7 +11,7 @@ pub use audit::{Archive, AuditLog, Event, HouseEntry, HouseEvent, What, plan_has
 pub use letter::{Address, Delivery, FileWay, Letter, LetterId, NewLetter, Queue, Wanted, Way};
 pub use notes::Notes;
 pub(in crate::store) use notes::indexed;
-pub use replica::{Beaten, Card, Replica, ReplicaName, Replicas};
+pub use replica::{Beaten, Card, Due, Replica, ReplicaName, Replicas};
 
 use crate::domain::{ApprovalRequest, ChannelId, Plan, ReplyTo, Request, RequestId, Source, Step, UserId};
 use async_trait::async_trait;

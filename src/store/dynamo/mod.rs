@@ -90,8 +90,9 @@ struct Memory {
     /// The others, as they are seen from here, and their rows.
     watched: BTreeMap<ReplicaName, Watched>,
     others: BTreeMap<ReplicaName, Item>,
-    /// When they were looked at last.
+    /// When they were looked at last, and how often.
     looked: Option<Instant>,
+    looks: u32,
     /// How often the number of looks at them side by side is halved, as the table failed.
     halved: u32,
     /// Rows that could not be read and were named in the log.

@@ -6,7 +6,7 @@
 use super::item::{Item, item, number, text};
 use super::table::{Ask, Guard, sort_key};
 use super::{Dynamo, LeaseEnd, Watched, adopt, closed};
-use crate::store::{Beaten, Card, Replica, ReplicaName, Replicas, StoreError};
+use crate::store::{Beaten, Card, Due, Replica, ReplicaName, Replicas, StoreError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -20,12 +20,19 @@ pub(super) const GONE: &str = "gone";
 /// It has said goodbye.
 pub(super) const LEFT: &str = "left";
 
-/// A replica beats, and looks at the others, so many times in five leases: while others live, or it has anything in hand,
-/// and while neither is so. The longer pause leaves as much of a lease as one beat that fails takes; nobody is there
-/// to take anything over.
+/// So many fifths of a lease lie between two looks at the others, and between two beats; more between beats while nobody
+/// else lives and nothing is in hand: nobody is there to take anything over then. Between the first looks it is less:
+/// whoever starts is seldom the only one to, and one that dies soon after counts as silent only from when it was seen.
 const PACE: u32 = 2;
 const PACE_ALONE: u32 = 3;
+const PACE_AT_FIRST: u32 = 1;
 const PARTS: u32 = 5;
+
+/// So many looks are the first ones.
+const FIRST_LOOKS: u32 = 10;
+
+/// One whose lease is over is looked at this part of a lease later: a moment too soon would be a look in vain.
+const AFTER_THE_END: u32 = 20;
 
 /// Whoever could not look at the others for more than this part of a lease was deaf. They may have been as deaf: of that
 /// time no more counts as silence than this part of a lease, so that they can beat before anybody blames them.
@@ -85,6 +92,7 @@ impl Dynamo {
             );
         }
         memory.looked = Some(now);
+        memory.looks += 1;
         let before = std::mem::take(&mut memory.watched);
         let watch = |row: &Item| {
             let name = ReplicaName(sort_key(row).to_owned());
@@ -188,19 +196,21 @@ impl Replicas for Dynamo {
         Some(self.lease)
     }
 
-    fn due_in(&self) -> Option<Duration> {
+    fn due_in(&self) -> Option<Due> {
         let memory = self.memory.lock();
-        let (Some(looked), Some(ends)) = (memory.looked, memory.lease_ends) else { return Some(Duration::ZERO) };
-        if ends.left(self.clock.asleep()).is_none() {
-            return Some(Duration::ZERO);
-        }
+        let (now, part) = (Instant::now(), self.lease / PARTS);
         // one that is silent is looked at when its lease is over, and then as often as all
-        let ends_of = memory.watched.values().filter(|seen| seen.is_alive).map(|seen| seen.since + seen.lease);
-        let next_end = ends_of.filter(|end| *end > looked).min();
+        let ends = memory.watched.values().filter(|seen| seen.is_alive).map(|seen| seen.since + seen.lease);
+        let next_end = ends.filter(|end| memory.looked.is_some_and(|looked| *end > looked)).min();
         let is_alone = next_end.is_none() && memory.rows.is_empty();
-        let pace = self.lease * if is_alone { PACE_ALONE } else { PACE } / PARTS;
-        // a beat and a look that both went well began at about the same time
-        let due = looked.min(ends.at.checked_sub(self.lease).unwrap_or(looked)) + pace;
-        Some(next_end.map_or(due, |end| end.min(due)).saturating_duration_since(Instant::now()))
+        // one whose lease has ended, in a suspended machine too, beats at once
+        let held = memory.lease_ends.filter(|ends| ends.left(self.clock.asleep()).is_some());
+        let beaten = held.and_then(|ends| ends.at.checked_sub(self.lease));
+        let beat = beaten.map(|beaten| beaten + part * if is_alone { PACE_ALONE } else { PACE });
+        let pace = part * if memory.looks < FIRST_LOOKS { PACE_AT_FIRST } else { PACE };
+        let end = next_end.map(|end| end + self.lease / AFTER_THE_END);
+        let look = memory.looked.map(|looked| end.map_or(looked + pace, |end| end.min(looked + pace)));
+        let left = |due: Option<Instant>| due.unwrap_or(now).saturating_duration_since(now);
+        Some(Due { beat: left(beat), look: left(look) })
     }
 }

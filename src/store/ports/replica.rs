@@ -73,6 +73,15 @@ pub enum Beaten {
     Reborn(ReplicaName),
 }
 
+/// How long until it is time to say that this replica lives, and to look at all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// For [`Replicas::beat`].
+    pub beat: Duration,
+    /// For [`Replicas::all`].
+    pub look: Duration,
+}
+
 /// Who shares the store.
 ///
 /// Nobody compares clocks: a replica is gone when its beat has not changed for a lease, by the clock of whoever watches.
@@ -89,8 +98,8 @@ pub trait Replicas: Send + Sync {
     /// ([`Journal::found`](super::Journal::found)), whatever becomes of the others.
     async fn adopt(&self) -> Result<(), StoreError>;
 
-    /// How long until it is time to beat and to look at all replicas again. `None` where nobody else can share the store.
-    fn due_in(&self) -> Option<Duration>;
+    /// How long until it is time for a beat, and for a look. From memory. `None` where nobody else can share the store.
+    fn due_in(&self) -> Option<Due>;
 
     /// Goodbye: what is left of this replica's work may be adopted at once, and counts as no death of its owner.
     async fn leave(&self) -> Result<(), StoreError>;

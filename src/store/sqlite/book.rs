@@ -51,7 +51,7 @@ pub(super) struct Book {
     pub(super) life: i64,
     pub(super) next_event: i64,
     /// What the open transaction changes of requests, and where that is shown once it is durable.
-    changes: Vec<(RequestId, Change)>,
+    pub(super) changes: Vec<(RequestId, Change)>,
     pub(super) held: Arc<HeldRequests>,
     /// Whether `work` may differ from the file.
     stale: bool,

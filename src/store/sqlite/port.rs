@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::domain::{ApprovalRequest, ChannelId, Plan, ReplyTo, RequestId, Step, Target, UserId};
 use crate::store::wire::{AddressRow, json, place};
 use crate::store::{
-    Accepted, Asked, Backend, Beaten, Card, Delivery, Entry, Final, Held, Journal, Letter, LetterId, NewLetter,
+    Accepted, Asked, Backend, Beaten, Card, Delivery, Due, Entry, Final, Held, Journal, Letter, LetterId, NewLetter,
     NewRequest, Outbox, Pulse, QueueDepth, Recent, Replica, ReplicaName, Replicas, StepState, StoreConfig, StoreError,
     Wanted, Way, What,
 };
@@ -99,7 +99,7 @@ impl Replicas for Sqlite {
         Ok(())
     }
 
-    fn due_in(&self) -> Option<Duration> {
+    fn due_in(&self) -> Option<Due> {
         None
     }
 

@@ -2,6 +2,7 @@
 
 use super::Cell;
 use crate::store::contract::{PATIENCE, Place, id, letter, new, plan};
+use crate::store::dynamo::Dynamo;
 use crate::store::dynamo::item::number;
 use crate::store::{Beaten, Card, Journal, Replicas, StoreError};
 use std::time::Duration;
@@ -81,31 +82,53 @@ async fn the_target_of_an_approved_change_is_nobody_else_s_while_it_is_being_pla
 async fn one_that_is_alone_beats_less_often_and_one_whose_beat_failed_at_once() {
     let cell = Cell::on_fast();
     let one = cell.dynamo().await;
-    let (lease, due) = (one.lease, |store: &crate::store::dynamo::Dynamo| store.due_in().unwrap());
-    assert_eq!(due(&one), Duration::ZERO, "it has not looked at anybody");
-    let round = async |store: &crate::store::dynamo::Dynamo| {
+    let (lease, beat) = (one.lease, |store: &Dynamo| store.due_in().unwrap().beat);
+    let round = async |store: &Dynamo| {
         store.beat(&Card::default()).await.unwrap();
         store.all().await.unwrap();
     };
     let near = |due: Duration, part: f64| (due.as_secs_f64() - lease.as_secs_f64() * part).abs() < 0.15;
     round(&one).await;
-    assert!(near(due(&one), 0.6), "{:?}", due(&one));
+    assert!(near(beat(&one), 0.6), "{:?}", beat(&one));
     // with something in hand
     Journal::accept(&one, new(1, &[])).await.unwrap();
-    assert!(near(due(&one), 0.4), "{:?}", due(&one));
+    assert!(near(beat(&one), 0.4), "{:?}", beat(&one));
     one.memory.lock().rows.clear();
     // with others
     let other = cell.dynamo().await;
     round(&one).await;
-    assert!(near(due(&one), 0.4), "{:?}", due(&one));
+    assert!(near(beat(&one), 0.4), "{:?}", beat(&one));
     other.leave().await.unwrap();
     round(&one).await;
-    assert!(near(due(&one), 0.6), "{:?}", due(&one));
+    assert!(near(beat(&one), 0.6), "{:?}", beat(&one));
     tokio::time::sleep(lease * 7 / 10).await;
     cell.table().refuse("PutItem", "");
     assert!(one.beat(&Card::default()).await.is_err());
+    assert_eq!(beat(&one), Duration::ZERO, "it is tried again");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_falls_silent_is_looked_at_when_its_lease_is_over_and_not_before() {
+    let cell = Cell::on_fast();
+    let one = cell.dynamo().await;
+    let (lease, look) = (one.lease, |store: &Dynamo| store.due_in().unwrap().look);
+    assert_eq!(look(&one), Duration::ZERO, "it has not looked at anybody");
+    one.memory.lock().looks = 100;
     one.all().await.unwrap();
-    assert_eq!(due(&one), Duration::ZERO, "it is tried again");
+    // the pace at which all look is no deafness
+    assert!(look(&one) > lease / 3 && look(&one) < lease / 2, "{:?}", look(&one));
+    let _silent = cell.dynamo().await;
+    one.all().await.unwrap();
+    let seen = tokio::time::Instant::now();
+    tokio::time::sleep(lease * 4 / 10).await;
+    one.all().await.unwrap();
+    tokio::time::sleep(lease * 4 / 10).await;
+    one.all().await.unwrap();
+    let due = seen.elapsed() + look(&one);
+    assert!(due > lease && due < lease * 12 / 10, "{due:?}");
+    tokio::time::sleep(look(&one)).await;
+    let alive = one.all().await.unwrap().iter().filter(|replica| replica.is_alive).count();
+    assert_eq!(alive, 1, "that look finds it gone");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -122,10 +145,9 @@ async fn one_whose_machine_was_suspended_for_a_lease_acts_on_nothing_before_it_h
     assert!(left <= before - one.lease / 4, "{left:?} of {before:?}");
     cell.clock().suspend(one.lease);
     // no timer has moved, and the others may have its work
-    assert_eq!((one.held_for(id(1)), one.due_in()), (None, Some(Duration::ZERO)));
+    assert_eq!((one.held_for(id(1)), one.due_in().map(|due| due.beat)), (None, Some(Duration::ZERO)));
     let begun = one.step_started(id(1), plan(1).steps[0].clone()).await;
     assert!(matches!(begun, Err(StoreError::Unavailable(_))), "{begun:?}");
     assert_eq!(one.beat(&Card::default()).await.unwrap(), Beaten::Renewed);
     assert!(one.held_for(id(1)).is_some_and(|left| left > one.lease / 2));
-    one.step_started(id(1), plan(1).steps[0].clone()).await.unwrap();
 }
