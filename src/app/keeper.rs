@@ -217,7 +217,7 @@ supervised!(LeaseKeeper, |self| LeaseKeeper::new(self.parts.clone()));
 mod tests {
     use super::*;
     use crate::health::BoardSpec;
-    use crate::store::ReplicaName;
+    use crate::store::{Due, ReplicaName};
     use async_trait::async_trait;
     use std::sync::atomic::AtomicUsize;
     use tokio::time::Instant;
@@ -248,7 +248,7 @@ mod tests {
             self.adoptions.fetch_add(1, Ordering::Relaxed);
             Ok(())
         }
-        fn due_in(&self) -> Option<Duration> {
+        fn due_in(&self) -> Option<Due> {
             None
         }
         async fn leave(&self) -> Result<(), StoreError> {

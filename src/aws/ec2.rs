@@ -330,6 +330,7 @@ impl Aws {
     }
 
     /// Adds to an error what is known of its place.
+    #[expect(clippy::result_large_err, reason = "an error is rare, and becomes a sentence at once")]
     fn placed<T>(&self, region: &str, result: Result<T, AwsError>) -> Result<T, AwsError> {
         let mut welcome = self.welcome.lock();
         match result {

@@ -135,7 +135,7 @@ async fn look(settings: &Settings, link: bool) -> Diagnosis {
     let house = house::examine(settings).await;
     if let Some(problem) = secrets(settings).await {
         return Diagnosis {
-            findings: house.into_iter().chain([problem]).chain(aws::examine(settings).await).collect(),
+            findings: house.into_iter().chain([problem]).chain(Box::pin(aws::examine(settings)).await).collect(),
         };
     }
     let (slack, aws) = futures_util::join!(slack::examine(settings, link), aws::examine(settings));

@@ -1,13 +1,11 @@
 //! The requests without an answer, to be read at any moment and whatever the writer does, which may hang with its disk.
 //! What an operation changes is noted while its transaction is open, and shown once that is durable.
 
-use super::book::Book;
-use super::rows;
 use crate::domain::{Plan, ReplyTo, Request, RequestId};
 use crate::store::wire::readable;
 use crate::store::{Entry, Held, State, StepRecord, StepState};
 use parking_lot::Mutex;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use tokio::time::Instant;
 
 /// What became of a request.
@@ -133,32 +131,5 @@ impl Known {
         entry.steps.extend(since);
         entry.steps.sort_by_key(|record| record.step.index);
         entry
-    }
-}
-
-impl Book {
-    /// Notes what the open transaction changes of a request.
-    pub(super) fn changes(&mut self, id: RequestId, change: Change) {
-        self.changes.push((id, change));
-    }
-
-    /// Every request without an answer, oldest first.
-    pub(super) fn entries(&self) -> rusqlite::Result<Vec<Entry>> {
-        let mut steps: HashMap<RequestId, Vec<_>> = HashMap::new();
-        let mut list = self.connection.prepare(
-            "SELECT request, state, body FROM steps \
-             WHERE request IN (SELECT id FROM requests WHERE finished_at IS NULL) ORDER BY request, step",
-        )?;
-        for step in list.query_map([], rows::step)? {
-            let (id, step) = step?;
-            steps.entry(id).or_default().extend(step);
-        }
-        let sql = format!("SELECT {} FROM requests WHERE finished_at IS NULL ORDER BY accepted_at, id", rows::ENTRY);
-        let mut list = self.connection.prepare(&sql)?;
-        let mut entries = list.query_map([], rows::entry)?.collect::<rusqlite::Result<Vec<_>>>()?;
-        for entry in &mut entries {
-            entry.steps = steps.remove(&entry.request.id).unwrap_or_default();
-        }
-        Ok(entries)
     }
 }
