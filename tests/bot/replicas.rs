@@ -203,9 +203,9 @@ async fn an_answer_that_waits_for_its_turn_when_its_replica_is_given_up_is_poste
 async fn a_shortcut_for_which_the_store_took_longer_than_slack_waits_is_not_run() {
     let world = World::with(Options { lease: Some(10), ..Options::default() }).await;
     let plain = world.says(OMAR, "ops", "whoami").await;
-    // a look at what the message answers, then the request with its keys: written each time, and nobody hears of it
+    // a look at what the message answers, three keys and the request
     world.table.break_next("Query", Trouble::Delay(Duration::from_millis(800)), u32::MAX);
-    world.table.break_next("TransactWriteItems", Trouble::Delay(Duration::from_secs(2)), u32::MAX);
+    world.table.break_next("PutItem", Trouble::Delay(Duration::from_millis(570)), u32::MAX);
     let shortcut = serde_json::json!({"user": MAYA, "callback_id": "run_again", "channel": "ops", "ts": plain});
     let sent = world.slack.post("shortcut", shortcut).await;
     let id = sent["envelope_id"].as_str().expect("an id");
@@ -308,8 +308,7 @@ async fn while_the_store_is_down_nothing_is_acked_and_what_comes_again_is_answer
 #[actix_web::test]
 async fn a_slow_store_still_lets_the_ack_be_in_time() {
     let world = two(Duration::ZERO).await;
-    // the first attempt is given up after a second, although it was made
-    world.table.break_next("TransactWriteItems", Trouble::Delay(Duration::from_millis(1_500)), 1);
+    world.table.break_next("PutItem", Trouble::Delay(Duration::from_millis(500)), 3);
     let sent = world.slack.slash(NINA, "general", "ping").await;
     world.slack.acked(&sent["envelope_id"]).await;
     let acks = world.slack.acks(sent["envelope_id"].as_str().expect("an id")).await;

@@ -330,15 +330,14 @@ impl Saboteur {
 
     async fn table(&mut self, world: &World, kind: &'static str) {
         let some = self.rng.u32(1..6);
-        let write = ["PutItem", "TransactWriteItems"][self.rng.usize(..2)];
-        let action = ["GetItem", "Query", write][self.rng.usize(..3)];
+        let action = ["PutItem", "GetItem", "Query"][self.rng.usize(..3)];
         self.service.while_unready(kind, Instant::now(), eyes(world));
         match kind {
             "store slow" => {
                 let delay = Duration::from_millis(self.rng.u64(200..1_500));
-                world.table.break_next(write, Trouble::Delay(delay), some);
+                world.table.break_next("PutItem", Trouble::Delay(delay), some);
             }
-            "store loses answers" => world.table.break_next(write, Trouble::LoseAnswer, some),
+            "store loses answers" => world.table.break_next("PutItem", Trouble::LoseAnswer, some),
             "store fails" => world.table.break_next(action, Trouble::Error("InternalServerError", 500), some * 2),
             "store full" => {
                 let full = Trouble::Error("ProvisionedThroughputExceededException", 400);

@@ -1,12 +1,14 @@
-//! A request is accepted once for all its keys: as a rule by one transaction, in which keys and request come to be, or
-//! nothing does. Where that is not to be (a key is known, others write one of them just now, the table knows no
-//! transactions) each key is claimed by itself, then the request is written. A claimer that dies between the two leaves
-//! keys of a request that never came to be. Whoever meets such a key waits for a moment, then voids that request, so that
-//! it can never come to be, and takes the key over. To one that claims, a transaction is one that claims everything at once.
+//! A request is accepted once for all its keys: each key is claimed by itself, then the request is written. A claimer that
+//! dies between the two leaves keys of a request that never came to be. Whoever meets such a key waits for a moment, then
+//! voids that request, so that it can never come to be, and takes the key over.
+//!
+//! One transaction for both would be a call less, for twice the write units; it was tried, and left: Moto's transactions put
+//! back a copy of the whole table when one fails, and with it what others have written meanwhile, so nothing of it could be
+//! tested with more than one replica.
 
 use super::adopt::SIDE_BY_SIDE;
 use super::item::{Item, item, text};
-use super::row::{PIECE, Row, pk};
+use super::row::{Row, pk};
 use super::table::Guard;
 use super::{Dynamo, row};
 use crate::domain::RequestId;
@@ -20,9 +22,6 @@ const PATIENCE: Duration = Duration::from_millis(2_400);
 
 /// How long the keys of a request may stand before it does.
 const CLAIMING: Duration = Duration::from_millis(500);
-
-/// DynamoDB takes 100 items in one transaction.
-const MOST_KEYS: usize = 99;
 
 /// Between two looks whether it does.
 const LOOK: Duration = Duration::from_millis(50);
@@ -51,9 +50,6 @@ impl Dynamo {
         keys.sort();
         keys.dedup();
         let row = Row::new(request, me);
-        if self.write_at_once(&row, &keys).await? {
-            return self.accepted(row).await;
-        }
         let mut claimed = Vec::new();
         for key in &keys {
             match self.claim_key(key, id).await? {
@@ -72,19 +68,6 @@ impl Dynamo {
             Some(_) => Err(StoreError::Failed(format!("request {id} is in the journal already"))),
             None => Err(StoreError::Unavailable(format!("request {id} took too long and was given up"))),
         }
-    }
-
-    /// Writes keys and request by one transaction; `false` when nothing was written. Whose answer is lost on the way is
-    /// asked again by the client, under the same token: AWS then says once more what it did.
-    async fn write_at_once(&self, row: &Row, keys: &[String]) -> Result<bool, StoreError> {
-        let body = row.body()?;
-        if self.table.knows_no_transactions() || body.len() > PIECE || keys.len() > MOST_KEYS {
-            return Ok(false);
-        }
-        let mut items: Vec<Item> =
-            keys.iter().map(|key| self.key_item(&format!("key#{key}"), row.request.id)).collect();
-        items.push(row.item_with(body, self.after(self.retention)));
-        self.table.put_new(items).await
     }
 
     /// It is in the table. When others have given this replica up meanwhile they may take the request over, and then it
@@ -106,14 +89,14 @@ impl Dynamo {
     /// Makes a key this request's. Returns the request that has it already.
     async fn claim_key(&self, key: &str, id: RequestId) -> Result<Option<RequestId>, StoreError> {
         let name = format!("key#{key}");
-        if self.table.put_in_turn(self.key_item(&name, id), Guard::Free).await? {
+        if self.table.put(self.key_item(&name, id), Some(Guard::Free)).await? {
             return Ok(None);
         }
         let met = Instant::now();
         loop {
             let Some(found) = self.table.get(&name, "-").await? else {
                 // it was forgotten just now
-                if self.table.put_in_turn(self.key_item(&name, id), Guard::Free).await? {
+                if self.table.put(self.key_item(&name, id), Some(Guard::Free)).await? {
                     return Ok(None);
                 }
                 continue;
@@ -134,13 +117,13 @@ impl Dynamo {
                     continue;
                 }
                 None => {
-                    if !self.table.put_in_turn(self.void_item(holder), Guard::Free).await? {
+                    if !self.table.put(self.void_item(holder), Some(Guard::Free)).await? {
                         continue;
                     }
                 }
             }
             let guard = Guard::Is(vec![("request", holder.to_string().into())]);
-            if self.table.put_in_turn(self.key_item(&name, id), guard).await? {
+            if self.table.put(self.key_item(&name, id), Some(guard)).await? {
                 return Ok(None);
             }
         }
@@ -162,7 +145,7 @@ impl Dynamo {
         for key in keys {
             let name = format!("key#{key}");
             let guard = Guard::Is(vec![("request", from.to_string().into())]);
-            if let Err(error) = self.table.put_in_turn(self.key_item(&name, to), guard).await {
+            if let Err(error) = self.table.put(self.key_item(&name, to), Some(guard)).await {
                 tracing::debug!(%error, "key of a duplicate was not written");
             }
         }
@@ -201,7 +184,7 @@ impl Dynamo {
     async fn settle_doubt(&self, id: RequestId, me: &ReplicaName) -> Result<(), StoreError> {
         let found = match self.load(id).await? {
             // a write that is still on its way must not come to be when nobody looks for it any more
-            None if self.table.put_in_turn(self.void_item(id), Guard::Free).await? => None,
+            None if self.table.put(self.void_item(id), Some(Guard::Free)).await? => None,
             None => self.load(id).await?,
             found => found,
         };

@@ -1,8 +1,7 @@
 //! The store of several replicas: one DynamoDB table.
 //!
 //! One item holds everything of a request (its state, plan, steps, waiting letter), so that each transition is one
-//! conditional write. Only a request that comes in is written with its keys by a transaction, and it can do without
-//! one. Who may write is in the item: the replica that holds it, the fence,
+//! conditional write; nothing here needs a transaction. Who may write is in the item: the replica that holds it, the fence,
 //! which grows whenever another replica adopts it, and the version. What a replica holds it also has in memory, as it
 //! alone writes it; the table is read when a request is adopted, or somebody looks back.
 //!

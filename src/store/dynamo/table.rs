@@ -4,18 +4,11 @@ use super::item::{Item, Value, text};
 use crate::domain::StoreVitals;
 use crate::store::StoreError;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::{BuildError, DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::operation::put_item::{PutItemError, PutItemOutput};
-use aws_sdk_dynamodb::operation::transact_write_items::{TransactWriteItemsError, TransactWriteItemsOutput};
-use aws_sdk_dynamodb::types::{AttributeValue, Put, Select, TransactWriteItem};
+use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
+use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
-
-/// How often a write is tried while transactions write the same item, and about how long the pause between two is.
-const ROUNDS: usize = 8;
-const MOMENT: Duration = Duration::from_millis(20);
 
 /// When a write may be made.
 #[derive(Clone)]
@@ -47,8 +40,6 @@ pub(super) struct Table {
     ok: AtomicBool,
     closed: AtomicBool,
     waiting: AtomicUsize,
-    /// It has said that it knows no transactions: not every table that speaks this protocol does.
-    untransacted: AtomicBool,
     last_error: Mutex<Option<String>>,
 }
 
@@ -69,7 +60,6 @@ impl Table {
             ok: AtomicBool::new(true),
             closed: AtomicBool::new(false),
             waiting: AtomicUsize::new(0),
-            untransacted: AtomicBool::new(false),
             last_error: Mutex::new(None),
         }
     }
@@ -127,23 +117,6 @@ impl Table {
 
     /// Writes the item; `false` when the guard did not hold.
     pub(super) async fn put(&self, item: Item, guard: Option<Guard>) -> Result<bool, StoreError> {
-        self.written(self.try_put(item, guard).await)
-    }
-
-    /// The same for an item that a transaction may be writing just now: it is waited for.
-    pub(super) async fn put_in_turn(&self, item: Item, guard: Guard) -> Result<bool, StoreError> {
-        for _ in 1..ROUNDS {
-            match self.try_put(item.clone(), Some(guard.clone())).await {
-                Err(error) if error.as_service_error().is_some_and(PutItemError::is_transaction_conflict_exception) => {
-                    tokio::time::sleep(MOMENT.mul_f64(0.5 + fastrand::f64())).await;
-                }
-                answer => return self.written(answer),
-            }
-        }
-        self.put(item, Some(guard)).await
-    }
-
-    async fn try_put(&self, item: Item, guard: Option<Guard>) -> Result<PutItemOutput, SdkError<PutItemError>> {
         let mut call = self.client.put_item().table_name(&self.name).set_item(Some(item));
         if let Some(guard) = guard {
             let (expression, names, values) = guard.expression();
@@ -152,11 +125,7 @@ impl Table {
                 .set_expression_attribute_names(Some(names))
                 .set_expression_attribute_values(values);
         }
-        self.watched(call.send()).await
-    }
-
-    fn written(&self, answer: Result<PutItemOutput, SdkError<PutItemError>>) -> Result<bool, StoreError> {
-        match answer {
+        match self.watched(call.send()).await {
             Err(error)
                 if error.as_service_error().is_some_and(|error| error.is_conditional_check_failed_exception()) =>
             {
@@ -165,37 +134,6 @@ impl Table {
             }
             other => self.went(other).map(|_| true),
         }
-    }
-
-    /// Whether it has said so.
-    pub(super) fn knows_no_transactions(&self) -> bool {
-        self.untransacted.load(Ordering::Relaxed)
-    }
-
-    /// Writes all these items by one transaction, where there are none yet; `false` when nothing was written: one is there,
-    /// or is being written.
-    pub(super) async fn put_new(&self, items: Vec<Item>) -> Result<bool, StoreError> {
-        let puts: Result<Vec<_>, _> = items.into_iter().map(|item| self.put_where_free(item)).collect();
-        let puts = puts.map_err(|error| StoreError::Failed(error.to_string()))?;
-        let answer = self.watched(self.client.transact_write_items().set_transact_items(Some(puts)).send()).await;
-        let Err(error) = answer else { return self.went(answer).map(|_| true) };
-        if error.as_service_error().is_some_and(TransactWriteItemsError::is_transaction_canceled_exception) {
-            self.ok.store(true, Ordering::Relaxed);
-            return Ok(false);
-        }
-        if error.as_service_error().and_then(|error| error.code()) == Some("UnknownOperationException") {
-            tracing::info!("table knows no transactions; a request and its keys are written one by one");
-            self.untransacted.store(true, Ordering::Relaxed);
-            return Ok(false);
-        }
-        self.went(Err(error)).map(|_: TransactWriteItemsOutput| false)
-    }
-
-    fn put_where_free(&self, item: Item) -> Result<TransactWriteItem, BuildError> {
-        let (expression, names, _) = Guard::Free.expression();
-        let put = Put::builder().table_name(&self.name).set_item(Some(item)).condition_expression(expression);
-        let put = put.set_expression_attribute_names(Some(names)).build()?;
-        Ok(TransactWriteItem::builder().put(put).build())
     }
 
     /// Removes the item; `false` when the guard did not hold.
