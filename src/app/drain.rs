@@ -4,9 +4,10 @@ use super::body::Leave;
 use super::{End, House, Running, systemd};
 use crate::clock;
 use crate::dispatch::Boarded;
-use crate::store::{Delivery, HouseEvent, StoreError};
+use crate::store::{Delivery, HouseEvent, LetterId, StoreError};
 use crate::supervision::{StopOutcome, Tree};
 use futures_util::future::join_all;
+use std::collections::HashSet;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -125,9 +126,11 @@ async fn close(mut running: Running, mut deadline: Deadline, end: &End) {
         tracing::warn!("answers still wait; they are sent after the next start");
     }
     let keeper = house.keeper();
+    // the courier's thread ends with it, and with the thread what is on its way
+    let on_their_way = house.lanes.close();
     let noted = async {
         stop_actors(tree).await;
-        noted(house, end).await
+        noted(house, on_their_way, end).await
     };
     let noted = tokio::select! {
         noted = noted => noted,
@@ -144,8 +147,8 @@ async fn close(mut running: Running, mut deadline: Deadline, end: &End) {
 }
 
 /// Whether all is noted that the next process must know.
-async fn noted(house: &House, end: &End) -> bool {
-    match tokio::time::timeout(LAST, last_words(house, end)).await {
+async fn noted(house: &House, on_their_way: HashSet<LetterId>, end: &End) -> bool {
+    match tokio::time::timeout(LAST, last_words(house, on_their_way, end)).await {
         Ok(Ok(())) => true,
         Ok(Err(error)) => {
             tracing::warn!(%error, "the end was not noted");
@@ -169,15 +172,15 @@ async fn farewell(house: &House, end: &End, noted: bool) {
     }
 }
 
-/// No letter goes out any more, and one that is on its way must be looked for before it is sent again.
-async fn last_words(house: &House, end: &End) -> Result<(), StoreError> {
+/// One that is on its way must be looked for before it is sent again.
+async fn last_words(house: &House, on_their_way: HashSet<LetterId>, end: &End) -> Result<(), StoreError> {
     let store = &house.store;
     let not_before = clock::system().now();
     let unsure = |id| {
         let error = "on its way when the bot ended".to_owned();
         store.outbox.delivered(id, Delivery::Later { not_before, error, unsure: true })
     };
-    for told in join_all(house.lanes.close().into_iter().map(unsure)).await {
+    for told in join_all(on_their_way.into_iter().map(unsure)).await {
         match told {
             // others have it, and look for it
             Err(StoreError::Fenced(_)) => {}

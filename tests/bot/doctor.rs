@@ -185,7 +185,7 @@ async fn services_that_may_be_deployed_are_looked_at() {
        → See deploy.services.drone in the settings.
     ");
     insta::assert_snapshot!(look(&[("DRONEBOT__DEPLOY__SERVICES__DRONE__CLUSTER", "other")]).1, @r"
-    ❌ deploy: AWS refuses `DescribeServices` (`ClusterNotFoundException`).
+    ❌ deploy: AWS does not know this (`ClusterNotFoundException`, `eu-central-1`): Cluster not found.
        → See deploy.services in the settings.
     ");
     world.aws.break_next("DescribeImages", Trouble::Error("AccessDeniedException", 400), 9);

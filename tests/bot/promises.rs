@@ -287,7 +287,12 @@ async fn a_used_up_response_url_does_not_cost_the_answer() {
     breaks(&world, "response_url", json!({"error": "used_url", "status": 404})).await;
     world.slack.slash(NINA, "random", "ping").await;
     let answer = world.slack.final_answer("dm", NINA, None, 0).await;
-    assert!(answer.text.starts_with("Pong."), "{}", answer.text);
+    let (place, text) = answer.text.split_once('\n').expect("where it was asked, and the answer");
+    assert_eq!(
+        place,
+        "You asked this where I cannot show you my answer: in <#CRANDOM> (`not_in_channel`), so my answer comes here."
+    );
+    assert!(text.starts_with("Pong."), "{text}");
     world.rests().await;
     assert_eq!(world.answers("ops", NINA, 0).await.len(), 2);
     assert_eq!(world.answers("dm", NINA, 0).await.len(), 1);

@@ -1,14 +1,11 @@
 //! What systemd hears of the bot on a plain host, by a real socket from the real process; and whether the unit that is
 //! shipped is one that systemd takes.
 
-use crate::support::{Exit, NINA, Options, World, command, node, program, target, until};
+use crate::support::{Exit, Options, World, command, node, program, target, until};
 use std::cell::RefCell;
-use std::io::Read;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdout, Command, Output, Stdio};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -103,21 +100,6 @@ async fn a_socket_that_nobody_has_costs_nothing_but_a_line_in_the_log() {
     world.ends_clean().await;
 }
 
-/// Reads a log until that is no longer wanted.
-#[expect(clippy::disallowed_methods, reason = "a thread of the tests, not of the bot")]
-fn read_while_wanted(mut log: ChildStdout) -> Arc<AtomicBool> {
-    let wanted = Arc::new(AtomicBool::new(true));
-    let is_wanted = Arc::clone(&wanted);
-    std::thread::spawn(move || {
-        let mut some = [0; 4096];
-        while is_wanted.load(Ordering::Relaxed) && log.read(&mut some).is_ok_and(|length| length > 0) {}
-        // it stays open: a log that is closed is no log that hangs
-        std::mem::forget(log);
-    });
-    wanted
-}
-
-/// A log that nobody reads is a disk that hangs, or a collector: whoever writes a line is stuck.
 #[actix_web::test]
 async fn a_stuck_thread_ends_systemd_s_patience_before_it_ends_the_process() {
     const LIMIT: Duration = Duration::from_secs(3);
@@ -127,23 +109,19 @@ async fn a_stuck_thread_ends_systemd_s_patience_before_it_ends_the_process() {
         .envs(socket.env(Duration::from_millis(400)))
         .env("DRONEBOT__HEALTH__LISTEN", format!("127.0.0.1:{port}"))
         .env("DRONEBOT__SUPERVISION__STUCK_AFTER_SECONDS", LIMIT.as_secs().to_string())
-        .env("DRONEBOT__LOG__FILTER", "trace")
+        .env("DRONEBOT__SUPERVISION__DRILLS", "true")
         .stdin(Stdio::null())
-        .stdout(Stdio::piped())
+        .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .expect("the bot starts");
-    let is_read = read_while_wanted(bot.stdout.take().expect("its log"));
     until("it turns", async || socket.count("WATCHDOG=1") > 2).await;
-    is_read.store(false, Ordering::Relaxed);
+    let drill = format!("http://127.0.0.1:{port}/drill/dispatcher/stick");
+    let told = awc::Client::default().post(drill).send().await.expect("it is told");
+    assert_eq!(told.status(), 202);
     let ended = RefCell::new(None);
     let process = RefCell::new(&mut bot);
     until("it ends", async || {
-        // what it does is logged
-        let _ = world
-            .slack
-            .try_post("say", serde_json::json!({"user": NINA, "channel": "general", "text": "@drone ping"}))
-            .await;
         socket.lines();
         *ended.borrow_mut() = process.borrow_mut().try_wait().expect("its status");
         ended.borrow().is_some()

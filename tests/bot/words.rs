@@ -244,7 +244,7 @@ async fn a_typo_gets_a_suggestion_and_runs_nothing() {
     ");
     insta::assert_snapshot!(world.reads(MAYA, "ec2").await, @"❔ Not run: `ec2` needs one of `list`, `show`, `start`, `stop` or `reboot` after it. Say `help ec2` for what each does.");
     insta::assert_snapshot!(world.reads(MAYA, "make me a coffee").await, @"❔ Not run: I do not know `make`. Say `help` for the list.");
-    insta::assert_snapshot!(world.reads(MAYA, "ec2 terminate web-1").await, @"❔ Not run: I do not know `ec2 terminate`. Say `help` for the list.");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2 terminate web-1").await, @"❔ Not run: I do not know `ec2 terminate`: I end no instance for good. `ec2 stop` stops one, and it can be started again. Say `help` for the list.");
     insta::assert_snapshot!(world.reads(MAYA, "ec2 list --sate running").await, @r"
     ❔ Not run: I do not know the option `--sate`. Did you mean `--state`?
     Usage: `ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]`

@@ -326,7 +326,10 @@ impl World {
         let client = fleet::table_client(&self.table_url, HOME).await;
         // only what somebody holds is in this index
         let found = client.scan().table_name("dronebot").index_name("held").send().await.expect("the table is read");
-        let is_held = |item: &&Item| text_of(item, "held").is_some_and(|holder| !holder.starts_with('#'));
+        // only what somebody holds, and the notes of approvals, which are looked up by it until they are old
+        let is_held = |item: &&Item| {
+            text_of(item, "held").is_some_and(|holder| !holder.starts_with('#') && !holder.starts_with("note#"))
+        };
         let mut held = Vec::new();
         for item in found.items().iter().filter(is_held) {
             let key = ["pk", "sk"].map(|name| (name.to_owned(), item[name].clone()));
