@@ -190,7 +190,7 @@ async fn services_that_may_be_deployed_are_looked_at() {
     ");
     world.aws.break_next("DescribeImages", Trouble::Error("AccessDeniedException", 400), 9);
     insta::assert_snapshot!(look(&[]).1, @r"
-    ❌ deploy: AWS does not allow `ecr:DescribeImages` (`AccessDeniedException`).
+    ❌ deploy: AWS does not allow me `ecr:DescribeImages` (`AccessDeniedException`, `eu-central-1`, account `ACCOUNT`).
        → Allow ecr:DescribeImages to the bot's role (`dronebot iam-policy` prints the whole policy).
     ");
 }

@@ -118,16 +118,16 @@ async fn doubts_are_settled_side_by_side_and_keep_no_adoption_back() {
     let begun = tokio::time::Instant::now();
     let adopted = async {
         store.found().await;
-        begun.elapsed()
+        store.memory.lock().doubtful.len()
     };
-    let (adopted, settled) = tokio::join!(adopted, async {
+    let (in_doubt, settled) = tokio::join!(adopted, async {
         store.adopt().await.unwrap();
         begun.elapsed()
     });
     assert!(store.memory.lock().doubtful.is_empty());
     // two calls for each: one after the other they take 6.4 s
     assert!(settled < Duration::from_secs(3), "{settled:?}");
-    assert!(adopted < settled / 2, "adopted after {adopted:?}, settled after {settled:?}");
+    assert!(in_doubt > 0, "what was adopted is told while doubts are still being settled");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
