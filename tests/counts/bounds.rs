@@ -25,7 +25,7 @@ impl<const N: usize> Bounds<N> {
 // At rest.
 
 /// Everything that turns by itself: heartbeats, pings of the links, the reporter of each second. Today 245 to 310.
-pub const IDLE_ALLOCATIONS: Bound = at_most(350.0, "at rest: allocations a second");
+pub const IDLE_ALLOCATIONS: Bound = at_most(420.0, "at rest: allocations a second");
 
 /// Today none: the file of a bot that nobody asks is left alone.
 pub const IDLE_COMMITS: Bound = at_most(0.0, "at rest: transactions in 3 s");
@@ -42,7 +42,7 @@ pub const SLASH: Bounds<8> = Bounds([
     // a page has 4,096 bytes and a frame around it 24
     at_most(13.0 * 4_120.0, "slash: bytes written to the log"),
     // today 477 to 482
-    at_most(520.0, "slash: allocations"),
+    at_most(285.0, "slash: allocations"),
     // today 138,600 to 139,300
     at_most(152_000.0, "slash: bytes allocated"),
     // *command finished*
@@ -60,7 +60,7 @@ pub const MENTION: Bounds<8> = Bounds([
     at_most(15.5, "mention: pages written to the log"),
     at_most(15.5 * 4_120.0, "mention: bytes written to the log"),
     // today 535 to 548
-    at_most(595.0, "mention: allocations"),
+    at_most(355.0, "mention: allocations"),
     // today 140,400 to 143,200
     at_most(156_000.0, "mention: bytes allocated"),
     at_most(1.0, "mention: lines logged"),
@@ -76,7 +76,7 @@ pub const AT_ONCE: Bounds<4> = Bounds([
     // today 1.02 to 1.15: most pages are shared by several
     at_most(1.3, "50 at once: pages written to the log, each"),
     // today 463 to 469
-    at_most(510.0, "50 at once: allocations, each"),
+    at_most(270.0, "50 at once: allocations, each"),
     // today 138,700 to 139,300
     at_most(152_000.0, "50 at once: bytes allocated, each"),
 ]);
@@ -84,7 +84,7 @@ pub const AT_ONCE: Bounds<4> = Bounds([
 /// A slash command, by the table.
 pub const TABLE: Bounds<4> = Bounds([
     // today 5.02: five, and the lease that is renewed meanwhile
-    at_most(5.2, "table: writing calls"),
+    at_most(4.4, "table: writing calls"),
     // today 0.05: none, but for what is asked meanwhile at rest
     at_most(0.2, "table: reading calls"),
     // today 14.02, half of them the indexes'
