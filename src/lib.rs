@@ -70,7 +70,7 @@
 //! | `health-reporter` | counts what waits, for the status board | a restart |
 //! | `lease-keeper` | says that this replica lives, hears who else does, and takes over what is left of those that are gone | a restart; the others take over at the end of the lease |
 //! | `token-keeper` | reads the tokens again where they are kept, and takes up new ones | a restart; the tokens in use stay |
-//! | `courier` | drains the outbox | a restart; the letters stay in the store |
+//! | `courier` | drains the outbox, on its own thread | a restart; the letters stay in the store |
 //! | `aws-worker-0` … | watch over running jobs | a restart; the job runs on, its answer is given |
 //! | `dispatcher` | parses, judges, hands on | a restart; what is unfinished is read from the journal |
 //! | `home` | shows people their Homes | a restart; a Home is made anew each time |
@@ -82,7 +82,7 @@
 //! which only its new body can end), then the tree stops from the last to the first. Every actor may lose its memory at any moment, because all state is in the store. Too many restarts
 //! within the window end the process with [`EXIT_ESCALATED`](supervision::EXIT_ESCALATED); a thread that is stuck ends it with
 //! [`EXIT_STUCK`](supervision::EXIT_STUCK); a configuration that cannot work ends it with [`EXIT_CONFIG`](app::EXIT_CONFIG). Beside
-//! the tree run the watchdog, the store's writer (both are threads), the probes' server, and the threads for calls to AWS.
+//! the tree run the watchdog, the store's writer, the log's writer (all three are threads), the probes' server, and the threads for calls to AWS.
 //!
 //! # The states of a request
 //!

@@ -24,8 +24,8 @@ impl<const N: usize> Bounds<N> {
 
 // At rest.
 
-/// Everything that turns by itself: heartbeats, pings of the links, the reporter of each second. Today 245 to 310.
-pub const IDLE_ALLOCATIONS: Bound = at_most(420.0, "at rest: allocations a second");
+/// Everything that turns by itself: heartbeats, pings of the links, the reporter of each second. Today 245 to 330.
+pub const IDLE_ALLOCATIONS: Bound = at_most(350.0, "at rest: allocations a second");
 
 /// Today none: the file of a bot that nobody asks is left alone.
 pub const IDLE_COMMITS: Bound = at_most(0.0, "at rest: transactions in 3 s");
