@@ -91,6 +91,7 @@ pub(crate) fn cx_on(regions: &[(&str, &FakeRegion)]) -> Context {
         },
         may: Arc::new(|_| true),
         sees: Arc::new(|_| true),
+        enters: Arc::new(|_, _| Ok(())),
         aws: aws(regions),
         vitals: Arc::new(Healthy),
         clock: Arc::new(At(ACCEPTED as i64 + 42)),

@@ -224,6 +224,7 @@ impl Desk {
             principal,
             may: permits.may(),
             sees: permits.sees(row),
+            enters: permits.enters(row),
             aws: Arc::clone(&self.parts.aws),
             vitals: Arc::clone(&self.parts.vitals),
             clock: Arc::clone(&self.parts.clock),

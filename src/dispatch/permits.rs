@@ -4,7 +4,7 @@ use super::policy::{Action, Policies, Resource, Situation, Verdict, refusal};
 use crate::commands::Row;
 use crate::domain::{ApprovalRequest, ChannelId, Plan, Principal, Refusal, Request, Source, Target, UserId};
 use crate::execution::{Judge, Need};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Who is in which group, as far as is known: whom a refusal may name.
@@ -79,25 +79,32 @@ impl Permits {
         })
     }
 
-    /// Refuses a plan of which any target may not be changed, and says how many others must approve it.
+    /// The refusal of a region of an account in which the row may not be run; asked before the region is.
+    pub(super) fn enters(&self, row: &'static Row) -> Arc<dyn Fn(&str, &str) -> Result<(), Refusal> + Send + Sync> {
+        let permits = self.clone();
+        Arc::new(move |account, region| permits.need(row, &Resource::Region { account, region }).map(drop))
+    }
+
+    /// Refuses a plan of which any target, or the region of any, may not be changed, and says how many others must
+    /// approve it.
     pub(super) fn judge(&self, row: &'static Row) -> Judge {
         let permits = self.clone();
         Arc::new(move |plan: &Plan| {
-            plan.targets.iter().try_fold(Need::default(), |need, target| {
-                let of_this = permits.need(row, target)?;
+            resources(plan).try_fold(Need::default(), |need, resource| {
+                let of_this = permits.need(row, &resource)?;
                 Ok(if of_this.approvals > need.approvals { of_this } else { need })
             })
         })
     }
 
-    /// What the change of one target needs.
-    fn need(&self, row: &'static Row, target: &Target) -> Result<Need, Refusal> {
+    /// What the change of one target needs, or of anything in a region.
+    fn need(&self, row: &'static Row, resource: &Resource<'_>) -> Result<Need, Refusal> {
         let Asking { principal, situation, .. } = &*self.asking;
-        let (action, resource) = (action(row), Resource::Target(target));
-        match self.policies.judge(principal, action, &resource, situation) {
+        let action = action(row);
+        match self.policies.judge_region(principal, action, resource, situation) {
             Verdict::Permit { .. } => Ok(Need::default()),
             Verdict::Needs { approvals, reasons } => {
-                let could = self.policies.who_could(action, &resource, situation);
+                let could = self.policies.who_could(action, resource, situation);
                 let contacts = self.others(&could).into_iter().take(CONTACTS).collect();
                 Ok(Need { approvals, reasons: reasons.into_iter().map(|reason| reason.text).collect(), contacts })
             }
@@ -113,8 +120,8 @@ impl Permits {
     /// Refuses whoever could not make this change even if others approved it: nor can they approve it for others.
     pub(super) fn may_approve(&self, row: &'static Row, approval: &ApprovalRequest) -> Result<(), Refusal> {
         let Asking { principal, situation, .. } = &*self.asking;
-        approval.plan.targets.iter().try_for_each(|target| {
-            self.refused(row, self.policies.judge(principal, action(row), &Resource::Target(target), situation))
+        resources(&approval.plan).try_for_each(|resource| {
+            self.refused(row, self.policies.judge_region(principal, action(row), &resource, situation))
         })
     }
 
@@ -133,6 +140,14 @@ impl Permits {
         let Verdict::Deny(deny) = verdict else { return Ok(()) };
         Err(refusal(&deny, row.name, &self.asking.principal, &self.others(&deny.who_could)))
     }
+}
+
+/// What a plan touches: the regions of its targets, each once, and then the targets.
+fn resources(plan: &Plan) -> impl Iterator<Item = Resource<'_>> {
+    let places: BTreeSet<(&str, &str)> =
+        plan.targets.iter().map(|target| (target.account.as_str(), target.region.as_str())).collect();
+    let regions = places.into_iter().map(|(account, region)| Resource::Region { account, region });
+    regions.chain(plan.targets.iter().map(Resource::Target))
 }
 
 /// As fine as policies see it: all that is asked within one second is the same situation.

@@ -3,7 +3,7 @@
 
 use super::super::args::{self, RegionWord};
 use super::super::{Command, Context, Planned, Row, Scope, words};
-use super::targets;
+use super::targets::{self, Entered};
 use crate::aws::{AwsError, Filter, Instance, State};
 use crate::domain::{Attachment, Button, CommandError, Line, Part, Reply, Risk, Table, Tone, UsageError};
 use async_trait::async_trait;
@@ -60,7 +60,7 @@ impl Command for List {
 
     async fn plan(&self, cx: &Context) -> Result<Planned, CommandError> {
         const NOT_DONE: &str = "Nothing could be read.";
-        let regions = targets::regions(&self.region, cx).await.map_err(|error| error.failure(NOT_DONE))?;
+        let Entered { regions, barred } = targets::entered(&self.region, cx, NOT_DONE).await?;
         let account = cx.aws.account().await.map_err(|error| error.failure(NOT_DONE))?;
         let filters = self.filters();
         let answers = join_all(regions.iter().map(|region| cx.aws.instances(region, &filters))).await;
@@ -79,7 +79,7 @@ impl Command for List {
         let all = found.len();
         found.retain(|instance| (cx.sees)(&instance.target(&account)));
         found.sort_by(|a, b| key(a).cmp(&key(b)));
-        let listing = Listing { hidden: all - found.len(), found, missing, regions };
+        let listing = Listing { hidden: all - found.len(), found, missing, regions, barred };
         Ok(Planned::Answer(self.render(&listing, cx.limits.page_size)?))
     }
 }
@@ -98,6 +98,8 @@ struct Listing {
     /// The regions that did not answer.
     missing: Vec<AwsError>,
     regions: Vec<String>,
+    /// The regions that were not asked because the person may not list them.
+    barred: Vec<String>,
 }
 
 impl List {
@@ -159,6 +161,10 @@ impl List {
         for error in &listing.missing {
             let text = format!("`{}` is missing here: {}", error.region, error.what_is_so());
             reply = reply.sentence(&text);
+        }
+        if !listing.barred.is_empty() {
+            let left_out = words::list(&listing.barred, "and");
+            reply = reply.note(Line::sentence(&format!("Left out, because you may not list it: {left_out}.")));
         }
         if total == 0 && !self.region.contains(&RegionWord::All) {
             let everywhere = Self { region: vec![RegionWord::All], page: None, ..self.clone() };

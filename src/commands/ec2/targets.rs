@@ -85,7 +85,7 @@ impl Selector {
 }
 
 /// The regions that the words mean.
-pub(super) async fn regions(words: &[RegionWord], cx: &Context) -> Result<Vec<String>, AwsError> {
+async fn regions(words: &[RegionWord], cx: &Context) -> Result<Vec<String>, AwsError> {
     if words.contains(&RegionWord::All) {
         return cx.aws.all_regions().await;
     }
@@ -96,6 +96,36 @@ pub(super) async fn regions(words: &[RegionWord], cx: &Context) -> Result<Vec<St
     regions.sort();
     regions.dedup();
     Ok(regions)
+}
+
+/// Where one may look.
+pub(super) struct Entered {
+    /// The regions that may be asked.
+    pub(super) regions: Vec<String>,
+    /// Those of all regions that are left out, because the person may not run the command in them.
+    pub(super) barred: Vec<String>,
+}
+
+/// Has each region judged before it is asked. One that was named must be permitted; of all, those that are not are left out.
+pub(super) async fn entered(words: &[RegionWord], cx: &Context, not_done: &str) -> Result<Entered, CommandError> {
+    let failure = |error: AwsError| error.failure(not_done);
+    let found = regions(words, cx).await.map_err(failure)?;
+    let account = cx.aws.account().await.map_err(failure)?;
+    let (mut entered, mut refusal) = (Entered { regions: Vec::new(), barred: Vec::new() }, None);
+    for region in found {
+        match (cx.enters)(&account, &region) {
+            Ok(()) => entered.regions.push(region),
+            Err(refused) if !words.contains(&RegionWord::All) => return Err(refused.into()),
+            Err(refused) => {
+                entered.barred.push(region);
+                refusal.get_or_insert(refused);
+            }
+        }
+    }
+    match refusal {
+        Some(refusal) if entered.regions.is_empty() => Err(refusal.into()),
+        _ => Ok(entered),
+    }
 }
 
 /// What the words tell about the regions before anything is read.

@@ -3,6 +3,7 @@
 use super::super::testing::{Ledger, answer, cx_on, executed, found_text, plain, planned, verified};
 use super::super::{Context, parse};
 use crate::aws::fake::{FakeRegion, Fault, Machine};
+use crate::domain::Refusal;
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -473,4 +474,49 @@ async fn a_reboot_claims_no_more_than_aws_tells() {
     insta::assert_snapshot!(executed("ec2 reboot web-1", &cx).await, @"Done [done] AWS accepted the reboot of `web-1 (i-1)`; it is running, its status checks say instance initializing, system ok. AWS gives no proof of a reboot: the uptime on the instance does.");
     let plan = planned("ec2 reboot web-1", &cx).await;
     insta::assert_snapshot!(verified("ec2 reboot web-1", &plan, &cx).await, @"Unknown [unknown] I looked: `web-1 (i-1)` is *running*, its status checks say instance initializing, system ok; whether it was rebooted, AWS does not tell. Look with `ec2 show i-1 --region eu-central-1`. The uptime on the instance tells.");
+}
+
+/// A region is judged before it is asked, whatever command would ask it.
+#[tokio::test]
+async fn no_region_is_asked_that_the_person_may_not_enter() {
+    let machine = |id: &str| Machine::new(id, "web-1", "running");
+    for line in [
+        "ec2 list --region us-east-1",
+        "ec2 list --region eu-central-1,us-east-1",
+        "ec2 show web-1 --region us-east-1",
+        "ec2 stop web-1 --region us-east-1",
+        "ec2 start i-2 --region eu-central-1,us-east-1",
+        "ec2 reboot name:web-* --region us-east-1",
+    ] {
+        let (here, there) = (FakeRegion::new(vec![machine("i-1")]), FakeRegion::new(vec![machine("i-2")]));
+        let mut cx = cx_on(&[("eu-central-1", &here), ("us-east-1", &there)]);
+        cx.enters = Arc::new(|account, region| match region {
+            "us-east-1" => Err(Refusal::sentence(&format!("Not in `{account}` `{region}`. Nothing was done."))),
+            _ => Ok(()),
+        });
+        let said = answer(line, &cx).await;
+        assert_eq!(said, "[refused] Not in `123456789012` `us-east-1`. Nothing was done.", "{line}");
+        assert!(here.0.lock().calls.is_empty() && there.0.lock().calls.is_empty(), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn of_all_regions_those_that_the_person_may_not_enter_are_left_out() {
+    let machine = |id: &str| Machine::new(id, "web-1", "running");
+    let (here, there) = (FakeRegion::new(vec![machine("i-1")]), FakeRegion::new(vec![machine("i-2")]));
+    let mut cx = cx_on(&[("eu-central-1", &here), ("us-east-1", &there)]);
+    cx.enters = Arc::new(|_, region| match region {
+        "us-east-1" => Err(Refusal::sentence("Not there. Nothing was done.")),
+        _ => Ok(()),
+    });
+    insta::assert_snapshot!(answer("ec2 list --region all", &cx).await, @r"
+    [info] 1 instance in `eu-central-1`: 1 running.
+    name | id | state | type
+    web-1 | i-1 | running | t3.micro
+    (Left out, because you may not list it: `us-east-1`.)
+    ");
+    assert!(answer("ec2 show web-1 --region all", &cx).await.contains("Id: `i-1`"));
+    assert!(there.0.lock().calls.is_empty());
+    cx.enters = Arc::new(|_, _| Err(Refusal::sentence("Nowhere. Nothing was done.")));
+    assert_eq!(answer("ec2 list --region all", &cx).await, "[refused] Nowhere. Nothing was done.");
 }

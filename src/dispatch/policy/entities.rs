@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The id of the only `Bot`.
-const BOT: &str = "dronebot";
+pub(super) const BOT: &str = "dronebot";
 
 /// Everything that does not depend on the request.
 pub(super) struct Known {
@@ -65,6 +65,11 @@ impl Known {
     /// Whether the resources of this type are the bot alone.
     pub fn is_bot(&self, kind: &EntityTypeName) -> bool {
         self.bot.uid().type_name() == kind
+    }
+
+    /// Whether the resources of this type are regions.
+    pub fn is_region(&self, kind: &EntityTypeName) -> bool {
+        self.region == *kind
     }
 
     /// The person below their groups.

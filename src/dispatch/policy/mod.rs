@@ -10,6 +10,7 @@
 mod ahead;
 mod context_use;
 mod entities;
+mod literals;
 mod load;
 mod question;
 mod refusal;
@@ -69,7 +70,8 @@ impl Policies {
         known
             .conforms(&loaded.schema, &loaded.resources)
             .map_err(|error| PolicyError::one(format!("{}: {error}", schema.name())))?;
-        let unknown_groups = load::groups_named(&loaded.set).into_iter().filter(|name| !groups.contains(name));
+        literals::check(policies, &loaded.set, groups)?;
+        let unknown_groups = literals::groups_named(&loaded.set).into_iter().filter(|name| !groups.contains(name));
         Ok(Self {
             unknown_groups: unknown_groups.collect(),
             context_use: ContextUse::of(&loaded.set),
@@ -127,6 +129,44 @@ impl Policies {
             // not those that others could lift: nobody is to be sent to them
             reasons: self.reasons(approved.policies),
             who_could: self.who_could(action, resource, situation),
+        })
+    }
+
+    /// Judges a region before anything in it is asked, and again before anything in it is changed. What may be done there
+    /// is said of each target, so here a `forbid` alone counts: whoever may change what is tagged so has no permit for all
+    /// of the region, and needs none.
+    pub fn judge_region(
+        &self,
+        principal: &Principal,
+        action: Action<'_>,
+        resource: &Resource<'_>,
+        situation: &Situation,
+    ) -> Verdict {
+        let Resource::Region { region, .. } = resource else {
+            return self.judge(principal, action, resource, situation);
+        };
+        let types = self.resources.get(action.name).map(Vec::as_slice).unwrap_or_default();
+        if !types.iter().any(|kind| self.known.is_region(kind)) {
+            return Verdict::Permit { policies: Vec::new() };
+        }
+        let forbids = |who: &Principal, approvals: u32| {
+            let found = self.evaluate(who, action, resource, &Situation { approvals, ..situation.clone() });
+            if found.permitted { Vec::new() } else { found.policies }
+        };
+        let now = forbids(principal, situation.approvals);
+        if now.is_empty() {
+            return Verdict::Permit { policies: now };
+        }
+        let most = approved(action, situation).approvals;
+        if let Some(approvals) = (situation.approvals + 1..=most).find(|given| forbids(principal, *given).is_empty()) {
+            return Verdict::Needs { approvals, reasons: self.reasons(now) };
+        }
+        let could = |who: &Principal| forbids(who, most).is_empty() && self.could(who, action, situation);
+        Verdict::Deny(Deny {
+            risk: action.risk,
+            target: Some((*region).to_owned()),
+            reasons: self.reasons(forbids(principal, most)),
+            who_could: self.probes.iter().filter(|(_, who)| could(who)).map(|(group, _)| group.clone()).collect(),
         })
     }
 

@@ -233,7 +233,7 @@ fn could_is_false_only_if_it_is_denied_whatever_the_resource() {
         r#"@id("dev") permit (principal in Group::"developers", action in Action::"change", resource is Target)
            when { resource.hasTag("env") && resource.getTag("env") == "dev" };
            @id("region") permit (principal in Group::"berlin", action == Action::"ec2:list", resource in Region::"eu-central-1");
-           @id("account") permit (principal in Group::"books", action == Action::"ec2:list", resource in Account::"1");
+           @id("account") permit (principal in Group::"books", action == Action::"ec2:list", resource in Account::"111111111111");
            @id("bot") permit (principal in Group::"status", action, resource is Bot);"#,
     )
     .unwrap();
@@ -254,7 +254,126 @@ fn could_is_false_only_if_it_is_denied_whatever_the_resource() {
         developers.judge(&member(&[group]), LIST, &Resource::Region { account, region }, &in_ops()).is_permit()
     };
     assert!(list("berlin", "eu-central-1", "1") && !list("berlin", "us-east-1", "1"));
-    assert!(list("books", "us-east-1", "1") && !list("books", "us-east-1", "2"));
+    assert!(list("books", "us-east-1", "111111111111") && !list("books", "us-east-1", "222222222222"));
+}
+
+/// Every way to name what a command is judged on before its targets are known, and a situation in which it applies.
+#[test]
+fn a_forbid_that_names_the_bot_is_enforced_however_it_is_written() {
+    let status = Action { name: "status", risk: Risk::Read };
+    let approve = Action { name: "approve", risk: Risk::Basic };
+    let forms = [
+        ("resource == Bot::\"dronebot\"", ""),
+        ("resource in Bot::\"dronebot\"", ""),
+        ("resource is Bot", ""),
+        ("resource", "when { resource == Bot::\"dronebot\" && context.channel == \"COPS\" }"),
+        ("resource", "when { Bot::\"dronebot\" == resource && principal in Group::\"viewers\" }"),
+        ("resource is Bot", "when { [Bot::\"dronebot\"].contains(resource) }"),
+        ("resource", "unless { resource != Bot::\"dronebot\" || principal in Group::\"operators\" }"),
+    ];
+    for (resource, condition) in forms {
+        let policies = with_text(&format!(
+            "@id(\"all\") permit (principal, action, resource);
+             @id(\"no\") @reason(\"no\") forbid (principal, action, {resource}) {condition};"
+        ))
+        .unwrap();
+        for action in [PING, status, approve] {
+            let (who, now) = (member(&["viewers"]), in_ops());
+            assert!(!policies.judge_ahead(&who, action, &now).is_permit(), "{} {resource} {condition}", action.name);
+            assert!(!policies.could(&who, action, &now), "{} {resource} {condition}", action.name);
+        }
+    }
+}
+
+#[test]
+fn a_forbid_that_names_a_region_is_enforced_and_no_permit_for_it_is_needed() {
+    let policies = with_text(
+        r#"@id("dev") permit (principal in Group::"developers", action, resource is Target)
+           when { resource.hasTag("env") && resource.getTag("env") == "dev" };
+           @id("all") permit (principal in Group::"operators", action, resource);
+           @id("far") @reason("it is far away") forbid (principal, action == Action::"ec2:list", resource is Region)
+           when { resource.name == "us-east-1" };
+           @id("in") @reason("it is theirs") forbid (principal, action, resource in Region::"us-west-2")
+           unless { principal in Group::"operators" };
+           @id("two") @reason("two must know") forbid (principal, action == Action::"ec2:stop", resource is Region)
+           when { resource == Region::"eu-west-1" && context.approvals < 2 };
+           @id("night") @reason("of arithmetic") forbid (principal, action == Action::"ec2:reboot", resource is Region)
+           when { context.hour + 9223372036854775807 == 0 };"#,
+    )
+    .unwrap();
+    let judged = |group: &str, action: Action<'static>, region: &str| {
+        let resource = Resource::Region { account: "123456789012", region };
+        match policies.judge_region(&member(&[group]), action, &resource, &in_ops()) {
+            Verdict::Permit { .. } => "permitted".to_owned(),
+            Verdict::Needs { approvals, reasons } => format!("{approvals}: {}", reasons[0].text),
+            Verdict::Deny(deny) => format!("{}: {}: {:?}", deny.target.unwrap(), deny.reasons[0].text, deny.who_could),
+        }
+    };
+    let reboot = Action { name: "ec2:reboot", risk: Risk::Change };
+    for group in ["developers", "operators"] {
+        assert_eq!(judged(group, LIST, "eu-central-1"), "permitted");
+        assert_eq!(judged(group, STOP, "eu-central-1"), "permitted");
+        assert_eq!(judged(group, LIST, "us-east-1"), "us-east-1: it is far away: []");
+        assert_eq!(judged(group, STOP, "us-east-1"), "permitted", "that is about a list");
+        assert_eq!(judged(group, STOP, "eu-west-1"), "2: two must know");
+        assert_eq!(judged(group, reboot, "eu-central-1"), "eu-central-1: of arithmetic: []");
+    }
+    assert_eq!(judged("developers", LIST, "us-west-2"), "us-west-2: it is theirs: [\"operators\"]");
+    assert_eq!(judged("operators", LIST, "us-west-2"), "permitted");
+    // a deployment is judged on its service alone, as the schema says
+    assert_eq!(judged("operators", DEPLOY, "eu-west-1"), "permitted");
+}
+
+#[test]
+fn a_policy_that_no_request_can_meet_is_refused() {
+    let forbid = |scope: &str| {
+        let text = format!("@id(\"f\") @reason(\"r\") forbid (principal, action, resource) when {{ {scope} }};");
+        with_text(&text).err().map(|error| error.problems.join("\n"))
+    };
+    let refused = [
+        "resource == Bot::\"drone\"",
+        "resource in Region::\"frankfurt\"",
+        "resource in Region::\"eu-central-1a\"",
+        "resource in Account::\"prod\"",
+        "principal == User::\"maya\"",
+        "resource == Target::\"web-1\"",
+        "resource == Target::\"service/prod\"",
+        "principal in Group::\"suspended\"",
+    ];
+    insta::assert_debug_snapshot!(refused.map(|scope| forbid(scope).expect(scope)), @r#"
+    [
+        "my.cedar:1: for policy `f`, nothing is ever `Bot::\"drone\"`: the bot is `Bot::\"dronebot\"`",
+        "my.cedar:1: for policy `f`, nothing is ever `Region::\"frankfurt\"`: a region is like `Region::\"eu-central-1\"`",
+        "my.cedar:1: for policy `f`, nothing is ever `Region::\"eu-central-1a\"`: a region is like `Region::\"eu-central-1\"`",
+        "my.cedar:1: for policy `f`, nothing is ever `Account::\"prod\"`: an account is twelve digits, like `Account::\"123456789012\"`",
+        "my.cedar:1: for policy `f`, nothing is ever `User::\"maya\"`: a person is a member id of Slack's, like `User::\"U0123ABCD\"`",
+        "my.cedar:1: for policy `f`, nothing is ever `Target::\"web-1\"`: a target is like `Target::\"i-0123456789abcdef0\"` or `Target::\"service/prod/web\"`",
+        "my.cedar:1: for policy `f`, nothing is ever `Target::\"service/prod\"`: a target is like `Target::\"i-0123456789abcdef0\"` or `Target::\"service/prod/web\"`",
+        "my.cedar:1: for policy `f`, nothing is ever `Group::\"suspended\"`: the settings have no [groups.suspended]",
+    ]
+    "#);
+    for good in [
+        "resource == Bot::\"dronebot\"",
+        "resource in Region::\"eu-central-1\" || resource in Account::\"123456789012\"",
+        "principal == User::\"U0123ABCD\" || principal in Group::\"viewers\"",
+        "resource == Target::\"i-0123456789abcdef0\" || resource == Target::\"service/prod/web\"",
+    ] {
+        assert_eq!(forbid(good), None, "{good}");
+    }
+    // a type of resource that only a schema of one's own gives an action, so that nothing would ever be judged by it
+    let text = include_str!("../../../config/policies.cedarschema");
+    let text = text.replace(
+        r#"action "status", "version" in ["read"] appliesTo {
+  principal: User, resource: Bot"#,
+        r#"action "status", "version" in ["read"] appliesTo {
+  principal: User, resource: [Bot, Region]"#,
+    );
+    let schema = Source::new("my.cedarschema", text);
+    let error = Policies::load(&Source::built_in_policies(), &schema, ACTIONS, &groups()).expect_err("loaded");
+    insta::assert_snapshot!(error.to_string(), @r#"
+    my.cedarschema: action "status" is never judged on a `Region`, so no policy about that could hold; take it out
+    my.cedarschema: action "version" is never judged on a `Region`, so no policy about that could hold; take it out
+    "#);
 }
 
 #[test]
