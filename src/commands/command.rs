@@ -4,7 +4,8 @@ use super::DeployConfig;
 use crate::aws::Aws;
 use crate::clock::Clock;
 use crate::domain::{
-    CommandError, Line, Plan, Principal, Refusal, Reply, RequestId, Risk, Source, Step, Target, UsageError, VitalsSource, Word,
+    CommandError, Line, Plan, Principal, Refusal, Reply, RequestId, Risk, Source, Step, Target, UsageError,
+    VitalsSource, Word,
 };
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;

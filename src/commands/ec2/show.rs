@@ -4,7 +4,7 @@ use super::super::args::{self, RegionWord};
 use super::super::{Command, Context, Planned, Row, Scope, words};
 use super::targets::{self, Search, Selector};
 use crate::aws::{AwsError, Checks, Instance, Protection, State};
-use crate::domain::{Button, CommandError, Line, Part, Refusal, Reply, Risk, Tone, UsageError};
+use crate::domain::{Button, CommandError, Guarded, Line, Part, Refusal, Reply, Risk, Tone, UsageError, guards};
 use async_trait::async_trait;
 use futures_util::future::join;
 
@@ -105,6 +105,9 @@ fn render(
         field("Launched", Line::from(format!("{}, {} ago", launched.strftime("%Y-%m-%d %H:%M UTC"), words::span(ago))));
     }
     field("Protection", protected(protection));
+    if let Some(line) = guarded(one) {
+        field("Guarded", line);
+    }
     if let Some(group) = one.scaling_group() {
         field("Auto Scaling", Line::new().code(words::name(group)));
     }
@@ -174,6 +177,21 @@ fn protected(protection: &Result<Protection, AwsError>) -> Line {
     }
 }
 
+/// What its tags keep from being done, as the bot reads them.
+fn guarded(one: &Instance) -> Option<Line> {
+    let mut line = Line::new();
+    for guard in guards(&one.tags) {
+        let comma = if line.0.is_empty() { "" } else { ", " };
+        let tag = format!("{}={}", words::name(guard.key), words::name(guard.value));
+        let what = match guard.guarded {
+            Guarded::Protected => "protected by ".to_owned(),
+            Guarded::Approvals(approvals) => format!("needs {} by ", words::count(approvals as usize, "approval")),
+        };
+        line = line.text(format!("{comma}{what}")).code(tag);
+    }
+    (!line.0.is_empty()).then_some(line)
+}
+
 fn network(one: &Instance) -> Line {
     match (&one.vpc, &one.subnet) {
         (Some(vpc), Some(subnet)) => Line::new().code(vpc).text(" ").code(subnet),
@@ -240,6 +258,17 @@ mod tests {
         - `env=dev`
         [Reboot]Run("ec2 reboot i-1 --region eu-central-1")
         "#);
+    }
+
+    #[tokio::test]
+    async fn it_says_what_guards_it() {
+        let guarded =
+            Machine::new("i-1", "web", "running").tag("PROTECTED", "").tag("Approval ", "2").tag("env", "prod");
+        let open = Machine::new("i-2", "db", "running").tag("protected", "false").tag("approval", "none");
+        let cx = cx_on(&[("eu-central-1", &FakeRegion::new(vec![guarded, open]))]);
+        let said = answer("ec2 show web", &cx).await;
+        assert!(said.contains("\nGuarded: needs 2 approvals by `Approval =2`, protected by `PROTECTED=`\n"), "{said}");
+        assert!(!answer("ec2 show db", &cx).await.contains("Guarded"));
     }
 
     #[tokio::test]

@@ -97,6 +97,8 @@ impl Known {
                     ("kind".to_owned(), text(target.kind())),
                     ("account".to_owned(), text(&target.account)),
                     ("region".to_owned(), text(&target.region)),
+                    ("protected".to_owned(), RestrictedExpression::new_bool(target.is_protected())),
+                    ("approvals".to_owned(), RestrictedExpression::new_long(i64::from(target.approvals()))),
                 ]);
                 let parents = HashSet::from([id(&self.region, &target.region), id(&self.account, &target.account)]);
                 let tags: Vec<_> = target.tags.iter().map(|(key, value)| (key.clone(), text(value))).collect();

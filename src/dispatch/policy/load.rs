@@ -208,8 +208,9 @@ fn check_resources(source: &Source, schema: &Schema) -> Result<(), PolicyError> 
     let mut problems = Vec::new();
     for (action, types) in types(schema) {
         for kind in types.iter().filter(|kind| judged.get(&action).is_none_or(|judged| !judged.contains(kind))) {
-            let words =
-                format!("action \"{action}\" is never judged on a `{kind}`, so no policy about that could hold; take it out");
+            let words = format!(
+                "action \"{action}\" is never judged on a `{kind}`, so no policy about that could hold; take it out"
+            );
             problems.push(source.at(None, &words));
         }
     }

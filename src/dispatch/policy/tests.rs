@@ -147,6 +147,26 @@ fn the_shipped_policies_as_a_table() {
     }
 }
 
+/// The shipped policies of before, which people have in files of their own.
+#[test]
+fn policies_that_read_tags_themselves_go_on_working() {
+    let policies = with_text(
+        r#"@id("all") permit (principal, action, resource);
+           @id("protected-tag") @reason("protected") forbid (principal, action in Action::"change", resource is Target)
+           when {
+             (resource.hasTag("protected") && resource.getTag("protected") != "false") ||
+             (resource.hasTag("Protected") && resource.getTag("Protected") != "false")
+           };
+           @id("second-person") @reason("two") forbid (principal, action in Action::"change", resource is Target)
+           when { resource.hasTag("approval") && resource.getTag("approval") == "required" && context.approvals < 1 };"#,
+    )
+    .unwrap();
+    let stop = |tags| policies.judge(&member(&[]), STOP, &Resource::Target(&target(tags)), &in_ops());
+    assert!(stop(&[]).is_permit() && stop(&[("protected", "false")]).is_permit());
+    assert!(matches!(stop(&[("Protected", "yes")]), Verdict::Deny(_)));
+    assert!(matches!(stop(&[("approval", "required")]), Verdict::Needs { approvals: 1, .. }));
+}
+
 #[test]
 fn a_permit_names_its_policies() {
     let verdict = shipped().judge(&member(&["operators", "viewers"]), LIST, &Resource::Target(&target(&[])), &in_ops());
@@ -156,7 +176,7 @@ fn a_permit_names_its_policies() {
 #[test]
 fn every_spelling_of_the_protected_tag_protects_unless_it_says_false() {
     let operator = member(&["operators"]);
-    for key in ["protected", "Protected", "drone-protected"] {
+    for key in ["protected", "Protected", "drone-protected", "PROTECTED", " protected", "Drone-Protected\u{200b}"] {
         for (value, permitted) in [("true", false), ("", false), ("yes", false), ("no", false), ("false", true)] {
             let target = target(&[(key, value)]);
             let verdict = shipped().judge(&operator, STOP, &Resource::Target(&target), &in_ops());
@@ -674,7 +694,12 @@ fn the_shipped_policies_ask_a_second_person_where_a_tag_says_so() {
             Verdict::Deny(deny) => panic!("{deny:?}"),
         }
     };
-    assert_eq!((asked("required"), asked("no")), (1, 0));
+    for (value, approvals) in
+        [("required", 1), ("Required", 1), ("required ", 1), ("true", 1), ("no", 1), ("", 1), ("3", 3)]
+    {
+        assert_eq!(asked(value), approvals, "{value:?}");
+    }
+    assert_eq!((asked("none"), asked("False")), (0, 0));
     let both = target(&[("approval", "required"), ("protected", "true")]);
     let verdict = shipped().judge(&member(&["operators"]), STOP, &Resource::Target(&both), &in_ops());
     assert!(matches!(verdict, Verdict::Deny(_)), "what is protected nobody can approve: {verdict:?}");
@@ -710,7 +735,8 @@ proptest! {
         let with = shipped().judge(&who, action, &Resource::Target(&target), &situation).is_permit();
         prop_assert!(without || !with, "the tag permits");
         prop_assert!(without || !before, "the tag permitted");
-        prop_assert!(!(with && action.risk == Risk::Change && value != "false"), "a protected target may be changed");
+        let open = value.eq_ignore_ascii_case("false");
+        prop_assert!(!(with && action.risk == Risk::Change && !open), "a protected target may be changed");
     }
 
     #[test]
