@@ -88,6 +88,7 @@ pub(crate) fn cx_on(regions: &[(&str, &FakeRegion)]) -> Context {
             name: "Maya".into(),
             membership: Membership::Member,
             groups: BTreeSet::from(["operators".into(), "viewers".into()]),
+            unread: BTreeSet::new(),
         },
         may: Arc::new(|_| true),
         sees: Arc::new(|_| true),

@@ -79,6 +79,7 @@ fn person(groups: &[&str]) -> Principal {
         name: "somebody".to_owned(),
         membership: Membership::Member,
         groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+        unread: BTreeSet::new(),
     }
 }
 

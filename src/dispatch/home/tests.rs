@@ -34,7 +34,8 @@ fn policies() -> Arc<Policies> {
 fn permits(group: &str) -> super::Permits {
     let membership = if group.is_empty() { Membership::Guest } else { Membership::Member };
     let groups = ["operators", "viewers"].into_iter().filter(|name| *name == group).map(str::to_owned).collect();
-    let principal = Principal { user: "U1".into(), team: "T1".into(), name: "maya".into(), membership, groups };
+    let (user, team, unread) = ("U1".into(), "T1".into(), BTreeSet::new());
+    let principal = Principal { user, team, name: "maya".into(), membership, groups, unread };
     let members = BTreeMap::from([("operators".to_owned(), vec![UserId::from("UOMAR")])]);
     super::Permits::at_home(policies(), principal, Arc::new(members), now())
 }

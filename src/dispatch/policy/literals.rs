@@ -14,6 +14,12 @@ pub(super) fn groups_named(set: &PolicySet) -> BTreeSet<String> {
     groups.map(|uid| uid.id().unescaped().to_owned()).collect()
 }
 
+/// The groups that a `forbid` speaks of.
+pub(super) fn groups_forbidding(set: &PolicySet) -> BTreeSet<String> {
+    let forbids = set.policies().filter(|policy| policy.effect() == Effect::Forbid).cloned();
+    PolicySet::from_policies(forbids).map(|forbids| groups_named(&forbids)).unwrap_or_else(|_| groups_named(set))
+}
+
 /// Refuses every policy that names what no request can have.
 pub(super) fn check(source: &Source, set: &PolicySet, groups: &BTreeSet<String>) -> Result<(), PolicyError> {
     let mut problems = Vec::new();

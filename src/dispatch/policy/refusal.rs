@@ -17,6 +17,10 @@ pub fn refusal(deny: &Deny, command: &str, principal: &Principal, contacts: &[Us
         None => lacking(deny, command, principal),
     }];
     lines.extend(deny.reasons.iter().skip(1).map(|reason| Line::from(format!("Also: {}.", reason.text))));
+    if !deny.unread.is_empty() {
+        let line = bold_list(Line::from("Slack does not tell me who is in "), &deny.unread, " and in ");
+        lines.push(line.text(", so what is forbidden to its members is forbidden to all who may be one."));
+    }
     // A guest cannot become an operator by asking one, but an operator can do it for the guest.
     if !deny.who_could.is_empty() {
         lines.push(whom_to_ask(deny, contacts));

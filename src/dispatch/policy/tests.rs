@@ -48,6 +48,7 @@ fn person(membership: Membership, groups: &[&str]) -> Principal {
         name: "Maya".into(),
         membership,
         groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+        unread: BTreeSet::new(),
     }
 }
 
@@ -452,6 +453,57 @@ fn a_forbid_that_cannot_be_evaluated_forbids() {
     assert!(policies.could(&member(&[]), LIST, &in_ops()));
 }
 
+/// A group that Slack does not let us read: what it grants is granted to nobody, what is forbidden to it to everybody.
+#[test]
+fn a_group_that_cannot_be_read_forbids_and_grants_nothing() {
+    let policies = with_text(
+        r#"@id("all") permit (principal in Group::"viewers", action, resource);
+           @id("ops") permit (principal in Group::"operators", action, resource);
+           @id("out") @reason("you are suspended") forbid (principal in Group::"deployers", action in Action::"change", resource);
+           @id("unless") @reason("it is for those who deploy") forbid (principal, action == Action::"ec2:show", resource)
+           unless { principal in Group::"deployers" };
+           @id("both") @reason("of both") forbid (principal, action == Action::"version", resource)
+           when { principal in Group::"deployers" && !(principal in Group::"operators") };"#,
+    )
+    .unwrap();
+    let (on, now) = (target(&[]), in_ops());
+    let show = Action { name: "ec2:show", risk: Risk::Read };
+    let version = Action { name: "version", risk: Risk::Read };
+    let asked = |groups: &[&str], unread: &[&str], action: Action<'static>| {
+        let unread = unread.iter().map(|group| (*group).to_owned()).collect();
+        let who = Principal { unread, ..member(groups) };
+        let resource = if action == version { Resource::Bot } else { Resource::Target(&on) };
+        let verdict = policies.judge(&who, action, &resource, &now);
+        assert_eq!(policies.permits(&who, action, &resource, &now), verdict.is_permit(), "{action:?}");
+        match verdict {
+            Verdict::Permit { .. } => "permitted".to_owned(),
+            Verdict::Needs { .. } => panic!("needs"),
+            Verdict::Deny(deny) => {
+                format!("{:?} {:?}", deny.reasons.iter().map(|one| &*one.policy).collect::<Vec<_>>(), deny.unread)
+            }
+        }
+    };
+    let (known, lost): (&[&str], &[&str]) = (&[], &["deployers"]);
+    assert_eq!(asked(&["viewers"], known, STOP), "permitted");
+    assert_eq!(asked(&["viewers"], lost, STOP), r#"["out"] ["deployers"]"#);
+    assert_eq!(asked(&["viewers"], lost, LIST), "permitted", "nothing about lists is forbidden to them");
+    assert_eq!(asked(&["viewers"], lost, show), r#"["unless"] []"#, "it grants nothing either");
+    assert_eq!(asked(&["viewers", "deployers"], known, show), "permitted");
+    assert_eq!(asked(&["viewers"], &["operators"], STOP), "permitted", "a group to which nothing is forbidden");
+    assert_eq!(asked(&[], &["operators"], STOP), "[] []");
+    assert_eq!(asked(&["viewers"], &["operators", "deployers"], version), r#"["both"] ["deployers"]"#);
+    assert_eq!(asked(&["viewers", "operators"], lost, version), "permitted");
+    // and ahead of the resource, and in the words
+    let who = Principal { unread: BTreeSet::from(["deployers".to_owned()]), ..member(&["viewers"]) };
+    let Verdict::Deny(deny) = policies.judge_ahead(&who, STOP, &now) else { panic!("permitted") };
+    insta::assert_snapshot!(words(&refusal(&deny, "ec2 stop", &who, &[])), @r"
+    ec2 stop may not be run: you are suspended. Nothing was changed.
+    Slack does not tell me who is in deployers, so what is forbidden to its members is forbidden to all who may be one.
+    Ask somebody in operators or viewers.
+    ");
+    assert!(policies.judge_ahead(&member(&["viewers"]), STOP, &now).is_permit(), "the memory keeps them apart");
+}
+
 #[test]
 fn an_action_outside_the_table_is_denied() {
     let unknown = Action { name: "ec2:terminate", risk: Risk::Change };
@@ -612,6 +664,7 @@ fn any_principal() -> impl Strategy<Value = Principal> {
         name,
         membership,
         groups,
+        unread: BTreeSet::new(),
     })
 }
 
