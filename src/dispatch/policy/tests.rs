@@ -409,7 +409,7 @@ fn channel_hour_weekday_and_time_can_be_named() {
            @id("freeze") @reason("changes are frozen") forbid (principal, action in Action::"change", resource)
            when { context.time >= datetime("2026-12-23") && context.time < datetime("2027-01-02") };
            @id("dm") @reason("not in private") forbid (principal, action == Action::"ec2:start", resource)
-           when { context.direct_message || context.source == "direct_message" };"#,
+           when { context.direct_message || context.source == Source::"direct_message" };"#,
     )
     .unwrap();
     let prod = target(&[("env", "prod")]);
@@ -433,6 +433,31 @@ fn channel_hour_weekday_and_time_can_be_named() {
     // what does not depend on the resource is known ahead of it
     assert!(!policies.could(&member(&[]), STOP, &at("2026-12-24T00:00:00Z")));
     assert!(policies.could(&member(&[]), STOP, &in_ops()));
+}
+
+/// A policy can name each way by which something is asked, it holds for that way and no other, and nothing else is a way.
+#[test]
+fn each_source_can_be_named_and_no_other_word() {
+    let about = |source: &str| {
+        with_text(&format!(
+            "@id(\"all\") permit (principal, action, resource);
+             @id(\"no\") @reason(\"no\") forbid (principal, action, resource) when {{ context.source == {source} }};"
+        ))
+    };
+    for named in Door::ALL {
+        let policies = about(&format!("Source::\"{}\"", named.as_str())).expect(named.as_str());
+        for source in Door::ALL {
+            let situation = Situation { source, ..in_ops() };
+            let verdict = policies.judge(&member(&[]), STOP, &Resource::Target(&target(&[])), &situation);
+            assert_eq!(verdict.is_permit(), source != named, "{source:?} {named:?}");
+            assert_eq!(policies.could(&member(&[]), STOP, &situation), source != named, "{source:?} {named:?}");
+        }
+    }
+    // a word that is none of them, and those of before, which were compared with any text
+    for wrong in ["Source::\"dm\"", "Source::\"slash\"", "\"direct_message\"", "\"dm\""] {
+        let error = about(wrong).expect_err(wrong).to_string();
+        assert!(error.starts_with("my.cedar:2: "), "{error}");
+    }
 }
 
 #[test]
