@@ -146,7 +146,7 @@ async fn find(parts: &DeskParts, which: &str) -> Result<ApprovalRequest, Command
     }
 }
 
-fn row_of(plan: &Plan) -> Result<&'static Row, Refusal> {
+pub(super) fn row_of(plan: &Plan) -> Result<&'static Row, Refusal> {
     let row = commands::COMMANDS.iter().copied().find(|row| row.name == plan.command);
     row.ok_or_else(|| Refusal::sentence("I do not know that command any more. Nothing was approved."))
 }
@@ -226,6 +226,14 @@ fn declined(request: &Request, by: crate::domain::UserId) -> Answer {
         false => Line::new().user(by).text(" declined ").code(&request.text).text(", so it was not run."),
     };
     over(line.text(" Nothing was changed."))
+}
+
+/// One who approved it could not do so now.
+pub(super) fn withdrawn(request: &Request, by: &crate::domain::UserId) -> Answer {
+    let line = Line::new().user(by.clone()).text(" approved ").code(&request.text);
+    over(line.text(
+        " and may not run it any more, so it was not run. Nothing was changed. Send it again, and others are asked.",
+    ))
 }
 
 /// Nobody approved `ec2 stop i-0abc` within 15 minutes, so it was not run.

@@ -133,7 +133,7 @@ impl Desk {
             return Ok(None);
         }
         match approvals::review(&self.parts, request, how).await {
-            Review::Granted(approval) => Ok(Some(approval)),
+            Review::Granted(approval) => self.still_granted(request, approval).await.map(Some),
             Review::Over(answer) => Err(Some(answer)),
             Review::Waits => Err(None),
             Review::NotKnown(error) => {
@@ -141,6 +141,27 @@ impl Desk {
                 Err(None)
             }
         }
+    }
+
+    /// Judges each again who approved it, now that it is to be done: a right that was taken away since lets nothing be done.
+    async fn still_granted(
+        &self,
+        request: &Request,
+        approval: Box<ApprovalRequest>,
+    ) -> Result<Box<ApprovalRequest>, Option<Answer>> {
+        for given in &approval.given {
+            let (principal, members) = self.people.principal_now(&given.by).await.map_err(|failure| {
+                tracing::warn!(req = %request.id, cause = failure.cause, "who approved it is not known now; asked again");
+                None::<Answer>
+            })?;
+            let (policies, now) = (Arc::clone(&self.parts.policies), self.parts.clock.now());
+            let permits = Permits::new(policies, principal, members, request, now);
+            let row = approvals::row_of(&approval.plan).map_err(|refusal| Some(Answer::refused(&refusal)))?;
+            if permits.may_approve(row, &approval).is_err() {
+                return Err(Some(approvals::withdrawn(request, &given.by)));
+            }
+        }
+        Ok(approval)
     }
 
     async fn understand(&self, request: &Request, how: &How) -> Result<Understood, Stopped> {

@@ -2,7 +2,7 @@
 
 use super::policy::{Action, Policies, Resource, Situation, Verdict, refusal};
 use crate::commands::Row;
-use crate::domain::{ApprovalRequest, ChannelId, Plan, Principal, Refusal, Request, Source, Target, UserId};
+use crate::domain::{ApprovalRequest, ChannelId, Line, Plan, Principal, Refusal, Request, Source, Target, UserId};
 use crate::execution::{Judge, Need};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -90,6 +90,7 @@ impl Permits {
     pub(super) fn judge(&self, row: &'static Row) -> Judge {
         let permits = self.clone();
         Arc::new(move |plan: &Plan| {
+            names_something(plan)?;
             resources(plan).try_fold(Need::default(), |need, resource| {
                 let of_this = permits.need(row, &resource)?;
                 Ok(if of_this.approvals > need.approvals { of_this } else { need })
@@ -120,6 +121,7 @@ impl Permits {
     /// Refuses whoever could not make this change even if others approved it: nor can they approve it for others.
     pub(super) fn may_approve(&self, row: &'static Row, approval: &ApprovalRequest) -> Result<(), Refusal> {
         let Asking { principal, situation, .. } = &*self.asking;
+        names_something(&approval.plan)?;
         resources(&approval.plan).try_for_each(|resource| {
             self.refused(row, self.policies.judge_region(principal, action(row), &resource, situation))
         })
@@ -142,6 +144,18 @@ impl Permits {
     }
 }
 
+/// Refuses a plan without targets: there is nothing in it of which the policies could be asked.
+fn names_something(plan: &Plan) -> Result<(), Refusal> {
+    if !plan.targets.is_empty() {
+        return Ok(());
+    }
+    let line = Line::new()
+        .code(&plan.command)
+        .text(" came to a plan that names no target, so I cannot judge who may do it. Nothing was changed. ")
+        .text("This is a mistake of mine: please tell the platform team.");
+    Err(Refusal { lines: vec![line] })
+}
+
 /// What a plan touches: the regions of its targets, each once, and then the targets.
 fn resources(plan: &Plan) -> impl Iterator<Item = Resource<'_>> {
     let places: BTreeSet<(&str, &str)> =
@@ -158,3 +172,6 @@ fn whole_second(time: jiff::Timestamp) -> jiff::Timestamp {
 fn action(row: &Row) -> Action<'_> {
     Action { name: row.action, risk: row.risk }
 }
+
+#[cfg(test)]
+mod tests;
