@@ -1,6 +1,6 @@
 //! How names, times and lists are put into sentences.
 
-use crate::domain::{Line, Target};
+use crate::domain::{Line, Target, is_invisible};
 use std::time::Duration;
 
 /// The longest name that is shown in a sentence.
@@ -11,9 +11,7 @@ const LONGEST: usize = 80;
 pub(super) fn name(text: &str) -> String {
     let mut clean: String = text
         .chars()
-        .filter(
-            |c| !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'),
-        )
+        .filter(|c| !is_invisible(*c))
         .map(|c| {
             if c == '`' {
                 '\''

@@ -60,7 +60,8 @@ impl Change {
     pub(super) async fn plan(&self, on: &On, cx: &Context) -> Result<Planned, CommandError> {
         let failure = |error: AwsError| error.failure(NOTHING);
         let regions = targets::entered(&on.region, cx, NOTHING).await?.regions;
-        let found = Search { selectors: &on.target, regions: &regions, not_done: NOTHING }.run(cx).await?;
+        let found =
+            Search { selectors: &on.target, regions: &regions, not_done: NOTHING, only_seen: false }.run(cx).await?;
         let account = cx.aws.account().await.map_err(failure)?;
         if found.len() > cx.limits.max_targets {
             return Err(too_many(on, found.len(), cx.limits.max_targets).into());

@@ -1,5 +1,5 @@
 //! `ec2 list`: what runs, over one or many regions at once. A region that does not answer is named and does not take
-//! the others with it; what the person may not see is left out and counted.
+//! the others with it; what the person may not see is left out, and nothing tells that it is there.
 
 use super::super::args::{self, RegionWord};
 use super::super::{Command, Context, Planned, Row, Scope, words};
@@ -76,10 +76,9 @@ impl Command for List {
         {
             return Err(error.failure(NOT_DONE).into());
         }
-        let all = found.len();
         found.retain(|instance| (cx.sees)(&instance.target(&account)));
         found.sort_by(|a, b| key(a).cmp(&key(b)));
-        let listing = Listing { hidden: all - found.len(), found, missing, regions, barred };
+        let listing = Listing { found, missing, regions, barred };
         Ok(Planned::Answer(self.render(&listing, cx.limits.page_size)?))
     }
 }
@@ -93,8 +92,6 @@ fn key(instance: &Instance) -> (&str, bool, &str, &State, &str) {
 /// What was found.
 struct Listing {
     found: Vec<Instance>,
-    /// How many were left out because the person may not see them.
-    hidden: usize,
     /// The regions that did not answer.
     missing: Vec<AwsError>,
     regions: Vec<String>,
@@ -170,9 +167,6 @@ impl List {
             let everywhere = Self { region: vec![RegionWord::All], page: None, ..self.clone() };
             let line = words::line(everywhere.words(1).iter().map(String::as_str));
             reply = reply.buttons(line.map(|line| Button::run("Look in all regions", line)).into_iter().collect());
-        }
-        if listing.hidden > 0 {
-            reply = reply.note(format!("{} that you may not see.", words::count(listing.hidden, "more instance")));
         }
         if self.page.is_none() && pages > 1 {
             reply = reply.attach(self.whole(listing));
@@ -420,7 +414,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_one_may_not_see_is_left_out_and_counted() {
+    async fn what_one_may_not_see_is_left_out() {
         let mut cx = cx_on(&[("eu-central-1", &fleet())]);
         cx.sees = Arc::new(|target| target.tags.get("env").is_some_and(|env| env == "dev"));
         insta::assert_snapshot!(answer("ec2 list", &cx).await, @r"
@@ -428,7 +422,6 @@ mod tests {
         name | id | state | type
         web-1 | i-1 | running | t3.micro
         web-2 | i-3 | stopped | t3.micro
-        (2 more instances that you may not see.)
         ");
     }
 }

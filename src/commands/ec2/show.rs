@@ -4,7 +4,7 @@ use super::super::args::{self, RegionWord};
 use super::super::{Command, Context, Planned, Row, Scope, words};
 use super::targets::{self, Search, Selector};
 use crate::aws::{AwsError, Checks, Instance, Protection, State};
-use crate::domain::{Button, CommandError, Guarded, Line, Part, Refusal, Reply, Risk, Tone, UsageError, guards};
+use crate::domain::{Button, CommandError, Guarded, Line, Part, Reply, Risk, Tone, UsageError, guards};
 use async_trait::async_trait;
 use futures_util::future::join;
 
@@ -50,14 +50,10 @@ impl Command for Show {
         let failure = |error: AwsError| error.failure(NOT_DONE);
         let regions = targets::entered(&self.region, cx, NOT_DONE).await?.regions;
         let selectors = std::slice::from_ref(&self.target);
-        let found = Search { selectors, regions: &regions, not_done: NOT_DONE }.run(cx).await?;
+        let found = Search { selectors, regions: &regions, not_done: NOT_DONE, only_seen: true }.run(cx).await?;
         let account = cx.aws.account().await.map_err(failure)?;
-        let seen: Vec<&Instance> = found.iter().filter(|one| (cx.sees)(&one.target(&account))).collect();
+        let seen: Vec<&Instance> = found.iter().collect();
         match seen.as_slice() {
-            [] => {
-                let typed = words::name(&self.target.typed());
-                Err(Refusal::sentence(&format!("You may not see `{typed}`. {NOT_DONE}")).into())
-            }
             [one] => {
                 let ids = [one.id.clone()];
                 let (protection, checks) =
@@ -298,12 +294,5 @@ mod tests {
         let cx = cx_on(&[("eu-central-1", &fleet())]);
         insta::assert_snapshot!(answer("ec2 show i-0abc", &cx).await, @"[usage] I found no instance `i-0abc` in `eu-central-1`. Nothing could be shown. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.");
         insta::assert_snapshot!(answer("ec2 show web-9", &cx).await, @"[usage] I found no instance with the name `web-9` in `eu-central-1`. Nothing could be shown. If it is in another region, add `--region <region>`; `ec2 list --region all` shows every instance.");
-    }
-
-    #[tokio::test]
-    async fn what_one_may_not_see_is_refused() {
-        let mut cx = cx_on(&[("eu-central-1", &fleet())]);
-        cx.sees = Arc::new(|target| target.id != "i-1");
-        insta::assert_snapshot!(answer("ec2 show web-1", &cx).await, @"[refused] You may not see `web-1`. Nothing could be shown.");
     }
 }

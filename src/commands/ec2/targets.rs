@@ -147,6 +147,8 @@ pub(super) struct Search<'a> {
     pub(super) regions: &'a [String],
     /// The sentence about what was not done when nothing comes of it: `Nothing was changed.`
     pub(super) not_done: &'a str,
+    /// Whether what the person may not see is not there: for what only shows. A change of it is refused, with its reason.
+    pub(super) only_seen: bool,
 }
 
 impl Search<'_> {
@@ -157,6 +159,7 @@ impl Search<'_> {
         let mut all: Vec<Instance> = Vec::new();
         for (selector, mut found) in self.selectors.iter().zip(self.ask(cx).await?) {
             found.retain(|instance| selector.fits(instance));
+            found.retain(|instance| !self.only_seen || (cx.sees)(&instance.target(&account)));
             if !matches!(selector, Selector::Id(_)) && found.iter().any(|instance| !instance.state.is_gone()) {
                 found.retain(|instance| !instance.state.is_gone());
             }
@@ -205,15 +208,16 @@ impl Search<'_> {
 
     fn ambiguous(&self, selector: &Selector, found: &[Instance], cx: &Context, account: &str) -> UsageError {
         let typed = words::name(&selector.typed());
-        let text = format!(
-            "`{typed}` is the name of {} instances. {} Say by its id which one you mean.",
-            found.len(),
-            self.not_done
-        );
         let mut seen: Vec<&Instance> = found.iter().filter(|one| (cx.sees)(&one.target(account))).collect();
         seen.sort_by(|a, b| (&a.region, &a.state, &a.id).cmp(&(&b.region, &b.state, &b.id)));
+        let count = if seen.len() == found.len() {
+            words::count(seen.len(), "instance")
+        } else {
+            "several instances".to_owned()
+        };
+        let text = format!("`{typed}` is the name of {count}. {} Say by its id which one you mean.", self.not_done);
         let mut candidates: Vec<Line> = seen.iter().take(CANDIDATES).map(|one| candidate(one)).collect();
-        let more = found.len() - candidates.len();
+        let more = seen.len() - candidates.len();
         if more > 0 {
             candidates.push(Line::from(format!("and {more} more")));
         }

@@ -520,3 +520,43 @@ async fn of_all_regions_those_that_the_person_may_not_enter_are_left_out() {
     cx.enters = Arc::new(|_, _| Err(Refusal::sentence("Nowhere. Nothing was done.")));
     assert_eq!(answer("ec2 list --region all", &cx).await, "[refused] Nowhere. Nothing was done.");
 }
+
+/// What one may not see leaves no trace: every answer is the one that is given where it is not there.
+#[tokio::test]
+async fn what_one_may_not_see_is_as_if_it_were_not_there() {
+    let seen = || {
+        vec![
+            Machine::new("i-1", "web-1", "running").tag("env", "dev"),
+            Machine::new("i-2", "web-2", "stopped").tag("env", "dev"),
+            Machine::new("i-3", "twin", "stopped"),
+        ]
+    };
+    let hidden = ["db-1", "web-1", "twin", "twin", ""].iter().enumerate();
+    let hidden = hidden.map(|(n, name)| Machine::new(&format!("i-9{n}"), name, "running").tag("env", "prod"));
+    let all: Vec<Machine> = seen().into_iter().chain(hidden).collect();
+    for line in [
+        "ec2 list",
+        "ec2 list --page 1",
+        "ec2 list --page 2",
+        "ec2 list --name 'd*'",
+        "ec2 list --name 'web-*'",
+        "ec2 list --state running",
+        "ec2 list --tag env=prod",
+        "ec2 list --type t3.micro",
+        "ec2 list --region all",
+        "ec2 show db-1",
+        "ec2 show i-90",
+        "ec2 show i-94",
+        "ec2 show twin",
+        "ec2 show web-1",
+        "ec2 show name:d*",
+        "ec2 show name:*",
+        "ec2 show tag:env=prod",
+        "ec2 show tag:env=dev",
+    ] {
+        let mut over_all = cx_on(&[("eu-central-1", &FakeRegion::new(all.clone()))]);
+        over_all.sees = Arc::new(|target| !target.id.starts_with("i-9"));
+        let over_seen = cx_on(&[("eu-central-1", &FakeRegion::new(seen()))]);
+        assert_eq!(answer(line, &over_all).await, answer(line, &over_seen).await, "{line}");
+    }
+}

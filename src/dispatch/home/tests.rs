@@ -185,7 +185,7 @@ fn whoever_may_nothing_reads_why_and_whom_to_ask() {
     # What you may run
     Nothing.
     help may not be run: it is only for full members of this workspace, not for guests, people of other workspaces, deactivated accounts or bots. Nothing was done.
-    Ask UOMAR.
+    Ask a full member of this workspace to do it for you.
     ---
     # Your last requests
     You have not asked me for anything lately.

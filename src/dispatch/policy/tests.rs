@@ -248,6 +248,27 @@ fn a_refusal_by_a_forbid_gives_its_reason_and_asks_nobody_when_nobody_could() {
     assert!(words(&refusal(&deny, "ec2 stop", &guest, &[])).contains("only for full members"));
 }
 
+/// Whatever is refused, by a `forbid` or for want of a `permit`: who could do it is told to members and to nobody else.
+#[test]
+fn only_a_member_is_told_who_could() {
+    let open = with_text(r#"@id("ops") permit (principal in Group::"operators", action, resource);"#).unwrap();
+    let contacts = [UserId::from("U7")];
+    for policies in [shipped(), &open] {
+        for membership in [Membership::Member, Membership::Guest, Membership::Outside, Membership::Inactive] {
+            let who = person(membership, &[]);
+            let Verdict::Deny(deny) = policies.judge(&who, STOP, &Resource::Target(&target(&[])), &in_ops()) else {
+                panic!("permitted")
+            };
+            assert_eq!(deny.who_could, ["operators"]);
+            for contacts in [&contacts[..], &[]] {
+                let said = words(&refusal(&deny, "ec2 stop", &who, contacts));
+                let names = said.contains("U7") || said.contains("operators");
+                assert_eq!(names, membership == Membership::Member, "{membership:?}: {said}");
+            }
+        }
+    }
+}
+
 #[test]
 fn could_is_false_only_if_it_is_denied_whatever_the_resource() {
     let developers = with_text(
