@@ -202,7 +202,7 @@ impl Desk {
         })?;
         // what was permitted and begun is looked at and reported, whatever the policies say by now
         if !begun {
-            permits.ahead(row).map_err(|refusal| Stopped::Answered(row.name, Answer::refused(&refusal)))?;
+            permits.decide_ahead(row).map_err(|refusal| Stopped::Answered(row.name, Answer::refused(&refusal)))?;
         }
         if request.source == Source::Shortcut && row.risk >= Risk::Change {
             return Err(shortcuts::ask_first(row, request));

@@ -1,8 +1,10 @@
 //! The policies as the other rooms ask them: about a person, here and now.
 
-use super::policy::{Action, Policies, Resource, Situation, Verdict, refusal};
+use super::policy::{Action, Policies, Reason, Resource, Situation, Verdict, refusal};
 use crate::commands::Row;
-use crate::domain::{ApprovalRequest, ChannelId, Line, Plan, Principal, Refusal, Request, Source, Target, UserId};
+use crate::domain::{
+    ApprovalRequest, ChannelId, Line, Plan, Principal, Refusal, Request, RequestId, Risk, Source, Target, UserId,
+};
 use crate::execution::{Judge, Need};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,6 +26,8 @@ struct Asking {
     principal: Principal,
     situation: Situation,
     members: Members,
+    /// What was asked; nothing for a Home, which decides nothing.
+    asked: Option<(RequestId, String)>,
 }
 
 impl Permits {
@@ -42,7 +46,8 @@ impl Permits {
             time: whole_second(time),
             approvals: 0,
         };
-        Self { policies, asking: Arc::new(Asking { principal, situation, members }) }
+        let asked = Some((request.id, request.text.clone()));
+        Self { policies, asking: Arc::new(Asking { principal, situation, members, asked }) }
     }
 
     /// As a button on this person's Home would be judged.
@@ -55,7 +60,16 @@ impl Permits {
         let channel = ChannelId::from(principal.user.as_str());
         let time = whole_second(time);
         let situation = Situation { channel, direct_message: true, source: Source::Button, time, approvals: 0 };
-        Self { policies, asking: Arc::new(Asking { principal, situation, members }) }
+        Self { policies, asking: Arc::new(Asking { principal, situation, members, asked: None }) }
+    }
+
+    /// [`Permits::ahead`], for the record. A change that could be made is not decided yet: that is decided with its plan.
+    pub(super) fn decide_ahead(&self, row: &'static Row) -> Result<(), Refusal> {
+        let verdict = self.policies.judge_ahead(&self.asking.principal, action(row), &self.asking.situation);
+        if !verdict.is_permit() || row.risk < Risk::Change {
+            self.record(row, "any", &verdict);
+        }
+        self.refused(row, verdict)
     }
 
     /// The refusal of a row that this person cannot run on anything; asked before anything is read.
@@ -102,7 +116,9 @@ impl Permits {
     fn need(&self, row: &'static Row, resource: &Resource<'_>) -> Result<Need, Refusal> {
         let Asking { principal, situation, .. } = &*self.asking;
         let action = action(row);
-        match self.policies.judge_region(principal, action, resource, situation) {
+        let verdict = self.policies.judge_region(principal, action, resource, situation);
+        self.record_on(row, resource, &verdict);
+        match verdict {
             Verdict::Permit { .. } => Ok(Need::default()),
             Verdict::Needs { approvals, reasons } => {
                 let could = self.policies.who_could(action, resource, situation);
@@ -123,8 +139,50 @@ impl Permits {
         let Asking { principal, situation, .. } = &*self.asking;
         names_something(&approval.plan)?;
         resources(&approval.plan).try_for_each(|resource| {
-            self.refused(row, self.policies.judge_region(principal, action(row), &resource, situation))
+            let verdict = self.policies.judge_region(principal, action(row), &resource, situation);
+            self.record_on(row, &resource, &verdict);
+            self.refused(row, verdict)
         })
+    }
+
+    /// A region is recorded only where it is more than where a target is.
+    fn record_on(&self, row: &Row, resource: &Resource<'_>, verdict: &Verdict) {
+        match resource {
+            Resource::Target(target) => self.record(row, &target.key(), verdict),
+            Resource::Region { account, region } if !verdict.is_permit() => {
+                self.record(row, &format!("{account}/{region}"), verdict);
+            }
+            Resource::Region { .. } | Resource::Bot => {}
+        }
+    }
+
+    /// One line of the log for a decision: who asked for what, on what, and what which policies say. What people and AWS
+    /// have written is quoted, so that it cannot look like a line of its own.
+    fn record(&self, row: &Row, on: &str, verdict: &Verdict) {
+        let Asking { principal, situation, asked, .. } = &*self.asking;
+        let Some((request, line)) = asked else { return };
+        let of = |reasons: &[Reason]| reasons.iter().map(|reason| reason.policy.clone()).collect();
+        let (word, approvals, policies): (_, _, Vec<String>) = match verdict {
+            Verdict::Permit { policies } => ("permit", situation.approvals, policies.clone()),
+            Verdict::Needs { approvals, reasons } => ("needs_approval", *approvals, of(reasons)),
+            Verdict::Deny(deny) => ("deny", situation.approvals, of(&deny.reasons)),
+        };
+        tracing::info!(
+            target: "audit",
+            req = %request,
+            user = ?principal.user.as_str(),
+            team = ?principal.team.as_str(),
+            channel = ?situation.channel.as_str(),
+            source = situation.source.as_str(),
+            action = row.action,
+            ?line,
+            ?on,
+            verdict = word,
+            approvals,
+            ?policies,
+            policy_hash = self.policies.hash(),
+            "decision"
+        );
     }
 
     /// The members of these groups, without the one who asks.
