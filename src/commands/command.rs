@@ -4,7 +4,8 @@ use super::DeployConfig;
 use crate::aws::Aws;
 use crate::clock::Clock;
 use crate::domain::{
-    CommandError, Line, Plan, Principal, Reply, RequestId, Risk, Source, Step, Target, UsageError, VitalsSource, Word,
+    CommandError, Line, Plan, Principal, Refusal, Reply, RequestId, Risk, Source, Step, Target, UsageError,
+    VitalsSource, Word,
 };
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
@@ -87,6 +88,9 @@ pub struct Context {
     pub may: Arc<dyn Fn(&Row) -> bool + Send + Sync>,
     /// Whether the principal may see this resource by the running command: what a list leaves out and counts.
     pub sees: Arc<dyn Fn(&Target) -> bool + Send + Sync>,
+    /// The refusal of a region of an account in which the principal may not run the command at all: asked before the
+    /// region is.
+    pub enters: Arc<dyn Fn(&str, &str) -> Result<(), Refusal> + Send + Sync>,
     /// The provider.
     pub aws: Arc<Aws>,
     /// How the bot is.

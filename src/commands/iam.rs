@@ -2,7 +2,7 @@
 //! that no command makes.
 
 use super::{COMMANDS, DeployConfig};
-use crate::domain::{Risk, SecretReference};
+use crate::domain::{PROTECTING, Risk, SecretReference, UNPROTECTED};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +19,9 @@ pub const STORE: [&str; 7] = [
     "dynamodb:CreateTable",
     "dynamodb:UpdateTimeToLive",
 ];
+
+/// The calls that change a target whose tags may guard it.
+const GUARDED: [&str; 4] = ["ec2:RebootInstances", "ec2:StartInstances", "ec2:StopInstances", "ecs:UpdateService"];
 
 /// What the settings name, to which a policy is narrowed.
 #[derive(Clone, Copy, Debug)]
@@ -64,8 +67,24 @@ pub fn policy(class: Option<Risk>, deploy: &DeployConfig) -> Value {
         }
         statement
     };
-    let statements: Vec<Value> = statements.into_iter().map(statement).collect();
+    let statements: Vec<Value> = statements.into_iter().map(statement).chain(guarding(&calls)).collect();
     json!({"Version": "2012-10-17", "Statement": statements})
+}
+
+/// What protects a target from the bot's policies protects it from its role as well, by the same rule. A condition of IAM
+/// knows a tag's key in any case of letters, and `Null` is there because a tag that is missing differs from every value.
+fn guarding(calls: &BTreeSet<&str>) -> Vec<Value> {
+    let guarded: Vec<&str> = GUARDED.into_iter().filter(|call| calls.contains(call)).collect();
+    let deny = |tag: &str| {
+        let key = format!("aws:ResourceTag/{tag}");
+        json!({
+            "Effect": "Deny",
+            "Action": guarded,
+            "Resource": ["*"],
+            "Condition": {"Null": {&key: "false"}, "StringNotEqualsIgnoreCase": {&key: UNPROTECTED}},
+        })
+    };
+    if guarded.is_empty() { Vec::new() } else { PROTECTING.into_iter().map(deny).collect() }
 }
 
 fn store(table: &str) -> Value {
@@ -146,6 +165,7 @@ fn resources(call: &str, deploy: &DeployConfig) -> Vec<String> {
 mod tests {
     use super::super::ServiceConfig;
     use super::*;
+    use crate::domain::Guarded;
 
     fn actions(policy: &Value) -> Vec<String> {
         let statements = policy["Statement"].as_array().unwrap();
@@ -201,6 +221,48 @@ mod tests {
                 call.split_once(':').is_some_and(|(service, _)| ["ec2", "ecs", "ecr"].contains(&service))
             }));
         }
+    }
+
+    /// IAM's own reading of these conditions, for a target with one tag.
+    fn denies(statement: &Value, key: &str, value: &str) -> bool {
+        let condition = &statement["Condition"];
+        let conditions = |operator: &str| condition[operator].as_object().unwrap().iter();
+        // a key of a condition fits a tag in any case of letters
+        let tagged = |named: &str| named.eq_ignore_ascii_case(&format!("aws:ResourceTag/{key}"));
+        statement["Effect"] == "Deny"
+            && condition.as_object().unwrap().len() == 2
+            && conditions("Null").all(|(named, missing)| (missing == "true") != tagged(named))
+            && conditions("StringNotEqualsIgnoreCase")
+                .all(|(named, not)| !tagged(named) || !value.eq_ignore_ascii_case(not.as_str().unwrap()))
+    }
+
+    #[test]
+    fn iam_denies_what_the_policies_call_protected() {
+        let statements = policy(Some(Risk::Change), &DeployConfig::default());
+        let statements = statements["Statement"].as_array().unwrap();
+        let keys = ["protected", "Protected", "PROTECTED", "drone-protected", "Drone-Protected", "approval", "env"];
+        for key in keys {
+            for value in ["true", "", "yes", "no", "none", "false", "False", "FALSE", " false", "false "] {
+                let tags = BTreeMap::from([(key.to_owned(), value.to_owned())]);
+                let protected = crate::domain::guards(&tags).any(|guard| guard.guarded == Guarded::Protected);
+                let denied =
+                    statements.iter().any(|statement| statement["Effect"] == "Deny" && denies(statement, key, value));
+                assert_eq!(denied, protected, "{key}={value:?}");
+            }
+        }
+        // every changing call that AWS knows by its target is in it, and the stack says the same
+        let stack = include_str!("../../delivery/stack.yaml");
+        for tag in PROTECTING {
+            let key = format!("aws:ResourceTag/{tag}");
+            let text = format!(
+                "Condition: {{ \"Null\": {{ \"{key}\": \"false\" }}, StringNotEqualsIgnoreCase: {{ \"{key}\": \"{UNPROTECTED}\" }} }}"
+            );
+            assert!(stack.contains(&text), "{text}");
+        }
+        let deny = format!("Effect: Deny\n                Action: [{}]", GUARDED.join(", "));
+        assert_eq!(stack.matches(&deny).count(), PROTECTING.len(), "{deny}");
+        let reads = policy(Some(Risk::Read), &DeployConfig::default());
+        assert!(!reads.to_string().contains("Deny"));
     }
 
     #[test]

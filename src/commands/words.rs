@@ -1,6 +1,6 @@
 //! How names, times and lists are put into sentences.
 
-use crate::domain::{Line, Target};
+use crate::domain::{Line, Target, is_invisible};
 use std::time::Duration;
 
 /// The longest name that is shown in a sentence.
@@ -23,9 +23,7 @@ pub(super) fn reason(text: &str) -> String {
 /// As [`name`], and whole: an id is nothing when it is cut.
 fn clean(text: &str) -> String {
     text.chars()
-        .filter(
-            |c| !matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'),
-        )
+        .filter(|c| !is_invisible(*c))
         .map(|c| {
             if c == '`' {
                 '\''

@@ -105,7 +105,12 @@ async fn decide(parts: &DeskParts, permits: &Permits, which: &str, word: Word) -
     let (me, own) = (permits.user(), approval.user == *permits.user());
     // whoever may not do it cannot let others do it; but what one asked for oneself one may call off
     if !(own && word == Word::Decline) {
-        permits.may_approve(row_of(&approval.plan)?, &approval)?;
+        let row = row_of(&approval.plan)?;
+        // a short id is soon guessed: it tells those nothing who may run this on nothing at all
+        if RequestId::parse(which).is_none() && permits.ahead(row).is_err() {
+            return Err(unknown(which).into());
+        }
+        permits.may_approve(row, &approval)?;
     }
     let said = parts.shop.approvals.say(approval.request, word, me, parts.clock.now()).await.map_err(unread)?;
     let Some(said) = said else { return Err(unknown(which).into()) };
@@ -154,7 +159,7 @@ async fn find(parts: &DeskParts, which: &str) -> Result<ApprovalRequest, Command
     }
 }
 
-fn row_of(plan: &Plan) -> Result<&'static Row, Refusal> {
+pub(super) fn row_of(plan: &Plan) -> Result<&'static Row, Refusal> {
     let row = commands::COMMANDS.iter().copied().find(|row| row.name == plan.command);
     row.ok_or_else(|| Refusal::sentence("I do not know that command any more. Nothing was approved."))
 }
@@ -238,6 +243,14 @@ fn declined(request: &Request, by: crate::domain::UserId) -> Answer {
         false => Line::new().user(by).text(" declined ").code(&request.text).text(", so it was not run."),
     };
     over(line.text(" Nothing was changed."))
+}
+
+/// One who approved it could not do so now.
+pub(super) fn withdrawn(request: &Request, by: &crate::domain::UserId) -> Answer {
+    let line = Line::new().user(by.clone()).text(" approved ").code(&request.text);
+    over(line.text(
+        " and may not run it any more, so it was not run. Nothing was changed. Send it again, and others are asked.",
+    ))
 }
 
 /// Nobody approved `ec2 stop i-0abc` within 15 minutes, so it was not run.

@@ -11,10 +11,21 @@ use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::{Instant, timeout};
 
 /// How long what Slack said is believed.
-const FRESH: Duration = Duration::from_secs(300);
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Trust {
+    /// Without asking again.
+    fresh: Duration,
+    /// When Slack cannot be asked again.
+    stale: Duration,
+}
 
-/// How long it is believed when Slack cannot be asked again.
-const STALE: Duration = Duration::from_secs(1_800);
+impl Trust {
+    /// For what changes nothing.
+    pub(super) const USUAL: Self = Self { fresh: Duration::from_secs(300), stale: Duration::from_secs(1_800) };
+
+    /// For a change, and for the word of another on one: a right that was taken away ends soon.
+    pub(super) const LITTLE: Self = Self { fresh: Duration::from_secs(30), stale: Duration::from_secs(300) };
+}
 
 /// How long one caller waits: for Slack, and for the turn of the question.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -71,8 +82,8 @@ impl<V: Clone> Kept<V> {
     }
 
     /// Whether it is to be taken as it is: it is on its way, or it is fresh.
-    fn stands(&self, now: Instant) -> bool {
-        !matches!(self.answer.get(), Some(Err(_))) && now.duration_since(self.asked) < FRESH
+    fn stands(&self, now: Instant, trust: Trust) -> bool {
+        !matches!(self.answer.get(), Some(Err(_))) && now.duration_since(self.asked) < trust.fresh
     }
 }
 
@@ -82,15 +93,20 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
     }
 
     /// The value; fetched when there is none or it is old; the old one when fetching fails and it is not too old.
-    pub(super) async fn get(&self, key: &K, fetch: impl AsyncFnOnce() -> Result<V, ApiError>) -> Result<V, ApiError> {
-        let Kept { answer, before, .. } = self.entry(key);
+    pub(super) async fn get(
+        &self,
+        key: &K,
+        trust: Trust,
+        fetch: impl AsyncFnOnce() -> Result<V, ApiError>,
+    ) -> Result<V, ApiError> {
+        let Kept { answer, before, .. } = self.entry(key, trust);
         let slow = || ApiError::Retry { after: None, code: "no_answer_in_time".to_owned() };
         let fetched = match timeout(PATIENCE, answer.get_or_init(|| self.ask(fetch))).await {
             Ok(fetched) => fetched.clone(),
             Err(_) => Err(slow()),
         };
         fetched.or_else(|error| match before {
-            Some((asked, value)) if asked.elapsed() < STALE => Ok(value),
+            Some((asked, value)) if asked.elapsed() < trust.stale => Ok(value),
             _ => Err(error),
         })
     }
@@ -127,15 +143,15 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
         fetched
     }
 
-    fn entry(&self, key: &K) -> Kept<V> {
+    fn entry(&self, key: &K, trust: Trust) -> Kept<V> {
         let now = Instant::now();
         let mut entries = self.entries.borrow_mut();
         match entries.get(key) {
-            Some(kept) if kept.stands(now) => kept.clone(),
+            Some(kept) if kept.stands(now, trust) => kept.clone(),
             old => {
                 let kept = Kept::asked_anew(now, old);
                 if entries.len() >= MOST {
-                    entries.retain(|_, kept| kept.stands(now));
+                    entries.retain(|_, kept| kept.stands(now, Trust::USUAL));
                 }
                 if entries.len() >= MOST {
                     entries.clear();
@@ -160,7 +176,7 @@ mod tests {
     async fn all_who_want_to_know_at_a_time_ask_once() {
         let (cache, asked) = (Cache::new(), Cell::new(0));
         let ask = || {
-            cache.get(&"U1", async || {
+            cache.get(&"U1", Trust::USUAL, async || {
                 asked.set(asked.get() + 1);
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 Ok(7)
@@ -173,30 +189,56 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_old_answer_serves_everybody_while_slack_is_down_and_not_for_ever() {
         let cache = Cache::new();
-        assert_eq!(cache.get(&"U1", async || Ok(7)).await, Ok(7));
+        assert_eq!(cache.get(&"U1", Trust::USUAL, async || Ok(7)).await, Ok(7));
         for wait in [301, 6, 400, 400, 400] {
             tokio::time::advance(Duration::from_secs(wait)).await;
-            let ask = || cache.get(&"U1", async || Err(down()));
+            let ask = || cache.get(&"U1", Trust::USUAL, async || Err(down()));
             let (first, second) = tokio::join!(ask(), ask());
             assert_eq!((first, second), (Ok(7), Ok(7)));
         }
         tokio::time::advance(Duration::from_secs(400)).await;
-        assert_eq!(cache.get(&"U1", async || Err(down())).await, Err(down()));
-        assert_eq!(cache.get(&"U1", async || Ok(8)).await, Err(down()), "not at once again");
+        assert_eq!(cache.get(&"U1", Trust::USUAL, async || Err(down())).await, Err(down()));
+        assert_eq!(cache.get(&"U1", Trust::USUAL, async || Ok(8)).await, Err(down()), "not at once again");
         tokio::time::advance(VAIN_MOST).await;
-        assert_eq!(cache.get(&"U1", async || Ok(8)).await, Ok(8), "and asked again");
+        assert_eq!(cache.get(&"U1", Trust::USUAL, async || Ok(8)).await, Ok(8), "and asked again");
+    }
+
+    /// At each age, with Slack there and with Slack down: what one gets who trusts as usual, and who trusts little.
+    #[tokio::test(start_paused = true)]
+    async fn who_trusts_little_asks_sooner_and_believes_shorter() {
+        let at = async |age: u64, trust: Trust, answers: bool| {
+            let cache = Cache::new();
+            assert_eq!(cache.get(&"U1", Trust::USUAL, async || Ok("old")).await, Ok("old"));
+            tokio::time::advance(Duration::from_secs(age)).await;
+            let ask = async || if answers { Ok("new") } else { Err(down()) };
+            cache.get(&"U1", trust, ask).await.unwrap_or("none")
+        };
+        let table = [
+            (29, ["old", "old"], ["old", "old"]),
+            (31, ["old", "old"], ["new", "old"]),
+            (299, ["old", "old"], ["new", "old"]),
+            (301, ["new", "old"], ["new", "none"]),
+            (1_801, ["new", "none"], ["new", "none"]),
+        ];
+        for (age, usual, little) in table {
+            for (trust, expected) in [(Trust::USUAL, usual), (Trust::LITTLE, little)] {
+                assert_eq!([at(age, trust, true).await, at(age, trust, false).await], expected, "{age} s, {trust:?}");
+            }
+        }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_question_that_was_given_up_is_asked_again_and_keeps_the_old_answer() {
         let cache = Cache::new();
-        assert_eq!(cache.get(&"U1", async || Ok(7)).await, Ok(7));
-        tokio::time::advance(FRESH).await;
-        let given_up = timeout(Duration::from_secs(1), cache.get(&"U1", async || std::future::pending().await)).await;
+        assert_eq!(cache.get(&"U1", Trust::USUAL, async || Ok(7)).await, Ok(7));
+        tokio::time::advance(Trust::USUAL.fresh).await;
+        let given_up =
+            timeout(Duration::from_secs(1), cache.get(&"U1", Trust::USUAL, async || std::future::pending().await))
+                .await;
         assert!(given_up.is_err());
-        assert_eq!(cache.get(&"U1", async || Err(down())).await, Ok(7));
+        assert_eq!(cache.get(&"U1", Trust::USUAL, async || Err(down())).await, Ok(7));
         tokio::time::advance(VAIN).await;
-        assert_eq!(cache.get(&"U1", async || Ok(8)).await, Ok(8));
+        assert_eq!(cache.get(&"U1", Trust::USUAL, async || Ok(8)).await, Ok(8));
     }
 
     // row 29
@@ -211,7 +253,7 @@ mod tests {
                     tokio::time::sleep(Duration::from_millis(10)).await;
                     Err(down())
                 };
-                cache.get(&key, fetch).await
+                cache.get(&key, Trust::USUAL, fetch).await
             }
         };
         // a thousand people, then one of them a thousand times
@@ -230,21 +272,21 @@ mod tests {
         let cache = Cache::new();
         let limited = || ApiError::Retry { after: Some(Duration::from_secs(30)), code: "ratelimited".to_owned() };
         let refused = || ApiError::Rejected { code: "internal_no".to_owned() };
-        assert_eq!(cache.get(&"U1", async || Err(refused())).await, Err(refused()));
-        assert_eq!(cache.get(&"U2", async || Ok(2)).await, Ok(2));
-        assert_eq!(cache.get(&"U1", async || Err(limited())).await, Err(limited()));
+        assert_eq!(cache.get(&"U1", Trust::USUAL, async || Err(refused())).await, Err(refused()));
+        assert_eq!(cache.get(&"U2", Trust::USUAL, async || Ok(2)).await, Ok(2));
+        assert_eq!(cache.get(&"U1", Trust::USUAL, async || Err(limited())).await, Err(limited()));
         tokio::time::advance(Duration::from_secs(29)).await;
-        assert_eq!(cache.get(&"U1", async || Ok(1)).await, Err(limited()));
-        assert_eq!(cache.get(&"U2", async || Ok(9)).await, Ok(2), "what is known is known");
+        assert_eq!(cache.get(&"U1", Trust::USUAL, async || Ok(1)).await, Err(limited()));
+        assert_eq!(cache.get(&"U2", Trust::USUAL, async || Ok(9)).await, Ok(2), "what is known is known");
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert_eq!(cache.get(&"U1", async || Ok(1)).await, Ok(1));
+        assert_eq!(cache.get(&"U1", Trust::USUAL, async || Ok(1)).await, Ok(1));
     }
 
     #[tokio::test(start_paused = true)]
     async fn nobody_waits_for_the_sum_of_all_vain_questions() {
         let (cache, began) = (Cache::<_, u8>::new(), Instant::now());
         let ask = || {
-            cache.get(&"U1", async || {
+            cache.get(&"U1", Trust::USUAL, async || {
                 tokio::time::sleep(Duration::from_secs(10)).await;
                 Err(down())
             })
@@ -252,7 +294,7 @@ mod tests {
         let all = futures_util::future::join_all((0..100).map(|_| ask())).await;
         assert!(all.iter().all(Result::is_err));
         assert_eq!(began.elapsed(), Duration::from_secs(10), "all get what came of the one question");
-        let ask = || cache.get(&"U2", async || std::future::pending().await);
+        let ask = || cache.get(&"U2", Trust::USUAL, async || std::future::pending().await);
         tokio::time::advance(VAIN).await;
         let (began, all) = (Instant::now(), futures_util::future::join_all((0..100).map(|_| ask())).await);
         assert!(all.iter().all(Result::is_err));

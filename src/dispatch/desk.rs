@@ -26,6 +26,9 @@ fn most_deaths(begun: bool) -> u32 {
 /// One that had begun is looked at for the last time when so many have died with it. Who asked is told of them then.
 const LAST_LOOK: u32 = 3;
 
+/// The action of a word that lets a change be made.
+const APPROVE: &str = "approve";
+
 /// What the dispatcher is made of; each life gets a copy.
 #[derive(Clone)]
 pub struct DeskParts {
@@ -131,7 +134,7 @@ impl Desk {
             return Ok(None);
         }
         match approvals::review(&self.parts, request, how).await {
-            Review::Granted(approval) => Ok(Some(approval)),
+            Review::Granted(approval) => self.still_granted(request, approval).await.map(Some),
             Review::Over(answer) => Err(Some(answer)),
             Review::Waits => Err(None),
             Review::NotKnown(error) => {
@@ -139,6 +142,27 @@ impl Desk {
                 Err(None)
             }
         }
+    }
+
+    /// Judges each again who approved it, now that it is to be done: a right that was taken away since lets nothing be done.
+    async fn still_granted(
+        &self,
+        request: &Request,
+        approval: Box<ApprovalRequest>,
+    ) -> Result<Box<ApprovalRequest>, Option<Answer>> {
+        for given in &approval.given {
+            let (principal, members) = self.people.principal_now(&given.by).await.map_err(|failure| {
+                tracing::warn!(req = %request.id, cause = failure.cause, "who approved it is not known now; asked again");
+                None::<Answer>
+            })?;
+            let (policies, now) = (Arc::clone(&self.parts.policies), self.parts.clock.now());
+            let permits = Permits::new(policies, principal, members, request, now);
+            let row = approvals::row_of(&approval.plan).map_err(|refusal| Some(Answer::refused(&refusal)))?;
+            if permits.may_approve(row, &approval).is_err() {
+                return Err(Some(approvals::withdrawn(request, &given.by)));
+            }
+        }
+        Ok(approval)
     }
 
     async fn understand(&self, request: &Request, how: &How) -> Result<Understood, Stopped> {
@@ -152,7 +176,13 @@ impl Desk {
             return Err(Stopped::Answered("unknown", crowded(request)));
         }
         let taken_up = matches!(how, How::TakenUp { .. });
-        let person = self.people.principal(&request.user).await;
+        let parsed = commands::parse(&request.text);
+        let person = match &parsed {
+            Ok((row, _)) if row.risk >= Risk::Change || row.action == APPROVE => {
+                self.people.principal_now(&request.user).await
+            }
+            _ => self.people.principal(&request.user).await,
+        };
         let (principal, members) = person.map_err(|failure| match taken_up {
             true => Stopped::Unknown(failure),
             false => Stopped::Answered("unknown", failed(request, failure)),
@@ -167,14 +197,13 @@ impl Desk {
         if request.source == Source::Shortcut && !shortcuts::says_a_command(&request.text) {
             return Err(shortcuts::nothing_found(&permits));
         }
-        let parsed = commands::parse(&request.text);
         let (row, command) = parsed.map_err(|error| match begun {
             true => Stopped::Answered("unknown", lost_plan(request)),
             false => forms::mistake(&permits, request, error),
         })?;
         // what was permitted and begun is looked at and reported, whatever the policies say by now
         if !begun {
-            permits.ahead(row).map_err(|refusal| Stopped::Answered(row.name, Answer::refused(&refusal)))?;
+            permits.decide_ahead(row).map_err(|refusal| Stopped::Answered(row.name, Answer::refused(&refusal)))?;
         }
         if request.source == Source::Shortcut && row.risk >= Risk::Change {
             return Err(shortcuts::ask_first(row, request));
@@ -228,6 +257,7 @@ impl Desk {
             principal,
             may: permits.may(),
             sees: permits.sees(row),
+            enters: permits.enters(row),
             aws: Arc::clone(&self.parts.aws),
             vitals: Arc::clone(&self.parts.vitals),
             clock: Arc::clone(&self.parts.clock),

@@ -1,6 +1,6 @@
 //! Who asks: Slack is asked once, and not again for a while. Nobody is let in because Slack did not answer.
 
-use super::cache::Cache;
+use super::cache::{Cache, Trust};
 use super::groups::GroupsConfig;
 use super::permits::Members;
 use crate::domain::{Failure, Membership, Principal, TeamId, UserId};
@@ -50,7 +50,10 @@ pub struct PeopleParts {
 /// How long a question waits for its turn: of many people who come at once, the last are answered a little later.
 const TURN: Duration = Duration::from_secs(20);
 
-type Usergroups = BTreeMap<String, Rc<BTreeSet<UserId>>>;
+/// Who is in one of Slack's user groups; nothing for one that Slack does not let us read.
+type Usergroup = Option<Rc<BTreeSet<UserId>>>;
+
+type Usergroups = BTreeMap<String, Usergroup>;
 
 #[derive(Clone)]
 struct Profile {
@@ -64,7 +67,7 @@ pub(super) struct People {
     parts: PeopleParts,
     api: WebApi,
     profiles: Cache<UserId, Profile>,
-    usergroups: Cache<String, Rc<BTreeSet<UserId>>>,
+    usergroups: Cache<String, Usergroup>,
     /// The members of our groups, until Slack says something new of its user groups.
     members: RefCell<Option<(Usergroups, Members)>>,
 }
@@ -77,25 +80,40 @@ impl People {
 
     /// The person behind a user id, and who else is in which group.
     pub(super) async fn principal(&self, user: &UserId) -> Result<(Principal, Members), Failure> {
-        let profile = self.profiles.get(user, async || self.fetch_profile(user).await).await.map_err(unreachable)?;
-        let (usergroups, members) = self.usergroups().await?;
-        let in_usergroup = |id: &str| usergroups.get(id).is_some_and(|members| members.contains(user));
-        let groups = self.parts.groups.of(user, in_usergroup);
-        let Profile { name, team, membership } = profile;
-        Ok((Principal { user: user.clone(), team, name, membership, groups }, members))
+        self.believed(user, Trust::USUAL).await
+    }
+
+    /// The same for a change, or for a word on one: Slack is asked again soon.
+    pub(super) async fn principal_now(&self, user: &UserId) -> Result<(Principal, Members), Failure> {
+        self.believed(user, Trust::LITTLE).await
+    }
+
+    async fn believed(&self, user: &UserId, trust: Trust) -> Result<(Principal, Members), Failure> {
+        let profile = self.profiles.get(user, trust, async || self.fetch_profile(user).await).await;
+        let Profile { name, team, membership } = profile.map_err(unreachable)?;
+        let (usergroups, members) = self.usergroups(trust).await?;
+        let holds = |id: &str| usergroups.get(id).and_then(Option::as_ref).is_some_and(|users| users.contains(user));
+        let groups = self.parts.groups.of(user, holds);
+        let may_hold = self.parts.groups.of(user, |id| holds(id) || matches!(usergroups.get(id), Some(None)));
+        let unread = may_hold.difference(&groups).cloned().collect();
+        Ok((Principal { user: user.clone(), team, name, membership, groups, unread }, members))
     }
 
     /// The members of the Slack user groups that the configuration names, and of the bot's own groups.
-    async fn usergroups(&self) -> Result<(Usergroups, Members), Failure> {
+    async fn usergroups(&self, trust: Trust) -> Result<(Usergroups, Members), Failure> {
         let asked = self.parts.groups.slack_usergroups().into_iter().map(|id| async move {
-            let members = self.usergroups.get(&id.to_owned(), async || self.fetch_usergroup(id).await).await;
+            let members = self.usergroups.get(&id.to_owned(), trust, async || self.fetch_usergroup(id).await).await;
             members.map(|members| (id.to_owned(), members))
         });
         let usergroups: Usergroups = try_join_all(asked).await.map_err(unreachable)?.into_iter().collect();
         let known = self.members.borrow().clone();
         let same = |(of, _): &(Usergroups, Members)| {
             of.len() == usergroups.len()
-                && of.iter().all(|(id, set)| usergroups.get(id).is_some_and(|other| Rc::ptr_eq(set, other)))
+                && of.iter().all(|(id, set)| match (set, usergroups.get(id)) {
+                    (Some(set), Some(Some(other))) => Rc::ptr_eq(set, other),
+                    (None, Some(None)) => true,
+                    _ => false,
+                })
         };
         if let Some((_, members)) = known.filter(same) {
             return Ok((usergroups, members));
@@ -109,7 +127,7 @@ impl People {
         let groups = self.parts.groups.0.iter();
         groups
             .map(|(name, group)| {
-                let by_slack = group.slack_usergroups.iter().filter_map(|id| usergroups.get(id));
+                let by_slack = group.slack_usergroups.iter().filter_map(|id| usergroups.get(id)?.as_ref());
                 let by_slack = by_slack.flat_map(|members| members.iter().cloned());
                 let members: BTreeSet<UserId> = group.users.iter().cloned().chain(by_slack).collect();
                 (name.clone(), members.into_iter().collect())
@@ -134,12 +152,12 @@ impl People {
         }
     }
 
-    async fn fetch_usergroup(&self, id: &str) -> Result<Rc<BTreeSet<UserId>>, ApiError> {
+    async fn fetch_usergroup(&self, id: &str) -> Result<Usergroup, ApiError> {
         match self.api.usergroups_users_list(id).await {
-            Ok(members) => Ok(Rc::new(members.into_iter().collect())),
+            Ok(members) => Ok(Some(Rc::new(members.into_iter().collect()))),
             Err(error @ (ApiError::Config { .. } | ApiError::Rejected { .. })) => {
-                tracing::error!(usergroup = id, %error, "slack user group cannot be read; it grants nothing");
-                Ok(Rc::default())
+                tracing::error!(usergroup = id, %error, "slack user group cannot be read; it grants nothing, and what is forbidden to it is forbidden to all");
+                Ok(None)
             }
             Err(error) => Err(error),
         }

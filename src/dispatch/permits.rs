@@ -1,10 +1,12 @@
 //! The policies as the other rooms ask them: about a person, here and now.
 
-use super::policy::{Action, Policies, Resource, Situation, Verdict, refusal};
+use super::policy::{Action, Policies, Reason, Resource, Situation, Verdict, refusal};
 use crate::commands::Row;
-use crate::domain::{ApprovalRequest, ChannelId, Plan, Principal, Refusal, Request, Source, Target, UserId};
+use crate::domain::{
+    ApprovalRequest, ChannelId, Line, Plan, Principal, Refusal, Request, RequestId, Risk, Source, Target, UserId,
+};
 use crate::execution::{Judge, Need};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Who is in which group, as far as is known: whom a refusal may name.
@@ -24,6 +26,8 @@ struct Asking {
     principal: Principal,
     situation: Situation,
     members: Members,
+    /// What was asked; nothing for a Home, which decides nothing.
+    asked: Option<(RequestId, String)>,
 }
 
 impl Permits {
@@ -42,7 +46,8 @@ impl Permits {
             time: whole_second(time),
             approvals: 0,
         };
-        Self { policies, asking: Arc::new(Asking { principal, situation, members }) }
+        let asked = Some((request.id, request.text.clone()));
+        Self { policies, asking: Arc::new(Asking { principal, situation, members, asked }) }
     }
 
     /// As a button on this person's Home would be judged.
@@ -55,7 +60,16 @@ impl Permits {
         let channel = ChannelId::from(principal.user.as_str());
         let time = whole_second(time);
         let situation = Situation { channel, direct_message: true, source: Source::Button, time, approvals: 0 };
-        Self { policies, asking: Arc::new(Asking { principal, situation, members }) }
+        Self { policies, asking: Arc::new(Asking { principal, situation, members, asked: None }) }
+    }
+
+    /// [`Permits::ahead`], for the record. A change that could be made is not decided yet: that is decided with its plan.
+    pub(super) fn decide_ahead(&self, row: &'static Row) -> Result<(), Refusal> {
+        let verdict = self.policies.judge_ahead(&self.asking.principal, action(row), &self.asking.situation);
+        if !verdict.is_permit() || row.risk < Risk::Change {
+            self.record(row, "any", &verdict);
+        }
+        self.refused(row, verdict)
     }
 
     /// The refusal of a row that this person cannot run on anything; asked before anything is read.
@@ -79,25 +93,35 @@ impl Permits {
         })
     }
 
-    /// Refuses a plan of which any target may not be changed, and says how many others must approve it.
+    /// The refusal of a region of an account in which the row may not be run; asked before the region is.
+    pub(super) fn enters(&self, row: &'static Row) -> Arc<dyn Fn(&str, &str) -> Result<(), Refusal> + Send + Sync> {
+        let permits = self.clone();
+        Arc::new(move |account, region| permits.need(row, &Resource::Region { account, region }).map(drop))
+    }
+
+    /// Refuses a plan of which any target, or the region of any, may not be changed, and says how many others must
+    /// approve it.
     pub(super) fn judge(&self, row: &'static Row) -> Judge {
         let permits = self.clone();
         Arc::new(move |plan: &Plan| {
-            plan.targets.iter().try_fold(Need::default(), |need, target| {
-                let of_this = permits.need(row, target)?;
+            names_something(plan)?;
+            resources(plan).try_fold(Need::default(), |need, resource| {
+                let of_this = permits.need(row, &resource)?;
                 Ok(if of_this.approvals > need.approvals { of_this } else { need })
             })
         })
     }
 
-    /// What the change of one target needs.
-    fn need(&self, row: &'static Row, target: &Target) -> Result<Need, Refusal> {
+    /// What the change of one target needs, or of anything in a region.
+    fn need(&self, row: &'static Row, resource: &Resource<'_>) -> Result<Need, Refusal> {
         let Asking { principal, situation, .. } = &*self.asking;
-        let (action, resource) = (action(row), Resource::Target(target));
-        match self.policies.judge(principal, action, &resource, situation) {
+        let action = action(row);
+        let verdict = self.policies.judge_region(principal, action, resource, situation);
+        self.record_on(row, resource, &verdict);
+        match verdict {
             Verdict::Permit { .. } => Ok(Need::default()),
             Verdict::Needs { approvals, reasons } => {
-                let could = self.policies.who_could(action, &resource, situation);
+                let could = self.policies.who_could(action, resource, situation);
                 let contacts = self.others(&could).into_iter().take(CONTACTS).collect();
                 Ok(Need { approvals, reasons: reasons.into_iter().map(|reason| reason.text).collect(), contacts })
             }
@@ -113,9 +137,52 @@ impl Permits {
     /// Refuses whoever could not make this change even if others approved it: nor can they approve it for others.
     pub(super) fn may_approve(&self, row: &'static Row, approval: &ApprovalRequest) -> Result<(), Refusal> {
         let Asking { principal, situation, .. } = &*self.asking;
-        approval.plan.targets.iter().try_for_each(|target| {
-            self.refused(row, self.policies.judge(principal, action(row), &Resource::Target(target), situation))
+        names_something(&approval.plan)?;
+        resources(&approval.plan).try_for_each(|resource| {
+            let verdict = self.policies.judge_region(principal, action(row), &resource, situation);
+            self.record_on(row, &resource, &verdict);
+            self.refused(row, verdict)
         })
+    }
+
+    /// A region is recorded only where it is more than where a target is.
+    fn record_on(&self, row: &Row, resource: &Resource<'_>, verdict: &Verdict) {
+        match resource {
+            Resource::Target(target) => self.record(row, &target.key(), verdict),
+            Resource::Region { account, region } if !verdict.is_permit() => {
+                self.record(row, &format!("{account}/{region}"), verdict);
+            }
+            Resource::Region { .. } | Resource::Bot => {}
+        }
+    }
+
+    /// One line of the log for a decision: who asked for what, on what, and what which policies say. What people and AWS
+    /// have written is quoted, so that it cannot look like a line of its own.
+    fn record(&self, row: &Row, on: &str, verdict: &Verdict) {
+        let Asking { principal, situation, asked, .. } = &*self.asking;
+        let Some((request, line)) = asked else { return };
+        let of = |reasons: &[Reason]| reasons.iter().map(|reason| reason.policy.clone()).collect();
+        let (word, approvals, policies): (_, _, Vec<String>) = match verdict {
+            Verdict::Permit { policies } => ("permit", situation.approvals, policies.clone()),
+            Verdict::Needs { approvals, reasons } => ("needs_approval", *approvals, of(reasons)),
+            Verdict::Deny(deny) => ("deny", situation.approvals, of(&deny.reasons)),
+        };
+        tracing::info!(
+            target: "audit",
+            req = %request,
+            user = ?principal.user.as_str(),
+            team = ?principal.team.as_str(),
+            channel = ?situation.channel.as_str(),
+            source = situation.source.as_str(),
+            action = row.action,
+            ?line,
+            ?on,
+            verdict = word,
+            approvals,
+            ?policies,
+            policy_hash = self.policies.hash(),
+            "decision"
+        );
     }
 
     /// The members of these groups, without the one who asks.
@@ -135,6 +202,26 @@ impl Permits {
     }
 }
 
+/// Refuses a plan without targets: there is nothing in it of which the policies could be asked.
+fn names_something(plan: &Plan) -> Result<(), Refusal> {
+    if !plan.targets.is_empty() {
+        return Ok(());
+    }
+    let line = Line::new()
+        .code(&plan.command)
+        .text(" came to a plan that names no target, so I cannot judge who may do it. Nothing was changed. ")
+        .text("This is a mistake of mine: please tell the platform team.");
+    Err(Refusal { lines: vec![line] })
+}
+
+/// What a plan touches: the regions of its targets, each once, and then the targets.
+fn resources(plan: &Plan) -> impl Iterator<Item = Resource<'_>> {
+    let places: BTreeSet<(&str, &str)> =
+        plan.targets.iter().map(|target| (target.account.as_str(), target.region.as_str())).collect();
+    let regions = places.into_iter().map(|(account, region)| Resource::Region { account, region });
+    regions.chain(plan.targets.iter().map(Resource::Target))
+}
+
 /// As fine as policies see it: all that is asked within one second is the same situation.
 fn whole_second(time: jiff::Timestamp) -> jiff::Timestamp {
     jiff::Timestamp::from_second(time.as_second()).unwrap_or(time)
@@ -143,3 +230,6 @@ fn whole_second(time: jiff::Timestamp) -> jiff::Timestamp {
 fn action(row: &Row) -> Action<'_> {
     Action { name: row.action, risk: row.risk }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,9 @@ use super::Approval;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// The longest name, in characters, of one among many targets.
+const LONGEST_NAME: usize = 40;
+
 /// One resolved resource that a command acts on: what a policy judges.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
@@ -110,6 +113,15 @@ impl Target {
     /// What it is: `ec2:instance` or `ecs:service`. Its id tells.
     pub fn kind(&self) -> &'static str {
         if self.id.starts_with("service/") { "ecs:service" } else { "ec2:instance" }
+    }
+
+    /// The same with a long name cut, so that many are shown in one place, and of each the whole id.
+    pub fn short_label(&self) -> String {
+        let cut = |name: &String| match name.char_indices().nth(LONGEST_NAME) {
+            Some((end, _)) => format!("{}…", &name[..end]),
+            None => name.clone(),
+        };
+        Self { name: self.name.as_ref().map(cut), ..self.clone() }.label()
     }
 
     /// `web-1 (i-0abc)`, or the bare id of a nameless one.

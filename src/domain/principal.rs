@@ -41,4 +41,6 @@ pub struct Principal {
     pub membership: Membership,
     /// Groups of the bot (`viewers`, `operators`, …) from the configuration and from Slack user groups.
     pub groups: BTreeSet<String>,
+    /// Groups of the bot of which Slack does not tell whether the person is in them.
+    pub unread: BTreeSet<String>,
 }

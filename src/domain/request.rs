@@ -25,7 +25,8 @@ pub enum Source {
 }
 
 impl Source {
-    const ALL: [Self; 8] = [
+    /// All of them.
+    pub const ALL: [Self; 8] = [
         Self::SlashCommand,
         Self::Mention,
         Self::DirectMessage,

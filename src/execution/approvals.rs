@@ -138,10 +138,9 @@ fn shown(approval: &ApprovalRequest, need: &Need) -> Reply {
 }
 
 fn fields(plan: &Plan, needed: u32, contacts: &[UserId]) -> Vec<(String, Line)> {
-    let names = plan.target_names();
-    let targets = names.iter().enumerate().fold(Line::new(), |line, (index, name)| {
+    let targets = plan.targets.iter().enumerate().fold(Line::new(), |line, (index, target)| {
         let line = if index == 0 { line } else { line.text(", ") };
-        line.code(name.as_str())
+        line.code(target.short_label())
     });
     let others = match needed {
         1 => "one other person".to_owned(),

@@ -19,7 +19,7 @@ pub use elsewhere::elsewhere;
 pub use file::File;
 
 use super::api::Message;
-use crate::domain::{Line, Part, Reply, Span, Table, Tone};
+use crate::domain::{Line, Part, Reply, Span, Table, Tone, is_invisible};
 use serde::Serialize;
 use table::Shape;
 
@@ -327,11 +327,8 @@ fn plain_text(text: String) -> PlainText {
 /// others, on one line, and not longer than `limit` bytes; a cut is shown.
 fn clean(words: &str, limit: usize) -> String {
     let space = |character: char| matches!(character, '\t' | '\r' | '\n' | '\u{2028}' | '\u{2029}');
-    let hidden = |character: char| {
-        character.is_control()
-            || matches!(character, '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{FEFF}')
-            || matches!(character, '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206F}')
-    };
+    // the one that makes an emoji of a sign is seen
+    let hidden = |character: char| character.is_control() || (is_invisible(character) && character != '\u{FE0F}');
     if words.len() <= limit && !words.contains(|character| space(character) || hidden(character)) {
         return words.to_owned();
     }

@@ -79,6 +79,7 @@ fn person(groups: &[&str]) -> Principal {
         name: "somebody".to_owned(),
         membership: Membership::Member,
         groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+        unread: BTreeSet::new(),
     }
 }
 
@@ -323,7 +324,8 @@ fn in_lines(statement: &serde_json::Value) -> String {
     let resources = statement["Resource"].as_array().expect("resources").iter().map(ToString::to_string);
     let resources: Vec<String> = resources.collect();
     format!(
-        "{{ \"Effect\": \"Allow\", \"Resource\": [{}]{}, \"Action\": [\n{} ] }}",
+        "{{ \"Effect\": {}, \"Resource\": [{}]{}, \"Action\": [\n{} ] }}",
+        statement["Effect"],
         resources.join(", "),
         condition.unwrap_or_default(),
         lines.join(",\n")

@@ -19,6 +19,7 @@ async fn an_instance_is_shown_by_id_name_or_tag() {
     • Public IP: `ADDRESS`, Elastic IP
     • Launched: DATE TIME UTC, N s ago
     • Protection: none
+    • Guarded: protected by `protected=true`
     • Image: `ami-00000001`
     • Network: `vpc-00000000000000001` `subnet-00000000000000001`
     • Root device: `/dev/sda1`

@@ -144,7 +144,7 @@ async fn a_home_lists_only_what_its_owner_asked_and_offers_nothing_that_is_not_p
     insta::assert_snapshot!(part(&home, "What you may run"), @r"
     Nothing.
     help may not be run: it is only for full members of this workspace, not for guests, people of other workspaces, deactivated accounts or bots. Nothing was done.
-    Ask UMAYA, UOMAR or UVERA.
+    Ask a full member of this workspace to do it for you.
     ");
     assert!(!read(&home).contains("[Run"), "{}", read(&home));
     world.ends_clean().await;

@@ -461,13 +461,13 @@ async fn a_refusal_says_why_and_who_could() {
       Ask @UMAYA, @UOMAR or @UVERA.
     UGUS: ping
       ⛔ Refused: `ping` may not be run: it is only for full members of this workspace, not for guests, people of other workspaces, deactivated accounts or bots. Nothing was done.
-      Ask @UMAYA, @UOMAR or @UVERA.
+      Ask a full member of this workspace to do it for you.
     UOLGA: ec2 stop web-1
       ⛔ Refused: `ec2 stop` may not be run: it is only for full members of this workspace, not for guests, people of other workspaces, deactivated accounts or bots. Nothing was changed.
-      Ask @UMAYA or @UOMAR.
+      Ask a full member of this workspace to do it for you.
     UOLGA: nonsense
       ⛔ Refused: `help` may not be run: it is only for full members of this workspace, not for guests, people of other workspaces, deactivated accounts or bots. Nothing was done.
-      Ask @UMAYA, @UOMAR or @UVERA.
+      Ask a full member of this workspace to do it for you.
     UMAYA: ec2 stop db-1
       ⛔ Refused: `ec2 stop` may not be run on `db-1 (i-db1)`: it is tagged as protected; take the tag off in AWS first if it really must change. Nothing was changed.
     ");

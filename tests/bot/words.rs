@@ -53,12 +53,12 @@ async fn help_lists_what_the_caller_may_run() {
     ");
     insta::assert_snapshot!(world.reads(GUS, "help").await, @r"
     ⛔ Refused: `help` may not be run: it is only for full members of this workspace, not for guests, people of other workspaces, deactivated accounts or bots. Nothing was done.
-    Ask @UMAYA, @UOMAR or @UVERA.
+    Ask a full member of this workspace to do it for you.
     (req XXXX)
     ");
     insta::assert_snapshot!(world.reads(OLGA, "help").await, @r"
     ⛔ Refused: `help` may not be run: it is only for full members of this workspace, not for guests, people of other workspaces, deactivated accounts or bots. Nothing was done.
-    Ask @UMAYA, @UOMAR or @UVERA.
+    Ask a full member of this workspace to do it for you.
     (req XXXX)
     ");
     world.ends_clean().await;
@@ -141,12 +141,12 @@ async fn whoami_says_how_the_bot_sees_the_caller() {
     ");
     insta::assert_snapshot!(world.reads(GUS, "whoami").await, @r"
     ⛔ Refused: `whoami` may not be run: it is only for full members of this workspace, not for guests, people of other workspaces, deactivated accounts or bots. Nothing was done.
-    Ask @UMAYA, @UOMAR or @UVERA.
+    Ask a full member of this workspace to do it for you.
     (req XXXX)
     ");
     insta::assert_snapshot!(world.reads(OLGA, "whoami").await, @r"
     ⛔ Refused: `whoami` may not be run: it is only for full members of this workspace, not for guests, people of other workspaces, deactivated accounts or bots. Nothing was done.
-    Ask @UMAYA, @UOMAR or @UVERA.
+    Ask a full member of this workspace to do it for you.
     (req XXXX)
     ");
     world.ends_clean().await;
@@ -251,7 +251,7 @@ async fn a_typo_gets_a_suggestion_and_runs_nothing() {
     ");
     insta::assert_snapshot!(world.reads(GUS, "ec2 stpo web-1").await, @r"
     ⛔ Refused: `help` may not be run: it is only for full members of this workspace, not for guests, people of other workspaces, deactivated accounts or bots. Nothing was done.
-    Ask @UMAYA, @UOMAR or @UVERA.
+    Ask a full member of this workspace to do it for you.
     (req XXXX)
     ");
     assert!(world.aws.calls().is_empty(), "AWS was not asked: {:?}", world.aws.calls());

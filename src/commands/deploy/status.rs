@@ -104,12 +104,13 @@ async fn every(cx: &Context) -> Result<Reply, CommandError> {
     let all = present::all(cx).await.map_err(|error| error.failure(NOT_DONE))?;
     let mut table =
         Table { head: ["service", "runs", "rollout", "tasks"].map(str::to_owned).to_vec(), rows: Vec::new() };
-    let (mut missing, mut hidden) = (Vec::new(), 0);
+    let mut missing = Vec::new();
     for chosen in all {
         let name = chosen.name.clone();
         match row(chosen, cx).await {
             Ok(Some(row)) => table.rows.push(row),
-            Ok(None) => hidden += 1,
+            // nothing tells that it is there
+            Ok(None) => {}
             Err(CommandError::Failed(failure)) => missing.extend(failure.lines),
             Err(_) => missing.push(Line::sentence(&format!("`{}` could not be read.", words::name(&name)))),
         }
@@ -121,8 +122,8 @@ async fn every(cx: &Context) -> Result<Reply, CommandError> {
     if !missing.is_empty() {
         reply = reply.part(Part::List(missing));
     }
-    if hidden > 0 {
-        reply = reply.note(format!("You may not see {}.", words::count(hidden, "more service")));
+    if reply.parts.is_empty() {
+        reply = reply.sentence("There is no service that you may see.");
     }
     Ok(reply.note(Line::sentence("`deploy status <service>` shows more.")))
 }

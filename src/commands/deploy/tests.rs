@@ -794,7 +794,7 @@ async fn status_of_several_services_is_a_table() {
     cx.sees = Arc::new(|_| false);
     cx.deploy = Arc::new(DeployConfig { own: None, ..DeployConfig::clone(&cx.deploy) });
     insta::assert_snapshot!(answer("deploy status", &cx).await, @r"
-    [info] (You may not see 2 more services.)
+    [info] There is no service that you may see.
     (`deploy status <service>` shows more.)
     ");
 }

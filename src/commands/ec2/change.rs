@@ -59,11 +59,15 @@ impl Change {
     /// Plans the change, or answers that nothing needs to be changed.
     pub(super) async fn plan(&self, on: &On, cx: &Context) -> Result<Planned, CommandError> {
         let failure = |error: AwsError| error.failure(NOTHING);
-        let regions = targets::regions(&on.region, cx).await.map_err(failure)?;
-        let found =
-            Search { selectors: &on.target, regions: &regions, not_done: NOTHING, changing: Some(self.command) }
-                .run(cx)
-                .await?;
+        let regions = targets::entered(&on.region, cx, NOTHING).await?.regions;
+        let search = Search {
+            selectors: &on.target,
+            regions: &regions,
+            not_done: NOTHING,
+            only_seen: false,
+            changing: Some(self.command),
+        };
+        let found = search.run(cx).await?;
         let account = cx.aws.account().await.map_err(failure)?;
         if found.len() > cx.limits.max_targets {
             return Err(too_many(on, found.len(), cx.limits.max_targets).into());

@@ -1,9 +1,9 @@
 //! `ec2 list`: what runs, over one or many regions at once. A region that does not answer is named and does not take
-//! the others with it; what the person may not see is left out and counted.
+//! the others with it; what the person may not see is left out, and nothing tells that it is there.
 
 use super::super::args::{self, RegionWord};
 use super::super::{Command, Context, Planned, Row, Scope, words};
-use super::targets;
+use super::targets::{self, Entered};
 use crate::aws::{AwsError, Filter, Instance, State};
 use crate::domain::{Attachment, Button, CommandError, Line, Part, Reply, Risk, Table, Tone, UsageError};
 use async_trait::async_trait;
@@ -60,7 +60,7 @@ impl Command for List {
 
     async fn plan(&self, cx: &Context) -> Result<Planned, CommandError> {
         const NOT_DONE: &str = "Nothing could be read.";
-        let regions = targets::regions(&self.region, cx).await.map_err(|error| error.failure(NOT_DONE))?;
+        let Entered { regions, barred } = targets::entered(&self.region, cx, NOT_DONE).await?;
         let filters = self.filters();
         let answers = join_all(regions.iter().map(|region| cx.aws.instances(region, &filters))).await;
         let (mut found, mut missing) = (Vec::new(), Vec::new());
@@ -83,10 +83,9 @@ impl Command for List {
             false => AwsError { account: Some(account.clone()), ..error },
         };
         let missing: Vec<AwsError> = missing.into_iter().map(AwsError::while_others_answer).map(placed).collect();
-        let all = found.len();
         found.retain(|instance| (cx.sees)(&instance.target(&account)));
         found.sort_by(|a, b| key(a).cmp(&key(b)));
-        let listing = Listing { hidden: all - found.len(), found, missing, regions };
+        let listing = Listing { found, missing, regions, barred };
         Ok(Planned::Answer(self.render(&listing, cx.limits.page_size)?))
     }
 }
@@ -100,11 +99,11 @@ fn key(instance: &Instance) -> (&str, bool, &str, &State, &str) {
 /// What was found.
 struct Listing {
     found: Vec<Instance>,
-    /// How many were left out because the person may not see them.
-    hidden: usize,
     /// The regions that did not answer.
     missing: Vec<AwsError>,
     regions: Vec<String>,
+    /// The regions that were not asked because the person may not list them.
+    barred: Vec<String>,
 }
 
 impl List {
@@ -164,13 +163,14 @@ impl List {
             reply = reply.part(Part::Table(table(&shown, listing.regions.len() > 1)));
         }
         reply = targets::missing(&listing.missing).into_iter().fold(reply, |reply, text| reply.sentence(&text));
+        if !listing.barred.is_empty() {
+            let left_out = words::list(&listing.barred, "and");
+            reply = reply.note(Line::sentence(&format!("Left out, because you may not list it: {left_out}.")));
+        }
         if total == 0 && !self.region.contains(&RegionWord::All) {
             let everywhere = Self { region: vec![RegionWord::All], page: None, ..self.clone() };
             let line = words::line(everywhere.words(1).iter().map(String::as_str));
             reply = reply.buttons(line.map(|line| Button::run("Look in all regions", line)).into_iter().collect());
-        }
-        if listing.hidden > 0 {
-            reply = reply.note(format!("{} that you may not see.", words::count(listing.hidden, "more instance")));
         }
         if self.page.is_none() && pages > 1 {
             reply = reply.attach(self.whole(listing));
@@ -418,7 +418,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_one_may_not_see_is_left_out_and_counted() {
+    async fn what_one_may_not_see_is_left_out() {
         let mut cx = cx_on(&[("eu-central-1", &fleet())]);
         cx.sees = Arc::new(|target| target.tags.get("env").is_some_and(|env| env == "dev"));
         insta::assert_snapshot!(answer("ec2 list", &cx).await, @r"
@@ -426,7 +426,6 @@ mod tests {
         name | id | state | type
         web-1 | i-1 | running | t3.micro
         web-2 | i-3 | stopped | t3.micro
-        (2 more instances that you may not see.)
         ");
     }
 

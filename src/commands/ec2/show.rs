@@ -4,7 +4,7 @@ use super::super::args::{self, RegionWord};
 use super::super::{Command, Context, Planned, Row, Scope, words};
 use super::targets::{self, Search, Selector};
 use crate::aws::{AwsError, Checks, Instance, Protection, State};
-use crate::domain::{Button, CommandError, Line, Part, Refusal, Reply, Risk, Tone, UsageError};
+use crate::domain::{Button, CommandError, Guarded, Line, Part, Reply, Risk, Tone, UsageError, guards};
 use async_trait::async_trait;
 use futures_util::future::join;
 
@@ -48,17 +48,13 @@ impl Command for Show {
 
     async fn plan(&self, cx: &Context) -> Result<Planned, CommandError> {
         let failure = |error: AwsError| error.failure(NOT_DONE);
-        let regions = targets::regions(&self.region, cx).await.map_err(failure)?;
+        let regions = targets::entered(&self.region, cx, NOT_DONE).await?.regions;
         let selectors = std::slice::from_ref(&self.target);
-        let search = Search { selectors, regions: &regions, not_done: NOT_DONE, changing: None };
+        let search = Search { selectors, regions: &regions, not_done: NOT_DONE, only_seen: true, changing: None };
         let (found, missing) = search.look(cx).await?;
         let account = cx.aws.account().await.map_err(failure)?;
-        let seen: Vec<&Instance> = found.iter().filter(|one| (cx.sees)(&one.target(&account))).collect();
+        let seen: Vec<&Instance> = found.iter().collect();
         match seen.as_slice() {
-            [] => {
-                let typed = words::name(&self.target.typed());
-                Err(Refusal::sentence(&format!("You may not see `{typed}`. {NOT_DONE}")).into())
-            }
             [one] => {
                 let ids = [one.id.clone()];
                 let (protection, checks) =
@@ -108,6 +104,9 @@ fn render(
         field("Launched", Line::from(format!("{}, {} ago", launched.strftime("%Y-%m-%d %H:%M UTC"), words::span(ago))));
     }
     field("Protection", protected(protection));
+    if let Some(line) = guarded(one) {
+        field("Guarded", line);
+    }
     if let Some(group) = one.scaling_group() {
         field("Auto Scaling", Line::new().code(words::name(group)));
     }
@@ -175,6 +174,21 @@ fn protected(protection: &Result<Protection, AwsError>) -> Line {
         }
         Err(error) => Line::sentence(&format!("not known: {}", error.what_is_so())),
     }
+}
+
+/// What its tags keep from being done, as the bot reads them.
+fn guarded(one: &Instance) -> Option<Line> {
+    let mut line = Line::new();
+    for guard in guards(&one.tags) {
+        let comma = if line.0.is_empty() { "" } else { ", " };
+        let tag = format!("{}={}", words::name(guard.key), words::name(guard.value));
+        let what = match guard.guarded {
+            Guarded::Protected => "protected by ".to_owned(),
+            Guarded::Approvals(approvals) => format!("needs {} by ", words::count(approvals as usize, "approval")),
+        };
+        line = line.text(format!("{comma}{what}")).code(tag);
+    }
+    (!line.0.is_empty()).then_some(line)
 }
 
 fn network(one: &Instance) -> Line {
@@ -246,6 +260,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn it_says_what_guards_it() {
+        let guarded =
+            Machine::new("i-1", "web", "running").tag("PROTECTED", "").tag("Approval ", "2").tag("env", "prod");
+        let open = Machine::new("i-2", "db", "running").tag("protected", "false").tag("approval", "none");
+        let cx = cx_on(&[("eu-central-1", &FakeRegion::new(vec![guarded, open]))]);
+        let said = answer("ec2 show web", &cx).await;
+        assert!(said.contains("\nGuarded: needs 2 approvals by `Approval =2`, protected by `PROTECTED=`\n"), "{said}");
+        assert!(!answer("ec2 show db", &cx).await.contains("Guarded"));
+    }
+
+    #[tokio::test]
     async fn what_aws_does_not_tell_is_said_to_be_not_known() {
         let fleet = fleet();
         fleet.fails("DescribeInstanceAttribute", Fault::Code("UnauthorizedOperation", "no"));
@@ -296,12 +321,5 @@ mod tests {
         Did you mean this one?
         - `web-1 (i-1)` running
         ");
-    }
-
-    #[tokio::test]
-    async fn what_one_may_not_see_is_refused() {
-        let mut cx = cx_on(&[("eu-central-1", &fleet())]);
-        cx.sees = Arc::new(|target| target.id != "i-1");
-        insta::assert_snapshot!(answer("ec2 show web-1", &cx).await, @"[refused] You may not see `web-1`. Nothing could be shown.");
     }
 }

@@ -87,7 +87,7 @@ impl Selector {
 }
 
 /// The regions that the words mean.
-pub(super) async fn regions(words: &[RegionWord], cx: &Context) -> Result<Vec<String>, AwsError> {
+async fn regions(words: &[RegionWord], cx: &Context) -> Result<Vec<String>, AwsError> {
     if words.contains(&RegionWord::All) {
         return cx.aws.all_regions().await;
     }
@@ -98,6 +98,37 @@ pub(super) async fn regions(words: &[RegionWord], cx: &Context) -> Result<Vec<St
     regions.sort();
     regions.dedup();
     Ok(regions)
+}
+
+/// Where one may look.
+pub(super) struct Entered {
+    /// The regions that may be asked.
+    pub(super) regions: Vec<String>,
+    /// Those of all regions that are left out, because the person may not run the command in them.
+    pub(super) barred: Vec<String>,
+}
+
+/// Has each region judged before it is asked. One that was named must be permitted; of all, those that are not are left out.
+pub(super) async fn entered(words: &[RegionWord], cx: &Context, not_done: &str) -> Result<Entered, CommandError> {
+    let failure = |error: AwsError| error.failure(not_done);
+    let found = regions(words, cx).await.map_err(failure)?;
+    // where STS does not tell it, what is found tells it, and is judged by it
+    let account = cx.aws.account().await.unwrap_or_default();
+    let (mut entered, mut refusal) = (Entered { regions: Vec::new(), barred: Vec::new() }, None);
+    for region in found {
+        match (cx.enters)(&account, &region) {
+            Ok(()) => entered.regions.push(region),
+            Err(refused) if !words.contains(&RegionWord::All) => return Err(refused.into()),
+            Err(refused) => {
+                entered.barred.push(region);
+                refusal.get_or_insert(refused);
+            }
+        }
+    }
+    match refusal {
+        Some(refusal) if entered.regions.is_empty() => Err(refusal.into()),
+        _ => Ok(entered),
+    }
 }
 
 /// What the words tell about the regions before anything is read.
@@ -128,6 +159,8 @@ pub(super) struct Search<'a> {
     pub(super) regions: &'a [String],
     /// The sentence about what was not done when nothing comes of it: `Nothing was changed.`
     pub(super) not_done: &'a str,
+    /// Whether what the person may not see is not there: for what only shows. A change of it is refused, with its reason.
+    pub(super) only_seen: bool,
     /// The name of the command that changes what is found. `None` where it is only read: then the one instance that has
     /// the name but for what nobody sees is taken for what is meant.
     pub(super) changing: Option<&'a str>,
@@ -155,7 +188,12 @@ impl Search<'_> {
 
     async fn choose(&self, answers: Vec<Vec<Instance>>, cx: &Context) -> Result<Vec<Instance>, CommandError> {
         let mut all: Vec<Instance> = Vec::new();
+        let account = match self.only_seen {
+            true => cx.aws.account().await.map_err(|error| error.failure(self.not_done))?,
+            false => String::new(),
+        };
         for (selector, mut found) in self.selectors.iter().zip(answers) {
+            found.retain(|instance| !self.only_seen || (cx.sees)(&instance.target(&account)));
             if !matches!(selector, Selector::Id(_)) && found.iter().any(|instance| !instance.state.is_gone()) {
                 found.retain(|instance| !instance.state.is_gone());
             }
@@ -277,15 +315,16 @@ impl Search<'_> {
 
     fn ambiguous(&self, selector: &Selector, found: &[Instance], cx: &Context, account: &str) -> UsageError {
         let typed = words::name(&selector.typed());
-        let text = format!(
-            "`{typed}` is the name of {} instances. {} Say by its id which one you mean.",
-            found.len(),
-            self.not_done
-        );
         let mut seen: Vec<&Instance> = found.iter().filter(|one| (cx.sees)(&one.target(account))).collect();
         seen.sort_by(|a, b| (&a.region, &a.state, &a.id).cmp(&(&b.region, &b.state, &b.id)));
+        let count = if seen.len() == found.len() {
+            words::count(seen.len(), "instance")
+        } else {
+            "several instances".to_owned()
+        };
+        let text = format!("`{typed}` is the name of {count}. {} Say by its id which one you mean.", self.not_done);
         let mut candidates: Vec<Line> = seen.iter().take(CANDIDATES).map(|one| candidate(one)).collect();
-        let more = found.len() - candidates.len();
+        let more = seen.len() - candidates.len();
         if more > 0 {
             candidates.push(Line::from(format!("and {more} more")));
         }

@@ -3,7 +3,7 @@
 use super::super::testing::{Ledger, answer, cx_on, executed, found_text, plain, planned, verified};
 use super::super::{Context, parse};
 use crate::aws::fake::{FakeRegion, Fault, Machine};
-use crate::domain::{Button, CommandError, Press};
+use crate::domain::{Button, CommandError, Press, Refusal};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -652,4 +652,89 @@ async fn a_wrong_name_is_answered_with_the_nearest_as_buttons() {
     let said = answer("ec2 show db-primary-", &blind).await;
     assert!(!said.contains("i-3") && !said.contains("Did you mean"), "{said}");
     assert!(region.0.lock().changes().is_empty());
+}
+
+/// A region is judged before it is asked, whatever command would ask it.
+#[tokio::test]
+async fn no_region_is_asked_that_the_person_may_not_enter() {
+    let machine = |id: &str| Machine::new(id, "web-1", "running");
+    for line in [
+        "ec2 list --region us-east-1",
+        "ec2 list --region eu-central-1,us-east-1",
+        "ec2 show web-1 --region us-east-1",
+        "ec2 stop web-1 --region us-east-1",
+        "ec2 start i-2 --region eu-central-1,us-east-1",
+        "ec2 reboot name:web-* --region us-east-1",
+    ] {
+        let (here, there) = (FakeRegion::new(vec![machine("i-1")]), FakeRegion::new(vec![machine("i-2")]));
+        let mut cx = cx_on(&[("eu-central-1", &here), ("us-east-1", &there)]);
+        cx.enters = Arc::new(|account, region| match region {
+            "us-east-1" => Err(Refusal::sentence(&format!("Not in `{account}` `{region}`. Nothing was done."))),
+            _ => Ok(()),
+        });
+        let said = answer(line, &cx).await;
+        assert_eq!(said, "[refused] Not in `123456789012` `us-east-1`. Nothing was done.", "{line}");
+        assert!(here.0.lock().calls.is_empty() && there.0.lock().calls.is_empty(), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn of_all_regions_those_that_the_person_may_not_enter_are_left_out() {
+    let machine = |id: &str| Machine::new(id, "web-1", "running");
+    let (here, there) = (FakeRegion::new(vec![machine("i-1")]), FakeRegion::new(vec![machine("i-2")]));
+    let mut cx = cx_on(&[("eu-central-1", &here), ("us-east-1", &there)]);
+    cx.enters = Arc::new(|_, region| match region {
+        "us-east-1" => Err(Refusal::sentence("Not there. Nothing was done.")),
+        _ => Ok(()),
+    });
+    insta::assert_snapshot!(answer("ec2 list --region all", &cx).await, @r"
+    [info] 1 instance in `eu-central-1`: 1 running.
+    name | id | state | type
+    web-1 | i-1 | running | t3.micro
+    (Left out, because you may not list it: `us-east-1`.)
+    ");
+    assert!(answer("ec2 show web-1 --region all", &cx).await.contains("Id: `i-1`"));
+    assert!(there.0.lock().calls.is_empty());
+    cx.enters = Arc::new(|_, _| Err(Refusal::sentence("Nowhere. Nothing was done.")));
+    assert_eq!(answer("ec2 list --region all", &cx).await, "[refused] Nowhere. Nothing was done.");
+}
+
+/// What one may not see leaves no trace: every answer is the one that is given where it is not there.
+#[tokio::test]
+async fn what_one_may_not_see_is_as_if_it_were_not_there() {
+    let seen = || {
+        vec![
+            Machine::new("i-1", "web-1", "running").tag("env", "dev"),
+            Machine::new("i-2", "web-2", "stopped").tag("env", "dev"),
+            Machine::new("i-3", "twin", "stopped"),
+        ]
+    };
+    let hidden = ["db-1", "web-1", "twin", "twin", ""].iter().enumerate();
+    let hidden = hidden.map(|(n, name)| Machine::new(&format!("i-9{n}"), name, "running").tag("env", "prod"));
+    let all: Vec<Machine> = seen().into_iter().chain(hidden).collect();
+    for line in [
+        "ec2 list",
+        "ec2 list --page 1",
+        "ec2 list --page 2",
+        "ec2 list --name 'd*'",
+        "ec2 list --name 'web-*'",
+        "ec2 list --state running",
+        "ec2 list --tag env=prod",
+        "ec2 list --type t3.micro",
+        "ec2 list --region all",
+        "ec2 show db-1",
+        "ec2 show i-90",
+        "ec2 show i-94",
+        "ec2 show twin",
+        "ec2 show web-1",
+        "ec2 show name:d*",
+        "ec2 show name:*",
+        "ec2 show tag:env=prod",
+        "ec2 show tag:env=dev",
+    ] {
+        let mut over_all = cx_on(&[("eu-central-1", &FakeRegion::new(all.clone()))]);
+        over_all.sees = Arc::new(|target| !target.id.starts_with("i-9"));
+        let over_seen = cx_on(&[("eu-central-1", &FakeRegion::new(seen()))]);
+        assert_eq!(answer(line, &over_all).await, answer(line, &over_seen).await, "{line}");
+    }
 }

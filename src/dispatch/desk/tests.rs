@@ -594,3 +594,54 @@ fn a_clock_that_is_set_back_hides_no_request_and_begins_no_change() {
         office.house.ends().await;
     });
 }
+
+/// Whoever approved it, and may not any more when it is to be done: taken out of the group, made a guest, gone elsewhere.
+#[test]
+fn an_approval_of_somebody_who_may_not_run_it_any_more_lets_nothing_be_done() {
+    run(async {
+        let office = Office::new(false).await;
+        let target = crate::domain::Target {
+            id: "i-1".to_owned(),
+            name: None,
+            account: "123456789012".to_owned(),
+            region: "eu-central-1".to_owned(),
+            tags: BTreeMap::new(),
+        };
+        let plan = Plan { targets: vec![target], ..a_plan() };
+        for (number, by) in [(1, "UNINA"), (2, "UGUS"), (3, "UOLGA")] {
+            let request = office.accept(number, "UMAYA", "ec2 stop i-1").await;
+            let now = clock::system().now();
+            let approval = ApprovalRequest {
+                request: request.id,
+                user: request.user.clone(),
+                text: request.text.clone(),
+                plan: plan.clone(),
+                needed: 1,
+                asked_at: now,
+                expires_at: now + jiff::SignedDuration::from_hours(1),
+                given: Vec::new(),
+                declined: None,
+                closed_at: None,
+            };
+            let approvals = &office.house.shop.approvals;
+            approvals.ask(&approval).await.expect("asked");
+            approvals.say(request.id, crate::domain::Word::Approve, &by.into(), now).await.expect("said");
+            let before = office.house.letters().await.len();
+            office.tell(&request, How::TakenUp { state: State::AwaitingApproval, plan: Some(plan.clone()), deaths: 0 });
+            let said = within("an answer", async {
+                loop {
+                    let letters = office.house.letters().await;
+                    if letters.len() > before && office.house.flights.is_empty() {
+                        return letters;
+                    }
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+            });
+            let said = said.await.pop().expect("an answer");
+            let expected =
+                format!("[refused] @{by} approved `ec2 stop i-1` and may not run it any more, so it was not run.");
+            assert!(said.starts_with(&expected), "{said}");
+        }
+        office.house.ends().await;
+    });
+}

@@ -34,7 +34,8 @@ fn policies() -> Arc<Policies> {
 fn permits(group: &str) -> super::Permits {
     let membership = if group.is_empty() { Membership::Guest } else { Membership::Member };
     let groups = ["operators", "viewers"].into_iter().filter(|name| *name == group).map(str::to_owned).collect();
-    let principal = Principal { user: "U1".into(), team: "T1".into(), name: "maya".into(), membership, groups };
+    let (user, team, unread) = ("U1".into(), "T1".into(), BTreeSet::new());
+    let principal = Principal { user, team, name: "maya".into(), membership, groups, unread };
     let members = BTreeMap::from([("operators".to_owned(), vec![UserId::from("UOMAR")])]);
     super::Permits::at_home(policies(), principal, Arc::new(members), now())
 }
@@ -194,7 +195,7 @@ fn whoever_may_nothing_reads_why_and_whom_to_ask() {
     # What you may run
     Nothing.
     help may not be run: it is only for full members of this workspace, not for guests, people of other workspaces, deactivated accounts or bots. Nothing was done.
-    Ask UOMAR.
+    Ask a full member of this workspace to do it for you.
     ---
     # Your last requests
     You have not asked me for anything lately.

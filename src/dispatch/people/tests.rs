@@ -106,3 +106,21 @@ fn a_slack_that_is_down_gets_a_handful_of_questions_for_a_thousand_people() {
         assert!(server.paths().len() <= 16, "{} questions", server.paths().len());
     });
 }
+
+/// Whatever final no Slack has for a user group: nobody is known to be in it, and nobody known not to be.
+#[test]
+fn a_user_group_that_cannot_be_read_is_in_doubt_for_all_who_may_be_in_it() {
+    for error in ["missing_scope", "no_such_subteam", "subteam_not_found", "plan_upgrade_required", "a_new_word"] {
+        run(async {
+            let (_server, people) = people(move |request| match request.path().rsplit('/').next() {
+                Some("usergroups.users.list") => answer(&format!(r#"{{"ok":false,"error":"{error}"}}"#)),
+                _ => slack(request),
+            })
+            .await;
+            let (who, members) = people.principal(&UserId::from("U1")).await.expect("known");
+            let operators = BTreeSet::from(["operators".to_owned()]);
+            assert_eq!((who.groups, who.unread), (BTreeSet::new(), operators), "{error}");
+            assert!(members["operators"].is_empty(), "nobody is named");
+        });
+    }
+}

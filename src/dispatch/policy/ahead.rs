@@ -2,7 +2,8 @@
 //! dispatcher, and `help` asks for one per command. The key is all that an evaluation sees, its time included, so what is
 //! found here is what would be found anew.
 
-use super::{Action, Found, Situation};
+use super::evaluate::Found;
+use super::{Action, Situation};
 use crate::domain::{Membership, Principal, TeamId, UserId};
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -17,6 +18,7 @@ struct Question {
     team: TeamId,
     membership: Membership,
     groups: Vec<String>,
+    unread: Vec<String>,
     action: String,
     situation: Situation,
 }
@@ -41,6 +43,7 @@ impl Memory {
             team: principal.team.clone(),
             membership: principal.membership,
             groups: principal.groups.iter().cloned().collect(),
+            unread: principal.unread.iter().cloned().collect(),
             action: action.name.to_owned(),
             situation: situation.clone(),
         };

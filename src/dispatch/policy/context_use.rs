@@ -108,7 +108,7 @@ mod tests {
             ("resource.channel == \"C1\" && principal has channel", nothing),
             ("\"context\" == \"channel\"", nothing),
             ("context.channel != \"C1\"", ContextUse { channel: true, ..nothing }),
-            ("context has source && context.source == \"app_mention\"", ContextUse { source: true, ..nothing }),
+            ("context has source && context.source == Source::\"modal\"", ContextUse { source: true, ..nothing }),
             (
                 "if context.direct_message then true else context.hour < 7",
                 ContextUse { direct_message: true, ..hourly },

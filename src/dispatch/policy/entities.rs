@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The id of the only `Bot`.
-const BOT: &str = "dronebot";
+pub(super) const BOT: &str = "dronebot";
 
 /// Everything that does not depend on the request.
 pub(super) struct Known {
@@ -19,6 +19,7 @@ pub(super) struct Known {
     account: EntityTypeName,
     region: EntityTypeName,
     target: EntityTypeName,
+    source: EntityTypeName,
     bot: Entity,
     actions: HashMap<String, KnownAction>,
     /// The last situation: a list judges each of its rows in the same one, and parsing the time costs more than judging.
@@ -51,6 +52,7 @@ impl Known {
             account: kind("Account")?,
             region: kind("Region")?,
             target: kind("Target")?,
+            source: kind("Source")?,
             bot: Entity::new_no_attrs(id(&kind("Bot")?, BOT), HashSet::new()),
             actions: known,
             last: Mutex::new(None),
@@ -65,6 +67,11 @@ impl Known {
     /// Whether the resources of this type are the bot alone.
     pub fn is_bot(&self, kind: &EntityTypeName) -> bool {
         self.bot.uid().type_name() == kind
+    }
+
+    /// Whether the resources of this type are regions.
+    pub fn is_region(&self, kind: &EntityTypeName) -> bool {
+        self.region == *kind
     }
 
     /// The person below their groups.
@@ -92,6 +99,8 @@ impl Known {
                     ("kind".to_owned(), text(target.kind())),
                     ("account".to_owned(), text(&target.account)),
                     ("region".to_owned(), text(&target.region)),
+                    ("protected".to_owned(), RestrictedExpression::new_bool(target.is_protected())),
+                    ("approvals".to_owned(), RestrictedExpression::new_long(i64::from(target.approvals()))),
                 ]);
                 let parents = HashSet::from([id(&self.region, &target.region), id(&self.account, &target.account)]);
                 let tags: Vec<_> = target.tags.iter().map(|(key, value)| (key.clone(), text(value))).collect();
@@ -108,7 +117,8 @@ impl Known {
         {
             return Ok(context.clone());
         }
-        let context = context(situation)?;
+        let source = RestrictedExpression::new_entity_uid(id(&self.source, situation.source.as_str()));
+        let context = context(situation, source)?;
         *self.last.lock() = Some((situation.clone(), context.clone()));
         Ok(context)
     }
@@ -159,7 +169,7 @@ impl KnownAction {
     }
 }
 
-fn context(situation: &Situation) -> Result<Context, String> {
+fn context(situation: &Situation, source: RestrictedExpression) -> Result<Context, String> {
     let utc = situation.time.to_zoned(jiff::tz::TimeZone::UTC);
     let weekday = match utc.weekday() {
         jiff::civil::Weekday::Monday => "monday",
@@ -174,7 +184,7 @@ fn context(situation: &Situation) -> Result<Context, String> {
     Context::from_pairs([
         ("channel".to_owned(), text(situation.channel.as_str())),
         ("direct_message".to_owned(), RestrictedExpression::new_bool(situation.direct_message)),
-        ("source".to_owned(), text(situation.source.as_str())),
+        ("source".to_owned(), source),
         ("time".to_owned(), RestrictedExpression::new_datetime(time)),
         ("hour".to_owned(), RestrictedExpression::new_long(i64::from(utc.hour()))),
         ("weekday".to_owned(), text(weekday)),

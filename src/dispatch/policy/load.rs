@@ -52,7 +52,7 @@ impl Source {
     }
 
     /// `name:line: words` of what stands at this byte.
-    fn at(&self, offset: Option<usize>, words: &str) -> String {
+    pub(super) fn at(&self, offset: Option<usize>, words: &str) -> String {
         match offset {
             Some(offset) => {
                 let before = self.text.as_bytes().iter().take(offset);
@@ -90,6 +90,7 @@ pub(super) struct Loaded {
 pub(super) fn load(policies: &Source, schema: &Source, actions: &[(&str, Risk)]) -> Result<Loaded, PolicyError> {
     let parsed = parse_schema(schema)?;
     check_actions(schema, &parsed, actions)?;
+    check_resources(schema, &parsed)?;
     let set =
         named(policies, PolicySet::from_str(&policies.text).map_err(|error| told(policies, &[(&error).into()]))?)?;
     let result = Validator::new(parsed.clone()).validate(&set, ValidationMode::Strict);
@@ -127,13 +128,6 @@ fn mistakes<'e>(errors: impl Iterator<Item = &'e ValidationError>, actions: &[(&
             detailed
         })
         .collect()
-}
-
-/// The groups that the policies speak of.
-pub(super) fn groups_named(set: &PolicySet) -> BTreeSet<String> {
-    let literals = set.policies().flat_map(Policy::entity_literals);
-    let groups = literals.filter(|uid| uid.type_name().to_string() == "Group");
-    groups.map(|uid| uid.id().unescaped().to_owned()).collect()
 }
 
 fn parse_schema(schema: &Source) -> Result<Schema, PolicyError> {
@@ -197,6 +191,27 @@ fn check_actions(source: &Source, schema: &Schema, actions: &[(&str, Risk)]) -> 
     for name in listed.keys().filter(|name| !classes.contains(&name.as_str())) {
         if !actions.iter().any(|(action, _)| action == name) {
             problems.push(source.at(None, &format!("action \"{name}\" is no command of this program; take it out")));
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(PolicyError { problems }) }
+}
+
+/// The program judges each action on resources of the types that the built-in schema gives it. A type that only another
+/// schema gives it is never judged, and what policies forbid of it would be done.
+fn check_resources(source: &Source, schema: &Schema) -> Result<(), PolicyError> {
+    let built_in = parse_schema(&Source::built_in_schema())?;
+    let types = |schema: &Schema| -> BTreeMap<String, BTreeSet<EntityTypeName>> {
+        let of = |uid| schema.resources_for_action(uid).map(|types| types.cloned().collect()).unwrap_or_default();
+        schema.actions().map(|uid| (uid.id().unescaped().to_owned(), of(uid))).collect()
+    };
+    let judged = types(&built_in);
+    let mut problems = Vec::new();
+    for (action, types) in types(schema) {
+        for kind in types.iter().filter(|kind| judged.get(&action).is_none_or(|judged| !judged.contains(kind))) {
+            let words = format!(
+                "action \"{action}\" is never judged on a `{kind}`, so no policy about that could hold; take it out"
+            );
+            problems.push(source.at(None, &words));
         }
     }
     if problems.is_empty() { Ok(()) } else { Err(PolicyError { problems }) }

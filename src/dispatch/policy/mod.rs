@@ -10,6 +10,8 @@
 mod ahead;
 mod context_use;
 mod entities;
+mod evaluate;
+mod literals;
 mod load;
 mod question;
 mod refusal;
@@ -21,9 +23,10 @@ pub use question::{Action, Deny, MOST_APPROVALS, Reason, Resource, Situation, Ve
 pub use refusal::refusal;
 
 use crate::domain::{Membership, Principal, Risk, TeamId, UserId};
-use cedar_policy::{AuthorizationError, Authorizer, Decision, Effect, EntityTypeName, PolicyId, PolicySet, Request};
+use cedar_policy::{Authorizer, EntityTypeName, PolicyId, PolicySet};
 use context_use::ContextUse;
 use entities::Known;
+use evaluate::Found;
 use question::approved;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,6 +41,8 @@ pub struct Policies {
     probes: BTreeMap<String, Principal>,
     /// Groups that policies name and the configuration does not have.
     unknown_groups: BTreeSet<String>,
+    /// Groups that a `forbid` names.
+    forbidding_groups: BTreeSet<String>,
     hash: String,
     /// What they look at of a situation.
     context_use: ContextUse,
@@ -69,9 +74,11 @@ impl Policies {
         known
             .conforms(&loaded.schema, &loaded.resources)
             .map_err(|error| PolicyError::one(format!("{}: {error}", schema.name())))?;
-        let unknown_groups = load::groups_named(&loaded.set).into_iter().filter(|name| !groups.contains(name));
+        literals::check(policies, &loaded.set, groups)?;
+        let unknown_groups = literals::groups_named(&loaded.set).into_iter().filter(|name| !groups.contains(name));
         Ok(Self {
             unknown_groups: unknown_groups.collect(),
+            forbidding_groups: literals::groups_forbidding(&loaded.set),
             context_use: ContextUse::of(&loaded.set),
             set: loaded.set,
             authorizer: Authorizer::new(),
@@ -127,6 +134,48 @@ impl Policies {
             // not those that others could lift: nobody is to be sent to them
             reasons: self.reasons(approved.policies),
             who_could: self.who_could(action, resource, situation),
+            unread: approved.unread,
+        })
+    }
+
+    /// Judges a region before anything in it is asked, and again before anything in it is changed. What may be done there
+    /// is said of each target, so here a `forbid` alone counts: whoever may change what is tagged so has no permit for all
+    /// of the region, and needs none.
+    pub fn judge_region(
+        &self,
+        principal: &Principal,
+        action: Action<'_>,
+        resource: &Resource<'_>,
+        situation: &Situation,
+    ) -> Verdict {
+        let Resource::Region { region, .. } = resource else {
+            return self.judge(principal, action, resource, situation);
+        };
+        let types = self.resources.get(action.name).map(Vec::as_slice).unwrap_or_default();
+        if !types.iter().any(|kind| self.known.is_region(kind)) {
+            return Verdict::Permit { policies: Vec::new() };
+        }
+        let forbids = |who: &Principal, approvals: u32| {
+            let found = self.evaluate(who, action, resource, &Situation { approvals, ..situation.clone() });
+            if found.permitted { Found::default() } else { found }
+        };
+        let is_free = |who: &Principal, approvals: u32| forbids(who, approvals).policies.is_empty();
+        let now = forbids(principal, situation.approvals);
+        if now.policies.is_empty() {
+            return Verdict::Permit { policies: now.policies };
+        }
+        let most = approved(action, situation).approvals;
+        if let Some(approvals) = (situation.approvals + 1..=most).find(|given| is_free(principal, *given)) {
+            return Verdict::Needs { approvals, reasons: self.reasons(now.policies) };
+        }
+        let could = |who: &Principal| is_free(who, most) && self.could(who, action, situation);
+        let found = forbids(principal, most);
+        Verdict::Deny(Deny {
+            risk: action.risk,
+            target: Some((*region).to_owned()),
+            reasons: self.reasons(found.policies),
+            unread: found.unread,
+            who_could: self.probes.iter().filter(|(_, who)| could(who)).map(|(group, _)| group.clone()).collect(),
         })
     }
 
@@ -168,6 +217,7 @@ impl Policies {
             risk: action.risk,
             target: None,
             reasons: self.reasons(found.policies),
+            unread: found.unread,
             who_could: who_could.map(|(group, _)| group.clone()).collect(),
         })
     }
@@ -189,130 +239,12 @@ impl Policies {
             .collect()
     }
 
-    fn evaluate(
-        &self,
-        principal: &Principal,
-        action: Action<'_>,
-        resource: &Resource<'_>,
-        situation: &Situation,
-    ) -> Found {
-        let asked = || -> Result<_, String> {
-            let context = self.known.context(situation)?;
-            let (user, resource) = (self.known.user(principal)?, self.known.resource(resource)?);
-            let action = self.known.action(action.name)?;
-            let request = Request::new(user.uid(), action.uid.clone(), resource.uid(), context, None)
-                .map_err(|error| error.to_string())?;
-            Ok((request, action.with(user, Some(resource))?))
-        };
-        let (request, entities) = match asked() {
-            Ok(asked) => asked,
-            Err(error) => return Found::unjudged(&error),
-        };
-        let response = self.authorizer.is_authorized(&request, &self.set, &entities);
-        let policies = response.diagnostics().reason().map(ToString::to_string).collect();
-        let errors = response.diagnostics().errors().map(|error| match error {
-            AuthorizationError::PolicyEvaluationError(error) => error.policy_id(),
-        });
-        self.settle(response.decision(), policies, errors)
-    }
-
-    fn evaluate_ahead(&self, principal: &Principal, action: Action<'_>, situation: &Situation) -> Found {
-        let situation = &self.context_use.seen(&approved(action, situation));
-        self.memory.get(principal, action, situation, || self.evaluate_types(principal, action, situation))
-    }
-
-    fn evaluate_types(&self, principal: &Principal, action: Action<'_>, situation: &Situation) -> Found {
-        let types = self.resources.get(action.name).map(Vec::as_slice).unwrap_or_default();
-        let mut denied: Option<Found> = None;
-        for resource in types {
-            // there is one bot, so nothing of it is unknown
-            let found = match self.known.is_bot(resource) {
-                true => self.evaluate(principal, action, &Resource::Bot, situation),
-                false => self.evaluate_type(principal, action, resource, situation),
-            };
-            if found.permitted {
-                return found;
-            }
-            denied.get_or_insert(found);
-        }
-        denied.unwrap_or_else(|| Found::unjudged("the action has no resource type"))
-    }
-
-    /// Partial evaluation with a resource of which only the type is known. No decision means: it depends.
-    fn evaluate_type(
-        &self,
-        principal: &Principal,
-        action: Action<'_>,
-        resource: &EntityTypeName,
-        situation: &Situation,
-    ) -> Found {
-        let asked = || -> Result<_, String> {
-            let (user, action) = (self.known.user(principal)?, self.known.action(action.name)?);
-            let request = Request::builder()
-                .principal(user.uid())
-                .action(action.uid.clone())
-                .unknown_resource_with_type(resource.clone())
-                .context(self.known.context(situation)?)
-                .build();
-            Ok((request, action.with(user, None)?))
-        };
-        let (request, entities) = match asked() {
-            Ok(asked) => asked,
-            Err(error) => return Found::unjudged(&error),
-        };
-        let response = self.authorizer.is_authorized_partial(&request, &self.set, &entities);
-        let decision = response.decision().unwrap_or(Decision::Allow);
-        let wanted = if decision == Decision::Allow { Effect::Permit } else { Effect::Forbid };
-        let satisfied = response.definitely_satisfied().filter(|policy| policy.effect() == wanted);
-        let policies = satisfied.map(|policy| policy.id().to_string()).collect();
-        self.settle(decision, policies, response.definitely_errored())
-    }
-
-    /// A `forbid` that could not be evaluated counts as one that applies.
-    fn settle<'e>(
-        &self,
-        decision: Decision,
-        mut policies: Vec<String>,
-        errors: impl Iterator<Item = &'e PolicyId>,
-    ) -> Found {
-        let broken: Vec<String> = errors
-            .filter(|id| self.set.policy(id).is_none_or(|policy| policy.effect() == Effect::Forbid))
-            .map(ToString::to_string)
-            .collect();
-        if !broken.is_empty() {
-            tracing::error!(policies = ?broken, "forbidding policies could not be evaluated and count as applying");
-            if decision == Decision::Allow {
-                policies.clear();
-            }
-            policies.extend(broken);
-            policies.sort();
-            return Found { permitted: false, policies };
-        }
-        policies.sort();
-        Found { permitted: decision == Decision::Allow, policies }
-    }
-
     fn reasons(&self, policies: Vec<String>) -> Vec<Reason> {
         let text = |id: &str| {
             let id = PolicyId::new(id);
             self.set.annotation(&id, "reason").unwrap_or("the policies of this bot could not be evaluated").to_owned()
         };
         policies.into_iter().map(|policy| Reason { text: text(&policy), policy }).collect()
-    }
-}
-
-/// The result of one evaluation: the policies that permit, or those that forbid.
-#[derive(Clone)]
-struct Found {
-    permitted: bool,
-    policies: Vec<String>,
-}
-
-impl Found {
-    /// What cannot be judged is denied.
-    fn unjudged(error: &str) -> Self {
-        tracing::error!(error, "a request could not be judged and is denied");
-        Self { permitted: false, policies: vec!["not-judged".to_owned()] }
     }
 }
 
@@ -324,5 +256,6 @@ fn probe(group: &str) -> Principal {
         name: String::new(),
         membership: Membership::Member,
         groups: BTreeSet::from([group.to_owned()]),
+        unread: BTreeSet::new(),
     }
 }

@@ -95,6 +95,8 @@ pub struct Deny {
     pub reasons: Vec<Reason>,
     /// The groups whose full member would be permitted, sorted. Empty when there is none.
     pub who_could: Vec<String>,
+    /// The groups of which Slack does not tell who is in them, and whose members it is forbidden to.
+    pub unread: Vec<String>,
 }
 
 /// A `forbid` policy that applies.

@@ -17,9 +17,15 @@ pub fn refusal(deny: &Deny, command: &str, principal: &Principal, contacts: &[Us
         None => lacking(deny, command, principal),
     }];
     lines.extend(deny.reasons.iter().skip(1).map(|reason| Line::from(format!("Also: {}.", reason.text))));
-    // A guest cannot become an operator by asking one, but an operator can do it for the guest.
-    if !deny.who_could.is_empty() {
-        lines.push(whom_to_ask(deny, contacts));
+    if !deny.unread.is_empty() {
+        let line = bold_list(Line::from("Slack does not tell me who is in "), &deny.unread, " and in ");
+        lines.push(line.text(", so what is forbidden to its members is forbidden to all who may be one."));
+    }
+    // who operates what is nothing for guests and strangers: a member knows whom to ask, and can
+    match principal.membership {
+        _ if deny.who_could.is_empty() => {}
+        Membership::Member => lines.push(whom_to_ask(deny, contacts)),
+        _ => lines.push(Line::from("Ask a full member of this workspace to do it for you.")),
     }
     Refusal { lines }
 }
@@ -49,8 +55,11 @@ fn forbidden(deny: &Deny, command: &str) -> Line {
 
 /// `ec2 stop` needs the group *operators*; you are in *viewers*.
 fn lacking(deny: &Deny, command: &str, principal: &Principal) -> Line {
-    let mut line = subject(deny, command).text(" needs the group ");
-    line = bold_list(line, &deny.who_could, " or ");
+    let line = subject(deny, command);
+    let line = match principal.membership {
+        Membership::Member => bold_list(line.text(" needs the group "), &deny.who_could, " or "),
+        _ => line.text(" is for members of some groups"),
+    };
     let groups: Vec<String> = principal.groups.iter().cloned().collect();
     let line = match (groups.is_empty(), principal.membership) {
         (_, Membership::Guest) => line.text("; you are a guest here"),

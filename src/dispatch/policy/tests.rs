@@ -48,6 +48,7 @@ fn person(membership: Membership, groups: &[&str]) -> Principal {
         name: "Maya".into(),
         membership,
         groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+        unread: BTreeSet::new(),
     }
 }
 
@@ -147,6 +148,26 @@ fn the_shipped_policies_as_a_table() {
     }
 }
 
+/// The shipped policies of before, which people have in files of their own.
+#[test]
+fn policies_that_read_tags_themselves_go_on_working() {
+    let policies = with_text(
+        r#"@id("all") permit (principal, action, resource);
+           @id("protected-tag") @reason("protected") forbid (principal, action in Action::"change", resource is Target)
+           when {
+             (resource.hasTag("protected") && resource.getTag("protected") != "false") ||
+             (resource.hasTag("Protected") && resource.getTag("Protected") != "false")
+           };
+           @id("second-person") @reason("two") forbid (principal, action in Action::"change", resource is Target)
+           when { resource.hasTag("approval") && resource.getTag("approval") == "required" && context.approvals < 1 };"#,
+    )
+    .unwrap();
+    let stop = |tags| policies.judge(&member(&[]), STOP, &Resource::Target(&target(tags)), &in_ops());
+    assert!(stop(&[]).is_permit() && stop(&[("protected", "false")]).is_permit());
+    assert!(matches!(stop(&[("Protected", "yes")]), Verdict::Deny(_)));
+    assert!(matches!(stop(&[("approval", "required")]), Verdict::Needs { approvals: 1, .. }));
+}
+
 #[test]
 fn a_permit_names_its_policies() {
     let verdict = shipped().judge(&member(&["operators", "viewers"]), LIST, &Resource::Target(&target(&[])), &in_ops());
@@ -156,7 +177,7 @@ fn a_permit_names_its_policies() {
 #[test]
 fn every_spelling_of_the_protected_tag_protects_unless_it_says_false() {
     let operator = member(&["operators"]);
-    for key in ["protected", "Protected", "drone-protected"] {
+    for key in ["protected", "Protected", "drone-protected", "PROTECTED", " protected", "Drone-Protected\u{200b}"] {
         for (value, permitted) in [("true", false), ("", false), ("yes", false), ("no", false), ("false", true)] {
             let target = target(&[(key, value)]);
             let verdict = shipped().judge(&operator, STOP, &Resource::Target(&target), &in_ops());
@@ -227,13 +248,34 @@ fn a_refusal_by_a_forbid_gives_its_reason_and_asks_nobody_when_nobody_could() {
     assert!(words(&refusal(&deny, "ec2 stop", &guest, &[])).contains("only for full members"));
 }
 
+/// Whatever is refused, by a `forbid` or for want of a `permit`: who could do it is told to members and to nobody else.
+#[test]
+fn only_a_member_is_told_who_could() {
+    let open = with_text(r#"@id("ops") permit (principal in Group::"operators", action, resource);"#).unwrap();
+    let contacts = [UserId::from("U7")];
+    for policies in [shipped(), &open] {
+        for membership in [Membership::Member, Membership::Guest, Membership::Outside, Membership::Inactive] {
+            let who = person(membership, &[]);
+            let Verdict::Deny(deny) = policies.judge(&who, STOP, &Resource::Target(&target(&[])), &in_ops()) else {
+                panic!("permitted")
+            };
+            assert_eq!(deny.who_could, ["operators"]);
+            for contacts in [&contacts[..], &[]] {
+                let said = words(&refusal(&deny, "ec2 stop", &who, contacts));
+                let names = said.contains("U7") || said.contains("operators");
+                assert_eq!(names, membership == Membership::Member, "{membership:?}: {said}");
+            }
+        }
+    }
+}
+
 #[test]
 fn could_is_false_only_if_it_is_denied_whatever_the_resource() {
     let developers = with_text(
         r#"@id("dev") permit (principal in Group::"developers", action in Action::"change", resource is Target)
            when { resource.hasTag("env") && resource.getTag("env") == "dev" };
            @id("region") permit (principal in Group::"berlin", action == Action::"ec2:list", resource in Region::"eu-central-1");
-           @id("account") permit (principal in Group::"books", action == Action::"ec2:list", resource in Account::"1");
+           @id("account") permit (principal in Group::"books", action == Action::"ec2:list", resource in Account::"111111111111");
            @id("bot") permit (principal in Group::"status", action, resource is Bot);"#,
     )
     .unwrap();
@@ -254,7 +296,126 @@ fn could_is_false_only_if_it_is_denied_whatever_the_resource() {
         developers.judge(&member(&[group]), LIST, &Resource::Region { account, region }, &in_ops()).is_permit()
     };
     assert!(list("berlin", "eu-central-1", "1") && !list("berlin", "us-east-1", "1"));
-    assert!(list("books", "us-east-1", "1") && !list("books", "us-east-1", "2"));
+    assert!(list("books", "us-east-1", "111111111111") && !list("books", "us-east-1", "222222222222"));
+}
+
+/// Every way to name what a command is judged on before its targets are known, and a situation in which it applies.
+#[test]
+fn a_forbid_that_names_the_bot_is_enforced_however_it_is_written() {
+    let status = Action { name: "status", risk: Risk::Read };
+    let approve = Action { name: "approve", risk: Risk::Basic };
+    let forms = [
+        ("resource == Bot::\"dronebot\"", ""),
+        ("resource in Bot::\"dronebot\"", ""),
+        ("resource is Bot", ""),
+        ("resource", "when { resource == Bot::\"dronebot\" && context.channel == \"COPS\" }"),
+        ("resource", "when { Bot::\"dronebot\" == resource && principal in Group::\"viewers\" }"),
+        ("resource is Bot", "when { [Bot::\"dronebot\"].contains(resource) }"),
+        ("resource", "unless { resource != Bot::\"dronebot\" || principal in Group::\"operators\" }"),
+    ];
+    for (resource, condition) in forms {
+        let policies = with_text(&format!(
+            "@id(\"all\") permit (principal, action, resource);
+             @id(\"no\") @reason(\"no\") forbid (principal, action, {resource}) {condition};"
+        ))
+        .unwrap();
+        for action in [PING, status, approve] {
+            let (who, now) = (member(&["viewers"]), in_ops());
+            assert!(!policies.judge_ahead(&who, action, &now).is_permit(), "{} {resource} {condition}", action.name);
+            assert!(!policies.could(&who, action, &now), "{} {resource} {condition}", action.name);
+        }
+    }
+}
+
+#[test]
+fn a_forbid_that_names_a_region_is_enforced_and_no_permit_for_it_is_needed() {
+    let policies = with_text(
+        r#"@id("dev") permit (principal in Group::"developers", action, resource is Target)
+           when { resource.hasTag("env") && resource.getTag("env") == "dev" };
+           @id("all") permit (principal in Group::"operators", action, resource);
+           @id("far") @reason("it is far away") forbid (principal, action == Action::"ec2:list", resource is Region)
+           when { resource.name == "us-east-1" };
+           @id("in") @reason("it is theirs") forbid (principal, action, resource in Region::"us-west-2")
+           unless { principal in Group::"operators" };
+           @id("two") @reason("two must know") forbid (principal, action == Action::"ec2:stop", resource is Region)
+           when { resource == Region::"eu-west-1" && context.approvals < 2 };
+           @id("night") @reason("of arithmetic") forbid (principal, action == Action::"ec2:reboot", resource is Region)
+           when { context.hour + 9223372036854775807 == 0 };"#,
+    )
+    .unwrap();
+    let judged = |group: &str, action: Action<'static>, region: &str| {
+        let resource = Resource::Region { account: "123456789012", region };
+        match policies.judge_region(&member(&[group]), action, &resource, &in_ops()) {
+            Verdict::Permit { .. } => "permitted".to_owned(),
+            Verdict::Needs { approvals, reasons } => format!("{approvals}: {}", reasons[0].text),
+            Verdict::Deny(deny) => format!("{}: {}: {:?}", deny.target.unwrap(), deny.reasons[0].text, deny.who_could),
+        }
+    };
+    let reboot = Action { name: "ec2:reboot", risk: Risk::Change };
+    for group in ["developers", "operators"] {
+        assert_eq!(judged(group, LIST, "eu-central-1"), "permitted");
+        assert_eq!(judged(group, STOP, "eu-central-1"), "permitted");
+        assert_eq!(judged(group, LIST, "us-east-1"), "us-east-1: it is far away: []");
+        assert_eq!(judged(group, STOP, "us-east-1"), "permitted", "that is about a list");
+        assert_eq!(judged(group, STOP, "eu-west-1"), "2: two must know");
+        assert_eq!(judged(group, reboot, "eu-central-1"), "eu-central-1: of arithmetic: []");
+    }
+    assert_eq!(judged("developers", LIST, "us-west-2"), "us-west-2: it is theirs: [\"operators\"]");
+    assert_eq!(judged("operators", LIST, "us-west-2"), "permitted");
+    // a deployment is judged on its service alone, as the schema says
+    assert_eq!(judged("operators", DEPLOY, "eu-west-1"), "permitted");
+}
+
+#[test]
+fn a_policy_that_no_request_can_meet_is_refused() {
+    let forbid = |scope: &str| {
+        let text = format!("@id(\"f\") @reason(\"r\") forbid (principal, action, resource) when {{ {scope} }};");
+        with_text(&text).err().map(|error| error.problems.join("\n"))
+    };
+    let refused = [
+        "resource == Bot::\"drone\"",
+        "resource in Region::\"frankfurt\"",
+        "resource in Region::\"eu-central-1a\"",
+        "resource in Account::\"prod\"",
+        "principal == User::\"maya\"",
+        "resource == Target::\"web-1\"",
+        "resource == Target::\"service/prod\"",
+        "principal in Group::\"suspended\"",
+    ];
+    insta::assert_debug_snapshot!(refused.map(|scope| forbid(scope).expect(scope)), @r#"
+    [
+        "my.cedar:1: for policy `f`, nothing is ever `Bot::\"drone\"`: the bot is `Bot::\"dronebot\"`",
+        "my.cedar:1: for policy `f`, nothing is ever `Region::\"frankfurt\"`: a region is like `Region::\"eu-central-1\"`",
+        "my.cedar:1: for policy `f`, nothing is ever `Region::\"eu-central-1a\"`: a region is like `Region::\"eu-central-1\"`",
+        "my.cedar:1: for policy `f`, nothing is ever `Account::\"prod\"`: an account is twelve digits, like `Account::\"123456789012\"`",
+        "my.cedar:1: for policy `f`, nothing is ever `User::\"maya\"`: a person is a member id of Slack's, like `User::\"U0123ABCD\"`",
+        "my.cedar:1: for policy `f`, nothing is ever `Target::\"web-1\"`: a target is like `Target::\"i-0123456789abcdef0\"` or `Target::\"service/prod/web\"`",
+        "my.cedar:1: for policy `f`, nothing is ever `Target::\"service/prod\"`: a target is like `Target::\"i-0123456789abcdef0\"` or `Target::\"service/prod/web\"`",
+        "my.cedar:1: for policy `f`, nothing is ever `Group::\"suspended\"`: the settings have no [groups.suspended]",
+    ]
+    "#);
+    for good in [
+        "resource == Bot::\"dronebot\"",
+        "resource in Region::\"eu-central-1\" || resource in Account::\"123456789012\"",
+        "principal == User::\"U0123ABCD\" || principal in Group::\"viewers\"",
+        "resource == Target::\"i-0123456789abcdef0\" || resource == Target::\"service/prod/web\"",
+    ] {
+        assert_eq!(forbid(good), None, "{good}");
+    }
+    // a type of resource that only a schema of one's own gives an action, so that nothing would ever be judged by it
+    let text = include_str!("../../../config/policies.cedarschema");
+    let text = text.replace(
+        r#"action "status", "version" in ["read"] appliesTo {
+  principal: User, resource: Bot"#,
+        r#"action "status", "version" in ["read"] appliesTo {
+  principal: User, resource: [Bot, Region]"#,
+    );
+    let schema = Source::new("my.cedarschema", text);
+    let error = Policies::load(&Source::built_in_policies(), &schema, ACTIONS, &groups()).expect_err("loaded");
+    insta::assert_snapshot!(error.to_string(), @r#"
+    my.cedarschema: action "status" is never judged on a `Region`, so no policy about that could hold; take it out
+    my.cedarschema: action "version" is never judged on a `Region`, so no policy about that could hold; take it out
+    "#);
 }
 
 #[test]
@@ -269,7 +430,7 @@ fn channel_hour_weekday_and_time_can_be_named() {
            @id("freeze") @reason("changes are frozen") forbid (principal, action in Action::"change", resource)
            when { context.time >= datetime("2026-12-23") && context.time < datetime("2027-01-02") };
            @id("dm") @reason("not in private") forbid (principal, action == Action::"ec2:start", resource)
-           when { context.direct_message || context.source == "direct_message" };"#,
+           when { context.direct_message || context.source == Source::"direct_message" };"#,
     )
     .unwrap();
     let prod = target(&[("env", "prod")]);
@@ -295,6 +456,31 @@ fn channel_hour_weekday_and_time_can_be_named() {
     assert!(policies.could(&member(&[]), STOP, &in_ops()));
 }
 
+/// A policy can name each way by which something is asked, it holds for that way and no other, and nothing else is a way.
+#[test]
+fn each_source_can_be_named_and_no_other_word() {
+    let about = |source: &str| {
+        with_text(&format!(
+            "@id(\"all\") permit (principal, action, resource);
+             @id(\"no\") @reason(\"no\") forbid (principal, action, resource) when {{ context.source == {source} }};"
+        ))
+    };
+    for named in Door::ALL {
+        let policies = about(&format!("Source::\"{}\"", named.as_str())).expect(named.as_str());
+        for source in Door::ALL {
+            let situation = Situation { source, ..in_ops() };
+            let verdict = policies.judge(&member(&[]), STOP, &Resource::Target(&target(&[])), &situation);
+            assert_eq!(verdict.is_permit(), source != named, "{source:?} {named:?}");
+            assert_eq!(policies.could(&member(&[]), STOP, &situation), source != named, "{source:?} {named:?}");
+        }
+    }
+    // a word that is none of them, and those of before, which were compared with any text
+    for wrong in ["Source::\"dm\"", "Source::\"slash\"", "\"direct_message\"", "\"dm\""] {
+        let error = about(wrong).expect_err(wrong).to_string();
+        assert!(error.starts_with("my.cedar:2: "), "{error}");
+    }
+}
+
 #[test]
 fn a_forbid_that_cannot_be_evaluated_forbids() {
     // 9223372036854775807 + hour overflows: Cedar alone would skip the policy and permit
@@ -311,6 +497,57 @@ fn a_forbid_that_cannot_be_evaluated_forbids() {
     assert_eq!(deny.reasons, [Reason { policy: "broken".into(), text: "of arithmetic".into() }]);
     assert!(!policies.could(&member(&[]), STOP, &in_ops()));
     assert!(policies.could(&member(&[]), LIST, &in_ops()));
+}
+
+/// A group that Slack does not let us read: what it grants is granted to nobody, what is forbidden to it to everybody.
+#[test]
+fn a_group_that_cannot_be_read_forbids_and_grants_nothing() {
+    let policies = with_text(
+        r#"@id("all") permit (principal in Group::"viewers", action, resource);
+           @id("ops") permit (principal in Group::"operators", action, resource);
+           @id("out") @reason("you are suspended") forbid (principal in Group::"deployers", action in Action::"change", resource);
+           @id("unless") @reason("it is for those who deploy") forbid (principal, action == Action::"ec2:show", resource)
+           unless { principal in Group::"deployers" };
+           @id("both") @reason("of both") forbid (principal, action == Action::"version", resource)
+           when { principal in Group::"deployers" && !(principal in Group::"operators") };"#,
+    )
+    .unwrap();
+    let (on, now) = (target(&[]), in_ops());
+    let show = Action { name: "ec2:show", risk: Risk::Read };
+    let version = Action { name: "version", risk: Risk::Read };
+    let asked = |groups: &[&str], unread: &[&str], action: Action<'static>| {
+        let unread = unread.iter().map(|group| (*group).to_owned()).collect();
+        let who = Principal { unread, ..member(groups) };
+        let resource = if action == version { Resource::Bot } else { Resource::Target(&on) };
+        let verdict = policies.judge(&who, action, &resource, &now);
+        assert_eq!(policies.permits(&who, action, &resource, &now), verdict.is_permit(), "{action:?}");
+        match verdict {
+            Verdict::Permit { .. } => "permitted".to_owned(),
+            Verdict::Needs { .. } => panic!("needs"),
+            Verdict::Deny(deny) => {
+                format!("{:?} {:?}", deny.reasons.iter().map(|one| &*one.policy).collect::<Vec<_>>(), deny.unread)
+            }
+        }
+    };
+    let (known, lost): (&[&str], &[&str]) = (&[], &["deployers"]);
+    assert_eq!(asked(&["viewers"], known, STOP), "permitted");
+    assert_eq!(asked(&["viewers"], lost, STOP), r#"["out"] ["deployers"]"#);
+    assert_eq!(asked(&["viewers"], lost, LIST), "permitted", "nothing about lists is forbidden to them");
+    assert_eq!(asked(&["viewers"], lost, show), r#"["unless"] []"#, "it grants nothing either");
+    assert_eq!(asked(&["viewers", "deployers"], known, show), "permitted");
+    assert_eq!(asked(&["viewers"], &["operators"], STOP), "permitted", "a group to which nothing is forbidden");
+    assert_eq!(asked(&[], &["operators"], STOP), "[] []");
+    assert_eq!(asked(&["viewers"], &["operators", "deployers"], version), r#"["both"] ["deployers"]"#);
+    assert_eq!(asked(&["viewers", "operators"], lost, version), "permitted");
+    // and ahead of the resource, and in the words
+    let who = Principal { unread: BTreeSet::from(["deployers".to_owned()]), ..member(&["viewers"]) };
+    let Verdict::Deny(deny) = policies.judge_ahead(&who, STOP, &now) else { panic!("permitted") };
+    insta::assert_snapshot!(words(&refusal(&deny, "ec2 stop", &who, &[])), @r"
+    ec2 stop may not be run: you are suspended. Nothing was changed.
+    Slack does not tell me who is in deployers, so what is forbidden to its members is forbidden to all who may be one.
+    Ask somebody in operators or viewers.
+    ");
+    assert!(policies.judge_ahead(&member(&["viewers"]), STOP, &now).is_permit(), "the memory keeps them apart");
 }
 
 #[test]
@@ -473,6 +710,7 @@ fn any_principal() -> impl Strategy<Value = Principal> {
         name,
         membership,
         groups,
+        unread: BTreeSet::new(),
     })
 }
 
@@ -555,7 +793,12 @@ fn the_shipped_policies_ask_a_second_person_where_a_tag_says_so() {
             Verdict::Deny(deny) => panic!("{deny:?}"),
         }
     };
-    assert_eq!((asked("required"), asked("no")), (1, 0));
+    for (value, approvals) in
+        [("required", 1), ("Required", 1), ("required ", 1), ("true", 1), ("no", 1), ("", 1), ("3", 3)]
+    {
+        assert_eq!(asked(value), approvals, "{value:?}");
+    }
+    assert_eq!((asked("none"), asked("False")), (0, 0));
     let both = target(&[("approval", "required"), ("protected", "true")]);
     let verdict = shipped().judge(&member(&["operators"]), STOP, &Resource::Target(&both), &in_ops());
     assert!(matches!(verdict, Verdict::Deny(_)), "what is protected nobody can approve: {verdict:?}");
@@ -591,7 +834,8 @@ proptest! {
         let with = shipped().judge(&who, action, &Resource::Target(&target), &situation).is_permit();
         prop_assert!(without || !with, "the tag permits");
         prop_assert!(without || !before, "the tag permitted");
-        prop_assert!(!(with && action.risk == Risk::Change && value != "false"), "a protected target may be changed");
+        let open = value.eq_ignore_ascii_case("false");
+        prop_assert!(!(with && action.risk == Risk::Change && !open), "a protected target may be changed");
     }
 
     #[test]

@@ -425,3 +425,13 @@ fn what_others_wrote_is_harmless_wherever_it_stands() {
         assert!(!file.content.contains(['\u{202E}', '\u{200B}', '\u{0}', '\u{1b}']));
     }
 }
+
+/// Each character that nobody sees, in what is shown: it is gone, wherever it stands.
+#[test]
+fn nothing_invisible_is_shown() {
+    let hidden =
+        (0..=0x10_FFFF_u32).filter_map(char::from_u32).filter(|character| crate::domain::is_invisible(*character));
+    for character in hidden.filter(|character| *character != '\u{FE0F}') {
+        assert_eq!(clean(&format!("{character}we{character}b{character}"), 100), "web", "{character:?}");
+    }
+}

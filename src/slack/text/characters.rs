@@ -1,6 +1,7 @@
 //! Characters as on a keyboard.
 
 use super::pieces::{Piece, pieces};
+use crate::domain::is_invisible;
 
 /// Quotes, hyphens and spaces as on a keyboard, and nothing invisible. Lines stay.
 pub(super) fn plain(text: &str) -> String {
@@ -10,9 +11,7 @@ pub(super) fn plain(text: &str) -> String {
         '\u{2018}' | '\u{2019}' | '\u{201A}' | '\u{201B}' | '\u{2032}' | '\u{FF07}' => Some('\''),
         // hyphens that look like one; the longer dashes depend on where they stand
         '\u{2010}' | '\u{2011}' | '\u{2212}' | '\u{FE63}' | '\u{FF0D}' => Some('-'),
-        // zero width spaces, joiners, direction marks, soft hyphen, variation selectors: seen by nobody
-        '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' => None,
-        '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206F}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' => None,
+        invisible if is_invisible(invisible) => None,
         character if character.is_whitespace() => Some(' '),
         character if character.is_control() => None,
         character => Some(character),

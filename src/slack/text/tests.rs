@@ -397,3 +397,13 @@ fn any_json() -> impl Strategy<Value = serde_json::Value> {
         ]
     })
 }
+
+/// Each character that nobody sees, in what is typed: it is no part of a word.
+#[test]
+fn nothing_invisible_is_read() {
+    let hidden =
+        (0..=0x10_FFFF_u32).filter_map(char::from_u32).filter(|character| crate::domain::is_invisible(*character));
+    for character in hidden {
+        assert_eq!(super::characters::plain(&format!("we{character}b{character}")), "web", "{character:?}");
+    }
+}

@@ -1,0 +1,172 @@
+use super::super::policy;
+use super::*;
+use crate::commands::COMMANDS;
+use crate::domain::{Membership, Standing};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+
+fn permits(groups: &[&str]) -> Permits {
+    let actions: Vec<(&str, Risk)> = COMMANDS.iter().map(|row| (row.action, row.risk)).collect();
+    let names = ["deployers", "operators", "viewers"].map(str::to_owned).into();
+    let (policies, schema) = (policy::Source::built_in_policies(), policy::Source::built_in_schema());
+    let policies = Policies::load(&policies, &schema, &actions, &names).expect("the shipped policies");
+    let principal = Principal {
+        user: "U1".into(),
+        team: "T1".into(),
+        name: "maya".into(),
+        membership: Membership::Member,
+        groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+        unread: BTreeSet::new(),
+    };
+    Permits::new(Arc::new(policies), principal, Arc::default(), &request(), jiff::Timestamp::UNIX_EPOCH)
+}
+
+fn request() -> Request {
+    Request {
+        id: RequestId::new(1, 7),
+        source: Source::Mention,
+        team: "T1".into(),
+        user: "U1".into(),
+        channel: "C1".into(),
+        text: "ec2 stop \"web\n1\"".to_owned(),
+        reply_to: crate::domain::ReplyTo::Channel,
+        accepted_at: jiff::Timestamp::UNIX_EPOCH,
+        trigger: None,
+    }
+}
+
+fn row(name: &str) -> &'static Row {
+    COMMANDS.iter().copied().find(|row| row.name == name).expect("a command")
+}
+
+fn plan(command: &str, tags: &[&[(&str, &str)]]) -> Plan {
+    let target = |(number, tags): (usize, &&[(&str, &str)])| Target {
+        id: format!("i-{number}"),
+        name: Some("web".to_owned()),
+        account: "123456789012".to_owned(),
+        region: "eu-central-1".to_owned(),
+        tags: tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect::<BTreeMap<_, _>>(),
+    };
+    Plan {
+        command: command.to_owned(),
+        text: "something".to_owned(),
+        targets: tags.iter().enumerate().map(target).collect(),
+        steps: Vec::new(),
+        cautions: Vec::new(),
+        policies: None,
+        approved: Vec::new(),
+    }
+}
+
+fn approval(plan: Plan) -> ApprovalRequest {
+    ApprovalRequest {
+        request: RequestId::new(1, 1),
+        user: "UMAYA".into(),
+        text: "ec2 stop web-1".to_owned(),
+        plan,
+        needed: 1,
+        asked_at: jiff::Timestamp::UNIX_EPOCH,
+        expires_at: jiff::Timestamp::MAX,
+        given: Vec::new(),
+        declined: None,
+        closed_at: None,
+    }
+}
+
+#[test]
+fn a_plan_without_targets_is_refused_whoever_asks_for_it_or_approves_it() {
+    let (permits, mut changes) = (permits(&["operators", "deployers"]), 0);
+    for row in COMMANDS.iter().filter(|row| row.risk >= Risk::Change) {
+        let said = |refusal: Refusal| refusal.lines[0].plain();
+        let judged = (permits.judge(row))(&plan(row.name, &[])).expect_err(row.name);
+        let approved = permits.may_approve(row, &approval(plan(row.name, &[]))).expect_err(row.name);
+        assert_eq!(said(judged), said(approved));
+        assert!((permits.judge(row))(&plan(row.name, &[&[]])).is_ok(), "{}", row.name);
+        changes += 1;
+    }
+    assert!(
+        changes > 3 && matches!(approval(plan("", &[])).standing(jiff::Timestamp::UNIX_EPOCH), Standing::Pending(1))
+    );
+}
+
+/// Collects what is logged on this thread.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    /// The lines that this logs, without their time.
+    fn lines(self, test: impl FnOnce()) -> Vec<String> {
+        let writer = self.clone();
+        let format = tracing_subscriber::fmt().without_time().with_ansi(false).with_max_level(tracing::Level::INFO);
+        // a second subscriber, so that no other thread's answer to whether anybody listens is remembered for this one
+        let _second = tracing::Dispatch::new(tracing_subscriber::registry());
+        tracing::subscriber::with_default(format.with_writer(move || writer.clone()).finish(), test);
+        String::from_utf8(self.0.lock().clone()).expect("text").lines().map(str::to_owned).collect()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Each way to a decision: one line says who asked for what, and which policies said what.
+#[test]
+fn each_decision_is_one_line_of_the_log() {
+    let (operator, viewer) = (permits(&["operators"]), permits(&["viewers"]));
+    let (stop, list) = (row("ec2 stop"), row("ec2 list"));
+    let change = |tags: &[&[(&str, &str)]]| plan("ec2 stop", tags);
+    let of = |act: &dyn Fn()| Log::default().lines(act);
+    let of_a = |who: &Permits, tags: &[&[(&str, &str)]]| of(&|| drop((who.judge(stop))(&change(tags))));
+    let cases = [
+        ("a read", of(&|| drop(viewer.decide_ahead(list))), vec![("permit", "viewers-read")]),
+        ("a change ahead", of(&|| drop(viewer.decide_ahead(stop))), vec![("deny", "")]),
+        ("one that is not decided yet", of(&|| drop(operator.decide_ahead(stop))), vec![]),
+        ("a change", of_a(&operator, &[&[]]), vec![("permit", "operators-change")]),
+        ("one of others", of_a(&operator, &[&[("approval", "yes")]]), vec![("needs_approval", "second-person")]),
+        (
+            "a protected one",
+            of_a(&operator, &[&[], &[("protected", "")]]),
+            vec![("permit", "operators-change"), ("deny", "protected-tag")],
+        ),
+        ("one of a viewer", of_a(&viewer, &[&[]]), vec![("deny", "")]),
+        (
+            "a word on one",
+            of(&|| drop(operator.may_approve(stop, &approval(change(&[&[]]))))),
+            vec![("permit", "operators-change")],
+        ),
+        ("a word of a viewer", of(&|| drop(viewer.may_approve(stop, &approval(change(&[&[]]))))), vec![("deny", "")]),
+    ];
+    for (what, lines, expected) in cases {
+        assert_eq!(lines.len(), expected.len(), "{what}: {lines:?}");
+        for (line, (verdict, policy)) in lines.iter().zip(expected) {
+            assert!(line.starts_with(" INFO audit: decision "), "{what}: {line}");
+            let policies =
+                if policy.is_empty() { "policies=[]".to_owned() } else { format!("policies=[\"{policy}\"]") };
+            for part in [
+                r#"user="U1""#,
+                r#"channel="C1""#,
+                "source=\"app_mention\"",
+                &format!("verdict=\"{verdict}\""),
+                &policies,
+            ] {
+                assert!(line.contains(part), "{what}: {part} is not in {line}");
+            }
+            // what was typed breaks no line
+            assert!(line.contains(r#"line="ec2 stop \"web\n1\"""#), "{what}: {line}");
+        }
+    }
+    // what only asks what could be done decides nothing
+    let asked = of(&|| {
+        drop(operator.ahead(stop));
+        (operator.may())(stop);
+        (operator.sees(list))(&plan("", &[&[]]).targets[0]);
+        drop((operator.enters(list))("123456789012", "eu-central-1"));
+    });
+    assert!(asked.is_empty(), "{asked:?}");
+}
