@@ -75,6 +75,9 @@ pub struct Limits {
 /// taken is decided elsewhere: nothing can approve itself by this.
 pub type Decide = Arc<dyn Fn(String, Word) -> BoxFuture<'static, Result<Reply, CommandError>> + Send + Sync>;
 
+/// The refusal of a region (the second word) of an account (the first).
+pub type Enters = Arc<dyn Fn(&str, &str) -> Result<(), Refusal> + Send + Sync>;
+
 /// What a command may use.
 #[derive(Clone)]
 pub struct Context {
@@ -90,7 +93,7 @@ pub struct Context {
     pub sees: Arc<dyn Fn(&Target) -> bool + Send + Sync>,
     /// The refusal of a region of an account in which the principal may not run the command at all: asked before the
     /// region is.
-    pub enters: Arc<dyn Fn(&str, &str) -> Result<(), Refusal> + Send + Sync>,
+    pub enters: Enters,
     /// The provider.
     pub aws: Arc<Aws>,
     /// How the bot is.

@@ -20,7 +20,9 @@ mod version;
 mod whoami;
 mod words;
 
-pub use command::{Action, Command, Context, Decide, Found, Journalled, Limits, Parse, Planned, Row, Scope, StepError};
+pub use command::{
+    Action, Command, Context, Decide, Enters, Found, Journalled, Limits, Parse, Planned, Row, Scope, StepError,
+};
 pub use config::CommandsConfig;
 pub use deploy::{DeployConfig, ServiceConfig};
 pub use form::{Answers, Wrong, fill, form};

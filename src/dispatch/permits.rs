@@ -1,7 +1,7 @@
 //! The policies as the other rooms ask them: about a person, here and now.
 
 use super::policy::{Action, Policies, Reason, Resource, Situation, Verdict, refusal};
-use crate::commands::Row;
+use crate::commands::{Enters, Row};
 use crate::domain::{
     ApprovalRequest, ChannelId, Line, Plan, Principal, Refusal, Request, RequestId, Risk, Source, Target, UserId,
 };
@@ -94,7 +94,7 @@ impl Permits {
     }
 
     /// The refusal of a region of an account in which the row may not be run; asked before the region is.
-    pub(super) fn enters(&self, row: &'static Row) -> Arc<dyn Fn(&str, &str) -> Result<(), Refusal> + Send + Sync> {
+    pub(super) fn enters(&self, row: &'static Row) -> Enters {
         let permits = self.clone();
         Arc::new(move |account, region| permits.need(row, &Resource::Region { account, region }).map(drop))
     }

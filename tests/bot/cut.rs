@@ -210,7 +210,11 @@ async fn an_answer_that_waits_on_a_host_that_is_cut_off_is_given_by_the_other_on
         let ts = asked.last().expect("one").clone();
         let bot = hosts.world.bot.as_ref().expect("a bot");
         let queue = ["queue=\"letters on their way\""];
-        let waits = async || bot.metric("dronebot_queue_depth", &queue).await > Some(0.0);
+        // its first answer is on its way for a moment too; only the second has to wait for its turn
+        let waits = async || {
+            bot.metric("dronebot_requests_total", &["accepted"]).await > Some(1.0)
+                && bot.metric("dronebot_queue_depth", &queue).await > Some(0.0)
+        };
         let answered = async || {
             let said = hosts.world.answers("ops", NINA, 0).await;
             said.iter().any(|answer| answer.thread_ts.as_deref() == Some(&ts))

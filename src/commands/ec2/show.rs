@@ -217,7 +217,6 @@ fn volumes(one: &Instance) -> Line {
 mod tests {
     use super::super::super::testing::{answer, cx_on};
     use crate::aws::fake::{FakeRegion, Fault, Machine};
-    use std::sync::Arc;
 
     fn fleet() -> FakeRegion {
         FakeRegion::new(vec![

@@ -113,7 +113,7 @@ fn a_user_group_that_cannot_be_read_is_in_doubt_for_all_who_may_be_in_it() {
     for error in ["missing_scope", "no_such_subteam", "subteam_not_found", "plan_upgrade_required", "a_new_word"] {
         run(async {
             let (_server, people) = people(move |request| match request.path().rsplit('/').next() {
-                Some("usergroups.users.list") => answer(&format!(r#"{{"ok":false,"error":"{error}"}}"#)),
+                Some("usergroups.users.list") => answer(format!(r#"{{"ok":false,"error":"{error}"}}"#)),
                 _ => slack(request),
             })
             .await;

@@ -466,7 +466,8 @@ fn each_source_can_be_named_and_no_other_word() {
         ))
     };
     for named in Door::ALL {
-        let policies = about(&format!("Source::\"{}\"", named.as_str())).expect(named.as_str());
+        let policies = about(&format!("Source::\"{}\"", named.as_str()))
+            .unwrap_or_else(|error| panic!("{}: {error:?}", named.as_str()));
         for source in Door::ALL {
             let situation = Situation { source, ..in_ops() };
             let verdict = policies.judge(&member(&[]), STOP, &Resource::Target(&target(&[])), &situation);
