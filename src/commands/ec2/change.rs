@@ -59,7 +59,7 @@ impl Change {
     /// Plans the change, or answers that nothing needs to be changed.
     pub(super) async fn plan(&self, on: &On, cx: &Context) -> Result<Planned, CommandError> {
         let failure = |error: AwsError| error.failure(NOTHING);
-        let regions = targets::regions(&on.region, cx).await.map_err(failure)?;
+        let regions = targets::regions(&on.region, NOTHING, cx).await?;
         let found = Search { selectors: &on.target, regions: &regions, not_done: NOTHING }.run(cx).await?;
         let account = cx.aws.account().await.map_err(failure)?;
         if found.len() > cx.limits.max_targets {

@@ -7,7 +7,6 @@ use super::targets;
 use crate::aws::{AwsError, Filter, Instance, State};
 use crate::domain::{Attachment, Button, CommandError, Line, Part, Reply, Risk, Table, Tone, UsageError};
 use async_trait::async_trait;
-use futures_util::future::join_all;
 use std::collections::BTreeMap;
 
 /// Which instances to list.
@@ -60,10 +59,10 @@ impl Command for List {
 
     async fn plan(&self, cx: &Context) -> Result<Planned, CommandError> {
         const NOT_DONE: &str = "Nothing could be read.";
-        let regions = targets::regions(&self.region, cx).await.map_err(|error| error.failure(NOT_DONE))?;
+        let regions = targets::regions(&self.region, NOT_DONE, cx).await?;
         let account = cx.aws.account().await.map_err(|error| error.failure(NOT_DONE))?;
         let filters = self.filters();
-        let answers = join_all(regions.iter().map(|region| cx.aws.instances(region, &filters))).await;
+        let answers = cx.aws.instances_in(&regions, &filters).await;
         let (mut found, mut missing) = (Vec::new(), Vec::new());
         for answer in answers {
             match answer {

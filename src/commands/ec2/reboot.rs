@@ -23,7 +23,7 @@ pub(in super::super) const ROW: Row = Row {
     examples: &["ec2 reboot web-1", "ec2 reboot i-0123456789abcdef0 --region us-east-1"],
     risk: Risk::Change,
     action: "ec2:reboot",
-    calls: &["ec2:DescribeInstances", "ec2:DescribeInstanceStatus", "ec2:RebootInstances"],
+    calls: &["ec2:DescribeInstances", "ec2:DescribeInstanceStatus", "ec2:DescribeRegions", "ec2:RebootInstances"],
     parse: |words| Ok(Box::new(args::parse::<Reboot>(words)?)),
     usage: || args::usage::<Reboot>(ROW.name),
     options: args::options::<Reboot>,

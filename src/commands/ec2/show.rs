@@ -48,7 +48,7 @@ impl Command for Show {
 
     async fn plan(&self, cx: &Context) -> Result<Planned, CommandError> {
         let failure = |error: AwsError| error.failure(NOT_DONE);
-        let regions = targets::regions(&self.region, cx).await.map_err(failure)?;
+        let regions = targets::regions(&self.region, NOT_DONE, cx).await?;
         let selectors = std::slice::from_ref(&self.target);
         let found = Search { selectors, regions: &regions, not_done: NOT_DONE }.run(cx).await?;
         let account = cx.aws.account().await.map_err(failure)?;

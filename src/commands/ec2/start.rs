@@ -22,7 +22,7 @@ pub(in super::super) const ROW: Row = Row {
     examples: &["ec2 start web-1", "ec2 start i-0123456789abcdef0 web-2 --region us-east-1", "ec2 start tag:env=dev"],
     risk: Risk::Change,
     action: "ec2:start",
-    calls: &["ec2:DescribeInstances", "ec2:StartInstances"],
+    calls: &["ec2:DescribeInstances", "ec2:DescribeRegions", "ec2:StartInstances"],
     parse: |words| Ok(Box::new(args::parse::<Start>(words)?)),
     usage: || args::usage::<Start>(ROW.name),
     options: args::options::<Start>,

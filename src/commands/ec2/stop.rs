@@ -27,6 +27,7 @@ pub(in super::super) const ROW: Row = Row {
         "ec2:DescribeInstances",
         "ec2:DescribeInstanceAttribute",
         "ec2:DescribeInstanceTypes",
+        "ec2:DescribeRegions",
         "ec2:StopInstances",
     ],
     parse: |words| Ok(Box::new(args::parse::<Stop>(words)?)),

@@ -5,10 +5,13 @@ use super::super::args::{self, RegionWord};
 use super::super::{Context, Scope, words};
 use crate::aws::{AwsError, Filter, Instance};
 use crate::domain::{Button, CommandError, Line, UsageError};
-use futures_util::future::{join_all, try_join_all};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The most candidates that are listed.
 const CANDIDATES: usize = 10;
+
+/// How many unknown regions are named.
+const NAMED: usize = 3;
 
 /// How many of them get a button.
 const BUTTONS: usize = 5;
@@ -65,12 +68,16 @@ impl Selector {
         }
     }
 
-    /// What AWS is asked; it may give more than fits.
-    fn filter(&self) -> Filter {
+    fn id(&self) -> Option<&str> {
+        if let Self::Id(id) = self { Some(id) } else { None }
+    }
+
+    /// What AWS is asked where it is no id; it may give more than fits.
+    fn filter(&self) -> Option<Filter> {
         match self {
-            Self::Id(id) => Filter::ids(std::slice::from_ref(id)),
-            Self::Name(name) | Self::Pattern(name) => Filter::tag("Name", name),
-            Self::Tag(key, value) => Filter::tag(key, value),
+            Self::Id(_) => None,
+            Self::Name(name) | Self::Pattern(name) => Some(Filter::tag("Name", name)),
+            Self::Tag(key, value) => Some(Filter::tag(key, value)),
         }
     }
 
@@ -84,18 +91,38 @@ impl Selector {
     }
 }
 
-/// The regions that the words mean.
-pub(super) async fn regions(words: &[RegionWord], cx: &Context) -> Result<Vec<String>, AwsError> {
+/// The regions that the words mean, each of which there is.
+pub(super) async fn regions(words: &[RegionWord], not_done: &str, cx: &Context) -> Result<Vec<String>, CommandError> {
+    let failure = |error: AwsError| error.failure(not_done);
     if words.contains(&RegionWord::All) {
-        return cx.aws.all_regions().await;
+        return Ok(cx.aws.all_regions().await.map_err(failure)?);
     }
     if words.is_empty() {
-        return Ok(vec![cx.aws.default_region().await?]);
+        return Ok(vec![cx.aws.default_region().await.map_err(failure)?]);
     }
     let mut regions: Vec<String> = words.iter().map(|word| word.as_str().to_owned()).collect();
     regions.sort();
     regions.dedup();
-    Ok(regions)
+    let known = cx.aws.known_of(&regions).await.map_err(failure)?;
+    let unknown: Vec<&String> = regions.iter().filter(|region| !known.contains(region)).collect();
+    if unknown.is_empty() { Ok(regions) } else { Err(no_regions(&unknown, not_done).into()) }
+}
+
+/// What is said of regions that there are not, of the first few by name.
+fn no_regions(unknown: &[&String], not_done: &str) -> UsageError {
+    let named = &unknown[..unknown.len().min(NAMED)];
+    let names = match unknown.len() - named.len() {
+        0 => words::list(named, "and"),
+        more => {
+            let named: Vec<String> = named.iter().map(|name| format!("`{name}`")).collect();
+            format!("{} and {more} more", named.join(", "))
+        }
+    };
+    let (are, they) = if unknown.len() == 1 { ("is no region", "It") } else { ("are no regions", "They") };
+    UsageError::sentence(&format!(
+        "{names} {are} that I may ask. {not_done} {they} may not exist, not be enabled for the account, or not stand in \
+         my settings; `ec2 list --region all` asks every region that I may."
+    ))
 }
 
 /// What the words tell about the regions before anything is read.
@@ -125,8 +152,9 @@ impl Search<'_> {
     pub(super) async fn run(&self, cx: &Context) -> Result<Vec<Instance>, CommandError> {
         let account = cx.aws.account().await.map_err(|error| error.failure(self.not_done))?;
         let mut all: Vec<Instance> = Vec::new();
-        for (selector, mut found) in self.selectors.iter().zip(self.ask(cx).await?) {
-            found.retain(|instance| selector.fits(instance));
+        let asked = self.ask(cx).await?;
+        for selector in self.selectors {
+            let mut found: Vec<Instance> = asked.iter().filter(|one| selector.fits(one)).cloned().collect();
             if !matches!(selector, Selector::Id(_)) && found.iter().any(|instance| !instance.state.is_gone()) {
                 found.retain(|instance| !instance.state.is_gone());
             }
@@ -143,18 +171,21 @@ impl Search<'_> {
         Ok(all)
     }
 
-    /// What AWS finds for each selector, over all regions.
-    async fn ask(&self, cx: &Context) -> Result<Vec<Vec<Instance>>, CommandError> {
-        let asked = self.selectors.iter().map(|selector| async {
-            let filters = [selector.filter()];
-            let parts = join_all(self.regions.iter().map(|region| cx.aws.instances(region, &filters))).await;
-            let mut found = Vec::new();
-            for part in parts {
-                found.extend(part.map_err(|error| error.failure(self.not_done))?);
+    /// What AWS finds for the selectors over all regions, each instance once. The ids of a region are one call.
+    async fn ask(&self, cx: &Context) -> Result<Vec<Instance>, CommandError> {
+        let ids: BTreeSet<String> = self.selectors.iter().filter_map(Selector::id).map(str::to_owned).collect();
+        let mut filters: Vec<Filter> = self.selectors.iter().filter_map(Selector::filter).collect();
+        if !ids.is_empty() {
+            filters.push(Filter::ids(&ids.into_iter().collect::<Vec<_>>()));
+        }
+        let mut found: BTreeMap<(String, String), Instance> = BTreeMap::new();
+        for filter in filters {
+            for part in cx.aws.instances_in(self.regions, &[filter]).await {
+                let part = part.map_err(|error| error.failure(self.not_done))?;
+                found.extend(part.into_iter().map(|one| ((one.region.clone(), one.id.clone()), one)));
             }
-            Ok::<_, CommandError>(found)
-        });
-        try_join_all(asked).await
+        }
+        Ok(found.into_values().collect())
     }
 
     fn not_found(&self, selector: &Selector, cx: &Context) -> UsageError {

@@ -3,6 +3,7 @@
 use super::super::testing::{Ledger, answer, cx_on, executed, found_text, plain, planned, verified};
 use super::super::{Context, parse};
 use crate::aws::fake::{FakeRegion, Fault, Machine};
+use crate::aws::{Aws, AwsConfig};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -19,6 +20,31 @@ fn one(state: &str) -> FakeRegion {
 
 fn on(region: &FakeRegion) -> Context {
     cx_on(&[("eu-central-1", region)])
+}
+
+// Bounds
+
+/// Regions as somebody makes them up who knows the form of their names.
+fn invented(many: usize) -> String {
+    let letter = |number: usize| char::from(b'a' + u8::try_from(number % 26).unwrap());
+    let name = |number: usize| format!("aa-{}{}{}-1", letter(number / 676), letter(number / 26), letter(number));
+    (0..many).map(name).collect::<Vec<_>>().join(",")
+}
+
+#[tokio::test]
+async fn made_up_regions_cost_nothing_and_are_named_in_a_line() {
+    let config = AwsConfig {
+        region: Some("eu-central-1".into()),
+        regions: vec!["eu-central-1".into(), "us-east-1".into()],
+        ..AwsConfig::default()
+    };
+    let cx = Context { aws: Arc::new(Aws::new(config)), ..on(&web()) };
+    for line in ["ec2 list", "ec2 show web-1", "ec2 start web-1", "ec2 stop web-1", "ec2 reboot web-1"] {
+        let said = answer(&format!("{line} --region us-east-1,{}", invented(1_500)), &cx).await;
+        assert!(said.contains("`aa-aaa-1`, `aa-aab-1`, `aa-aac-1` and 1497 more are no regions"), "{line}: {said}");
+        assert!(said.len() < 400, "{line}: {said}");
+    }
+    assert!(cx.aws.built().is_empty(), "{:?}", cx.aws.built());
 }
 
 // Planning
