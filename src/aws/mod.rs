@@ -18,6 +18,7 @@ mod region;
 mod secrets;
 mod service;
 
+pub use budget::{before_reads, is_before_reads};
 pub use config::{AwsConfig, MetadataUse};
 pub use ec2::{Filter, Power};
 pub use ecr::{Image, ImageKey, Repository, pinned, unpinned};

@@ -59,6 +59,10 @@ impl Change {
     /// Plans the change, or answers that nothing needs to be changed.
     pub(super) async fn plan(&self, on: &On, cx: &Context) -> Result<Planned, CommandError> {
         let failure = |error: AwsError| error.failure(NOTHING);
+        let named = on.target.iter().map(Selector::typed).collect::<BTreeSet<String>>().len();
+        if named > cx.limits.max_targets {
+            return Err(too_many_named(named, cx.limits.max_targets).into());
+        }
         let regions = targets::regions(&on.region, NOTHING, cx).await?;
         let found = Search { selectors: &on.target, regions: &regions, not_done: NOTHING }.run(cx).await?;
         let account = cx.aws.account().await.map_err(failure)?;
@@ -281,6 +285,13 @@ async fn refuse_protected(needed: &[&Instance], cx: &Context) -> Result<(), Comm
     }
     lines.push(Line::from(NOTHING));
     Err(Refusal { lines }.into())
+}
+
+/// Before AWS is asked: each word means one instance at least.
+fn too_many_named(named: usize, most: usize) -> Refusal {
+    Refusal::sentence(&format!(
+        "You name {named} targets, and one command may change {most} at most. {NOTHING} Name fewer, or do it in parts."
+    ))
 }
 
 fn too_many(on: &On, found: usize, most: usize) -> Refusal {

@@ -47,6 +47,33 @@ async fn made_up_regions_cost_nothing_and_are_named_in_a_line() {
     assert!(cx.aws.built().is_empty(), "{:?}", cx.aws.built());
 }
 
+#[tokio::test]
+async fn targets_are_counted_before_aws_is_asked() {
+    let region = web();
+    let cx = on(&region);
+    for target in ["i-", "web-", "tag:n=", "name:*"] {
+        let named: Vec<String> = (0..1_000).map(|number| format!("{target}{number}")).collect();
+        for verb in ["start", "stop", "reboot"] {
+            let said = answer(&format!("ec2 {verb} {}", named.join(" ")), &cx).await;
+            let expected = "[refused] You name 1000 targets, and one command may change 3 at most. Nothing was changed. \
+                            Name fewer, or do it in parts.";
+            assert_eq!(said, expected, "{verb} {target}");
+        }
+    }
+    assert!(region.0.lock().calls.is_empty(), "{:?}", region.0.lock().calls);
+    // the same one many times over is one
+    let same = answer(&format!("ec2 stop {}", "i-1 ".repeat(50)), &cx).await;
+    assert!(same.starts_with("[plan] stop i-1 in eu-central-1"), "{same}");
+}
+
+#[tokio::test]
+async fn the_ids_of_a_region_are_one_call() {
+    let region = FakeRegion::new((0..3).map(|n| Machine::new(&format!("i-{n}"), "web", "stopped")).collect());
+    answer("ec2 start i-0 i-1 i-2", &on(&region)).await;
+    let asked = region.0.lock().calls.iter().filter(|call| call.starts_with("DescribeInstances")).count();
+    assert_eq!(asked, 1, "{:?}", region.0.lock().calls);
+}
+
 // Planning
 
 #[tokio::test]
