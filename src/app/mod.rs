@@ -17,14 +17,13 @@ mod tokens;
 pub use policies::load_policies;
 pub use stores::init_store;
 
-use crate::clock;
 use crate::delivery::Lanes;
 use crate::dispatch::policy::Policies;
 use crate::dispatch::{Dispatcher, HomeKeeper, HomeParts};
 use crate::domain::{Build, VitalsSource};
-use crate::execution::{AwsWorker, Flights, WorkerPool};
+use crate::execution::Flights;
 use crate::health::{self, Board, Metrics};
-use crate::intake::{ConnectionParts, Doorkeeper, OpenLinks, SlackConnection};
+use crate::intake::{ConnectionParts, OpenLinks, SlackConnection};
 use crate::settings::Settings;
 use crate::slack::Proxy;
 use crate::slack::api::{Pacer, WebApi};
@@ -230,13 +229,7 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
     // what goes to Slack is written on another core than what is decided
     let courier = tree.add(house.spec("courier").placement(Placement::OwnThread), house.courier()).await;
     let shop = house.workshop(courier);
-    let mut workers = Vec::new();
-    for number in 0..house.settings.execution.workers.max(1) {
-        let shop = shop.clone();
-        let spec = house.spec(&format!("aws-worker-{number}"));
-        workers.push(tree.add(spec, move |_| AwsWorker::new(shop.clone())).await);
-    }
-    let pool = WorkerPool::new(workers, house.settings.execution.max_running);
+    let pool = house.workers(&tree, &shop).await;
     let identity = Arc::new(OnceCell::new());
     let desk = house.desk(shop, pool, Arc::clone(&identity));
     let parts = HomeParts::of(&desk);
@@ -250,18 +243,7 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
     let (closing, closes) = watch::channel(false);
     let (fatal, fatals) = mpsc::unbounded_channel();
     let open = OpenLinks::default();
-    let journal = Arc::clone(&house.store.journal);
-    let door = Doorkeeper {
-        journal,
-        dispatcher: dispatcher.clone(),
-        home,
-        identity: Arc::clone(&identity),
-        clock: clock::system(),
-        threads: Arc::default(),
-        gate: house.gate(),
-        web_api: Arc::clone(&house.web_api),
-    };
-    let door = Arc::new(door);
+    let door = Arc::new(house.doorkeeper(dispatcher.clone(), home, Arc::clone(&identity)));
     for slot in 0..house.settings.slack.connections {
         let parts = ConnectionParts {
             slot,

@@ -6,11 +6,11 @@ use super::reporter::{HealthReporter, ReporterParts};
 use crate::aws::Aws;
 use crate::clock;
 use crate::delivery::{Courier, CourierParts};
-use crate::dispatch::{DeskParts, Identity, PeopleParts};
+use crate::dispatch::{DeskParts, Dispatcher, HomeKeeper, Identity, PeopleParts};
 use crate::domain::VitalsSource;
-use crate::execution::{AnswerDesk, Locks, WorkerPool, Workshop};
-use crate::intake::Gate;
-use crate::supervision::{Child, Handle};
+use crate::execution::{AnswerDesk, AwsWorker, Locks, WorkerPool, Workshop};
+use crate::intake::{Doorkeeper, Gate};
+use crate::supervision::{Child, Handle, Tree};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
 
@@ -71,6 +71,34 @@ impl House {
             runtime: self.runtime.clone(),
             policies: self.policies.hash().into(),
             config: self.settings.execution.clone(),
+        }
+    }
+
+    pub(super) async fn workers(&self, tree: &Tree, shop: &Workshop) -> WorkerPool {
+        let mut workers = Vec::new();
+        for number in 0..self.settings.execution.workers.max(1) {
+            let shop = shop.clone();
+            let spec = self.spec(&format!("aws-worker-{number}"));
+            workers.push(tree.add(spec, move |_| AwsWorker::new(shop.clone())).await);
+        }
+        WorkerPool::new(workers, self.settings.execution.max_running)
+    }
+
+    pub(super) fn doorkeeper(
+        &self,
+        dispatcher: Handle<Dispatcher>,
+        home: Handle<HomeKeeper>,
+        identity: Arc<OnceCell<Identity>>,
+    ) -> Doorkeeper {
+        Doorkeeper {
+            journal: Arc::clone(&self.store.journal),
+            dispatcher,
+            home,
+            identity,
+            clock: clock::system(),
+            threads: Arc::default(),
+            gate: self.gate(),
+            web_api: Arc::clone(&self.web_api),
         }
     }
 

@@ -3,8 +3,10 @@
 //! milliseconds, where being throttled costs everybody seconds.
 
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// The kinds of calls that AWS counts separately.
@@ -48,55 +50,154 @@ impl Bucket {
     }
 }
 
+/// The buckets that are kept before those are forgotten that are full: the account has fewer regions.
+const KEPT: usize = 512;
+
+tokio::task_local! {
+    /// Set while a change is worked on.
+    static CHANGES: ();
+}
+
+/// Works on a change: its calls come before those of commands that only read.
+pub async fn before_reads<T>(work: impl Future<Output = T>) -> T {
+    CHANGES.scope((), work).await
+}
+
+/// Whether this is work on a change.
+pub fn is_before_reads() -> bool {
+    CHANGES.try_with(|()| ()).is_ok()
+}
+
 /// The buckets of every region.
 #[derive(Debug)]
 pub(super) struct Budget {
     share: f64,
-    levels: Mutex<HashMap<(String, Bucket), Level>>,
+    lanes: Mutex<HashMap<Key, Lane>>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Level {
+type Key = (String, Bucket);
+
+/// Where a caller stands: changes before reads, and then in the order in which they came.
+type Place = (bool, u64);
+
+/// A bucket, and who waits for a token of it.
+#[derive(Debug)]
+struct Lane {
     tokens: f64,
     at: Instant,
+    waiting: BTreeMap<Place, Arc<Notify>>,
+    came: u64,
+}
+
+/// A caller's place, until it is dropped: whoever gives up takes nothing from those behind.
+struct Turn<'a> {
+    budget: &'a Budget,
+    key: Key,
+    place: Place,
+    called: Arc<Notify>,
+}
+
+/// What a caller waits for.
+enum Wait {
+    Turn,
+    Token(Duration),
 }
 
 impl Budget {
     /// Buckets that hold this share of the documented sizes, and refill with this share of the documented rates.
     pub(super) fn new(share: f64) -> Self {
-        Self { share, levels: Mutex::new(HashMap::new()) }
+        Self { share, lanes: Mutex::default() }
     }
 
-    /// Waits for one token. Callers are served in the order in which they came.
+    /// Waits for one token. Callers are served in the order in which they came, those that work on a change first.
     pub(super) async fn take(&self, region: &str, bucket: Bucket) {
-        let wait = self.reserve(region, bucket);
-        if !wait.is_zero() {
-            metrics::counter!("dronebot_aws_paced_total", "bucket" => bucket.name()).increment(1);
-            tokio::time::sleep(wait).await;
+        let turn = self.enter(region, bucket);
+        let mut waited = false;
+        while let Some(wait) = self.wait(&turn) {
+            if !waited {
+                metrics::counter!("dronebot_aws_paced_total", "bucket" => bucket.name()).increment(1);
+                waited = true;
+            }
+            match wait {
+                Wait::Turn => turn.called.notified().await,
+                Wait::Token(after) => tokio::time::sleep(after).await,
+            }
         }
     }
 
     /// AWS said that we call too often: whatever we thought was left is not.
     pub(super) fn exhausted(&self, region: &str, bucket: Bucket) {
-        let now = Instant::now();
-        let mut levels = self.levels.lock();
-        let level = levels.entry((region.to_owned(), bucket)).or_insert(Level { tokens: 0.0, at: now });
-        level.tokens = level.tokens.min(0.0);
-        level.at = now;
+        let mut lanes = self.lanes.lock();
+        let lane = lanes.entry((region.to_owned(), bucket)).or_insert_with(|| Lane::holding(0.0));
+        lane.tokens = lane.tokens.min(0.0);
+        lane.at = Instant::now();
     }
 
-    /// Takes one token, on credit if there is none, and tells how long to wait for it.
-    fn reserve(&self, region: &str, bucket: Bucket) -> Duration {
+    fn enter(&self, region: &str, bucket: Bucket) -> Turn<'_> {
+        let (capacity, _) = self.bounds(bucket);
+        let mut lanes = self.lanes.lock();
+        if lanes.len() >= KEPT {
+            lanes.retain(|key, lane| {
+                let (capacity, refill) = self.bounds(key.1);
+                lane.refill(capacity, refill);
+                !lane.waiting.is_empty() || lane.tokens < capacity
+            });
+        }
+        let key = (region.to_owned(), bucket);
+        let lane = lanes.entry(key.clone()).or_insert_with(|| Lane::holding(capacity));
+        lane.came += 1;
+        let (place, called) = ((!is_before_reads(), lane.came), Arc::new(Notify::new()));
+        lane.waiting.insert(place, Arc::clone(&called));
+        Turn { budget: self, key, place, called }
+    }
+
+    /// Takes a token, or tells what is to be waited for.
+    fn wait(&self, turn: &Turn<'_>) -> Option<Wait> {
+        let (capacity, refill) = self.bounds(turn.key.1);
+        let mut lanes = self.lanes.lock();
+        let lane = lanes.get_mut(&turn.key)?;
+        if lane.waiting.first_key_value().is_some_and(|(first, _)| *first != turn.place) {
+            return Some(Wait::Turn);
+        }
+        lane.refill(capacity, refill);
+        let missing = 1.0 - lane.tokens;
+        if missing > ROUNDING {
+            return Some(Wait::Token(Duration::from_secs_f64(missing / refill)));
+        }
+        lane.tokens -= 1.0;
+        None
+    }
+
+    fn bounds(&self, bucket: Bucket) -> (f64, f64) {
         let (capacity, refill) = bucket.documented();
         // One token must fit into the smallest bucket, or nothing would ever be allowed.
-        let (capacity, refill) = ((capacity * self.share).max(1.0), refill * self.share);
+        ((capacity * self.share).max(1.0), refill * self.share)
+    }
+}
+
+/// What a token may lack because a time is a sum of fractions.
+const ROUNDING: f64 = 1e-6;
+
+impl Lane {
+    fn holding(tokens: f64) -> Self {
+        Self { tokens, at: Instant::now(), waiting: BTreeMap::new(), came: 0 }
+    }
+
+    fn refill(&mut self, capacity: f64, refill: f64) {
         let now = Instant::now();
-        let mut levels = self.levels.lock();
-        let level = levels.entry((region.to_owned(), bucket)).or_insert(Level { tokens: capacity, at: now });
-        let gained = now.duration_since(level.at).as_secs_f64() * refill;
-        level.tokens = (level.tokens + gained).min(capacity) - 1.0;
-        level.at = now;
-        Duration::from_secs_f64((-level.tokens / refill).max(0.0))
+        self.tokens = (self.tokens + now.duration_since(self.at).as_secs_f64() * refill).min(capacity);
+        self.at = now;
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut lanes = self.budget.lanes.lock();
+        let Some(lane) = lanes.get_mut(&self.key) else { return };
+        lane.waiting.remove(&self.place);
+        if let Some((_, next)) = lane.waiting.first_key_value() {
+            next.notify_one();
+        }
     }
 }
 
@@ -147,5 +248,44 @@ mod tests {
         let budget = Budget::new(0.5);
         budget.exhausted("eu-central-1", Bucket::Describe);
         assert!(elapsed(&budget, "eu-central-1", Bucket::Describe, 1).await >= Duration::from_millis(100));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_gives_up_takes_nothing_from_those_behind() {
+        let budget = Budget::new(0.5);
+        elapsed(&budget, "eu-central-1", Bucket::Describe, 50).await;
+        // a thousand calls of a command that is given up
+        let all = (0..1_000).map(|_| budget.take("eu-central-1", Bucket::Describe));
+        let given_up = tokio::time::timeout(Duration::from_millis(250), futures_util::future::join_all(all)).await;
+        assert!(given_up.is_err());
+        let next = elapsed(&budget, "eu-central-1", Bucket::Describe, 1).await;
+        assert!(next <= Duration::from_millis(100), "{next:?}");
+        assert!(budget.lanes.lock().values().all(|lane| lane.waiting.is_empty()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn reads_yield_to_changes_and_go_on_after_them() {
+        let budget = Budget::new(0.5);
+        elapsed(&budget, "eu-central-1", Bucket::Describe, 50).await;
+        let start = Instant::now();
+        let reads = futures_util::future::join_all((0..400).map(|_| budget.take("eu-central-1", Bucket::Describe)));
+        let change = async {
+            tokio::time::sleep(Duration::from_millis(150)).await;
+            before_reads(elapsed(&budget, "eu-central-1", Bucket::Describe, 5)).await
+        };
+        let (_, change) = futures_util::future::join(reads, change).await;
+        assert!(change <= Duration::from_millis(550), "five calls of a change at 10/s took {change:?}");
+        let all = start.elapsed().as_secs_f64();
+        assert!((40.4..41.5).contains(&all), "405 calls at 10/s took {all} s");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_buckets_of_regions_that_nobody_asks_any_more_are_forgotten() {
+        let budget = Budget::new(1.0);
+        for number in 0..4 * KEPT {
+            budget.take(&format!("r-{number}"), Bucket::Describe).await;
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        assert!(budget.lanes.lock().len() <= KEPT);
     }
 }

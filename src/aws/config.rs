@@ -34,7 +34,8 @@ impl TryFrom<String> for MetadataUse {
 pub struct AwsConfig {
     /// The region of commands that name none. Default: what the SDK's chain says (`AWS_REGION`, profile, instance).
     pub region: Option<String>,
-    /// The regions that `--region all` means. Default: empty, which asks DescribeRegions for those the account has.
+    /// The regions that `--region all` means; beside [`AwsConfig::region`], no other may be named. Default: empty, which asks
+    /// DescribeRegions for those the account has.
     pub regions: Vec<String>,
     /// How long one attempt of one call may take, in seconds. Default: 10.
     pub call_timeout_seconds: u64,

@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationI
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
+use futures_util::stream::{self, StreamExt};
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::time::Duration;
@@ -20,6 +21,8 @@ use tokio::time::Instant;
 const PAGE: i32 = 1000;
 /// For how long it is believed of a region that it takes the credentials.
 const RECENT: Duration = Duration::from_secs(600);
+/// How many regions are asked at once by one command.
+const AT_ONCE: usize = 8;
 /// The most values of one filter that AWS takes.
 const FILTER_VALUES: usize = 200;
 
@@ -109,6 +112,12 @@ impl Power {
 }
 
 impl Aws {
+    /// The instances of each of these regions that meet all the conditions, a few regions at a time, in their order.
+    pub async fn instances_in(&self, regions: &[String], filters: &[Filter]) -> Vec<Result<Vec<Instance>, AwsError>> {
+        let asked: Vec<_> = regions.iter().map(|region| self.instances(region, filters)).collect();
+        stream::iter(asked).buffered(AT_ONCE).collect().await
+    }
+
     /// The instances of a region that meet all the conditions, in no order, every page of them.
     pub async fn instances(&self, region: &str, filters: &[Filter]) -> Result<Vec<Instance>, AwsError> {
         let (long, short): (Vec<_>, Vec<_>) = filters.iter().partition(|filter| filter.values.len() > FILTER_VALUES);

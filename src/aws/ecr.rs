@@ -228,8 +228,8 @@ impl Aws {
 
     /// The client of a region, built on first use.
     async fn ecr(&self, operation: &'static str, region: &str) -> Result<aws_sdk_ecr::Client, AwsError> {
-        if let Some(client) = self.ecr.lock().get(region) {
-            return Ok(client.clone());
+        if let Some(client) = self.ecr.get(region) {
+            return Ok(client);
         }
         let Some(sdk) = self.sdk().await else { return Err(self.unknown_region("ecr", operation, region)) };
         let conf = aws_sdk_ecr::config::Builder::from(sdk)
@@ -237,7 +237,7 @@ impl Aws {
             .retry_config(self.retries())
             .timeout_config(self.timeouts(self.config.read_attempts));
         let client = aws_sdk_ecr::Client::from_conf(conf.build());
-        Ok(self.ecr.lock().entry(region.to_owned()).or_insert(client).clone())
+        Ok(self.ecr.keep(region, client))
     }
 }
 

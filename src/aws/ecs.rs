@@ -239,8 +239,8 @@ impl Aws {
 
     /// The clients of a region, built on first use.
     async fn ecs(&self, operation: &'static str, region: &str) -> Result<EcsClients, AwsError> {
-        if let Some(clients) = self.ecs.lock().get(region) {
-            return Ok(clients.clone());
+        if let Some(clients) = self.ecs.get(region) {
+            return Ok(clients);
         }
         let Some(sdk) = self.sdk().await else { return Err(self.unknown_region("ecs", operation, region)) };
         let build = |retries: RetryConfig, timeouts: TimeoutConfig| {
@@ -254,7 +254,7 @@ impl Aws {
             read: build(self.retries(), self.timeouts(self.config.read_attempts)),
             change: build(RetryConfig::disabled(), self.timeouts(1)),
         };
-        Ok(self.ecs.lock().entry(region.to_owned()).or_insert(clients).clone())
+        Ok(self.ecs.keep(region, clients))
     }
 }
 

@@ -413,6 +413,13 @@ impl HttpConnector for Wire {
     }
 }
 
+impl Aws {
+    /// The regions for which a client was built.
+    pub(crate) fn built(&self) -> Vec<String> {
+        [self.ec2.regions(), self.ecs.regions(), self.ecr.regions()].concat()
+    }
+}
+
 /// A provider in account 123456789012 that consists of these fake regions; the first is the default.
 pub(crate) fn aws(regions: &[(&str, &FakeRegion)]) -> Arc<Aws> {
     let config = AwsConfig { region: Some(regions[0].0.to_owned()), rate_share: 1.0, ..AwsConfig::default() };

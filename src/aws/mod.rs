@@ -14,11 +14,13 @@ mod error;
 mod identity;
 mod instance;
 mod metadata;
+mod pool;
 mod region;
 mod secrets;
 mod service;
 
 pub use advice::{Trouble, places};
+pub use budget::{before_reads, is_before_reads};
 pub use config::{AwsConfig, MetadataUse};
 pub use ec2::{Filter, Power};
 pub use ecr::{Image, ImageKey, Repository, pinned, unpinned};
@@ -34,6 +36,7 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use budget::Budget;
 use parking_lot::Mutex;
+use pool::Pool;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
@@ -46,6 +49,9 @@ const TABLE_CONNECT: Duration = Duration::from_millis(800);
 const TABLE_ATTEMPT: Duration = Duration::from_millis(1_000);
 const TABLE_CALL: Duration = Duration::from_millis(2_200);
 const TABLE_PAUSE: Duration = Duration::from_millis(50);
+
+/// How old the list of the account's regions must be for a name that it lacks to have AWS asked again.
+const REGIONS_AGE: Duration = Duration::from_secs(60);
 
 /// The clients of one service in one region: finished adapters.
 #[derive(Clone, Debug)]
@@ -66,14 +72,15 @@ pub struct Aws {
     config: AwsConfig,
     /// The SDK's configuration, once it is asked for; `None` when finished clients were given.
     sdk: Option<OnceCell<SdkConfig>>,
-    ec2: Mutex<BTreeMap<String, Ec2Clients>>,
-    ecs: Mutex<BTreeMap<String, EcsClients>>,
+    ec2: Pool<Ec2Clients>,
+    ecs: Pool<EcsClients>,
     /// Nothing is changed in ECR, so these may all repeat.
-    ecr: Mutex<BTreeMap<String, aws_sdk_ecr::Client>>,
+    ecr: Pool<aws_sdk_ecr::Client>,
     account: OnceCell<String>,
-    regions: OnceCell<Vec<String>>,
     /// When regions last took the credentials.
     welcome: Mutex<BTreeMap<String, Instant>>,
+    /// The regions that there are, and when AWS said so.
+    regions: tokio::sync::Mutex<Option<(Instant, Vec<String>)>>,
     budget: Budget,
 }
 
@@ -82,12 +89,12 @@ impl Aws {
     pub fn new(config: AwsConfig) -> Self {
         Self {
             sdk: Some(OnceCell::new()),
-            ec2: Mutex::default(),
-            ecs: Mutex::default(),
-            ecr: Mutex::default(),
+            ec2: Pool::default(),
+            ecs: Pool::default(),
+            ecr: Pool::default(),
             account: OnceCell::new(),
-            regions: OnceCell::new(),
             welcome: Mutex::default(),
+            regions: tokio::sync::Mutex::default(),
             budget: Budget::new(config.rate_share),
             config,
         }
@@ -102,12 +109,12 @@ impl Aws {
     ) -> Self {
         Self {
             sdk: None,
-            ec2: Mutex::new(clients.into_iter().collect()),
-            ecs: Mutex::default(),
-            ecr: Mutex::default(),
+            ec2: clients.into_iter().collect(),
+            ecs: Pool::default(),
+            ecr: Pool::default(),
             account: OnceCell::new_with(Some(account.into())),
-            regions: OnceCell::new(),
             welcome: Mutex::default(),
+            regions: tokio::sync::Mutex::default(),
             budget: Budget::new(config.rate_share),
             config,
         }
@@ -121,8 +128,8 @@ impl Aws {
     /// The same with finished clients of ECS and ECR for one region.
     #[must_use]
     pub fn and_deploy_clients(self, region: &str, ecs: EcsClients, ecr: aws_sdk_ecr::Client) -> Self {
-        self.ecs.lock().insert(region.to_owned(), ecs);
-        self.ecr.lock().insert(region.to_owned(), ecr);
+        self.ecs.keep(region, ecs);
+        self.ecr.keep(region, ecr);
         self
     }
 
@@ -158,14 +165,36 @@ impl Aws {
 
     /// The regions that `all` means, sorted: the configured ones, or those that are enabled for the account; asked once.
     pub async fn all_regions(&self) -> Result<Vec<String>, AwsError> {
-        self.regions.get_or_try_init(|| self.ask_regions()).await.cloned()
+        self.regions_with(&[]).await
+    }
+
+    /// Those of these regions that commands may name: what `all` means, and the region of commands that name none.
+    /// Nothing but this keeps a made-up name from becoming a client, a host name and a connection.
+    pub async fn known_of(&self, names: &[String]) -> Result<Vec<String>, AwsError> {
+        let default = self.default_region().await.ok();
+        let (own, others): (Vec<_>, Vec<_>) = names.iter().cloned().partition(|name| Some(name) == default.as_ref());
+        let all = if others.is_empty() { Vec::new() } else { self.regions_with(&others).await? };
+        Ok(own.into_iter().chain(others.into_iter().filter(|name| all.contains(name))).collect())
+    }
+
+    /// The regions that there are. One of these that is missing may have been enabled since AWS was asked.
+    async fn regions_with(&self, names: &[String]) -> Result<Vec<String>, AwsError> {
+        let mut known = self.regions.lock().await;
+        if let Some((asked, regions)) = known.as_ref()
+            && (asked.elapsed() < REGIONS_AGE || names.iter().all(|name| regions.contains(name)))
+        {
+            return Ok(regions.clone());
+        }
+        let regions = self.ask_regions().await?;
+        *known = Some((Instant::now(), regions.clone()));
+        Ok(regions)
     }
 
     async fn ask_regions(&self) -> Result<Vec<String>, AwsError> {
         let mut regions = if !self.config.regions.is_empty() {
             self.config.regions.clone()
         } else if self.sdk.is_none() {
-            self.ec2.lock().keys().cloned().collect()
+            self.ec2.regions()
         } else {
             self.describe_regions().await?
         };
@@ -176,8 +205,8 @@ impl Aws {
 
     /// The clients of a region, built on first use.
     async fn ec2(&self, operation: &'static str, region: &str) -> Result<Ec2Clients, AwsError> {
-        if let Some(clients) = self.ec2.lock().get(region) {
-            return Ok(clients.clone());
+        if let Some(clients) = self.ec2.get(region) {
+            return Ok(clients);
         }
         let Some(sdk) = self.sdk().await else { return Err(self.unknown_region("ec2", operation, region)) };
         let build = |retries: RetryConfig, timeouts: TimeoutConfig| {
@@ -191,7 +220,7 @@ impl Aws {
             read: build(self.retries(), self.timeouts(self.config.read_attempts)),
             change: build(RetryConfig::disabled(), self.timeouts(1)),
         };
-        Ok(self.ec2.lock().entry(region.to_owned()).or_insert(clients).clone())
+        Ok(self.ec2.keep(region, clients))
     }
 
     /// The SDK's configuration, read on first use; `None` when finished clients were given.

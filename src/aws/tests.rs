@@ -1,13 +1,19 @@
 use super::fake::{FakeRegion, Fault, Machine};
 use super::*;
 use aws_sdk_ec2::config::{Credentials, Region};
+use aws_sdk_ec2::error::ConnectorError;
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[test]
 fn a_provider_is_made_without_building_anything() {
     let aws = Aws::new(AwsConfig::default());
-    assert!(aws.ec2.lock().is_empty());
+    assert!(aws.ec2.regions().is_empty());
     assert!(aws.sdk.as_ref().is_some_and(|cell| !cell.initialized()));
 }
 
@@ -248,4 +254,77 @@ async fn a_region_without_a_client_is_not_reached() {
     let error = aws.instances("us-east-1", &[]).await.expect_err("unknown region");
     assert_eq!(error.class, Class::NotSent);
     assert_eq!(aws.all_regions().await.unwrap(), ["eu-central-1"]);
+}
+
+/// A connection that is never made, and counts how many wait for it at once.
+#[derive(Clone, Debug, Default)]
+struct Nowhere(Arc<parking_lot::Mutex<(usize, usize)>>);
+
+impl HttpConnector for Nowhere {
+    fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+        let waiting = Arc::clone(&self.0);
+        HttpConnectorFuture::new(async move {
+            {
+                let mut waiting = waiting.lock();
+                waiting.0 += 1;
+                waiting.1 = waiting.1.max(waiting.0);
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            waiting.lock().0 -= 1;
+            Err(ConnectorError::io("no such host".into()))
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_few_regions_are_asked_at_a_time() {
+    let nowhere = Nowhere::default();
+    let connector = nowhere.clone();
+    let conf = aws_sdk_ec2::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-central-1"))
+        .retry_config(RetryConfig::disabled())
+        .credentials_provider(Credentials::new("test", "test", None, None, "test"))
+        .http_client(http_client_fn(move |_: &HttpConnectorSettings, _: &_| {
+            SharedHttpConnector::new(connector.clone())
+        }));
+    let client = aws_sdk_ec2::Client::from_conf(conf.build());
+    let regions: Vec<String> = (0..30).map(|number| format!("eu-north-{number}")).collect();
+    let clients =
+        regions.iter().map(|region| (region.clone(), Ec2Clients { read: client.clone(), change: client.clone() }));
+    let aws = Aws::with_ec2_clients(AwsConfig::default(), "123456789012", clients);
+    let answers = aws.instances_in(&regions, &[]).await;
+    let told: Vec<String> = answers.into_iter().map(|answer| answer.expect_err("no host").region).collect();
+    assert_eq!(told, regions, "each in its place");
+    assert_eq!(*nowhere.0.lock(), (0, 8));
+}
+
+/// Regions as somebody makes them up who knows the form of their names.
+fn invented(many: usize) -> Vec<String> {
+    let letter = |number: usize| char::from(b'a' + u8::try_from(number % 26).unwrap());
+    let name = |number: usize| format!("aa-{}{}{}-1", letter(number / 676), letter(number / 26), letter(number));
+    (0..many).map(name).collect()
+}
+
+#[tokio::test]
+async fn the_clients_of_many_regions_are_not_kept() {
+    let config = AwsConfig { region: Some("eu-central-1".into()), ..AwsConfig::default() };
+    let sdk = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build();
+    let aws = Aws { sdk: Some(OnceCell::new_with(Some(sdk))), ..Aws::new(config) };
+    for region in invented(1_500) {
+        aws.ec2("DescribeInstances", &region).await.expect("a client");
+    }
+    assert_eq!(aws.built().len(), 40);
+}
+
+#[tokio::test]
+async fn only_what_is_set_or_enabled_may_be_named() {
+    let names = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let set = AwsConfig { region: Some("eu-north-1".into()), regions: names(&["us-east-1"]), ..AwsConfig::default() };
+    let aws = Aws::new(set);
+    let asked = [names(&["us-east-1", "eu-north-1", "eu-central-1"]), invented(1_500)].concat();
+    assert_eq!(aws.known_of(&asked).await.unwrap(), ["eu-north-1", "us-east-1"]);
+    let enabled = fake::aws(&[("eu-central-1", &FakeRegion::default()), ("us-east-1", &FakeRegion::default())]);
+    assert_eq!(enabled.known_of(&asked).await.unwrap(), ["eu-central-1", "us-east-1"]);
+    assert!(aws.built().is_empty(), "nothing is built to know that");
 }

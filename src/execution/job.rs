@@ -6,8 +6,11 @@ use super::flights::Flight;
 use super::locks::Locks;
 use super::steps::Steps;
 use super::{ExecutionConfig, progress, recover};
+use crate::aws;
 use crate::commands::{Command, Context, Found, Planned, Row};
-use crate::domain::{ApprovalRequest, CommandError, Failure, Line, Plan, Refusal, Reply, Request, RequestId, Tone};
+use crate::domain::{
+    ApprovalRequest, CommandError, Failure, Line, Plan, Refusal, Reply, Request, RequestId, Risk, Tone,
+};
 use crate::store::{ApprovalStore, Outbox, StoreError};
 use crate::supervision::WorkerRuntime;
 use parking_lot::Mutex;
@@ -89,22 +92,27 @@ pub async fn run(job: &Job, shop: &Workshop) {
 }
 
 pub(super) async fn work(job: &Job, shop: &Workshop, stage: &Arc<Mutex<Stage>>) {
-    let answer = match &job.task {
-        Task::Run | Task::Approved(_) => match run_command(job, shop, stage).await {
-            Some(answer) => answer,
-            None => return,
-        },
-        Task::Verify(plan) => {
-            *stage.lock() = Stage::Running(plan.clone());
-            recover::look(job, plan, shop, "I was restarted").await
+    let working = Box::pin(async {
+        match &job.task {
+            Task::Run | Task::Approved(_) => run_command(job, shop, stage).await,
+            Task::Verify(plan) => {
+                *stage.lock() = Stage::Running(plan.clone());
+                Some(recover::look(job, plan, shop, "I was restarted").await)
+            }
+            Task::LastLook(plan, deaths) => {
+                tracing::error!(req = %job.request.id, deaths, "processes died with request in hand; one more look");
+                *stage.lock() = Stage::Running(plan.clone());
+                Some(recover::look(job, plan, shop, &format!("I broke {}", times(*deaths))).await)
+            }
         }
-        Task::LastLook(plan, deaths) => {
-            tracing::error!(req = %job.request.id, deaths, "processes died with request in hand; one more look");
-            *stage.lock() = Stage::Running(plan.clone());
-            recover::look(job, plan, shop, &format!("I broke {}", times(*deaths))).await
-        }
+    });
+    let answer = match job.row.risk {
+        Risk::Change => aws::before_reads(working).await,
+        Risk::Basic | Risk::Read => working.await,
     };
-    shop.desk.give(&job.request, job.row.name, answer).await;
+    if let Some(answer) = answer {
+        shop.desk.give(&job.request, job.row.name, answer).await;
+    }
 }
 
 /// `None` when the journal says that the request is further than this job knows.

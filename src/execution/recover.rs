@@ -3,6 +3,7 @@
 
 use super::answer::Answer;
 use super::job::{Job, Workshop, of_found};
+use crate::aws;
 use crate::commands;
 use crate::domain::{Line, Part, Plan, Reply, Tone};
 use std::time::Duration;
@@ -14,7 +15,8 @@ const MARGIN: Duration = Duration::from_secs(60);
 pub(super) async fn look(job: &Job, plan: &Plan, shop: &Workshop, why: &str) -> Answer {
     let _locked = shop.locks.take(&plan.targets, &job.request.text, &job.request);
     let limit = job.context.limits.wait + MARGIN;
-    let found = tokio::time::timeout(limit, job.command.verify(plan, &job.context)).await;
+    let verifying = aws::before_reads(job.command.verify(plan, &job.context));
+    let found = tokio::time::timeout(limit, verifying).await;
     let first = Line::new().text(format!("{why} while running ")).code(&job.request.text).text(".");
     let mut answer = match found {
         Ok(Ok(found)) => of_found(found),

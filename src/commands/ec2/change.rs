@@ -3,7 +3,8 @@
 
 use super::super::args::{self, RegionWord};
 use super::super::{Context, Planned, words};
-use super::targets::{self, Search, Selector};
+use super::regions;
+use super::targets::{Search, Selector};
 use crate::aws::{AwsError, Class, Instance, Power, State};
 use crate::domain::{Before, CommandError, Line, Part, Plan, Refusal, Reply, RequestId, Step, Tone, UnknownOutcome};
 use futures_util::future::{join_all, try_join_all};
@@ -59,7 +60,11 @@ impl Change {
     /// Plans the change, or answers that nothing needs to be changed.
     pub(super) async fn plan(&self, on: &On, cx: &Context) -> Result<Planned, CommandError> {
         let failure = |error: AwsError| error.failure(NOTHING);
-        let regions = targets::entered(&on.region, cx, NOTHING).await?.regions;
+        let named = on.target.iter().map(Selector::typed).collect::<BTreeSet<String>>().len();
+        if named > cx.limits.max_targets {
+            return Err(too_many_named(named, cx.limits.max_targets).into());
+        }
+        let regions = regions::entered(&on.region, cx, NOTHING).await?.regions;
         let search = Search {
             selectors: &on.target,
             regions: &regions,
@@ -288,6 +293,13 @@ async fn refuse_protected(needed: &[&Instance], cx: &Context) -> Result<(), Comm
     }
     lines.push(Line::from(NOTHING));
     Err(Refusal { lines }.into())
+}
+
+/// Before AWS is asked: each word means one instance at least.
+fn too_many_named(named: usize, most: usize) -> Refusal {
+    Refusal::sentence(&format!(
+        "You name {named} targets, and one command may change {most} at most. {NOTHING} Name fewer, or do it in parts."
+    ))
 }
 
 fn too_many(on: &On, found: usize, most: usize) -> Refusal {

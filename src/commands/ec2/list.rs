@@ -3,11 +3,10 @@
 
 use super::super::args::{self, RegionWord};
 use super::super::{Command, Context, Planned, Row, Scope, words};
-use super::targets::{self, Entered};
+use super::regions::{self, Entered};
 use crate::aws::{AwsError, Filter, Instance, State};
 use crate::domain::{Attachment, Button, CommandError, Line, Part, Reply, Risk, Table, Tone, UsageError};
 use async_trait::async_trait;
-use futures_util::future::join_all;
 use std::collections::BTreeMap;
 
 /// Which instances to list.
@@ -55,14 +54,14 @@ pub(in super::super) const ROW: Row = Row {
 #[async_trait]
 impl Command for List {
     fn scope(&self) -> Scope {
-        targets::scope(&self.region)
+        regions::scope(&self.region)
     }
 
     async fn plan(&self, cx: &Context) -> Result<Planned, CommandError> {
         const NOT_DONE: &str = "Nothing could be read.";
-        let Entered { regions, barred } = targets::entered(&self.region, cx, NOT_DONE).await?;
+        let Entered { regions, barred } = regions::entered(&self.region, cx, NOT_DONE).await?;
         let filters = self.filters();
-        let answers = join_all(regions.iter().map(|region| cx.aws.instances(region, &filters))).await;
+        let answers = cx.aws.instances_in(&regions, &filters).await;
         let (mut found, mut missing) = (Vec::new(), Vec::new());
         for answer in answers {
             match answer {
@@ -162,7 +161,7 @@ impl List {
         if !shown.is_empty() {
             reply = reply.part(Part::Table(table(&shown, listing.regions.len() > 1)));
         }
-        reply = targets::missing(&listing.missing).into_iter().fold(reply, |reply, text| reply.sentence(&text));
+        reply = regions::missing(&listing.missing).into_iter().fold(reply, |reply, text| reply.sentence(&text));
         if !listing.barred.is_empty() {
             let left_out = words::list(&listing.barred, "and");
             reply = reply.note(Line::sentence(&format!("Left out, because you may not list it: {left_out}.")));

@@ -4,7 +4,7 @@
 use super::super::args;
 use super::super::{Command, Context, Found, Journalled, Planned, Row, Scope};
 use super::change::{Change, On};
-use super::{run, targets};
+use super::{regions, run};
 use crate::aws::{Power, State};
 use crate::domain::{CommandError, Plan, Risk};
 use async_trait::async_trait;
@@ -23,7 +23,7 @@ pub(in super::super) const ROW: Row = Row {
     examples: &["ec2 reboot web-1", "ec2 reboot i-0123456789abcdef0 --region us-east-1"],
     risk: Risk::Change,
     action: "ec2:reboot",
-    calls: &["ec2:DescribeInstances", "ec2:DescribeInstanceStatus", "ec2:RebootInstances"],
+    calls: &["ec2:DescribeInstances", "ec2:DescribeInstanceStatus", "ec2:DescribeRegions", "ec2:RebootInstances"],
     parse: |words| Ok(Box::new(args::parse::<Reboot>(words)?)),
     usage: || args::usage::<Reboot>(ROW.name),
     options: args::options::<Reboot>,
@@ -44,7 +44,7 @@ const CHANGE: Change = Change {
 #[async_trait]
 impl Command for Reboot {
     fn scope(&self) -> Scope {
-        targets::scope(&self.on.region)
+        regions::scope(&self.on.region)
     }
 
     async fn plan(&self, cx: &Context) -> Result<Planned, CommandError> {

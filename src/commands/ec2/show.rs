@@ -2,6 +2,7 @@
 
 use super::super::args::{self, RegionWord};
 use super::super::{Command, Context, Planned, Row, Scope, words};
+use super::regions;
 use super::targets::{self, Search, Selector};
 use crate::aws::{AwsError, Checks, Instance, Protection, State};
 use crate::domain::{Button, CommandError, Guarded, Line, Part, Reply, Risk, Tone, UsageError, guards};
@@ -43,12 +44,12 @@ const NOT_DONE: &str = "Nothing could be shown.";
 #[async_trait]
 impl Command for Show {
     fn scope(&self) -> Scope {
-        targets::scope(&self.region)
+        regions::scope(&self.region)
     }
 
     async fn plan(&self, cx: &Context) -> Result<Planned, CommandError> {
         let failure = |error: AwsError| error.failure(NOT_DONE);
-        let regions = targets::entered(&self.region, cx, NOT_DONE).await?.regions;
+        let regions = regions::entered(&self.region, cx, NOT_DONE).await?.regions;
         let selectors = std::slice::from_ref(&self.target);
         let search = Search { selectors, regions: &regions, not_done: NOT_DONE, only_seen: true, changing: None };
         let (found, missing) = search.look(cx).await?;
@@ -61,7 +62,7 @@ impl Command for Show {
                     join(cx.aws.protection(&one.region, &one.id), cx.aws.checks(&one.region, &ids)).await;
                 let checks = checks.map(|mut checks| checks.remove(&one.id));
                 let reply = render(one, &protection, &checks, cx);
-                let missing = targets::missing(&missing);
+                let missing = regions::missing(&missing);
                 Ok(Planned::Answer(missing.into_iter().fold(reply, |reply, text| reply.sentence(&text))))
             }
             many => {

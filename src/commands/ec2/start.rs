@@ -3,7 +3,7 @@
 use super::super::args;
 use super::super::{Command, Context, Found, Journalled, Planned, Row, Scope};
 use super::change::{Change, On};
-use super::{run, targets};
+use super::{regions, run};
 use crate::aws::{Power, State};
 use crate::domain::{CommandError, Plan, Risk};
 use async_trait::async_trait;
@@ -22,7 +22,7 @@ pub(in super::super) const ROW: Row = Row {
     examples: &["ec2 start web-1", "ec2 start i-0123456789abcdef0 web-2 --region us-east-1", "ec2 start tag:env=dev"],
     risk: Risk::Change,
     action: "ec2:start",
-    calls: &["ec2:DescribeInstances", "ec2:StartInstances"],
+    calls: &["ec2:DescribeInstances", "ec2:DescribeRegions", "ec2:StartInstances"],
     parse: |words| Ok(Box::new(args::parse::<Start>(words)?)),
     usage: || args::usage::<Start>(ROW.name),
     options: args::options::<Start>,
@@ -43,7 +43,7 @@ const CHANGE: Change = Change {
 #[async_trait]
 impl Command for Start {
     fn scope(&self) -> Scope {
-        targets::scope(&self.on.region)
+        regions::scope(&self.on.region)
     }
 
     async fn plan(&self, cx: &Context) -> Result<Planned, CommandError> {

@@ -4,7 +4,7 @@
 use super::super::args;
 use super::super::{Command, Context, Found, Journalled, Planned, Row, Scope};
 use super::change::{Change, On};
-use super::{run, targets};
+use super::{regions, run};
 use crate::aws::{Power, State};
 use crate::domain::{CommandError, Plan, Risk};
 use async_trait::async_trait;
@@ -27,6 +27,7 @@ pub(in super::super) const ROW: Row = Row {
         "ec2:DescribeInstances",
         "ec2:DescribeInstanceAttribute",
         "ec2:DescribeInstanceTypes",
+        "ec2:DescribeRegions",
         "ec2:StopInstances",
     ],
     parse: |words| Ok(Box::new(args::parse::<Stop>(words)?)),
@@ -49,7 +50,7 @@ const CHANGE: Change = Change {
 #[async_trait]
 impl Command for Stop {
     fn scope(&self) -> Scope {
-        targets::scope(&self.on.region)
+        regions::scope(&self.on.region)
     }
 
     async fn plan(&self, cx: &Context) -> Result<Planned, CommandError> {

@@ -1,13 +1,11 @@
 //! From the words for a target to exactly the instances that are meant. A change acts on what somebody named, so a
 //! name that fits several instances is a question, and patterns must be asked for by `name:`.
 
-use super::super::args::{self, RegionWord};
-use super::super::{Context, Scope, words};
+use super::super::{Context, args, words};
 use super::near;
-use crate::aws::{AwsError, Filter, Instance, Trouble, places};
+use crate::aws::{AwsError, Filter, Instance};
 use crate::domain::{Button, CommandError, Line, UsageError};
-use futures_util::future::join_all;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The most candidates that are listed.
 const CANDIDATES: usize = 10;
@@ -67,12 +65,16 @@ impl Selector {
         }
     }
 
-    /// What AWS is asked; it may give more than fits.
-    fn filter(&self) -> Filter {
+    fn id(&self) -> Option<&str> {
+        if let Self::Id(id) = self { Some(id) } else { None }
+    }
+
+    /// What AWS is asked where it is no id; it may give more than fits.
+    fn filter(&self) -> Option<Filter> {
         match self {
-            Self::Id(id) => Filter::ids(std::slice::from_ref(id)),
-            Self::Name(name) | Self::Pattern(name) => Filter::tag("Name", name),
-            Self::Tag(key, value) => Filter::tag(key, value),
+            Self::Id(_) => None,
+            Self::Name(name) | Self::Pattern(name) => Some(Filter::tag("Name", name)),
+            Self::Tag(key, value) => Some(Filter::tag(key, value)),
         }
     }
 
@@ -84,71 +86,6 @@ impl Selector {
             Self::Tag(key, value) => instance.tags.get(key) == Some(value),
         }
     }
-}
-
-/// The regions that the words mean.
-async fn regions(words: &[RegionWord], cx: &Context) -> Result<Vec<String>, AwsError> {
-    if words.contains(&RegionWord::All) {
-        return cx.aws.all_regions().await;
-    }
-    if words.is_empty() {
-        return Ok(vec![cx.aws.default_region().await?]);
-    }
-    let mut regions: Vec<String> = words.iter().map(|word| word.as_str().to_owned()).collect();
-    regions.sort();
-    regions.dedup();
-    Ok(regions)
-}
-
-/// Where one may look.
-pub(super) struct Entered {
-    /// The regions that may be asked.
-    pub(super) regions: Vec<String>,
-    /// Those of all regions that are left out, because the person may not run the command in them.
-    pub(super) barred: Vec<String>,
-}
-
-/// Has each region judged before it is asked. One that was named must be permitted; of all, those that are not are left out.
-pub(super) async fn entered(words: &[RegionWord], cx: &Context, not_done: &str) -> Result<Entered, CommandError> {
-    let failure = |error: AwsError| error.failure(not_done);
-    let found = regions(words, cx).await.map_err(failure)?;
-    // where STS does not tell it, what is found tells it, and is judged by it
-    let account = cx.aws.account().await.unwrap_or_default();
-    let (mut entered, mut refusal) = (Entered { regions: Vec::new(), barred: Vec::new() }, None);
-    for region in found {
-        match (cx.enters)(&account, &region) {
-            Ok(()) => entered.regions.push(region),
-            Err(refused) if !words.contains(&RegionWord::All) => return Err(refused.into()),
-            Err(refused) => {
-                entered.barred.push(region);
-                refusal.get_or_insert(refused);
-            }
-        }
-    }
-    match refusal {
-        Some(refusal) if entered.regions.is_empty() => Err(refusal.into()),
-        _ => Ok(entered),
-    }
-}
-
-/// What the words tell about the regions before anything is read.
-pub(super) fn scope(words: &[RegionWord]) -> Scope {
-    if words.is_empty() {
-        Scope::DefaultRegion
-    } else if words.contains(&RegionWord::All) {
-        Scope::Regions(Vec::new())
-    } else {
-        Scope::Regions(words.iter().map(|word| word.as_str().to_owned()).collect())
-    }
-}
-
-/// A sentence for each trouble of regions that did not answer, while others did.
-pub(super) fn missing(errors: &[AwsError]) -> Vec<String> {
-    let say = |trouble: Trouble| {
-        let are = if trouble.regions.len() == 1 { "is" } else { "are" };
-        format!("{} {are} missing here: {}", places(&trouble.regions), trouble.so)
-    };
-    AwsError::troubles(errors).into_iter().map(say).collect()
 }
 
 /// A search for targets.
@@ -212,28 +149,32 @@ impl Search<'_> {
         Ok(all)
     }
 
-    /// What AWS finds for each selector, over all regions, and the regions of which one did not answer, each once.
+    /// What AWS finds for each selector, over all regions, and the regions of which one did not answer, each once. The ids
+    /// of a region are one call.
     async fn ask(&self, cx: &Context) -> (Vec<Vec<Instance>>, Vec<AwsError>) {
-        let asked = self.selectors.iter().map(|selector| async {
-            let filters = [selector.filter()];
-            join_all(self.regions.iter().map(|region| cx.aws.instances(region, &filters))).await
-        });
-        let (mut answers, mut missing) = (Vec::new(), BTreeMap::new());
-        for (selector, parts) in self.selectors.iter().zip(join_all(asked).await) {
-            let mut found = Vec::new();
-            for part in parts {
+        let ids: BTreeSet<String> = self.selectors.iter().filter_map(Selector::id).map(str::to_owned).collect();
+        let mut filters: Vec<Filter> = self.selectors.iter().filter_map(Selector::filter).collect();
+        if !ids.is_empty() {
+            filters.push(Filter::ids(&ids.into_iter().collect::<Vec<_>>()));
+        }
+        let (mut found, mut missing) = (BTreeMap::new(), BTreeMap::new());
+        for filter in filters {
+            for part in cx.aws.instances_in(self.regions, &[filter]).await {
                 match part {
-                    Ok(instances) => found.extend(instances.into_iter().filter(|one| selector.fits(one))),
+                    Ok(part) => found.extend(part.into_iter().map(|one| ((one.region.clone(), one.id.clone()), one))),
                     Err(error) => {
                         missing.entry(error.region.clone()).or_insert(error);
                     }
                 }
             }
-            answers.push(found);
         }
+        let answers = self.selectors.iter().map(|selector| {
+            let fits = |one: &&Instance| selector.fits(one);
+            found.values().filter(fits).cloned().collect()
+        });
         let others = missing.len() < self.regions.len();
         let missing = missing.into_values();
-        (answers, missing.map(|error| if others { error.while_others_answer() } else { error }).collect())
+        (answers.collect(), missing.map(|error| if others { error.while_others_answer() } else { error }).collect())
     }
 
     /// What may be meant by a word that fits nothing. To be read, it may be the one instance that has it but for what
@@ -242,7 +183,7 @@ impl Search<'_> {
         if let Selector::Id(_) | Selector::Pattern(_) = selector {
             return Err(self.not_found(selector, cx).into());
         }
-        let parts = join_all(self.regions.iter().map(|region| cx.aws.instances(region, &[]))).await;
+        let parts = cx.aws.instances_in(self.regions, &[]).await;
         // a region that does not answer now has answered before: what is offered of the others is right
         let all: Vec<Instance> = parts.into_iter().flatten().flatten().collect();
         let seen: Vec<&Instance> =

@@ -3,6 +3,7 @@
 use super::super::testing::{Ledger, answer, cx_on, executed, found_text, plain, planned, verified};
 use super::super::{Context, parse};
 use crate::aws::fake::{FakeRegion, Fault, Machine};
+use crate::aws::{Aws, AwsConfig};
 use crate::domain::{Button, CommandError, Press, Refusal};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -20,6 +21,58 @@ fn one(state: &str) -> FakeRegion {
 
 fn on(region: &FakeRegion) -> Context {
     cx_on(&[("eu-central-1", region)])
+}
+
+// Bounds
+
+/// Regions as somebody makes them up who knows the form of their names.
+fn invented(many: usize) -> String {
+    let letter = |number: usize| char::from(b'a' + u8::try_from(number % 26).unwrap());
+    let name = |number: usize| format!("aa-{}{}{}-1", letter(number / 676), letter(number / 26), letter(number));
+    (0..many).map(name).collect::<Vec<_>>().join(",")
+}
+
+#[tokio::test]
+async fn made_up_regions_cost_nothing_and_are_named_in_a_line() {
+    let config = AwsConfig {
+        region: Some("eu-central-1".into()),
+        regions: vec!["eu-central-1".into(), "us-east-1".into()],
+        ..AwsConfig::default()
+    };
+    let cx = Context { aws: Arc::new(Aws::new(config)), ..on(&web()) };
+    for line in ["ec2 list", "ec2 show web-1", "ec2 start web-1", "ec2 stop web-1", "ec2 reboot web-1"] {
+        let said = answer(&format!("{line} --region us-east-1,{}", invented(1_500)), &cx).await;
+        assert!(said.contains("`aa-aaa-1`, `aa-aab-1`, `aa-aac-1` and 1497 more are no regions"), "{line}: {said}");
+        assert!(said.len() < 400, "{line}: {said}");
+    }
+    assert!(cx.aws.built().is_empty(), "{:?}", cx.aws.built());
+}
+
+#[tokio::test]
+async fn targets_are_counted_before_aws_is_asked() {
+    let region = web();
+    let cx = on(&region);
+    for target in ["i-", "web-", "tag:n=", "name:*"] {
+        let named: Vec<String> = (0..1_000).map(|number| format!("{target}{number}")).collect();
+        for verb in ["start", "stop", "reboot"] {
+            let said = answer(&format!("ec2 {verb} {}", named.join(" ")), &cx).await;
+            let expected = "[refused] You name 1000 targets, and one command may change 3 at most. Nothing was changed. \
+                            Name fewer, or do it in parts.";
+            assert_eq!(said, expected, "{verb} {target}");
+        }
+    }
+    assert!(region.0.lock().calls.is_empty(), "{:?}", region.0.lock().calls);
+    // the same one many times over is one
+    let same = answer(&format!("ec2 stop {}", "i-1 ".repeat(50)), &cx).await;
+    assert!(same.starts_with("[plan] stop i-1 in eu-central-1"), "{same}");
+}
+
+#[tokio::test]
+async fn the_ids_of_a_region_are_one_call() {
+    let region = FakeRegion::new((0..3).map(|n| Machine::new(&format!("i-{n}"), "web", "stopped")).collect());
+    answer("ec2 start i-0 i-1 i-2", &on(&region)).await;
+    let asked = region.0.lock().calls.iter().filter(|call| call.starts_with("DescribeInstances")).count();
+    assert_eq!(asked, 1, "{:?}", region.0.lock().calls);
 }
 
 // Planning

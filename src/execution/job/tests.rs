@@ -21,6 +21,7 @@ struct Scripted {
 
 impl Scripted {
     fn at(&self, place: &str) {
+        assert!(crate::aws::is_before_reads(), "reads yield to a change");
         assert!(!self.breaks.contains(&place), "broken at {place}");
     }
 }
