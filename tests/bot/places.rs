@@ -94,7 +94,9 @@ async fn nobody_who_names_the_bot_is_dropped_without_a_word() {
     }
     let before = world.slack.cursor().await;
     world.slack.slash(MAYA, "ops", "ec2 show web-🚀").await;
-    world.slack.hears("ops", MAYA, "Did you mean this one?", 0).await;
+    world.slack.hears("ops", MAYA, "t3.micro", before).await;
+    world.slack.slash(MAYA, "ops", "ec2 stop web-🚀").await;
+    world.slack.hears("ops", MAYA, "Did you mean this one?", before).await;
     // an edit is not run, and that is said once
     let quiet = world.says(MAYA, "ops", "drone ec2 list").await;
     let direct = world.says(MAYA, "dm", "pnig").await;
