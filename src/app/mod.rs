@@ -215,7 +215,7 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
     let main_thread = tree.pulses().watch_this_thread("main");
     adapters::attach(&house.board, tree.status(), watchdog.reader());
     if supervision.drills {
-        adapters::allow_drills(&house.board, tree.drills());
+        adapters::allow_drills(&house.board, tree.drills(), house.store.health.clone());
     }
 
     tree.add(house.spec("health-reporter"), house.reporter()).await;

@@ -177,6 +177,23 @@ async fn a_thread_that_is_told_to_stick_ends_the_process_and_the_next_life_answe
 }
 
 #[actix_web::test]
+#[actix_web::test]
+async fn a_store_whose_writer_is_gone_ends_the_process_and_the_next_life_answers() {
+    let mut world = World::with(with_drills()).await;
+    let told = world.bot().drill("store-writer", "panic").await;
+    assert_eq!(told, Some((202, "store-writer is told to panic\n".to_owned())));
+    // nothing can be journalled, so this is not acknowledged, and comes again
+    let ts = world.says(NINA, "ops", "@drone ping").await;
+    assert_eq!(world.bot().exit().await, Exit::Code(70), "{}", world.log());
+    assert!(world.log().contains("the store's writer is gone"), "{}", world.log());
+    world.bot = None;
+    world.wake().await;
+    world.slack.final_answer("ops", NINA, Some(&ts), 0).await;
+    assert_eq!(world.bot().drill("store-writer", "stick?seconds=0").await.map(|(status, _)| status), Some(202));
+    world.still_works().await;
+    world.ends_clean().await;
+}
+
 async fn nobody_breaks_an_actor_of_a_bot_as_it_is_shipped() {
     let mut world = World::new().await;
     let (status, body) = world.bot().drill("dispatcher", "panic").await.expect("it answers");
