@@ -7,7 +7,7 @@ use crate::domain::ActorVitals;
 use crate::health::{Board, BoardSpec};
 use crate::settings::Settings;
 use crate::slack::socket::LinkBoard;
-use crate::store::Store;
+use crate::store::{Store, StoreHealth};
 use crate::supervision::{ChildStatus, Drills, StatusReader, Verdict, VerdictReader};
 use std::sync::Arc;
 

@@ -20,7 +20,7 @@ pub use stores::init_store;
 use crate::clock;
 use crate::delivery::Lanes;
 use crate::dispatch::policy::Policies;
-use crate::dispatch::{Dispatcher, HomeKeeper, HomeParts};
+use crate::dispatch::{Callers, Dispatcher, HomeKeeper, HomeParts};
 use crate::domain::{Build, VitalsSource};
 use crate::execution::{AwsWorker, Flights, WorkerPool};
 use crate::health::{self, Board, Metrics};
@@ -102,6 +102,7 @@ struct House {
     links: Arc<LinkBoard>,
     metrics: Metrics,
     policies: Arc<Policies>,
+    callers: Arc<Callers>,
     web_api: Arc<dyn Fn() -> WebApi + Send + Sync>,
     lanes: Arc<Lanes>,
     flights: Arc<Flights>,
@@ -183,6 +184,7 @@ async fn start(settings: Settings, signals: &mut Signals) -> Result<Option<Runni
         let (settings, proxy) = (Arc::clone(&settings), Arc::clone(&proxy));
         Arc::new(move || WebApi::new(&settings.slack, Arc::clone(&proxy), Arc::clone(&pacer)))
     };
+    let callers = Arc::new(Callers::new(settings.execution.stranger_pause()));
     let house = House {
         settings,
         store,
@@ -190,6 +192,7 @@ async fn start(settings: Settings, signals: &mut Signals) -> Result<Option<Runni
         links,
         metrics,
         policies,
+        callers,
         web_api,
         lanes: Arc::default(),
         flights: Arc::default(),

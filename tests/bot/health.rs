@@ -109,7 +109,8 @@ async fn an_answer_that_slack_does_not_take_shows_in_the_age_of_the_outbox() {
 
 #[actix_web::test]
 async fn probes_answer_under_load() {
-    let env = vec![("DRONEBOT__LOG__FILTER", "warn".to_owned())];
+    let each = ("DRONEBOT__EXECUTION__MAX_OPEN_EACH", "100".to_owned());
+    let env = vec![("DRONEBOT__LOG__FILTER", "warn".to_owned()), each];
     let mut world = World::with(Options { env, ..Options::default() }).await;
     let texts: Vec<String> = (0..100).map(|number| format!("word{number:03}")).collect();
     let sends = futures_util::future::join_all(texts.iter().map(|text| world.slack.slash(NINA, "ops", text)));
@@ -177,7 +178,6 @@ async fn a_thread_that_is_told_to_stick_ends_the_process_and_the_next_life_answe
 }
 
 #[actix_web::test]
-#[actix_web::test]
 async fn a_store_whose_writer_is_gone_ends_the_process_and_the_next_life_answers() {
     let mut world = World::with(with_drills()).await;
     let told = world.bot().drill("store-writer", "panic").await;
@@ -194,6 +194,7 @@ async fn a_store_whose_writer_is_gone_ends_the_process_and_the_next_life_answers
     world.ends_clean().await;
 }
 
+#[actix_web::test]
 async fn nobody_breaks_an_actor_of_a_bot_as_it_is_shipped() {
     let mut world = World::new().await;
     let (status, body) = world.bot().drill("dispatcher", "panic").await.expect("it answers");
