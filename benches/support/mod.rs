@@ -76,6 +76,8 @@ pub fn unpaced() -> Vec<(&'static str, String)> {
         ("DRONEBOT__SLACK__PACING__POSTS_PER_MINUTE", "6000000".into()),
         ("DRONEBOT__SLACK__PACING__TIER3_PER_MINUTE", "60000".into()),
         ("DRONEBOT__SLACK__PACING__TIER4_PER_MINUTE", "60000".into()),
+        // few people ask what hundreds would
+        ("DRONEBOT__EXECUTION__MAX_OPEN_EACH", "5000".into()),
     ]
 }
 

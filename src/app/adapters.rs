@@ -7,9 +7,12 @@ use crate::domain::ActorVitals;
 use crate::health::{Board, BoardSpec};
 use crate::settings::Settings;
 use crate::slack::socket::LinkBoard;
-use crate::store::Store;
+use crate::store::{Store, StoreHealth};
 use crate::supervision::{ChildStatus, Drills, StatusReader, Verdict, VerdictReader};
 use std::sync::Arc;
+
+/// What is no actor and can be broken by a drill too: the thread that writes the SQLite file.
+const STORE_WRITER: &str = "store-writer";
 
 /// The status board, which reads the links and the store.
 pub(super) fn board(settings: &Settings, policies: &Policies, store: &Store, links: &Arc<LinkBoard>) -> Arc<Board> {
@@ -38,9 +41,12 @@ pub(super) fn attach(board: &Board, tree: StatusReader, watchdog: VerdictReader)
 }
 
 /// Lets whoever reaches the probes break actors.
-pub(super) fn allow_drills(board: &Board, drills: Drills) {
+pub(super) fn allow_drills(board: &Board, drills: Drills, store: StoreHealth) {
     tracing::warn!("drills are allowed: whoever reaches the probes can break actors");
-    board.allow_drills(move |actor, drill| drills.run(actor, drill).is_ok());
+    board.allow_drills(move |actor, drill| match actor {
+        STORE_WRITER => store.drill(drill),
+        actor => drills.run(actor, drill).is_ok(),
+    });
 }
 
 fn actor(status: &ChildStatus) -> ActorVitals {

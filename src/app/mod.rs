@@ -19,7 +19,7 @@ pub use stores::init_store;
 
 use crate::delivery::Lanes;
 use crate::dispatch::policy::Policies;
-use crate::dispatch::{Dispatcher, HomeKeeper, HomeParts};
+use crate::dispatch::{Callers, Dispatcher, HomeKeeper, HomeParts};
 use crate::domain::{Build, VitalsSource};
 use crate::execution::Flights;
 use crate::health::{self, Board, Metrics};
@@ -101,6 +101,7 @@ struct House {
     links: Arc<LinkBoard>,
     metrics: Metrics,
     policies: Arc<Policies>,
+    callers: Arc<Callers>,
     web_api: Arc<dyn Fn() -> WebApi + Send + Sync>,
     lanes: Arc<Lanes>,
     flights: Arc<Flights>,
@@ -182,6 +183,7 @@ async fn start(settings: Settings, signals: &mut Signals) -> Result<Option<Runni
         let (settings, proxy) = (Arc::clone(&settings), Arc::clone(&proxy));
         Arc::new(move || WebApi::new(&settings.slack, Arc::clone(&proxy), Arc::clone(&pacer)))
     };
+    let callers = Arc::new(Callers::new(settings.execution.stranger_pause()));
     let house = House {
         settings,
         store,
@@ -189,6 +191,7 @@ async fn start(settings: Settings, signals: &mut Signals) -> Result<Option<Runni
         links,
         metrics,
         policies,
+        callers,
         web_api,
         lanes: Arc::default(),
         flights: Arc::default(),
@@ -214,7 +217,7 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
     let main_thread = tree.pulses().watch_this_thread("main");
     adapters::attach(&house.board, tree.status(), watchdog.reader());
     if supervision.drills {
-        adapters::allow_drills(&house.board, tree.drills());
+        adapters::allow_drills(&house.board, tree.drills(), house.store.health.clone());
     }
 
     tree.add(house.spec("health-reporter"), house.reporter()).await;

@@ -9,7 +9,7 @@ use crate::delivery::{Courier, CourierParts};
 use crate::dispatch::{DeskParts, Dispatcher, HomeKeeper, Identity, PeopleParts};
 use crate::domain::VitalsSource;
 use crate::execution::{AnswerDesk, AwsWorker, Locks, WorkerPool, Workshop};
-use crate::intake::{Doorkeeper, Gate};
+use crate::intake::{Doorkeeper, Gate, Room};
 use crate::supervision::{Child, Handle, Tree};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
@@ -29,7 +29,9 @@ impl House {
 
     pub(super) fn gate(&self) -> Arc<Gate> {
         let health = self.store.health.clone();
-        Arc::new(Gate::new(self.settings.execution.max_open, move || health.open()))
+        let execution = &self.settings.execution;
+        let room = Room { most: execution.max_open, each: execution.max_open_each };
+        Arc::new(Gate::new(room, Arc::clone(&self.callers), health))
     }
 
     pub(super) fn keeper(&self) -> KeeperParts {
@@ -111,6 +113,7 @@ impl House {
         DeskParts {
             people,
             policies: Arc::clone(&self.policies),
+            callers: Arc::clone(&self.callers),
             pool,
             shop,
             flights: Arc::clone(&self.flights),

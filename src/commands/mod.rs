@@ -10,6 +10,7 @@ mod config;
 mod decline;
 mod deploy;
 mod ec2;
+mod emoji;
 mod form;
 mod help;
 mod iam;

@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// When the tests' requests were accepted.
 const ACCEPTED: u64 = 1_795_000_000_000;
@@ -181,6 +182,45 @@ impl Journalled for Ledger {
         self.0.lock().push(format!("{word} {}", step.index));
         result
     }
+}
+
+/// How long a changing call waited: before it stood in the journal, and from then until it was made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Waited {
+    pub before: Duration,
+    pub within: Duration,
+}
+
+/// A journal that notes how long each call waited.
+struct Stopwatch {
+    since: Mutex<Instant>,
+    waited: Mutex<Vec<Waited>>,
+}
+
+#[async_trait]
+impl Journalled for Stopwatch {
+    async fn step(&self, _: &Step, call: BoxFuture<'_, Result<(), StepError>>) -> Result<(), StepError> {
+        let began = Instant::now();
+        let before = began - *self.since.lock();
+        let made = call.await;
+        self.waited.lock().push(Waited { before, within: began.elapsed() });
+        *self.since.lock() = Instant::now();
+        made
+    }
+}
+
+/// How long each call of a line waits where others have used up what the account may do at once, by taking turns. Needs a
+/// paused clock.
+pub(crate) async fn waited_for_turns(line: &str, cx: &Context, take: impl AsyncFn()) -> Vec<Waited> {
+    let plan = planned(line, cx).await;
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(1) {
+        take().await;
+    }
+    let (_, command) = parse(line).unwrap_or_else(|error| panic!("{error:?}"));
+    let stopwatch = Stopwatch { since: Mutex::new(Instant::now()), waited: Mutex::default() };
+    command.execute(&plan, cx, &stopwatch).await.expect("it is made");
+    stopwatch.waited.into_inner()
 }
 
 fn plan_text(plan: &Plan) -> String {

@@ -6,6 +6,7 @@ mod elsewhere;
 mod lanes;
 mod once;
 mod open;
+mod replace;
 mod send;
 mod whole;
 

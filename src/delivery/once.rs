@@ -30,7 +30,7 @@ fn is_marked(metadata: &Value, request: RequestId, index: usize) -> bool {
         && metadata["event_payload"]["message"] == json!(index)
 }
 
-/// Looks for the message: where it can be edited, and its `ts`. `None` when it is not there, or cannot be looked for:
+/// Looks for the message, if it is not that one: where it can be edited, and its `ts`. `None` when it is not there, or cannot be looked for:
 /// posted twice does less harm than never.
 pub(super) async fn find(
     api: &WebApi,
@@ -38,6 +38,7 @@ pub(super) async fn find(
     index: usize,
     channel: &ChannelId,
     thread_ts: Option<&str>,
+    except: Option<&str>,
 ) -> Result<Option<(ChannelId, String)>, ApiError> {
     let request = letter.letter.request;
     let room = match channel.is_person() {
@@ -46,7 +47,7 @@ pub(super) async fn find(
     };
     let since = request.unix_millis().saturating_sub(SKEW);
     let oldest = format!("{}.{:03}000", since / 1_000, since % 1_000);
-    let seek = Seek { channel: &room, thread_ts, oldest: &oldest };
+    let seek = Seek { channel: &room, thread_ts, oldest: &oldest, except };
     let found = api.seek(&seek, |metadata| is_marked(metadata, request, index)).await;
     metrics::counter!("dronebot_delivery_lookups_total", "outcome" => outcome(&found)).increment(1);
     match found {

@@ -1,5 +1,6 @@
 //! One letter, one attempt: which method, what to fall back to, and what the answer means for the letter.
 
+use super::replace::{Replaced, replace};
 use super::{CourierParts, elsewhere, once, open, whole};
 use crate::domain::{ChannelId, Reply, Tone, UserId};
 use crate::slack::api::{ApiError, Message, PostEphemeral, PostMessage, Respond, UpdateMessage, WebApi};
@@ -13,7 +14,7 @@ use std::time::Duration;
 const RESPONSE_URL_LIFE: Duration = Duration::from_secs(29 * 60);
 
 /// The `replaces` mark of a message sent by response_url, which has no `ts`.
-const BY_RESPONSE_URL: &str = "response_url";
+pub(super) const BY_RESPONSE_URL: &str = "response_url";
 
 /// Tries to deliver a letter.
 pub(super) async fn send(api: &WebApi, letter: &Letter, parts: &CourierParts) -> Delivery {
@@ -33,11 +34,11 @@ pub(super) async fn send(api: &WebApi, letter: &Letter, parts: &CourierParts) ->
 
 /// One message of a letter.
 pub(super) struct Sending<'a> {
-    letter: &'a Letter,
+    pub(super) letter: &'a Letter,
     /// Which of the letter's messages.
-    index: usize,
+    pub(super) index: usize,
     /// The message that it edits.
-    replaces: Option<&'a str>,
+    pub(super) replaces: Option<&'a str>,
     /// Whether it may have been sent before.
     again: bool,
 }
@@ -96,40 +97,70 @@ async fn attempt(
             respond(api, letter, url, (channel, user), message, false, parts).await
         }
         Address::Post { channel, thread_ts, asker } => {
-            match publish(api, sending, channel, thread_ts.as_deref(), message).await {
+            let (message, place) = match replace(api, sending, channel, message).await? {
+                Replaced::Edited(ts) => return Ok(Some(ts)),
+                Replaced::Not(message, stands) => (message, Place { channel, thread_ts: thread_ts.as_deref(), stands }),
+            };
+            match publish(api, sending, place, &message).await {
                 Err(error) if is_no_of_place(&error) => {
-                    to_asker(api, sending, (channel, asker.as_ref()), message, error).await
+                    to_asker(api, sending, (channel, asker.as_ref()), &message, error).await
                 }
                 posted => posted,
             }
         }
-        Address::Beside { channel, thread_ts, user, url } => {
-            // a place that was closed for the progress is not knocked at again for the answer; a question for others is
-            // another matter: its progress may have been for the caller alone
-            let closed = sending.replaces == Some(BY_RESPONSE_URL) && !letter.letter.asks_for_approval();
-            let mut alone = None;
-            if !closed {
-                match publish(api, sending, channel, thread_ts.as_deref(), message).await {
-                    Err(error) if is_no_of_place(&error) => {
-                        tracing::info!(req = %letter.letter.request, %error, "not posted there; answering the caller alone");
-                        alone = elsewhere::question(letter, message, channel, &error);
-                    }
-                    posted => return posted,
-                }
-            }
-            let message = alone.as_ref().unwrap_or(message);
-            match url {
-                // nothing is replaced there, so more progress would be more messages
-                _ if closed && !letter.letter.last => Ok(letter.replaces.clone()),
-                Some(url) => respond(api, letter, url, (channel, user), message, false, parts).await,
-                None => to_caller(api, channel, None, user, message).await.map(|_| Some(BY_RESPONSE_URL.to_owned())),
-            }
+        Address::Beside { channel, thread_ts, .. } => {
+            let (message, stands) = match replace(api, sending, channel, message).await? {
+                Replaced::Edited(ts) => return Ok(Some(ts)),
+                Replaced::Not(message, stands) => (message, stands),
+            };
+            beside(api, sending, Place { channel, thread_ts: thread_ts.as_deref(), stands }, &message, parts).await
         }
-        Address::Ephemeral { channel, thread_ts, user } => match edited(api, sending, channel, message).await? {
+        Address::Ephemeral { channel, thread_ts, user } => match replace(api, sending, channel, message).await? {
             // what all have seen begin is not left as if it went on
-            Some(ts) => Ok(Some(ts)),
-            None => to_caller(api, channel, thread_ts.as_deref(), user, message).await,
+            Replaced::Edited(ts) => Ok(Some(ts)),
+            Replaced::Not(message, _) => to_caller(api, channel, thread_ts.as_deref(), user, &message).await,
         },
+    }
+}
+
+/// Where a message is posted.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    channel: &'a ChannelId,
+    thread_ts: Option<&'a str>,
+    /// A message there that it could not take the place of.
+    stands: Option<&'a str>,
+}
+
+/// Beside somebody's message, and to the caller alone where that place takes nothing.
+async fn beside(
+    api: &WebApi,
+    sending: &Sending<'_>,
+    place: Place<'_>,
+    message: &Message,
+    parts: &CourierParts,
+) -> Result<Option<String>, ApiError> {
+    let (letter, channel) = (sending.letter, place.channel);
+    let Address::Beside { user, url, .. } = &letter.letter.address else { return Ok(None) };
+    // a place that was closed for the progress is not knocked at again for the answer; a question for others is
+    // another matter: its progress may have been for the caller alone
+    let closed = sending.replaces == Some(BY_RESPONSE_URL) && !letter.letter.asks_for_approval();
+    let mut alone = None;
+    if !closed {
+        match publish(api, sending, place, message).await {
+            Err(error) if is_no_of_place(&error) => {
+                tracing::info!(req = %letter.letter.request, %error, "not posted there; answering the caller alone");
+                alone = elsewhere::question(letter, message, channel, &error);
+            }
+            posted => return posted,
+        }
+    }
+    let message = alone.as_ref().unwrap_or(message);
+    match url {
+        // nothing is replaced there, so more progress would be more messages
+        _ if closed && !letter.letter.last => Ok(letter.replaces.clone()),
+        Some(url) => respond(api, letter, url, (channel, user), message, false, parts).await,
+        None => to_caller(api, channel, None, user, message).await.map(|_| Some(BY_RESPONSE_URL.to_owned())),
     }
 }
 
@@ -184,24 +215,20 @@ async fn to_asker(
     tracing::warn!(req = %letter.letter.request, %no, "place takes no answer; telling the asker by direct message");
     let message =
         elsewhere::question(letter, message, channel, &no).unwrap_or_else(|| elsewhere::answer(message, channel, &no));
-    let sending = Sending { letter, index: sending.index, replaces: None, again: sending.again };
-    publish(api, &sending, &direct, None, &message).await.map(|_| shown)
+    let place = Place { channel: &direct, thread_ts: None, stands: None };
+    publish(api, sending, place, &message).await.map(|_| shown)
 }
 
-/// As a message of the channel, in the place of the one that it replaces.
+/// As a new message of the channel.
 async fn publish(
     api: &WebApi,
     sending: &Sending<'_>,
-    channel: &ChannelId,
-    thread_ts: Option<&str>,
+    Place { channel, thread_ts, stands }: Place<'_>,
     message: &Message,
 ) -> Result<Option<String>, ApiError> {
     let request = sending.letter.letter.request;
-    if let Some(ts) = edited(api, sending, channel, message).await? {
-        return Ok(Some(ts));
-    }
     if sending.again
-        && let Some((room, ts)) = once::find(api, sending.letter, sending.index, channel, thread_ts).await?
+        && let Some((room, ts)) = once::find(api, sending.letter, sending.index, channel, thread_ts, stands).await?
     {
         tracing::info!(req = %request, "message was posted already");
         let mark = once::mark(request, sending.index);
@@ -215,28 +242,6 @@ async fn publish(
     let mark = once::mark(request, sending.index);
     let post = PostMessage { channel, thread_ts, message, metadata: Some(&mark) };
     Ok(Some(api.post_message(&post).await?.ts))
-}
-
-/// The message that is to be replaced, edited: its `ts`, or `None` where there is none that Slack would edit.
-async fn edited(
-    api: &WebApi,
-    sending: &Sending<'_>,
-    channel: &ChannelId,
-    message: &Message,
-) -> Result<Option<String>, ApiError> {
-    // by a person's id Slack posts, but finds nothing to edit
-    let replaced = sending.replaces.filter(|ts| *ts != BY_RESPONSE_URL && !channel.is_person());
-    let Some(ts) = replaced else { return Ok(None) };
-    let request = sending.letter.letter.request;
-    let mark = once::mark(request, sending.index);
-    match api.update(&UpdateMessage { channel, ts, message, metadata: Some(&mark) }).await {
-        Ok(_) => Ok(Some(ts.to_owned())),
-        Err(error) if is_no_of_place(&error) => {
-            tracing::info!(req = %request, %error, "message cannot be edited; sending anew");
-            Ok(None)
-        }
-        Err(error) => Err(error),
-    }
 }
 
 /// To one person alone: in the channel, and where the bot or the person is not a member, by direct message.

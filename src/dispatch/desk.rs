@@ -1,6 +1,7 @@
 //! The work of the dispatcher on one request.
 
 use super::approvals::{self, Review};
+use super::callers::Callers;
 use super::people::{People, PeopleParts};
 use super::permits::Permits;
 use super::policy::Policies;
@@ -36,6 +37,8 @@ pub struct DeskParts {
     pub people: PeopleParts,
     /// Who may run what.
     pub policies: Arc<Policies>,
+    /// What the door knows of people.
+    pub callers: Arc<Callers>,
     /// Who runs it.
     pub pool: WorkerPool,
     /// What runs need; its desk gives the answers.
@@ -118,7 +121,7 @@ impl Desk {
         }
         let submitted = match taken_up {
             true => self.parts.pool.submit_in_turn(job).await,
-            false => self.parts.pool.submit(job),
+            false => self.parts.pool.submit(job, self.parts.callers.may_change(&request.user)),
         };
         match submitted {
             Ok(()) => {}
@@ -190,6 +193,7 @@ impl Desk {
         let policies = Arc::clone(&self.parts.policies);
         let now = self.parts.clock.now();
         let permits = Permits::new(policies, principal.clone(), members, request, now);
+        self.parts.callers.learn(&request.user, || permits.reach());
         let begun = how.is_begun();
         if request.source.asks_for_form() {
             return Err(forms::asked(&permits, request));

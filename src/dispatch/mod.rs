@@ -3,6 +3,7 @@
 
 mod approvals;
 mod cache;
+mod callers;
 mod desk;
 mod dispatcher;
 pub mod forms;
@@ -13,6 +14,7 @@ mod permits;
 pub mod policy;
 mod shortcuts;
 
+pub use callers::{Callers, Reach};
 pub use desk::{Desk, DeskParts};
 pub use dispatcher::{Boarded, Dispatcher, How, Incoming};
 pub use groups::{GroupConfig, GroupsConfig};

@@ -1,7 +1,8 @@
 //! The policies as the other rooms ask them: about a person, here and now.
 
+use super::callers::Reach;
 use super::policy::{Action, Policies, Reason, Resource, Situation, Verdict, refusal};
-use crate::commands::{Enters, Row};
+use crate::commands::{COMMANDS, Enters, Row};
 use crate::domain::{
     ApprovalRequest, ChannelId, Line, Plan, Principal, Refusal, Request, RequestId, Risk, Source, Target, UserId,
 };
@@ -82,6 +83,20 @@ impl Permits {
     pub(super) fn may(&self) -> Arc<dyn Fn(&Row) -> bool + Send + Sync> {
         let permits = self.clone();
         Arc::new(move |row| permits.policies.could(&permits.asking.principal, action(row), &permits.asking.situation))
+    }
+
+    /// How far this person may go, wherever they ask.
+    pub(super) fn reach(&self) -> Reach {
+        let Asking { principal, .. } = &*self.asking;
+        let ever = |changing: bool| {
+            let is_one = |row: &Row| (row.risk >= Risk::Change) == changing;
+            COMMANDS.iter().any(|row| is_one(row) && self.policies.could_ever(principal, action(row)))
+        };
+        if ever(true) {
+            return Reach::Changes;
+        }
+        // of a group that cannot be read nobody knows what its members may
+        if !principal.unread.is_empty() || ever(false) { Reach::Reads } else { Reach::Nothing }
     }
 
     /// Whether the row may show this resource.

@@ -25,6 +25,7 @@ pub use pool::WorkerPool;
 pub use worker::AwsWorker;
 
 use serde::Deserialize;
+use std::time::Duration;
 
 /// Bounds of execution.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -35,8 +36,13 @@ pub struct ExecutionConfig {
     /// Commands that may run at once; more are refused with a clear answer.
     pub max_running: usize,
     /// Requests that this replica may have in hand, answered or not, until their answers are delivered; more are refused
-    /// at the door. The last tenth of them is for `status` alone.
+    /// at the door. The last tenth of them is for `status` alone, and the fourth before it for people who may change
+    /// something.
     pub max_open: usize,
+    /// So many of them may be one person's; more of that person are refused at the door.
+    pub max_open_each: usize,
+    /// Somebody who may run nothing is told so once in this many seconds, and not heard in between. 0: each time.
+    pub tell_strangers_every_seconds: u64,
     /// A reading command that AWS has not answered after this many seconds fails.
     pub read_deadline_seconds: u64,
     /// After a restart a change that had not begun is begun if it was asked for at most this many seconds ago;
@@ -47,12 +53,18 @@ pub struct ExecutionConfig {
 }
 
 impl ExecutionConfig {
+    /// For how long somebody who may run nothing is not heard again.
+    pub fn stranger_pause(&self) -> Duration {
+        Duration::from_secs(self.tell_strangers_every_seconds)
+    }
+
     /// Refuses values that cannot work; the error begins with the key.
     pub fn check(&self) -> Result<(), String> {
         let positive = [
             ("workers", self.workers as u64),
             ("max_running", self.max_running as u64),
             ("max_open", self.max_open as u64),
+            ("max_open_each", self.max_open_each as u64),
             ("read_deadline_seconds", self.read_deadline_seconds),
             ("approve_within_seconds", self.approve_within_seconds),
         ];
@@ -69,6 +81,8 @@ impl Default for ExecutionConfig {
             workers: 4,
             max_running: 256,
             max_open: 5_000,
+            max_open_each: 20,
+            tell_strangers_every_seconds: 60,
             read_deadline_seconds: 60,
             resume_within_seconds: 60,
             approve_within_seconds: 900,

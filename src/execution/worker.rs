@@ -3,12 +3,12 @@
 
 use super::answer::Answer;
 use super::job::{Job, Stage, Workshop, work};
+use super::pool::Place;
 use super::recover;
 use crate::supervision::{self, TaskError, supervised};
 use actix::{Actor, Context, Handler, Message};
 use parking_lot::Mutex;
 use std::sync::Arc;
-use tokio::sync::OwnedSemaphorePermit;
 
 /// Runs jobs.
 pub struct AwsWorker {
@@ -33,13 +33,13 @@ supervised!(AwsWorker, |self| AwsWorker::new(self.shop.clone()));
 #[rtype(result = "()")]
 pub(super) struct Run {
     pub(super) job: Job,
-    pub(super) permit: OwnedSemaphorePermit,
+    pub(super) place: Place,
 }
 
 impl Handler<Run> for AwsWorker {
     type Result = ();
 
-    fn handle(&mut self, Run { job, permit }: Run, _: &mut Self::Context) {
+    fn handle(&mut self, Run { job, place }: Run, _: &mut Self::Context) {
         let shop = self.shop.clone();
         let job = Arc::new(job);
         supervision::spawn_local_detached("job watch", async move {
@@ -51,7 +51,7 @@ impl Handler<Run> for AwsWorker {
             if let Err(broken) = task.await {
                 after_panic(job, shop, stage, broken).await;
             }
-            drop(permit);
+            drop(place);
         })
         .detach();
     }

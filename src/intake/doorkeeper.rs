@@ -139,12 +139,16 @@ impl Doorkeeper {
     /// Refuses a request.
     async fn turn_away(self, new: NewRequest, refused: Refused, answerable: bool) -> Disposition {
         let request = &new.request;
-        if let Some(known) = self.is_known(&new).await {
+        // somebody who was told a moment ago that there is nothing to run costs the journal nothing
+        if refused != Refused::Stranger
+            && let Some(known) = self.is_known(&new).await
+        {
             return known;
         }
         count(request, refused.as_str());
         let told = match request.source {
             Source::SlashCommand if answerable => whisper(refused),
+            _ if refused == Refused::Stranger => Disposition::Ack,
             _ => match self.gate.word(&request.user) {
                 Word::Said => Disposition::Ack,
                 Word::Due if self.says(request, refused).await => Disposition::Ack,
@@ -292,6 +296,7 @@ impl Doorkeeper {
             Err(error) => {
                 tracing::error!(req = %request.id, %error, "request not journalled, so not acknowledged");
                 count(&request, "not_journalled");
+                self.gate.was_not_taken(&request);
                 return Err(error);
             }
             Ok(Accepted::Duplicate(first)) => {

@@ -12,5 +12,5 @@ mod translate;
 
 pub use connection::{ConnectionParts, OpenLinks, SlackConnection};
 pub use doorkeeper::Doorkeeper;
-pub use gate::Gate;
+pub use gate::{Gate, Room};
 pub use threads::Threads;

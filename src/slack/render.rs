@@ -15,7 +15,7 @@ mod table;
 mod twin;
 
 pub use answer::{Answer, FilePlace, answer};
-pub use elsewhere::elsewhere;
+pub use elsewhere::{below, elsewhere};
 pub use file::File;
 
 use super::api::Message;

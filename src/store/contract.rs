@@ -645,20 +645,28 @@ pub(crate) async fn a_key_is_known_without_being_taken(place: &dyn Place) {
 pub(crate) async fn what_is_open_is_counted_without_being_asked_for(place: &dyn Place) {
     let store = place.open().await;
     assert_eq!(store.health.open(), 0);
+    let shares = |store: &Store| ["U0MAYA", "U0VERA"].map(|user| store.health.open_of(&user.into()));
     for number in 1..=3 {
         accepted(&store, number).await;
         assert_eq!(store.health.open(), usize::try_from(number).unwrap(), "as soon as it is accepted");
+        assert_eq!(shares(&store), [usize::try_from(number).unwrap(), 0]);
     }
     assert_eq!(store.journal.accept(new(9, &["event:1"])).await.unwrap(), Accepted::Duplicate(id(1)));
+    assert_eq!(shares(&store), [3, 0], "what came again is no more");
     let answer = store.journal.finish(id(1), Final::Succeeded, letter(1, "Done.", true)).await.unwrap();
     assert_eq!(store.health.open(), 3, "its answer waits");
+    assert_eq!(shares(&store), [3, 0], "and is its asker's until then");
     store.outbox.delivered(answer.id, sent("1.1")).await.unwrap();
-    assert_eq!(store.health.open(), 2);
+    assert_eq!((store.health.open(), shares(&store)), (2, [2, 0]));
     let answer = store.journal.finish(id(2), Final::Failed, letter(2, "No.", true)).await.unwrap();
     store.outbox.delivered(answer.id, Delivery::Dead { error: "gone".into() }).await.unwrap();
-    assert_eq!(store.health.open(), 1);
+    assert_eq!((store.health.open(), shares(&store)), (1, [1, 0]));
+    let mut vera = new(4, &["event:4"]);
+    vera.request.user = "U0VERA".into();
+    assert_eq!(store.journal.accept(vera).await.unwrap(), Accepted::New);
+    store.journal.finish(id(4), Final::Succeeded, letter(4, "Done.", true)).await.unwrap();
     let store = reopen(place, store).await;
-    assert_eq!(store.health.open(), 1, "the next life has it in hand too");
+    assert_eq!((store.health.open(), shares(&store)), (2, [1, 1]), "the next life has it in hand too");
     store.close(PATIENCE).await.unwrap();
 }
 

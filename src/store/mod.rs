@@ -8,11 +8,12 @@ mod config;
 mod contract;
 mod dynamo;
 mod ports;
+mod shares;
 mod sqlite;
 mod wire;
 
 use crate::clock::Clock;
-use crate::domain::StoreVitals;
+use crate::domain::{Drill, StoreVitals, UserId};
 use async_trait::async_trait;
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,6 +69,12 @@ trait Pulse: Send + Sync {
     /// [`StoreHealth::open`].
     fn open(&self) -> usize;
 
+    /// [`StoreHealth::open_of`].
+    fn open_of(&self, user: &UserId) -> usize;
+
+    /// [`StoreHealth::drill`].
+    fn drill(&self, drill: Drill) -> bool;
+
     /// [`StoreHealth::lost`].
     async fn lost(&self);
 }
@@ -102,6 +109,16 @@ impl StoreHealth {
     /// replica holds in memory.
     pub fn open(&self) -> usize {
         self.pulse.open()
+    }
+
+    /// How many of the requests that are open were asked by this person: without a final answer, or with one that waits.
+    pub fn open_of(&self, user: &UserId) -> usize {
+        self.pulse.open_of(user)
+    }
+
+    /// Breaks the thread that writes, on purpose; whether there is one.
+    pub fn drill(&self, drill: Drill) -> bool {
+        self.pulse.drill(drill)
     }
 
     /// Waits until the store has ended without being closed: this process can use it no more.

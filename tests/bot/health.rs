@@ -109,7 +109,8 @@ async fn an_answer_that_slack_does_not_take_shows_in_the_age_of_the_outbox() {
 
 #[actix_web::test]
 async fn probes_answer_under_load() {
-    let env = vec![("DRONEBOT__LOG__FILTER", "warn".to_owned())];
+    let each = ("DRONEBOT__EXECUTION__MAX_OPEN_EACH", "100".to_owned());
+    let env = vec![("DRONEBOT__LOG__FILTER", "warn".to_owned()), each];
     let mut world = World::with(Options { env, ..Options::default() }).await;
     let texts: Vec<String> = (0..100).map(|number| format!("word{number:03}")).collect();
     let sends = futures_util::future::join_all(texts.iter().map(|text| world.slack.slash(NINA, "ops", text)));
@@ -173,6 +174,23 @@ async fn a_thread_that_is_told_to_stick_ends_the_process_and_the_next_life_answe
     world.bot = None;
     world.wake().await;
     world.slack.final_answer("ops", NINA, Some(&ts), 0).await;
+    world.ends_clean().await;
+}
+
+#[actix_web::test]
+async fn a_store_whose_writer_is_gone_ends_the_process_and_the_next_life_answers() {
+    let mut world = World::with(with_drills()).await;
+    let told = world.bot().drill("store-writer", "panic").await;
+    assert_eq!(told, Some((202, "store-writer is told to panic\n".to_owned())));
+    // nothing can be journalled, so this is not acknowledged, and comes again
+    let ts = world.says(NINA, "ops", "@drone ping").await;
+    assert_eq!(world.bot().exit().await, Exit::Code(70), "{}", world.log());
+    assert!(world.log().contains("the store's writer is gone"), "{}", world.log());
+    world.bot = None;
+    world.wake().await;
+    world.slack.final_answer("ops", NINA, Some(&ts), 0).await;
+    assert_eq!(world.bot().drill("store-writer", "stick?seconds=0").await.map(|(status, _)| status), Some(202));
+    world.still_works().await;
     world.ends_clean().await;
 }
 

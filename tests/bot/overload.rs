@@ -23,13 +23,15 @@ const SOON: Duration = Duration::from_secs(3);
 
 /// The sentences of a refusal: at the door, by the workers, and of one that came too late.
 const AT_THE_DOOR: &str = "commands in hand, which is as many as I can keep, so I did not take this one";
-const BUSY: &str = "I am busy with 4 commands. `ec2 list` was not run";
+const BUSY: &str = "commands. `ec2 list` was not run";
 const LATE: &str = "so I did not run `ec2 list`";
 
 async fn world() -> World {
     let env = vec![
         ("DRONEBOT__EXECUTION__MAX_RUNNING", RUNNING.to_string()),
         ("DRONEBOT__EXECUTION__MAX_OPEN", OPEN.to_string()),
+        // two people ask here what a crowd would
+        ("DRONEBOT__EXECUTION__MAX_OPEN_EACH", OPEN.to_string()),
         ("DRONEBOT__AWS__RATE_SHARE", "1.0".to_owned()),
         // the answers of a channel are slower than what is asked there, as they would be
         ("DRONEBOT__SLACK__PACING__CHANNEL_INTERVAL_SECONDS", "0.25".to_owned()),

@@ -13,6 +13,12 @@ async fn hasty_world() -> World {
     World::with(Options { env: hasty(), ..Options::default() }).await
 }
 
+/// One in which guests are told each time what they may not.
+async fn patient_world() -> World {
+    let env = vec![("DRONEBOT__EXECUTION__TELL_STRANGERS_EVERY_SECONDS", "0".to_owned())];
+    World::with(Options { env, ..Options::default() }).await
+}
+
 /// From now on (or for some calls) a method fails in this way.
 async fn breaks(world: &World, method: &str, mut how: Value) {
     how["method"] = json!(method);
@@ -112,7 +118,9 @@ async fn what_the_full_disk_does_not_take_is_not_acked_and_comes_again() {
 
 #[actix_web::test]
 async fn every_acked_command_stands_in_the_journal_of_a_bot_killed_under_load() {
-    let mut world = hasty_world().await;
+    let mut env = hasty();
+    env.push(("DRONEBOT__EXECUTION__MAX_OPEN_EACH", "100".to_owned()));
+    let mut world = World::with(Options { env, ..Options::default() }).await;
     // no answer leaves before the kill, so that each can be counted after it
     breaks(&world, "response_url", json!({"status": 503, "times": 0})).await;
     let texts: Vec<String> = (0..60).map(|number| format!("word{number:02}")).collect();
@@ -398,7 +406,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
 
 #[actix_web::test]
 async fn the_shipped_policies_let_each_person_do_exactly_this() {
-    let world = World::new().await;
+    let world = patient_world().await;
     let ids = world.fleet(&[instance("web-1", &[]), instance("db-1", &[("protected", "true")])]).await;
     let changes = |world: &World| {
         ["StopInstances", "StartInstances", "RebootInstances"].iter().map(|action| called(world, action)).sum::<usize>()
@@ -434,7 +442,7 @@ async fn the_shipped_policies_let_each_person_do_exactly_this() {
 
 #[actix_web::test]
 async fn a_refusal_says_why_and_who_could() {
-    let world = World::new().await;
+    let world = patient_world().await;
     let ids = world.fleet(&[instance("web-1", &[]), instance("db-1", &[("protected", "true")])]).await;
     let protected = ids[1].clone();
     let mut said = String::new();

@@ -16,6 +16,8 @@ async fn a_storm_of_mentions_is_answered_once_each_in_its_thread_and_slack_says_
         ("DRONEBOT__LOG__FILTER", "info".to_owned()),
         // the workspace's ceiling is not what is looked at here: Slack's own is higher in the sandbox
         ("DRONEBOT__SLACK__PACING__POSTS_PER_MINUTE", "3000".to_owned()),
+        // nor is the share of one person: these four ask what sixty would
+        ("DRONEBOT__EXECUTION__MAX_OPEN_EACH", MANY.to_string()),
     ];
     let world = World::with(Options { rate_limits: true, env, ..Options::default() }).await;
     let people = [MAYA, OMAR, VERA, NINA];

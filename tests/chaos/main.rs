@@ -89,6 +89,8 @@ async fn world(store: Store) -> World {
         ("DRONEBOT__SUPERVISION__STUCK_AFTER_SECONDS", "2"),
         ("DRONEBOT__SHUTDOWN__DRAIN_SECONDS", "5"),
         ("DRONEBOT__EXECUTION__APPROVE_WITHIN_SECONDS", "30"),
+        // few people ask what hundreds would
+        ("DRONEBOT__EXECUTION__MAX_OPEN_EACH", "5000"),
         ("DRONEBOT__LOG__FILTER", "info,dronebot::intake=debug,dronebot::delivery=debug"),
     ];
     let env = env.map(|(key, value)| (key, value.to_owned())).into();

@@ -1,6 +1,8 @@
 //! Deployments, against a service whose rollouts complete, fail, are rolled back, are overtaken, and whose answers are lost.
 
-use super::super::testing::{Ledger, answer, cx, cx_deploying, executed, found_text, planned, verified};
+use super::super::testing::{
+    Ledger, answer, cx, cx_deploying, executed, found_text, planned, verified, waited_for_turns,
+};
 use super::super::{Context, DeployConfig, Planned, parse};
 use super::goal::Goal;
 use crate::aws::fake::Fault;
@@ -601,6 +603,28 @@ async fn what_cannot_be_seen_is_unknown() {
     Unknown [unknown] I looked: AWS does not show the service `web` any more, or not as an active one. Look with `deploy status web`.
     Unknown [unknown] I looked: I cannot tell whether `1.4.2` (`sha256:bbbbbbbbbbbb`) was deployed to `web`: AWS does not allow me `ecs:DescribeServices` (`AccessDeniedException`, `eu-central-1`, account `123456789012`): no. Look with `deploy status web`.
     ");
+}
+
+/// Whatever a deployment calls: to register, to update, to stop a rollout that goes on.
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_its_turn_is_not_journalled_yet() {
+    for (line, is_under_way, calls) in
+        [("deploy 1.4.2 web", false, 2), ("deploy rollback web", false, 1), ("deploy rollback web", true, 1)]
+    {
+        let service = FakeService::new();
+        let cx = cx_deploying(&service);
+        if is_under_way {
+            service.0.lock().past = vec![("IN_PROGRESS", 8, "b", None), ("SUCCESSFUL", 7, "a", None)];
+            service.0.lock().definitions.push(definition(8, &format!("{REPOSITORY}@{}", digest("b"))));
+            service.0.lock().scene = completes()[0].clone();
+        }
+        let waited = waited_for_turns(line, &cx, async || cx.aws.deploy_turn("eu-central-1").await).await;
+        assert_eq!(waited.len(), calls, "{line}: {:?}", changes(&service));
+        for waited in waited {
+            assert!(waited.before > std::time::Duration::from_secs(1), "{line} waited: {waited:?}");
+            assert_eq!(waited.within, std::time::Duration::ZERO, "{line}: not between the journal and the call");
+        }
+    }
 }
 
 // Rolling back

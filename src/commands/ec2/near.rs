@@ -1,6 +1,7 @@
 //! What a name that no instance has may mean: the same name as one types it, or one that is like it. What is shown can be
 //! typed back, though Slack, a phone and a terminal each write it in their own way.
 
+use super::super::emoji::{shortcode, spelled};
 use super::super::words;
 use super::targets::Selector;
 use crate::aws::Instance;
@@ -11,7 +12,7 @@ const NEAR: f64 = 0.34;
 /// A longer word is compared as a whole only: letter by letter it would hold up everybody else.
 const LONGEST: usize = 64;
 
-/// What stands for an emoji, as a shortcode does not tell which character it is.
+/// What stands for an emoji, where it may be meant otherwise: by the name of a workspace's own, or as one of its kind.
 const EMOJI: char = '\u{FFFC}';
 
 /// A name without what nobody sees or a keyboard does not have: blanks as one space and none at the ends, quotes and
@@ -37,6 +38,12 @@ pub(super) fn folded(text: &str) -> String {
     out
 }
 
+/// A folded name with its emoji as characters, in whichever form they were.
+fn meant(text: &str) -> String {
+    let name = folded(text);
+    if name.contains(':') { folded(&spelled(&name)) } else { name }
+}
+
 fn is_invisible(character: char) -> bool {
     matches!(character,
         '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180F}'
@@ -60,13 +67,6 @@ fn sketched(folded: &str) -> String {
     out
 }
 
-/// How long the shortcode is that the text begins with.
-fn shortcode(text: &str) -> Option<usize> {
-    let inner = text.strip_prefix(':')?;
-    let end = inner.find(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '+' | '-' | '\'')))?;
-    (end > 0 && inner[end..].starts_with(':')).then_some(end + 2)
-}
-
 fn is_emoji(character: char) -> bool {
     matches!(character,
         '\u{1F000}'..='\u{1FAFF}' | '\u{2600}'..='\u{27BF}' | '\u{2190}'..='\u{21FF}' | '\u{2300}'..='\u{23FF}'
@@ -77,10 +77,10 @@ fn is_emoji(character: char) -> bool {
 /// Whether an instance has what is named, as one types it.
 pub(super) fn is_same(selector: &Selector, instance: &Instance) -> bool {
     match selector {
-        Selector::Name(name) => instance.name().is_some_and(|own| folded(own) == folded(name)),
+        Selector::Name(name) => instance.name().is_some_and(|own| meant(own) == meant(name)),
         Selector::Tag(key, value) => {
-            let (key, value) = (folded(key), folded(value));
-            instance.tags.iter().any(|(own, is)| folded(own) == key && folded(is) == value)
+            let (key, value) = (meant(key), meant(value));
+            instance.tags.iter().any(|(own, is)| meant(own) == key && meant(is) == value)
         }
         Selector::Id(_) | Selector::Pattern(_) => false,
     }
@@ -95,8 +95,8 @@ pub(super) fn parts(typed: &str) -> Vec<&str> {
 pub(super) fn nearest<'a>(typed: &str, all: &[&'a Instance]) -> Vec<&'a Instance> {
     let mut found: Vec<(f64, &Instance)> = Vec::new();
     for part in std::iter::once(typed).chain(parts(typed)) {
-        let wanted = folded(part.trim_end_matches('…'));
-        let near = |one: &&'a Instance| Some((unlike(&wanted, &folded(one.name()?))?, *one));
+        let wanted = meant(part.trim_end_matches('…'));
+        let near = |one: &&'a Instance| Some((unlike(&wanted, &meant(one.name()?))?, *one));
         found.extend(all.iter().filter_map(near));
     }
     found.sort_by(|(unlike, one), (other, two)| {

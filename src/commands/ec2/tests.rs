@@ -1,7 +1,8 @@
 //! Changes of power, against a region that passes through states, denies, throttles and loses answers.
 
-use super::super::testing::{Ledger, answer, cx_on, executed, found_text, plain, planned, verified};
+use super::super::testing::{Ledger, answer, cx_on, executed, found_text, plain, planned, verified, waited_for_turns};
 use super::super::{Context, parse};
+use crate::aws::Power;
 use crate::aws::fake::{FakeRegion, Fault, Machine};
 use crate::aws::{Aws, AwsConfig};
 use crate::domain::{Button, CommandError, Press, Refusal};
@@ -379,41 +380,20 @@ async fn a_call_that_may_still_be_on_its_way_is_not_said_to_be_undone() {
     }
 }
 
-/// A journal that notes how long a call takes, from the moment that it stands in the journal.
-#[derive(Default)]
-struct Stopwatch(Mutex<Vec<std::time::Duration>>);
-
-#[async_trait::async_trait]
-impl super::super::Journalled for Stopwatch {
-    async fn step(
-        &self,
-        _: &crate::domain::Step,
-        call: futures_util::future::BoxFuture<'_, Result<(), super::super::StepError>>,
-    ) -> Result<(), super::super::StepError> {
-        let began = tokio::time::Instant::now();
-        let made = call.await;
-        self.0.lock().push(began.elapsed());
-        made
-    }
-}
-
 #[tokio::test(start_paused = true)]
 async fn what_waits_for_its_turn_is_not_journalled_yet() {
-    let region = one("stopped");
-    let cx = on(&region);
-    let plan = planned("ec2 start web-1", &cx).await;
-    // others have used up what the account may do at once
-    let began = tokio::time::Instant::now();
-    for _ in 0..10 {
-        cx.aws.turn("eu-central-1", crate::aws::Power::Start).await;
+    for (line, from, power) in [
+        ("ec2 start web-1", "stopped", Power::Start),
+        ("ec2 stop web-1", "running", Power::Stop),
+        ("ec2 reboot web-1", "running", Power::Reboot),
+    ] {
+        let region = one(from);
+        let cx = on(&region);
+        let waited = waited_for_turns(line, &cx, async || cx.aws.turn("eu-central-1", power).await).await;
+        assert_eq!(waited.len(), 1, "{line}");
+        assert!(waited[0].before > std::time::Duration::from_millis(300), "{line} waited: {waited:?}");
+        assert_eq!(waited[0].within, std::time::Duration::ZERO, "{line}: not between the journal and the call");
     }
-    assert!(began.elapsed() > std::time::Duration::from_secs(1), "the next one waits");
-    let (_, command) = parse("ec2 start web-1").expect("command");
-    let stopwatch = Stopwatch::default();
-    let began = tokio::time::Instant::now();
-    command.execute(&plan, &cx, &stopwatch).await.expect("it is made");
-    assert!(began.elapsed() > std::time::Duration::from_millis(400), "it waited");
-    assert_eq!(*stopwatch.0.lock(), [std::time::Duration::ZERO], "and not between the journal and the call");
 }
 
 #[tokio::test(start_paused = true)]
@@ -603,7 +583,7 @@ async fn a_reboot_claims_no_more_than_aws_tells() {
 // Names as people type them
 
 /// What a name is in AWS, and what people type for it.
-const TYPED: [(&str, &str); 14] = [
+const TYPED: [(&str, &str); 23] = [
     ("worker-1 ", "worker-1"),
     (" worker-1", "worker-1"),
     ("worker 1", "'worker\u{a0}1'"),
@@ -618,6 +598,16 @@ const TYPED: [(&str, &str); 14] = [
     ("x`y", "\"x'y\""),
     ("worker-1", "Worker-1"),
     ("WORKER-1", "worker-1"),
+    // a slash command brings each emoji by its short name
+    ("web-🚀", "web-:rocket:"),
+    ("web-🚀-1", "Web-:rocket:-1"),
+    ("🔑 db", "\":key: db\""),
+    ("❤\u{fe0f}x", ":heart:x"),
+    ("👋🏽", ":wave::skin-tone-4:"),
+    ("👨🏼\u{200d}🍳", ":male-cook::skin-tone-3:"),
+    ("🇩🇪-1", ":flag-de:-1"),
+    ("👍", ":thumbsup:"),
+    (":rocket:-1", "🚀-1"),
 ];
 
 /// What the buttons of a mistake do.
@@ -666,6 +656,13 @@ async fn a_name_in_two_spellings_is_asked_for_and_never_chosen() {
     let said = answer("ec2 show web-:fire:", &on(&region)).await;
     assert!(said.starts_with("[usage]") && said.contains("web-🚀 (i-1)"), "{said}");
     assert!(!answer("ec2 show web-🚀", &on(&region)).await.starts_with("[usage]"));
+    // and so is one that stands in both forms
+    let both = [Machine::new("i-1", "web-🚀", "running"), Machine::new("i-2", "Web-:rocket:", "running")];
+    let said = answer("ec2 show WEB-:rocket:", &on(&FakeRegion::new(both.into()))).await;
+    assert!(said.starts_with("[usage]") && said.contains("(i-1)") && said.contains("(i-2)"), "{said}");
+    // what no emoji of Slack's is, is text
+    let region = FakeRegion::new(vec![Machine::new("i-1", "web-:our_own:", "running")]);
+    assert!(!answer("ec2 show web-:our_own:", &on(&region)).await.starts_with("[usage]"));
 }
 
 #[tokio::test]

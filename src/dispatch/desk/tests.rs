@@ -55,6 +55,7 @@ impl Office {
         let context = cx();
         let parts = DeskParts {
             policies: Arc::new(policies(&groups)),
+            callers: Arc::new(super::super::Callers::new(Duration::from_secs(60))),
             people: PeopleParts {
                 groups: Arc::new(groups),
                 web_api: Arc::new(move || {

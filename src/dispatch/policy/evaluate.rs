@@ -83,7 +83,7 @@ impl Policies {
             // there is one bot, so nothing of it is unknown
             let found = match self.known.is_bot(resource) {
                 true => self.evaluate(principal, action, &Resource::Bot, situation),
-                false => self.in_doubt(principal, |who| self.evaluate_type(who, action, resource, situation)),
+                false => self.in_doubt(principal, |who| self.evaluate_type(who, action, resource, Some(situation))),
             };
             if found.permitted {
                 return found;
@@ -93,23 +93,32 @@ impl Policies {
         denied.unwrap_or_else(|| Found::unjudged("the action has no resource type"))
     }
 
-    /// Partial evaluation with a resource of which only the type is known. No decision means: it depends.
+    /// Whether it depends at least: on what it is done to, or on where, how and when it is asked.
+    pub(super) fn evaluate_anywhere(&self, principal: &Principal, action: Action<'_>) -> bool {
+        let types = self.resources.get(action.name).map(Vec::as_slice).unwrap_or_default();
+        types.iter().any(|resource| self.evaluate_type(principal, action, resource, None).permitted)
+    }
+
+    /// Partial evaluation with a resource of which only the type is known, and perhaps with an unknown situation. No
+    /// decision means: it depends.
     fn evaluate_type(
         &self,
         principal: &Principal,
         action: Action<'_>,
         resource: &EntityTypeName,
-        situation: &Situation,
+        situation: Option<&Situation>,
     ) -> Found {
         let asked = || -> Result<_, String> {
             let (user, action) = (self.known.user(principal)?, self.known.action(action.name)?);
             let request = Request::builder()
                 .principal(user.uid())
                 .action(action.uid.clone())
-                .unknown_resource_with_type(resource.clone())
-                .context(self.known.context(situation)?)
-                .build();
-            Ok((request, action.with(user, None)?))
+                .unknown_resource_with_type(resource.clone());
+            let request = match situation {
+                Some(situation) => request.context(self.known.context(situation)?),
+                None => request,
+            };
+            Ok((request.build(), action.with(user, None)?))
         };
         let (request, entities) = match asked() {
             Ok(asked) => asked,

@@ -228,6 +228,11 @@ impl Policies {
         self.evaluate_ahead(principal, action, situation).permitted
     }
 
+    /// Whether the person could do this to anything at all, wherever and whenever it is asked.
+    pub fn could_ever(&self, principal: &Principal, action: Action<'_>) -> bool {
+        self.evaluate_anywhere(principal, action)
+    }
+
     /// The groups of the configuration whose full member, in no other group, would be permitted this, if need be with
     /// the approval of others.
     pub fn who_could(&self, action: Action<'_>, resource: &Resource<'_>, situation: &Situation) -> Vec<String> {

@@ -203,6 +203,37 @@ fn without_policies_everything_is_denied_and_nobody_could() {
     );
 }
 
+/// The highest class of which each could run anything, wherever it is asked: what is denied here is not denied everywhere.
+#[test]
+fn what_could_be_permitted_somewhere_is_not_taken_for_never() {
+    let ever = |policies: &Policies, who: &Principal| {
+        let could = |(name, risk): &&(&'static str, Risk)| policies.could_ever(who, Action { name, risk: *risk });
+        ACTIONS.iter().filter(could).map(|(_, risk)| *risk).max()
+    };
+    let strangers = [Membership::Guest, Membership::Outside, Membership::Inactive];
+    for (groups, expected) in [
+        (&["operators", "viewers"] as &[&str], Risk::Change),
+        (&["deployers"], Risk::Change),
+        (&["viewers"], Risk::Read),
+        (&[], Risk::Basic),
+    ] {
+        assert_eq!(ever(shipped(), &member(groups)), Some(expected), "{groups:?}");
+        assert!(strangers.iter().all(|stranger| ever(shipped(), &person(*stranger, groups)).is_none()), "{groups:?}");
+    }
+    let guest = person(Membership::Guest, &[]);
+    for (condition, expected) in [
+        ("when { context.channel == \"C1\" }", Some(Risk::Read)),
+        ("when { context.hour >= 22 || context.direct_message }", Some(Risk::Read)),
+        ("when { context.approvals >= 2 }", Some(Risk::Read)),
+        ("unless { principal.membership == \"guest\" }", None),
+    ] {
+        let text = format!("@id(\"some\") permit (principal, action in Action::\"read\", resource) {condition};");
+        let policies = with_text(&text).unwrap_or_else(|error| panic!("{condition}: {error}"));
+        assert_eq!(ever(&policies, &guest), expected, "{condition}");
+        assert_eq!(ever(&policies, &member(&[])), Some(Risk::Read), "{condition}");
+    }
+}
+
 #[test]
 fn a_refusal_says_which_group_is_needed_and_whom_to_ask() {
     let viewer = member(&["viewers"]);

@@ -111,7 +111,7 @@ impl House {
 
     /// Runs a command to its end and returns what waits for its person.
     async fn runs(&self, request: &Request, command: &Scripted, task: Task) -> Vec<String> {
-        self.pool.submit(self.job(request, command, task)).expect("there is room");
+        self.pool.submit(self.job(request, command, task), true).expect("there is room");
         within("the request to end", self.flights.idle()).await;
         within("its place to be free", async {
             while self.pool.running() > 0 {
@@ -236,8 +236,9 @@ fn more_than_may_run_is_refused_and_the_place_is_free_again_after_a_panic() {
     run(async {
         let house = House::new().await;
         let (first, second) = (house.accept(1).await, house.accept(2).await);
-        house.pool.submit(house.job(&first, &breaking(&["plan"]), Task::Run)).expect("there is room");
-        let refusal = house.pool.submit(house.job(&second, &breaking(&[]), Task::Run)).expect_err("one at a time");
+        house.pool.submit(house.job(&first, &breaking(&["plan"]), Task::Run), true).expect("there is room");
+        let refusal = house.pool.submit(house.job(&second, &breaking(&[]), Task::Run), true);
+        let refusal = refusal.expect_err("one at a time");
         assert_eq!(
             refusal.lines[0].plain(),
             "I am busy with 1 commands. test stop was not run. Try again in a minute."

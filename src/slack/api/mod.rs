@@ -13,8 +13,8 @@ pub use files::{ShareFile, Uploaded};
 pub use pacer::{Method, Pacer};
 pub use seek::Seek;
 pub use types::{
-    AuthTest, EnterpriseUser, Message, Metadata, PostEphemeral, PostMessage, Posted, Respond, UpdateMessage, UserInfo,
-    UserProfile, Usergroup,
+    AuthTest, DeleteMessage, EnterpriseUser, Message, Metadata, PostEphemeral, PostMessage, Posted, Respond,
+    UpdateMessage, UserInfo, UserProfile, Usergroup,
 };
 
 use super::config::SlackConfig;
@@ -106,6 +106,12 @@ impl WebApi {
     /// Replaces the text of one of the bot's own messages.
     pub async fn update(&self, message: &UpdateMessage<'_>) -> Result<Posted, ApiError> {
         self.json(Method::Update, None, message).await
+    }
+
+    /// Takes one of the bot's own messages away.
+    pub async fn delete(&self, message: &DeleteMessage<'_>) -> Result<(), ApiError> {
+        let _: types::Nothing = self.json(Method::Delete, None, message).await?;
+        Ok(())
     }
 
     /// Posts a message that only one person sees. Slack does not guarantee that it arrives.

@@ -21,6 +21,8 @@ pub enum Method {
     PostMessage,
     /// chat.update
     Update,
+    /// chat.delete
+    Delete,
     /// chat.postEphemeral
     PostEphemeral,
     /// users.info
@@ -57,6 +59,7 @@ impl Method {
         Self::AuthTest,
         Self::PostMessage,
         Self::Update,
+        Self::Delete,
         Self::PostEphemeral,
         Self::UsersInfo,
         Self::UsergroupsUsersList,
@@ -79,6 +82,7 @@ impl Method {
             Self::AuthTest => "auth.test",
             Self::PostMessage => "chat.postMessage",
             Self::Update => "chat.update",
+            Self::Delete => "chat.delete",
             Self::PostEphemeral => "chat.postEphemeral",
             Self::UsersInfo => "users.info",
             Self::UsergroupsUsersList => "usergroups.users.list",
@@ -100,7 +104,7 @@ impl Method {
     pub fn scopes(self) -> &'static [&'static str] {
         match self {
             Self::AuthTest | Self::Upload | Self::ViewsPublish | Self::ViewsOpen | Self::ResponseUrl => &[],
-            Self::PostMessage | Self::Update | Self::PostEphemeral => &["chat:write"],
+            Self::PostMessage | Self::Update | Self::Delete | Self::PostEphemeral => &["chat:write"],
             Self::UsersInfo => &["users:read"],
             Self::UsergroupsUsersList | Self::UsergroupsList => &["usergroups:read"],
             Self::ConversationsOpen => &["im:write"],
@@ -126,9 +130,11 @@ impl Method {
         match self {
             Self::AuthTest => Some(600),
             Self::PostMessage => Some(config.posts_per_minute),
-            Self::Update | Self::ConversationsOpen | Self::ConversationsHistory | Self::ConversationsReplies => {
-                Some(config.tier3_per_minute)
-            }
+            Self::Update
+            | Self::Delete
+            | Self::ConversationsOpen
+            | Self::ConversationsHistory
+            | Self::ConversationsReplies => Some(config.tier3_per_minute),
             Self::PostEphemeral
             | Self::UsersInfo
             | Self::ViewsOpen

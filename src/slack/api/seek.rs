@@ -21,6 +21,8 @@ pub struct Seek<'a> {
     pub thread_ts: Option<&'a str>,
     /// No message before this `ts`.
     pub oldest: &'a str,
+    /// Not this one.
+    pub except: Option<&'a str>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -68,7 +70,8 @@ impl WebApi {
                 Err(ApiError::Rejected { code }) if code == "thread_not_found" => return Ok(None),
                 page => page?,
             };
-            if let Some(found) = page.messages.into_iter().find(|message| is_meant(&message.metadata)) {
+            let is_found = |found: &Found| seek.except != Some(found.ts.as_str()) && is_meant(&found.metadata);
+            if let Some(found) = page.messages.into_iter().find(is_found) {
                 return Ok(Some(found.ts));
             }
             cursor = page.response_metadata.next_cursor;

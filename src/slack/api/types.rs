@@ -79,6 +79,15 @@ pub struct UpdateMessage<'a> {
     pub metadata: Option<&'a Metadata>,
 }
 
+/// chat.delete
+#[derive(Clone, Debug, Serialize)]
+pub struct DeleteMessage<'a> {
+    /// Where; `D…` for a direct message, never the person's id.
+    pub channel: &'a ChannelId,
+    /// Which message.
+    pub ts: &'a str,
+}
+
 impl Serialize for UpdateMessage<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;

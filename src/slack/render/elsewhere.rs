@@ -1,4 +1,4 @@
-//! A message that could not be shown where it belongs: a line above it says where that is.
+//! A message that could not be shown where it belongs, or in the place of another: a line above it says so.
 
 use super::twin::{self, TEXT_LIMIT};
 use super::{Block, Inline, Rich, inline};
@@ -15,6 +15,15 @@ pub fn elsewhere(message: &Message, before: &Line, channel: &ChannelId, after: &
     let first = Block::RichText { elements: vec![Rich::Section { elements }] };
     let name = twin::escape(channel.as_str());
     let text = format!("{}<#{name}>{}\n{}", twin::words(before), twin::words(after), message.text);
+    Message { text: shortened(text), blocks: message.blocks.as_deref().and_then(|blocks| above(&first, blocks)) }
+}
+
+/// The message below a line.
+pub fn below(message: &Message, line: &Line) -> Message {
+    let mut elements = Vec::new();
+    inline(line, &mut elements);
+    let first = Block::RichText { elements: vec![Rich::Section { elements }] };
+    let text = format!("{}\n{}", twin::words(line), message.text);
     Message { text: shortened(text), blocks: message.blocks.as_deref().and_then(|blocks| above(&first, blocks)) }
 }
 

@@ -49,7 +49,7 @@ impl Dynamo {
                     self.keep(Row { late, since, is_found, ..found });
                 }
                 _ => {
-                    self.memory.lock().rows.remove(&id);
+                    self.memory.lock().drop_row(id);
                     return Err(StoreError::Fenced(id));
                 }
             }
@@ -82,8 +82,8 @@ impl Dynamo {
             return;
         }
         match row.is_open() {
-            true => drop(memory.rows.insert(id, row)),
-            false => drop(memory.rows.remove(&id)),
+            true => memory.hold(row),
+            false => memory.drop_row(id),
         }
     }
 

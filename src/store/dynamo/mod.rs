@@ -38,6 +38,7 @@ mod turns;
 #[cfg(test)]
 mod tests;
 
+use super::shares::Shares;
 use super::{ReplicaName, StoreConfig, StoreError};
 use crate::clock::Clock;
 use crate::domain::RequestId;
@@ -81,6 +82,8 @@ struct Memory {
     beat: u64,
     /// Every request that it holds and that is open: without an answer, or with a letter that waits.
     rows: BTreeMap<RequestId, Row>,
+    /// How much of that is whose.
+    shares: Shares,
     /// Requests whose acceptance nobody heard of: the table may have them.
     doubtful: BTreeMap<RequestId, Instant>,
     /// Dead letters in the table, when they were counted last, and those since.
@@ -98,6 +101,23 @@ struct Memory {
     strange: HashSet<String>,
     left: bool,
     closed: bool,
+}
+
+impl Memory {
+    fn hold(&mut self, row: Row) {
+        self.shares.begin(row.request.id, &row.request.user);
+        self.rows.insert(row.request.id, row);
+    }
+
+    fn drop_row(&mut self, id: RequestId) {
+        self.shares.end(id);
+        self.rows.remove(&id);
+    }
+
+    fn drop_all(&mut self) {
+        self.shares.recount([]);
+        self.rows.clear();
+    }
 }
 
 /// What is known of another replica.

@@ -5,7 +5,7 @@ use super::letters::settle;
 use super::row::{Row, shown};
 use super::table::{Ask, Table};
 use super::{Dynamo, Memory, row};
-use crate::domain::{ApprovalRequest, ChannelId, Plan, ReplyTo, RequestId, Step, StoreVitals, Target, UserId};
+use crate::domain::{ApprovalRequest, ChannelId, Drill, Plan, ReplyTo, RequestId, Step, StoreVitals, Target, UserId};
 use crate::store::ports::is_due;
 use crate::store::{
     Accepted, Asked, Backend, Delivery, Entry, Final, Held, Journal, Letter, LetterId, NewLetter, NewRequest, Outbox,
@@ -350,6 +350,15 @@ impl Pulse for Heart {
 
     fn open(&self) -> usize {
         self.memory.lock().rows.len()
+    }
+
+    fn open_of(&self, user: &UserId) -> usize {
+        self.memory.lock().shares.of(user)
+    }
+
+    /// There is no such thread.
+    fn drill(&self, _: Drill) -> bool {
+        false
     }
 
     /// Never: there is nothing of it in this process that could end.

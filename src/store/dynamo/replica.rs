@@ -49,7 +49,7 @@ impl Dynamo {
         memory.name = Some(name.clone());
         memory.beat = 1;
         memory.lease_ends = Some(ends);
-        memory.rows.clear();
+        memory.drop_all();
         Ok(name)
     }
 
@@ -88,7 +88,7 @@ impl Dynamo {
         if is_deaf {
             tracing::info!(
                 seconds = gap.as_secs_f64(),
-                "the other replicas could not be looked at; no silence of theirs counts"
+                "the other replicas were not looked at for long; little of that counts as silence of theirs"
             );
         }
         memory.looked = Some(now);

@@ -221,7 +221,8 @@ impl Book {
             other => other?,
         };
         let accepted_at = request.accepted_at;
-        self.work.requests.insert(request.id, Open { state, accepted_at, progress_ts: None, waiting: None });
+        let open = Open { state, accepted_at, progress_ts: None, waiting: None };
+        self.work.insert(request.id, &request.user, open);
         Ok(())
     }
 

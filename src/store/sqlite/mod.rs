@@ -7,6 +7,7 @@
 mod approvals;
 mod audit;
 mod book;
+mod drill;
 mod file;
 mod held;
 mod keys;

@@ -43,7 +43,7 @@ impl Sqlite {
         let name = ReplicaName::new(clock.now());
         let book = Book::open(connection, Arc::clone(&clock), &name, upkeep.tail);
         let book = book.map_err(|error| file::Reason::from(error).refusal(&config.path))?;
-        let shared = Arc::new(Shared::new(config.queue_limit));
+        let shared = Arc::new(Shared::new(config.queue_limit, Arc::clone(&book.work.shares)));
         shared.opened(book.work.open());
         let held = Arc::clone(&book.held);
         writer::start(book, Arc::clone(&shared), Caretaker::new(config, upkeep))?;

@@ -1,10 +1,12 @@
 //! What the callers and the writer share: the queue of operations, and how the store is.
 
 use super::book::{Book, Trouble};
-use crate::domain::StoreVitals;
+use crate::domain::{Drill, StoreVitals, UserId};
+use crate::store::shares::Shares;
 use crate::store::{Pulse, StoreError};
 use async_trait::async_trait;
 use parking_lot::{Condvar, Mutex};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::sync::{Semaphore, TryAcquireError, oneshot, watch};
@@ -119,6 +121,7 @@ pub(in crate::store) struct Shared {
     space: Semaphore,
     ok: AtomicBool,
     open: AtomicUsize,
+    shares: Arc<Shares>,
     last_error: Mutex<Option<String>>,
     /// Since when the oldest of what the writer does just now has waited.
     in_hand: Mutex<Option<Instant>>,
@@ -138,7 +141,7 @@ pub(super) enum WhenFull {
 }
 
 impl Shared {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(super) fn new(limit: usize, shares: Arc<Shares>) -> Self {
         Self {
             queue: Mutex::new(Queue::default()),
             filled: Condvar::new(),
@@ -146,6 +149,7 @@ impl Shared {
             space: Semaphore::new(limit.clamp(1, Semaphore::MAX_PERMITS)),
             ok: AtomicBool::new(true),
             open: AtomicUsize::new(0),
+            shares,
             last_error: Mutex::new(None),
             in_hand: Mutex::new(None),
             lost: watch::Sender::new(false),
@@ -161,6 +165,16 @@ impl Shared {
             (Err(_), WhenFull::Wait | WhenFull::WaitForCompany) => self.space.acquire().await.map_err(|_| closed())?,
         };
         permit.forget();
+        self.push(operation, full)
+    }
+
+    /// Gives an operation to the writer for which nobody waits, if there is room.
+    pub(super) fn submit_now(&self, operation: Box<dyn Operation>) -> Result<(), StoreError> {
+        self.space.try_acquire().map_err(|_| closed())?.forget();
+        self.push(operation, WhenFull::Refuse)
+    }
+
+    fn push(&self, operation: Box<dyn Operation>, full: WhenFull) -> Result<(), StoreError> {
         let mut queue = self.queue.lock();
         if queue.closed {
             return Err(closed());
@@ -292,6 +306,14 @@ impl Pulse for Shared {
 
     fn open(&self) -> usize {
         self.open.load(Ordering::Relaxed)
+    }
+
+    fn open_of(&self, user: &UserId) -> usize {
+        self.shares.of(user)
+    }
+
+    fn drill(&self, drill: Drill) -> bool {
+        self.breaks(drill)
     }
 
     async fn lost(&self) {

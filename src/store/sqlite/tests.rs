@@ -722,7 +722,7 @@ async fn a_clock_that_jumps_ahead_makes_nothing_old_before_the_look_after() {
     let folder = Folder::new();
     let (clock, config) = (folder.clock(), folder.config());
     let mut book = Book::open(file::open(&config).unwrap(), clock.clone(), &ReplicaName("one".into()), 50).unwrap();
-    let (shared, upkeep) = (Shared::new(8), Upkeep::default());
+    let (shared, upkeep) = (Shared::new(8, Arc::default()), Upkeep::default());
     let mut caretaker = Caretaker::new(&config, upkeep);
     book.begin().unwrap();
     assert!(book.accept(&request(1), &["event:1".to_owned()]).is_ok());

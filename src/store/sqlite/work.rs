@@ -3,13 +3,15 @@
 //! somebody had them in hand.
 
 use super::rows::{self, id, time};
-use crate::domain::RequestId;
+use crate::domain::{RequestId, UserId};
 use crate::store::ports::is_due;
+use crate::store::shares::Shares;
 use crate::store::{Entry as Unfinished, QueueDepth, State, Wanted};
 use jiff::Timestamp;
 use rusqlite::Connection;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 /// A request without a final answer.
 pub(super) struct Open {
@@ -49,6 +51,9 @@ pub(super) struct Work {
     queues: HashMap<u64, BTreeSet<i64>>,
     /// Letters that were taken back, perhaps while they were being sent: their `ts` is still worth knowing.
     overtaken: HashMap<i64, RequestId>,
+    /// How much of all this is whose. It is read by others at any moment: what a transaction that fails has changed in it
+    /// is put right before the next one.
+    pub(super) shares: Arc<Shares>,
     /// How many letters are dead.
     pub(super) dead: u64,
     next_letter: i64,
@@ -64,16 +69,21 @@ impl Work {
             waiting: None,
         };
         let mut requests: BTreeMap<_, _> = entries.iter().map(|entry| (entry.request.id, open(entry))).collect();
+        let mut askers: Vec<_> = entries.iter().map(|entry| (entry.request.id, entry.request.user.clone())).collect();
         let mut letters = BTreeMap::new();
         let mut queues = HashMap::<u64, BTreeSet<i64>>::new();
         let mut waiting = connection.prepare_cached(
-            "SELECT id, request, last, created_at, not_before, kind, channel FROM letters WHERE dead_at IS NULL",
+            "SELECT id, request, last, created_at, not_before, kind, channel, \
+             (SELECT user FROM requests WHERE requests.id = letters.request) FROM letters WHERE dead_at IS NULL",
         )?;
         let mut rows = waiting.query([])?;
         while let Some(row) = rows.next()? {
             let (letter, request, last) = (row.get(0)?, id(row, 1)?, row.get(2)?);
             if let (false, Some(open)) = (last, requests.get_mut(&request)) {
                 open.waiting = Some(letter);
+            }
+            if let (true, Some(user)) = (last, row.get::<_, Option<String>>(7)?) {
+                askers.push((request, UserId(user)));
             }
             let (created_at, not_before) = (time(row.get(3)?), time(row.get(4)?));
             let queue = rows::queue(row.get_ref(5)?.as_str()?, row.get_ref(6)?.as_str()?, request);
@@ -84,11 +94,18 @@ impl Work {
             .prepare_cached("SELECT count(*) FILTER (WHERE dead_at IS NOT NULL), max(id) FROM letters")?
             .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         self.requests = requests;
+        self.shares.recount(askers);
         self.letters = letters;
         self.queues = queues;
         self.dead = dead.cast_unsigned();
         self.next_letter = self.next_letter.max(highest.unwrap_or(0) + 1);
         Ok(())
+    }
+
+    /// A request was accepted.
+    pub(super) fn insert(&mut self, id: RequestId, user: &UserId, open: Open) {
+        self.shares.begin(id, user);
+        self.requests.insert(id, open);
     }
 
     /// The number of a new letter: higher than all before.
@@ -121,6 +138,9 @@ impl Work {
     /// A letter waits no more.
     pub(super) fn settle(&mut self, number: i64) {
         let Some(letter) = self.remove(number) else { return };
+        if letter.last {
+            self.shares.end(letter.request);
+        }
         if letter.last && !self.overtaken.is_empty() {
             self.overtaken.retain(|_, request| *request != letter.request);
         }

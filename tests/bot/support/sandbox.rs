@@ -25,6 +25,7 @@ pub struct Message {
     pub history: Vec<Value>,
     pub cursor: u64,
     pub via: String,
+    pub deleted: bool,
 }
 
 impl Message {
