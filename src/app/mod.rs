@@ -20,15 +20,15 @@ pub use stores::init_store;
 use crate::clock;
 use crate::delivery::Lanes;
 use crate::dispatch::policy::Policies;
-use crate::dispatch::{Dispatcher, HomeKeeper, HomeParts};
+use crate::dispatch::{Dispatcher, HeardPlaces, HomeKeeper, HomeParts};
 use crate::domain::{Build, VitalsSource};
 use crate::execution::{AwsWorker, Flights, WorkerPool};
 use crate::health::{self, Board, Metrics};
 use crate::intake::{ConnectionParts, Doorkeeper, OpenLinks, SlackConnection};
 use crate::settings::Settings;
-use crate::slack::Proxy;
 use crate::slack::api::{Pacer, WebApi};
 use crate::slack::socket::{LinkBoard, LinkObserver};
+use crate::slack::{Proxy, Seals};
 use crate::store::{HouseEvent, Store};
 use crate::supervision::{
     self, ChildSpec, Handle, Placement, Task, Tree, TreeSpec, Watchdog, WatchdogSpec, WorkerRuntime, exit_when_stuck,
@@ -237,8 +237,8 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
         workers.push(tree.add(spec, move |_| AwsWorker::new(shop.clone())).await);
     }
     let pool = WorkerPool::new(workers, house.settings.execution.max_running);
-    let identity = Arc::new(OnceCell::new());
-    let desk = house.desk(shop, pool, Arc::clone(&identity));
+    let (identity, places) = (Arc::new(OnceCell::new()), Arc::new(HeardPlaces::default()));
+    let desk = house.desk(shop, pool, Arc::clone(&identity), Arc::clone(&places));
     let parts = HomeParts::of(&desk);
     let dispatcher = tree.add(house.spec("dispatcher"), move |_| Dispatcher::new(desk.clone())).await;
     let home = tree.add(house.spec("home"), move |_| HomeKeeper::new(parts.clone())).await;
@@ -259,6 +259,8 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
         clock: clock::system(),
         threads: Arc::default(),
         gate: house.gate(),
+        seals: Seals::new(house.settings.slack.app_token.clone()),
+        places,
         web_api: Arc::clone(&house.web_api),
     };
     let door = Arc::new(door);

@@ -6,7 +6,7 @@ use super::reporter::{HealthReporter, ReporterParts};
 use crate::aws::Aws;
 use crate::clock;
 use crate::delivery::{Courier, CourierParts};
-use crate::dispatch::{DeskParts, Identity, PeopleParts};
+use crate::dispatch::{DeskParts, HeardPlaces, Identity, PeopleParts};
 use crate::domain::VitalsSource;
 use crate::execution::{AnswerDesk, Locks, WorkerPool, Workshop};
 use crate::intake::Gate;
@@ -74,7 +74,13 @@ impl House {
         }
     }
 
-    pub(super) fn desk(&self, shop: Workshop, pool: WorkerPool, identity: Arc<OnceCell<Identity>>) -> DeskParts {
+    pub(super) fn desk(
+        &self,
+        shop: Workshop,
+        pool: WorkerPool,
+        identity: Arc<OnceCell<Identity>>,
+        places: Arc<HeardPlaces>,
+    ) -> DeskParts {
         let people = PeopleParts {
             groups: Arc::new(self.settings.groups.clone()),
             web_api: Arc::clone(&self.web_api),
@@ -82,6 +88,7 @@ impl House {
         };
         DeskParts {
             people,
+            places,
             policies: Arc::clone(&self.policies),
             pool,
             shop,

@@ -10,6 +10,7 @@ mod groups;
 mod home;
 mod people;
 mod permits;
+mod places;
 pub mod policy;
 mod shortcuts;
 
@@ -18,3 +19,4 @@ pub use dispatcher::{Boarded, Dispatcher, How, Incoming};
 pub use groups::{GroupConfig, GroupsConfig};
 pub use home::{HomeKeeper, HomeOpened, HomeParts};
 pub use people::{Identity, PeopleParts};
+pub use places::HeardPlaces;
