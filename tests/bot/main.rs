@@ -32,6 +32,7 @@ mod points;
 mod promises;
 mod replicas;
 mod secrets;
+mod shared;
 mod shortcut;
 mod stack;
 mod starts;
