@@ -39,6 +39,8 @@
 //! - Where only an argument is missing, [`dispatch::forms`] gives the usage text a [`Form`](domain::Form) made of the clap
 //!   definition. The courier opens it in place of the text, once, while the trigger of the person's own act is good (it is
 //!   kept in memory alone); else the text is sent, with a button whose press is a new trigger.
+//! - Both carry a hash, keyed by the app-level token, of what they say and of where they stand ([`slack::seal`]): the Web API's
+//!   client puts it on whatever it sends, and the door believes no press without it.
 //! - The modal remembers where its answer goes ([`Memo`](slack::render::modal::Memo)), so it outlives the process. When it is
 //!   sent, [`dispatch::forms::fill`] makes the line of it before the acknowledgement: what is wrong is said on its
 //!   field, and so is that the journal did not take it. A form closes only when its request is durable.
@@ -126,6 +128,8 @@
 //! - Nothing that no policy permits is ever done, and a guest is never let in because Slack did not answer.
 //! - An outage of Slack or AWS never restarts the bot: it is not ready then, and it is alive.
 //! - A token, a ticket, a trigger or a response_url never stands in a log, a reply, an error or a metric.
+//! - A button or a form that the bot did not make, or not for that place, never runs anything.
+//! - An answer is never shown to all of a place that is shared with another organisation, or of which that is not known.
 //! - A button that asks for a form never runs its line, and a guess at what was meant never changes anything.
 //!
 //! # What is absent

@@ -84,6 +84,7 @@ fn answer(slack: &Slack, method: &str, body: &[u8], text: &str) -> Value {
             let user = field(body, "user");
             json!({"ok": true, "user": {"id": user, "team_id": lines::TEAM, "name": "maya", "profile": {"display_name": "Maya"}}})
         }
+        "conversations.info" => json!({"ok": true, "channel": {"id": field(body, "channel"), "is_ext_shared": false}}),
         "chat.postMessage" => post_message(slack, text),
         "conversations.replies" => replies(slack, &field(body, "ts")),
         "chat.update" => {

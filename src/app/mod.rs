@@ -19,7 +19,7 @@ pub use stores::init_store;
 
 use crate::delivery::Lanes;
 use crate::dispatch::policy::Policies;
-use crate::dispatch::{Callers, Dispatcher, HomeKeeper, HomeParts};
+use crate::dispatch::{Callers, Dispatcher, HeardPlaces, HomeKeeper, HomeParts};
 use crate::domain::{Build, VitalsSource};
 use crate::execution::Flights;
 use crate::health::{self, Board, Metrics};
@@ -233,8 +233,8 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
     let courier = tree.add(house.spec("courier").placement(Placement::OwnThread), house.courier()).await;
     let shop = house.workshop(courier);
     let pool = house.workers(&tree, &shop).await;
-    let identity = Arc::new(OnceCell::new());
-    let desk = house.desk(shop, pool, Arc::clone(&identity));
+    let (identity, places) = (Arc::new(OnceCell::new()), Arc::new(HeardPlaces::default()));
+    let desk = house.desk(shop, pool, Arc::clone(&identity), Arc::clone(&places));
     let parts = HomeParts::of(&desk);
     let dispatcher = tree.add(house.spec("dispatcher"), move |_| Dispatcher::new(desk.clone())).await;
     let home = tree.add(house.spec("home"), move |_| HomeKeeper::new(parts.clone())).await;
@@ -246,7 +246,7 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
     let (closing, closes) = watch::channel(false);
     let (fatal, fatals) = mpsc::unbounded_channel();
     let open = OpenLinks::default();
-    let door = Arc::new(house.doorkeeper(dispatcher.clone(), home, Arc::clone(&identity)));
+    let door = Arc::new(house.doorkeeper(dispatcher.clone(), home, Arc::clone(&identity), places));
     for slot in 0..house.settings.slack.connections {
         let parts = ConnectionParts {
             slot,

@@ -6,10 +6,11 @@ use super::reporter::{HealthReporter, ReporterParts};
 use crate::aws::Aws;
 use crate::clock;
 use crate::delivery::{Courier, CourierParts};
-use crate::dispatch::{DeskParts, Dispatcher, HomeKeeper, Identity, PeopleParts};
+use crate::dispatch::{DeskParts, Dispatcher, HeardPlaces, HomeKeeper, Identity, PeopleParts};
 use crate::domain::VitalsSource;
 use crate::execution::{AnswerDesk, AwsWorker, Locks, WorkerPool, Workshop};
 use crate::intake::{Doorkeeper, Gate, Room};
+use crate::slack::Seals;
 use crate::supervision::{Child, Handle, Tree};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
@@ -91,6 +92,7 @@ impl House {
         dispatcher: Handle<Dispatcher>,
         home: Handle<HomeKeeper>,
         identity: Arc<OnceCell<Identity>>,
+        places: Arc<HeardPlaces>,
     ) -> Doorkeeper {
         Doorkeeper {
             journal: Arc::clone(&self.store.journal),
@@ -100,11 +102,19 @@ impl House {
             clock: clock::system(),
             threads: Arc::default(),
             gate: self.gate(),
+            seals: Seals::new(self.settings.slack.app_token.clone()),
+            places,
             web_api: Arc::clone(&self.web_api),
         }
     }
 
-    pub(super) fn desk(&self, shop: Workshop, pool: WorkerPool, identity: Arc<OnceCell<Identity>>) -> DeskParts {
+    pub(super) fn desk(
+        &self,
+        shop: Workshop,
+        pool: WorkerPool,
+        identity: Arc<OnceCell<Identity>>,
+        places: Arc<HeardPlaces>,
+    ) -> DeskParts {
         let people = PeopleParts {
             groups: Arc::new(self.settings.groups.clone()),
             web_api: Arc::clone(&self.web_api),
@@ -112,6 +122,7 @@ impl House {
         };
         DeskParts {
             people,
+            places,
             policies: Arc::clone(&self.policies),
             callers: Arc::clone(&self.callers),
             pool,

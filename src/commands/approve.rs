@@ -10,7 +10,7 @@ use async_trait::async_trait;
 #[derive(clap::Args, Debug)]
 pub(super) struct Approve {
     /// The id of the request, as the message that asks for it says
-    #[arg(value_name = "request", value_parser = args::request)]
+    #[arg(value_name = "request", value_parser = args::shown_request)]
     request: String,
 }
 
@@ -48,6 +48,11 @@ mod tests {
         assert_eq!(answer("approve 7f3k", &cx()).await, "[done] Approve 7F3K");
         let whole = "01JD8Z3K4M5N6P7Q8R9SATBVCW";
         assert_eq!(answer(&format!("approve {whole}"), &cx()).await, format!("[done] Approve {whole}"));
+        let shown = format!("{whole}/0123456789ab");
+        assert_eq!(answer(&format!("approve {shown}"), &cx()).await, format!("[done] Approve {shown}"));
+        for odd in [format!("{whole}/"), format!("{whole}/a b"), format!("{whole}/a/b"), "/a".to_owned()] {
+            assert!(answer(&format!("approve '{odd}'"), &cx()).await.contains("must be the id"), "{odd}");
+        }
         insta::assert_snapshot!(answer("approve web-1", &cx()).await, @r"
         [usage] `<request>` must be the id of a request such as `7F3K`, not `web-1`.
         Usage: `approve <request>`

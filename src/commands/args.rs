@@ -3,7 +3,7 @@
 
 use super::words;
 use crate::aws::{State, is_region, region_of_place};
-use crate::domain::{RequestId, UsageError};
+use crate::domain::{RequestId, SHOWN, UsageError};
 use clap::builder::ArgAction;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::any::TypeId;
@@ -208,6 +208,16 @@ pub(super) fn request(text: &str) -> Result<String, String> {
     match is_short || RequestId::parse(&id).is_some() {
         true => Ok(id),
         false => Err(format!("must be the id of a request such as `7F3K`, not {}", words::said(text))),
+    }
+}
+
+/// The same; a button says behind the id by a short word which plan was shown with it.
+pub(super) fn shown_request(text: &str) -> Result<String, String> {
+    match text.split_once(SHOWN) {
+        Some((id, shown)) if !shown.is_empty() && shown.chars().all(|c| c.is_ascii_alphanumeric()) => {
+            Ok(format!("{}{SHOWN}{shown}", request(id)?))
+        }
+        _ => request(text),
     }
 }
 

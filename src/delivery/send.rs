@@ -183,7 +183,7 @@ async fn respond(
     if age(letter, parts) > RESPONSE_URL_LIFE && !replace {
         return otherwise().await;
     }
-    let answer = Respond { message, in_channel: false, replace_original: replace };
+    let answer = Respond { channel, message, in_channel: false, replace_original: replace };
     match api.respond(url, &answer).await {
         Ok(()) => Ok(Some(BY_RESPONSE_URL.to_owned())),
         Err(error) if is_no_of_place(&error) => {

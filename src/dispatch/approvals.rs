@@ -7,11 +7,11 @@ use super::dispatcher::{Dispatcher, How};
 use super::permits::Permits;
 use crate::commands::{self, Decide, Row};
 use crate::domain::{
-    ApprovalRequest, CommandError, Failure, Line, NotTaken, Plan, Refusal, Reply, Request, RequestId, Standing, Tone,
-    UsageError, Word,
+    ApprovalRequest, CommandError, Failure, Line, NotTaken, Plan, Refusal, Reply, Request, RequestId, SHOWN, Standing,
+    Tone, UsageError, Word,
 };
 use crate::execution::{Answer, Waiting};
-use crate::store::{State, StoreError};
+use crate::store::{State, StoreError, plan_hash};
 use actix::Addr;
 use std::sync::Arc;
 
@@ -100,17 +100,22 @@ impl Desk {
     }
 }
 
-async fn decide(parts: &DeskParts, permits: &Permits, which: &str, word: Word) -> Result<Reply, CommandError> {
+async fn decide(parts: &DeskParts, permits: &Permits, said: &str, word: Word) -> Result<Reply, CommandError> {
+    // a button says behind the id what was shown with it
+    let (which, shown) = said.split_once(SHOWN).map_or((said, None), |(id, shown)| (id, Some(shown)));
     let approval = find(parts, which).await?;
     let (me, own) = (permits.user(), approval.user == *permits.user());
     // whoever may not do it cannot let others do it; but what one asked for oneself one may call off
     if !(own && word == Word::Decline) {
         let row = row_of(&approval.plan)?;
         // a short id is soon guessed: it tells those nothing who may run this on nothing at all
-        if RequestId::parse(which).is_none() && permits.ahead(row).is_err() {
+        if RequestId::parse(which).is_none() && !permits.could_elsewhere(row) {
             return Err(unknown(which).into());
         }
         permits.may_approve(row, &approval)?;
+    }
+    if word == Word::Approve && shown.is_some_and(|shown| shown != plan_hash(&approval.plan)) {
+        return Err(Refusal { lines: vec![of_another_plan(&approval)] }.into());
     }
     let said = parts.shop.approvals.say(approval.request, word, me, parts.clock.now()).await.map_err(unread)?;
     let Some(said) = said else { return Err(unknown(which).into()) };
@@ -175,6 +180,13 @@ fn unknown(which: &str) -> UsageError {
         .code(which)
         .text(". Nothing was approved. The id stands in the message that asks for it.");
     UsageError::of(line)
+}
+
+/// The plan was made anew since the button was shown, and came to something else.
+fn of_another_plan(approval: &ApprovalRequest) -> Line {
+    named(approval)
+        .text(" would do something else by now than stands beside this button. Nothing was approved. What it would do now ")
+        .text("stands in the newest message that asks for it; approve it there.")
 }
 
 /// `ec2 stop web-1` of @maya

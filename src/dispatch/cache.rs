@@ -27,6 +27,13 @@ impl Trust {
     pub(super) const LITTLE: Self = Self { fresh: Duration::from_secs(30), stale: Duration::from_secs(300) };
 }
 
+impl Trust {
+    /// How long something is believed without asking again.
+    pub(super) fn fresh(self) -> Duration {
+        self.fresh
+    }
+}
+
 /// How long one caller waits: for Slack, and for the turn of the question.
 const PATIENCE: Duration = Duration::from_secs(30);
 

@@ -16,7 +16,7 @@ const MOST: usize = 10_000;
 
 /// How far the policies let somebody go, whatever it is done to and wherever it is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Reach {
+pub enum Rights {
     /// Nothing at all: a guest, a person of another organisation.
     Nothing,
     /// What changes nothing.
@@ -33,7 +33,7 @@ pub struct Callers {
 }
 
 struct Caller {
-    reach: Reach,
+    rights: Rights,
     found: Instant,
     /// When this person was let in last, or told that nothing is open to them: it counts where nothing is.
     told: Option<Instant>,
@@ -50,8 +50,8 @@ impl Callers {
         self.known.lock().get(user).is_some_and(|caller| self.is_told(caller))
     }
 
-    fn is_told(&self, Caller { reach, found, told }: &Caller) -> bool {
-        *reach == Reach::Nothing
+    fn is_told(&self, Caller { rights, found, told }: &Caller) -> bool {
+        *rights == Rights::Nothing
             && found.elapsed() < BELIEVED
             && told.is_some_and(|told| told.elapsed() < self.told_for)
     }
@@ -80,17 +80,17 @@ impl Callers {
     /// instance, it is not held that they may not.
     pub fn may_change(&self, user: &UserId) -> bool {
         let known = self.known.lock();
-        known.get(user).is_none_or(|caller| caller.reach == Reach::Changes || caller.found.elapsed() >= BELIEVED)
+        known.get(user).is_none_or(|caller| caller.rights == Rights::Changes || caller.found.elapsed() >= BELIEVED)
     }
 
     /// Notes how far somebody may go who was just looked up; asked only when it is not known, or was found a while ago.
-    pub fn learn(&self, user: &UserId, reach: impl FnOnce() -> Reach) {
-        let is_fresh = |caller: &Caller| caller.reach != Reach::Nothing && caller.found.elapsed() < FRESH;
+    pub fn learn(&self, user: &UserId, rights: impl FnOnce() -> Rights) {
+        let is_fresh = |caller: &Caller| caller.rights != Rights::Nothing && caller.found.elapsed() < FRESH;
         if self.known.lock().get(user).is_some_and(is_fresh) {
             return;
         }
         // not under the lock: the door does not wait for the policies
-        let (reach, now) = (reach(), Instant::now());
+        let (rights, now) = (rights(), Instant::now());
         let mut known = self.known.lock();
         if known.len() >= MOST && !known.contains_key(user) {
             known.retain(|_, caller| now - caller.found < BELIEVED);
@@ -99,8 +99,8 @@ impl Callers {
             }
         }
         // who may run nothing is told so now
-        let told = (reach == Reach::Nothing).then_some(now);
-        known.insert(user.clone(), Caller { reach, found: now, told });
+        let told = (rights == Rights::Nothing).then_some(now);
+        known.insert(user.clone(), Caller { rights, found: now, told });
     }
 }
 
@@ -119,8 +119,8 @@ mod tests {
         let callers = Callers::new(MINUTE);
         let heard = |user: &UserId| (0..5).filter(|_| callers.may_call(user)).count();
         assert_eq!(heard(&user(0)), 5, "nothing is known yet");
-        for (number, reach) in [(0, Reach::Nothing), (1, Reach::Reads), (2, Reach::Changes)] {
-            callers.learn(&user(number), || reach);
+        for (number, rights) in [(0, Rights::Nothing), (1, Rights::Reads), (2, Rights::Changes)] {
+            callers.learn(&user(number), || rights);
         }
         assert_eq!([0, 1, 2, 3].map(|number| heard(&user(number))), [0, 5, 5, 5]);
         assert_eq!([0, 1, 2, 3].map(|number| callers.may_change(&user(number))), [false, false, true, true]);
@@ -133,20 +133,20 @@ mod tests {
         callers.was_not_heard(&user(0));
         assert_eq!(heard(&user(0)), 1, "the journal did not take it, so nothing was said");
         // a right that was given is known with the next look
-        callers.learn(&user(0), || Reach::Changes);
+        callers.learn(&user(0), || Rights::Changes);
         assert_eq!((heard(&user(0)), callers.may_change(&user(0))), (5, true));
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_was_found_is_looked_at_again_after_a_minute_and_not_believed_for_ever() {
         let callers = Callers::new(MINUTE);
-        callers.learn(&user(1), || Reach::Reads);
+        callers.learn(&user(1), || Rights::Reads);
         callers.learn(&user(1), || panic!("it is fresh"));
         tokio::time::advance(FRESH).await;
-        callers.learn(&user(1), || Reach::Changes);
+        callers.learn(&user(1), || Rights::Changes);
         assert!(callers.may_change(&user(1)));
-        callers.learn(&user(2), || Reach::Nothing);
-        callers.learn(&user(3), || Reach::Reads);
+        callers.learn(&user(2), || Rights::Nothing);
+        callers.learn(&user(3), || Rights::Reads);
         tokio::time::advance(BELIEVED).await;
         assert!(callers.may_call(&user(2)) && callers.may_call(&user(2)) && callers.may_change(&user(3)));
     }
@@ -155,11 +155,11 @@ mod tests {
     async fn there_is_a_bound_to_how_many_are_known() {
         let callers = Callers::new(MINUTE);
         for number in 0..MOST + 1 {
-            callers.learn(&user(number), || Reach::Nothing);
+            callers.learn(&user(number), || Rights::Nothing);
         }
         assert_eq!(callers.known.lock().len(), 1);
         tokio::time::advance(BELIEVED).await;
-        (1..=MOST).for_each(|number| callers.learn(&user(number), || Reach::Nothing));
+        (1..=MOST).for_each(|number| callers.learn(&user(number), || Rights::Nothing));
         assert_eq!(callers.known.lock().len(), MOST, "the old one made room");
     }
 }

@@ -1,16 +1,18 @@
 //! The work of the dispatcher on one request.
 
 use super::approvals::{self, Review};
+use super::cache::Trust;
 use super::callers::Callers;
 use super::people::{People, PeopleParts};
 use super::permits::Permits;
+use super::places::{HeardPlaces, Places, Reach};
 use super::policy::Policies;
 use super::{How, forms, shortcuts};
 use crate::aws::Aws;
 use crate::clock::Clock;
 use crate::commands::{self, Command, Context, DeployConfig, Limits, Row, Scope};
 use crate::domain::{
-    ApprovalRequest, Failure, Line, Principal, Refusal, Reply, Request, Risk, Source, Tone, VitalsSource,
+    ApprovalRequest, Failure, Line, Principal, Refusal, Reply, Request, Risk, Source, Tone, UsageError, VitalsSource,
 };
 use crate::execution::{self, Answer, Flight, Flights, Job, Task, WorkerPool, Workshop};
 use crate::store::State;
@@ -27,6 +29,9 @@ fn most_deaths(begun: bool) -> u32 {
 /// One that had begun is looked at for the last time when so many have died with it. Who asked is told of them then.
 const LAST_LOOK: u32 = 3;
 
+/// How long a question about a place waits for its turn.
+const PLACE_WAITS: Duration = Duration::from_secs(20);
+
 /// The action of a word that lets a change be made.
 const APPROVE: &str = "approve";
 
@@ -35,6 +40,8 @@ const APPROVE: &str = "approve";
 pub struct DeskParts {
     /// How to find out who asks.
     pub people: PeopleParts,
+    /// What envelopes said of their places.
+    pub places: Arc<HeardPlaces>,
     /// Who may run what.
     pub policies: Arc<Policies>,
     /// What the door knows of people.
@@ -63,7 +70,11 @@ pub struct DeskParts {
 pub struct Desk {
     pub(super) parts: DeskParts,
     people: People,
+    places: Places,
 }
+
+/// A line, read: a command, or why it is none.
+type Parsed = Result<(&'static Row, Box<dyn Command>), UsageError>;
 
 /// A request that got this far: understood, by a known person.
 struct Understood {
@@ -84,7 +95,8 @@ pub(super) enum Stopped {
 impl Desk {
     pub(super) fn new(parts: DeskParts) -> Self {
         let people = People::new(parts.people.clone());
-        Self { parts, people }
+        let places = Places::new((parts.people.web_api)().patient(PLACE_WAITS), Arc::clone(&parts.places));
+        Self { parts, people, places }
     }
 
     /// Works on a request until it is answered or handed on.
@@ -99,21 +111,25 @@ impl Desk {
             Err(None) => return approvals::keep(&self.parts, request, how),
         };
         let (taken_up, begun) = (matches!(how, How::TakenUp { .. }), how.is_begun());
-        let understood = match self.understand(request, &how).await {
+        let parsed = commands::parse(&request.text);
+        let reach = match self.reach(request, &how, &parsed).await {
+            Ok(reach) => reach,
+            Err(failure) => return waits_for_slack(request, &failure),
+        };
+        // from here on it is answered where nobody reads of it who should not
+        let request = &*reach.spares(request);
+        let understood = match self.understand(request, &how, parsed, reach).await {
             Ok(understood) => understood,
             Err(Stopped::Answered(name, answer)) => return self.parts.shop.desk.give(request, name, answer).await,
-            // Slack does not say who it was, and calls may have been made: the next sweep brings it again
-            Err(Stopped::Unknown(failure)) => {
-                tracing::warn!(req = %request.id, cause = failure.cause, "request from the journal waits for slack");
-                return;
-            }
+            Err(Stopped::Unknown(failure)) => return waits_for_slack(request, &failure),
         };
         let row = understood.row;
         let task = match self.task(request, &understood, how, approval) {
             Ok(task) => task,
             Err(answer) => return self.parts.shop.desk.give(request, row.name, answer).await,
         };
-        let job = self.job(request.clone(), understood, task, Arc::clone(&flight));
+        let flight = Arc::clone(&flight);
+        let job = Job { alone: reach.is_external(), ..self.job(request.clone(), understood, task, flight) };
         if row.risk < Risk::Change && job.command.scope() == Scope::Bot {
             // says something about the bot itself: nothing to wait for, so no other thread is troubled, and it is said
             // however busy those are
@@ -159,7 +175,8 @@ impl Desk {
                 None::<Answer>
             })?;
             let (policies, now) = (Arc::clone(&self.parts.policies), self.parts.clock.now());
-            let permits = Permits::new(policies, principal, members, request, now);
+            // it is about the person: the place is judged with whoever asked
+            let permits = Permits::new(policies, principal, members, request, now, Reach::Own);
             let row = approvals::row_of(&approval.plan).map_err(|refusal| Some(Answer::refused(&refusal)))?;
             if permits.may_approve(row, &approval).is_err() {
                 return Err(Some(approvals::withdrawn(request, &given.by)));
@@ -168,7 +185,32 @@ impl Desk {
         Ok(approval)
     }
 
-    async fn understand(&self, request: &Request, how: &How) -> Result<Understood, Stopped> {
+    /// Who reads where it was asked. `Err`: it came from the journal, and Slack does not tell now.
+    async fn reach(&self, request: &Request, how: &How, parsed: &Parsed) -> Result<Reach, Failure> {
+        // what is said to these says nothing but what they said themselves
+        if request.source == Source::House || matches!(how, How::Crowded) {
+            return Ok(Reach::Own);
+        }
+        let trust = if is_weighty(parsed) { Trust::LITTLE } else { Trust::USUAL };
+        match self.places.reach(&request.channel, trust).await {
+            Ok(reach) => Ok(reach),
+            Err(error) if matches!(how, How::TakenUp { .. }) => {
+                Err(Failure::sentence("I could not ask Slack who reads here.", error.to_string()))
+            }
+            Err(error) => {
+                tracing::warn!(req = %request.id, %error, "slack does not tell now who reads here; taken for shared");
+                Ok(Reach::Unknown)
+            }
+        }
+    }
+
+    async fn understand(
+        &self,
+        request: &Request,
+        how: &How,
+        parsed: Parsed,
+        reach: Reach,
+    ) -> Result<Understood, Stopped> {
         // the bot's own words, which nobody has to be asked about
         if request.source == Source::House {
             let said = Reply::new(Tone::Info).text(request.text.as_str());
@@ -179,12 +221,9 @@ impl Desk {
             return Err(Stopped::Answered("unknown", crowded(request)));
         }
         let taken_up = matches!(how, How::TakenUp { .. });
-        let parsed = commands::parse(&request.text);
-        let person = match &parsed {
-            Ok((row, _)) if row.risk >= Risk::Change || row.action == APPROVE => {
-                self.people.principal_now(&request.user).await
-            }
-            _ => self.people.principal(&request.user).await,
+        let person = match is_weighty(&parsed) {
+            true => self.people.principal_now(&request.user).await,
+            false => self.people.principal(&request.user).await,
         };
         let (principal, members) = person.map_err(|failure| match taken_up {
             true => Stopped::Unknown(failure),
@@ -192,8 +231,8 @@ impl Desk {
         })?;
         let policies = Arc::clone(&self.parts.policies);
         let now = self.parts.clock.now();
-        let permits = Permits::new(policies, principal.clone(), members, request, now);
-        self.parts.callers.learn(&request.user, || permits.reach());
+        let permits = Permits::new(policies, principal.clone(), members, request, now, reach);
+        self.parts.callers.learn(&request.user, || permits.rights());
         let begun = how.is_begun();
         if request.source.asks_for_form() {
             return Err(forms::asked(&permits, request));
@@ -272,8 +311,18 @@ impl Desk {
             decide,
         };
         let judge = permits.judge(row);
-        Job { request, row, command, context, judge, task, flight }
+        Job { request, row, command, context, judge, task, flight, alone: false }
     }
+}
+
+/// Whether it changes something, or lets something be changed: then what Slack said is not believed for long.
+fn is_weighty(parsed: &Parsed) -> bool {
+    matches!(parsed, Ok((row, _)) if row.risk >= Risk::Change || row.action == APPROVE)
+}
+
+/// Slack does not say who it was, or who reads it, and calls may have been made: the next sweep brings it again.
+fn waits_for_slack(request: &Request, failure: &Failure) {
+    tracing::warn!(req = %request.id, cause = failure.cause, "request from the journal waits for slack");
 }
 
 /// The answer to a request with which too many processes have died.

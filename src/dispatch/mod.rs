@@ -11,12 +11,14 @@ mod groups;
 mod home;
 mod people;
 mod permits;
+mod places;
 pub mod policy;
 mod shortcuts;
 
-pub use callers::{Callers, Reach};
+pub use callers::{Callers, Rights};
 pub use desk::{Desk, DeskParts};
 pub use dispatcher::{Boarded, Dispatcher, How, Incoming};
 pub use groups::{GroupConfig, GroupsConfig};
 pub use home::{HomeKeeper, HomeOpened, HomeParts};
 pub use people::{Identity, PeopleParts};
+pub use places::HeardPlaces;

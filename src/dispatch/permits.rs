@@ -1,6 +1,7 @@
 //! The policies as the other rooms ask them: about a person, here and now.
 
-use super::callers::Reach;
+use super::callers::Rights;
+use super::places::Reach;
 use super::policy::{Action, Policies, Reason, Resource, Situation, Verdict, refusal};
 use crate::commands::{COMMANDS, Enters, Row};
 use crate::domain::{
@@ -26,6 +27,8 @@ pub(super) struct Permits {
 struct Asking {
     principal: Principal,
     situation: Situation,
+    /// Who reads where it was asked.
+    reach: Reach,
     members: Members,
     /// What was asked; nothing for a Home, which decides nothing.
     asked: Option<(RequestId, String)>,
@@ -38,17 +41,19 @@ impl Permits {
         members: Members,
         request: &Request,
         time: jiff::Timestamp,
+        reach: Reach,
     ) -> Self {
         let direct = request.source == Source::DirectMessage || request.channel.as_str().starts_with('D');
         let situation = Situation {
             channel: request.channel.clone(),
             direct_message: direct || request.channel.is_person(),
+            external: reach.is_external(),
             source: request.source,
             time: whole_second(time),
             approvals: 0,
         };
         let asked = Some((request.id, request.text.clone()));
-        Self { policies, asking: Arc::new(Asking { principal, situation, members, asked }) }
+        Self { policies, asking: Arc::new(Asking { principal, situation, reach, members, asked }) }
     }
 
     /// As a button on this person's Home would be judged.
@@ -60,23 +65,35 @@ impl Permits {
     ) -> Self {
         let channel = ChannelId::from(principal.user.as_str());
         let time = whole_second(time);
-        let situation = Situation { channel, direct_message: true, source: Source::Button, time, approvals: 0 };
-        Self { policies, asking: Arc::new(Asking { principal, situation, members, asked: None }) }
+        let source = Source::Button;
+        let situation = Situation { channel, direct_message: true, external: false, source, time, approvals: 0 };
+        Self { policies, asking: Arc::new(Asking { principal, situation, reach: Reach::Own, members, asked: None }) }
     }
 
     /// [`Permits::ahead`], for the record. A change that could be made is not decided yet: that is decided with its plan.
     pub(super) fn decide_ahead(&self, row: &'static Row) -> Result<(), Refusal> {
-        let verdict = self.policies.judge_ahead(&self.asking.principal, action(row), &self.asking.situation);
+        let judge = |situation: &Situation| self.judged_ahead(row, situation);
+        let verdict = judge(&self.asking.situation);
         if !verdict.is_permit() || row.risk < Risk::Change {
             self.record(row, "any", &verdict);
         }
-        self.refused(row, verdict)
+        self.refused(row, verdict, judge)
     }
 
     /// The refusal of a row that this person cannot run on anything; asked before anything is read.
     pub(super) fn ahead(&self, row: &'static Row) -> Result<(), Refusal> {
-        let verdict = self.policies.judge_ahead(&self.asking.principal, action(row), &self.asking.situation);
-        self.refused(row, verdict)
+        let judge = |situation: &Situation| self.judged_ahead(row, situation);
+        self.refused(row, judge(&self.asking.situation), judge)
+    }
+
+    fn judged_ahead(&self, row: &'static Row, situation: &Situation) -> Verdict {
+        self.policies.judge_ahead(&self.asking.principal, action(row), situation)
+    }
+
+    /// Whether this person could run a row on anything at all, from a place of one's own.
+    pub(super) fn could_elsewhere(&self, row: &'static Row) -> bool {
+        let own = Situation { external: false, ..self.asking.situation.clone() };
+        self.policies.could(&self.asking.principal, action(row), &own)
     }
 
     /// Whether the person could run a row on anything at all: what help shows.
@@ -86,17 +103,17 @@ impl Permits {
     }
 
     /// How far this person may go, wherever they ask.
-    pub(super) fn reach(&self) -> Reach {
+    pub(super) fn rights(&self) -> Rights {
         let Asking { principal, .. } = &*self.asking;
         let ever = |changing: bool| {
             let is_one = |row: &Row| (row.risk >= Risk::Change) == changing;
             COMMANDS.iter().any(|row| is_one(row) && self.policies.could_ever(principal, action(row)))
         };
         if ever(true) {
-            return Reach::Changes;
+            return Rights::Changes;
         }
         // of a group that cannot be read nobody knows what its members may
-        if !principal.unread.is_empty() || ever(false) { Reach::Reads } else { Reach::Nothing }
+        if !principal.unread.is_empty() || ever(false) { Rights::Reads } else { Rights::Nothing }
     }
 
     /// Whether the row may show this resource.
@@ -131,7 +148,8 @@ impl Permits {
     fn need(&self, row: &'static Row, resource: &Resource<'_>) -> Result<Need, Refusal> {
         let Asking { principal, situation, .. } = &*self.asking;
         let action = action(row);
-        let verdict = self.policies.judge_region(principal, action, resource, situation);
+        let judge = |situation: &Situation| self.policies.judge_region(principal, action, resource, situation);
+        let verdict = judge(situation);
         self.record_on(row, resource, &verdict);
         match verdict {
             Verdict::Permit { .. } => Ok(Need::default()),
@@ -140,7 +158,7 @@ impl Permits {
                 let contacts = self.others(&could).into_iter().take(CONTACTS).collect();
                 Ok(Need { approvals, reasons: reasons.into_iter().map(|reason| reason.text).collect(), contacts })
             }
-            deny @ Verdict::Deny(_) => self.refused(row, deny).map(|()| Need::default()),
+            deny @ Verdict::Deny(_) => self.refused(row, deny, judge).map(|()| Need::default()),
         }
     }
 
@@ -154,9 +172,11 @@ impl Permits {
         let Asking { principal, situation, .. } = &*self.asking;
         names_something(&approval.plan)?;
         resources(&approval.plan).try_for_each(|resource| {
-            let verdict = self.policies.judge_region(principal, action(row), &resource, situation);
+            let judge =
+                |situation: &Situation| self.policies.judge_region(principal, action(row), &resource, situation);
+            let verdict = judge(situation);
             self.record_on(row, &resource, &verdict);
-            self.refused(row, verdict)
+            self.refused(row, verdict, judge)
         })
     }
 
@@ -211,10 +231,31 @@ impl Permits {
         others
     }
 
-    fn refused(&self, row: &'static Row, verdict: Verdict) -> Result<(), Refusal> {
+    /// The refusal of what is denied. Where the place counts as shared only because nobody knows, and that matters, it says
+    /// so: `judge` is asked how it would be otherwise.
+    fn refused(
+        &self,
+        row: &'static Row,
+        verdict: Verdict,
+        judge: impl Fn(&Situation) -> Verdict,
+    ) -> Result<(), Refusal> {
         let Verdict::Deny(deny) = verdict else { return Ok(()) };
-        Err(refusal(&deny, row.name, &self.asking.principal, &self.others(&deny.who_could)))
+        let mut refusal = refusal(&deny, row.name, &self.asking.principal, &self.others(&deny.who_could));
+        if self.asking.reach == Reach::Unknown {
+            let own = Situation { external: false, ..self.asking.situation.clone() };
+            if !matches!(judge(&own), Verdict::Deny(other) if other.reasons == deny.reasons) {
+                refusal.lines.push(place_unknown());
+            }
+        }
+        Err(refusal)
     }
+}
+
+fn place_unknown() -> Line {
+    Line::from("Slack does not tell me whether this channel is shared with another organisation, so I take it for one that is. ")
+        .text("In a private channel I have to be a member to know; whether I lack a scope, ")
+        .code("dronebot doctor")
+        .text(" says.")
 }
 
 /// Refuses a plan without targets: there is nothing in it of which the policies could be asked.

@@ -61,23 +61,33 @@ pub struct Button {
     pub danger: bool,
     /// What is asked before it does anything.
     pub confirm: Option<Line>,
+    /// Of what was shown with it, the short word: it comes back behind the line, and stands nowhere to be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shown: Option<String>,
 }
 
 impl Button {
     /// A button that runs a line.
     pub fn run(label: impl Into<String>, line: impl Into<String>) -> Self {
-        Self { label: label.into(), press: Press::Run(line.into()), danger: false, confirm: None }
+        Self { label: label.into(), press: Press::Run(line.into()), danger: false, confirm: None, shown: None }
     }
 
     /// A button that opens the form of a line.
     pub fn form(label: impl Into<String>, line: impl Into<String>) -> Self {
-        Self { label: label.into(), press: Press::Form(line.into()), danger: false, confirm: None }
+        Self { label: label.into(), press: Press::Form(line.into()), danger: false, confirm: None, shown: None }
     }
 
     /// With a question before it does anything.
     #[must_use]
     pub fn confirm(mut self, question: impl Into<Line>) -> Self {
         self.confirm = Some(question.into());
+        self
+    }
+
+    /// With the short word of what is shown with it, by which its press is told from one of something else.
+    #[must_use]
+    pub fn of_shown(mut self, word: impl Into<String>) -> Self {
+        self.shown = Some(word.into());
         self
     }
 
@@ -93,7 +103,18 @@ impl Button {
         let (Press::Run(line) | Press::Form(line)) = &self.press;
         line
     }
+
+    /// What comes back when it is pressed.
+    pub fn value(&self) -> String {
+        match &self.shown {
+            Some(word) => format!("{}{SHOWN}{word}", self.line()),
+            None => self.line().to_owned(),
+        }
+    }
 }
+
+/// What stands between the id of what is to be approved and the short word of what was shown.
+pub const SHOWN: char = '/';
 
 /// What pressing does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

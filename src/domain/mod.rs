@@ -19,7 +19,7 @@ pub use approval::{APPROVE, Approval, ApprovalRequest, NotTaken, Standing, Word}
 pub use body::{Body, EcsTask, Notice};
 pub use drill::Drill;
 pub use failure::{CommandError, Failure, Refusal, UnknownOutcome, UsageError};
-pub use form::{Button, Field, FieldKind, Form, Press};
+pub use form::{Button, Field, FieldKind, Form, Press, SHOWN};
 pub use guard::{Guard, Guarded, PROTECTING, UNPROTECTED, guards};
 pub use ids::{ChannelId, RequestId, TeamId, UserId};
 pub use invisible::is_invisible;

@@ -81,6 +81,12 @@ pub enum ReplyTo {
         /// As the caller's.
         response_url: SecretString,
     },
+    /// To the person alone, in the request's channel: others read there who are not to read the answer.
+    Alone {
+        /// The `ts` of the thread's parent message. Slack shows what is for one person alone only in a thread in which
+        /// somebody has replied already.
+        thread_ts: Option<String>,
+    },
     /// As a reply in this thread of the request's channel.
     Thread {
         /// The `ts` of the thread's parent message.

@@ -153,6 +153,9 @@ pub(super) fn address(request: &Request) -> Address {
         ReplyTo::Caller { response_url: None } => {
             Address::Ephemeral { channel, thread_ts: None, user: request.user.clone() }
         }
+        ReplyTo::Alone { thread_ts } => {
+            Address::Ephemeral { channel, thread_ts: thread_ts.clone(), user: request.user.clone() }
+        }
         ReplyTo::Thread { thread_ts, .. } => {
             Address::Post { channel, thread_ts: Some(thread_ts.clone()), asker: Some(request.user.clone()) }
         }

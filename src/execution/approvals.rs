@@ -8,7 +8,7 @@ use crate::domain::{
     APPROVE, ApprovalRequest, Button, CommandError, Failure, Line, Part, Plan, Reply, ReplyTo, Request, RequestId,
     Tone, UserId,
 };
-use crate::store::{NewLetter, StoreError};
+use crate::store::{NewLetter, StoreError, plan_hash};
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -72,8 +72,9 @@ pub(super) async fn ask(job: &Job, plan: Plan, need: &Need, shop: &Workshop) -> 
         declined: None,
         closed_at: None,
     };
-    let request = Request { reply_to: open_place(&job.request), trigger: None, ..job.request.clone() };
-    let reply = shown(&approval, need);
+    let reply_to = if job.alone { job.request.reply_to.clone() } else { open_place(&job.request) };
+    let request = Request { reply_to, trigger: None, ..job.request.clone() };
+    let reply = if job.alone { shown_alone(&approval, need) } else { shown(&approval, need) };
     let letter = NewLetter { request: request.id, address: address(&request), reply, last: false, trigger: None };
     shop.approvals.ask(&approval).await.map_err(unwritten)?;
     match shop.desk.journal.awaiting_approval(&approval, &request.reply_to, letter).await {
@@ -119,7 +120,30 @@ fn open_place(request: &Request) -> ReplyTo {
 
 /// What the others read.
 fn shown(approval: &ApprovalRequest, need: &Need) -> Reply {
-    let ApprovalRequest { request, user, text, plan, needed, .. } = approval;
+    let ApprovalRequest { request, plan, .. } = approval;
+    let question = Line::from("This will be done: ").text(plan.text.as_str());
+    let approve = Button::run("Approve", format!("{APPROVE} {request}")).confirm(question).of_shown(plan_hash(plan));
+    asking(approval, need).buttons(vec![approve, decline(approval)]).note(how(approval))
+}
+
+/// What the asker reads where nobody else may: a question that the others must be told of.
+fn shown_alone(approval: &ApprovalRequest, need: &Need) -> Reply {
+    let line = Line::from(
+        "Nobody else sees this question, as people of another organisation may read here. Ask somebody who may ",
+    )
+    .text("approve it to send me ")
+    .code(format!("{APPROVE} {}", approval.request.short()))
+    .text(" by direct message.");
+    asking(approval, need).text(line).buttons(vec![decline(approval)]).note(how(approval))
+}
+
+fn decline(approval: &ApprovalRequest) -> Button {
+    Button::run("Decline", format!("decline {}", approval.request)).danger()
+}
+
+/// Who asks for what, on what.
+fn asking(approval: &ApprovalRequest, need: &Need) -> Reply {
+    let ApprovalRequest { user, text, plan, needed, .. } = approval;
     let first = Line::new().user(user.clone()).text(" asks for ").code(text.as_str());
     let first = match need.reasons.first() {
         Some(reason) => first.text(format!(": {reason}.")),
@@ -129,12 +153,7 @@ fn shown(approval: &ApprovalRequest, need: &Need) -> Reply {
     if !plan.cautions.is_empty() {
         reply = reply.part(Part::List(plan.cautions.iter().map(|caution| Line::sentence(caution)).collect()));
     }
-    let question = Line::from("This will be done: ").text(plan.text.as_str());
-    let buttons = vec![
-        Button::run("Approve", format!("{APPROVE} {request}")).confirm(question),
-        Button::run("Decline", format!("decline {request}")).danger(),
-    ];
-    reply.buttons(buttons).note(how(approval))
+    reply
 }
 
 fn fields(plan: &Plan, needed: u32, contacts: &[UserId]) -> Vec<(String, Line)> {

@@ -60,6 +60,8 @@ pub struct Job {
     pub judge: Judge,
     /// What to do.
     pub task: Task,
+    /// Whether nobody but the asker is to read of it where it was asked.
+    pub alone: bool,
     /// Keeps the request known as being in work; shared with whoever answers when the job is not taken.
     pub flight: Arc<Flight>,
 }

@@ -57,7 +57,9 @@ fn pause(request: &Request, sent: usize) -> Option<Duration> {
         // whether it ends up in the channel or on the response_url is known when it is sent, so the fewer messages hold
         ReplyTo::Caller { response_url: Some(_) } | ReplyTo::Beside { .. } => RESPONSE_URL_PAUSES.get(sent).copied(),
         // a message for one person alone cannot be edited: one is enough
-        ReplyTo::Caller { response_url: None } | ReplyTo::Presser { .. } => (sent == 0).then_some(Duration::ZERO),
+        ReplyTo::Caller { response_url: None } | ReplyTo::Presser { .. } | ReplyTo::Alone { .. } => {
+            (sent == 0).then_some(Duration::ZERO)
+        }
         ReplyTo::Channel if request.channel.is_person() => (sent == 0).then_some(Duration::ZERO),
         ReplyTo::Thread { .. } | ReplyTo::Channel => Some(if sent == 0 { Duration::ZERO } else { EDIT_EVERY }),
     }

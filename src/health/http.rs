@@ -12,6 +12,13 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// How long a connection may be open on which nothing is asked. So many others are waited for by a probe at the worst, and an
+/// orchestrator kills what does not answer its probes.
+const SPEECHLESS: Duration = Duration::from_secs(1);
+
+/// The same, after something was asked on it.
+const QUIET: Duration = Duration::from_secs(5);
+
 /// What there is, for whoever asks for something else.
 const PATHS: [&str; 5] = ["/livez", "/readyz", "/startupz", "/metrics", "/version"];
 
@@ -63,8 +70,8 @@ pub fn serve(board: Arc<Board>, metrics: Metrics, listen: SocketAddr) -> Result<
     })
     .workers(1)
     .disable_signals()
-    .keep_alive(Duration::from_secs(15))
-    .client_request_timeout(Duration::from_secs(5))
+    .keep_alive(QUIET)
+    .client_request_timeout(SPEECHLESS)
     .max_connections(256)
     .shutdown_timeout(1)
     .listen(listener)

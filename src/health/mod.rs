@@ -22,6 +22,7 @@
 //! | `dronebot_aws_call_seconds` | `operation` | how long they took |
 //! | `dronebot_aws_paced_total` | `bucket` | calls that waited for the bot's own share of AWS's rates |
 //! | `dronebot_slack_links_up` | `slot` | links of this connection that have said hello |
+//! | `dronebot_seals_refused_total` | `what` | presses and forms that ran nothing because the bot did not make them so: `button`, `form` |
 //! | `dronebot_forms_total` | `outcome` | forms: `opened`, `wrong` (told on a field), `late`, `too_large`, `timeout`, or why Slack opened none |
 //! | `dronebot_link_up` | `slot` | 1: the connection can be heard |
 //! | `dronebot_link_silence_seconds` | `slot` | since its last frame |

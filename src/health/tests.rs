@@ -302,6 +302,23 @@ async fn drills_are_run_only_where_they_are_allowed() {
     handle.stop(false).await;
 }
 
+/// More of them than there are places, and each with half a question.
+#[actix_web::test]
+async fn who_asks_nothing_keeps_no_probe_waiting_for_long() {
+    use tokio::io::AsyncWriteExt;
+    let (address, handle) = up(&healthy(), &Metrics::detached());
+    let mut speechless = Vec::new();
+    for _ in 0..330 {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET /livez HTTP/1.1\r\n").await.unwrap();
+        speechless.push(stream);
+    }
+    let begun = tokio::time::Instant::now();
+    assert_eq!(get(address, "/livez").await.0, 200);
+    assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
+    handle.stop(false).await;
+}
+
 #[actix_web::test]
 async fn a_busy_port_is_one_clear_line() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

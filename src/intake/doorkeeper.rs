@@ -2,10 +2,11 @@
 
 use super::gate::{Gate, Refused, Word};
 use super::threads::Threads;
-use super::translate::{Again, FieldError, Stamp, Submission, Translated, translate};
+use super::translate::{Again, FieldError, Means, Stamp, Submission, Translated, translate};
 use crate::clock::Clock;
-use crate::dispatch::{Dispatcher, HomeKeeper, HomeOpened, How, Identity, Incoming};
+use crate::dispatch::{Dispatcher, HeardPlaces, HomeKeeper, HomeOpened, How, Identity, Incoming};
 use crate::domain::{ChannelId, ReplyTo, Request, RequestId, Source};
+use crate::slack::Seals;
 use crate::slack::api::{Message, PostEphemeral, PostMessage, WebApi};
 use crate::slack::payload::Envelope;
 use crate::slack::socket::{Disposition, EnvelopeSink};
@@ -50,6 +51,10 @@ pub struct Doorkeeper {
     pub threads: Arc<Threads>,
     /// How much may be open at once.
     pub gate: Arc<Gate>,
+    /// By which the bot's own buttons and forms are known.
+    pub seals: Seals,
+    /// What envelopes say of their places.
+    pub places: Arc<HeardPlaces>,
     /// Builds a client for this thread: for a word to somebody who is refused.
     pub web_api: Arc<dyn Fn() -> WebApi + Send + Sync>,
 }
@@ -70,7 +75,8 @@ impl EnvelopeSink for Doorkeeper {
         let millis = u64::try_from(at.as_millisecond()).unwrap_or_default();
         let stamp = Stamp { id: RequestId::new(millis, fastrand::u128(..)), at };
         // an envelope on which the translation breaks would come again and again, and end the link each time
-        let translated = catch_unwind(AssertUnwindSafe(|| translate(&envelope, identity, stamp)));
+        let means = Means { identity, seals: &self.seals, places: &self.places };
+        let translated = catch_unwind(AssertUnwindSafe(|| translate(&envelope, means, stamp)));
         let Ok(translated) = translated else {
             tracing::error!(kind = envelope.kind.as_str(), "envelope broke its translation; left to slack");
             metrics::counter!("dronebot_envelopes_ignored_total", "reason" => "broke").increment(1);

@@ -328,7 +328,7 @@ impl Refused {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dispatch::Reach;
+    use crate::dispatch::Rights;
     use crate::domain::{ReplyTo, RequestId, Source};
     use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -425,8 +425,8 @@ mod tests {
     fn who_only_looks_leaves_a_fourth_of_the_room_to_whoever_may_change_something() {
         let callers = callers();
         let (viewer, operator, unknown) = (by(1, "ec2 list"), by(2, "ec2 list"), by(3, "ec2 list"));
-        callers.learn(&viewer.user, || Reach::Reads);
-        callers.learn(&operator.user, || Reach::Changes);
+        callers.learn(&viewer.user, || Rights::Reads);
+        callers.learn(&operator.user, || Rights::Changes);
         let (gate, open) = gate_of(Room { most: 100, each: 20 }, 0, callers);
         let heard = |request: &Request| gate.enter(request).is_ok();
         let status = Request { text: "status".to_owned(), ..viewer.clone() };
@@ -450,7 +450,7 @@ mod tests {
         let (gate, open) = gate_of(Room { most: 100, each: 20 }, 0, Arc::clone(&callers));
         let guest = by(1, "help");
         assert!(gate.enter(&guest).is_ok(), "nobody knows yet");
-        callers.learn(&guest.user, || Reach::Nothing);
+        callers.learn(&guest.user, || Rights::Nothing);
         let heard = || (0..200).filter(|_| gate.enter(&guest).is_ok()).count();
         assert_eq!(heard(), 0);
         assert_eq!(gate.enter(&guest).err(), Some(Refused::Stranger));

@@ -1,7 +1,8 @@
 //! What an envelope asks, if it asks anything.
 
-use crate::dispatch::Identity;
+use crate::dispatch::{HeardPlaces, Identity};
 use crate::domain::{ChannelId, ReplyTo, Request, RequestId, Source, TeamId, UserId};
+use crate::slack::Seals;
 use crate::slack::payload::{Envelope, EnvelopeKind, Event, EventCallback, MessageEvent, SlashCommand};
 use crate::slack::text::{command_line, normalise};
 use crate::store::NewRequest;
@@ -32,6 +33,17 @@ pub(super) enum Translated {
     Ignored(&'static str),
 }
 
+/// By what an envelope is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Means<'a> {
+    /// Who the bot is.
+    pub(super) identity: &'a Identity,
+    /// By which its own buttons and forms are known.
+    pub(super) seals: &'a Seals,
+    /// Where it is noted what an envelope says of its place.
+    pub(super) places: &'a HeardPlaces,
+}
+
 /// The parts of a request that do not come from Slack.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stamp {
@@ -40,18 +52,18 @@ pub(super) struct Stamp {
 }
 
 /// Reads an envelope. Anything not understood is ignored with a reason: it is acknowledged all the same.
-pub(super) fn translate(envelope: &Envelope, identity: &Identity, stamp: Stamp) -> Translated {
+pub(super) fn translate(envelope: &Envelope, means: Means<'_>, stamp: Stamp) -> Translated {
     match envelope.kind {
         EnvelopeKind::SlashCommands => match envelope.slash_command() {
-            Ok(command) => slash_command(envelope, command, identity, stamp),
+            Ok(command) => slash_command(envelope, command, means.identity, stamp),
             Err(_) => Translated::Ignored("malformed_slash_command"),
         },
         EnvelopeKind::EventsApi => match envelope.event() {
-            Ok(callback) => event(callback, identity, stamp),
+            Ok(callback) => event(callback, means, stamp),
             Err(_) => Translated::Ignored("malformed_event"),
         },
         EnvelopeKind::Interactive => match envelope.interactive() {
-            Ok(payload) => interactive::interactive(envelope, payload, identity, stamp),
+            Ok(payload) => interactive::interactive(envelope, payload, means, stamp),
             Err(_) => Translated::Ignored("malformed_interaction"),
         },
     }
@@ -81,7 +93,8 @@ fn slash_command(envelope: &Envelope, command: SlashCommand, identity: &Identity
     Translated::Request(Box::new(NewRequest { request, keys }))
 }
 
-fn event(callback: EventCallback, identity: &Identity, stamp: Stamp) -> Translated {
+fn event(callback: EventCallback, means: Means<'_>, stamp: Stamp) -> Translated {
+    let Means { identity, places, .. } = means;
     if callback.kind.as_deref() == Some("app_rate_limited") {
         return Translated::Ignored("app_rate_limited");
     }
@@ -105,6 +118,10 @@ fn event(callback: EventCallback, identity: &Identity, stamp: Stamp) -> Translat
     let (Some(user), Some(channel), Some(ts)) = (event.user, event.channel, event.ts) else {
         return Translated::Ignored("incomplete_event");
     };
+    let channel = ChannelId(channel);
+    if let Some(shared) = callback.is_ext_shared_channel {
+        places.note(&channel, shared);
+    }
     let team = callback.team_id.or(event.team).unwrap_or_default();
     // a message may be told of by two events, and each of them may come again in another envelope: it stays this message
     let keys = vec![format!("message:{team}:{channel}:{ts}")];
@@ -118,7 +135,7 @@ fn event(callback: EventCallback, identity: &Identity, stamp: Stamp) -> Translat
         source,
         team: TeamId(team),
         user: UserId(user),
-        channel: ChannelId(channel),
+        channel,
         text: command_line(&event.text, event.blocks.as_deref().map(RawValue::get), Some(identity.bot_user.as_str())),
         reply_to,
         accepted_at: stamp.at,

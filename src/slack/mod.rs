@@ -8,6 +8,7 @@ pub mod payload;
 pub mod proxy;
 pub mod render;
 pub mod scopes;
+pub mod seal;
 pub mod socket;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -17,4 +18,5 @@ mod token;
 
 pub use config::{PacingConfig, SlackConfig, check_token};
 pub use proxy::{Proxy, ProxyError};
+pub use seal::Seals;
 pub use token::{Token, TokenSource};

@@ -143,9 +143,9 @@ pub struct EventCallback {
     /// The app.
     #[serde(default, deserialize_with = "odd_is_none")]
     pub api_app_id: Option<String>,
-    /// Whether the channel is shared with another organisation.
-    #[serde(default, deserialize_with = "lenient_bool")]
-    pub is_ext_shared_channel: bool,
+    /// Whether the channel is shared with another organisation; nothing where Slack does not say.
+    #[serde(default, deserialize_with = "said_bool")]
+    pub is_ext_shared_channel: Option<bool>,
     /// What happened.
     #[serde(default)]
     pub event: Event,
@@ -358,8 +358,13 @@ pub(super) fn null_is_default<'de, D: Deserializer<'de>, T: Default + Deserializ
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// Slack writes some booleans as the strings `"true"` and `"false"`.
+/// Slack writes some booleans as the strings `"true"` and `"false"`. What is neither is not true.
 pub(super) fn lenient_bool<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(said_bool(deserializer)?.unwrap_or_default())
+}
+
+/// The same where it matters whether it was said.
+pub(super) fn said_bool<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Form {
@@ -368,9 +373,9 @@ pub(super) fn lenient_bool<'de, D: Deserializer<'de>>(deserializer: D) -> Result
         Other(serde::de::IgnoredAny),
     }
     Ok(match Form::deserialize(deserializer)? {
-        Form::Bool(value) => value,
-        Form::Text(text) => text == "true",
-        Form::Other(_) => false,
+        Form::Bool(value) => Some(value),
+        Form::Text(text) if text == "true" || text == "false" => Some(text == "true"),
+        Form::Text(_) | Form::Other(_) => None,
     })
 }
 
@@ -409,7 +414,7 @@ mod tests {
         let odd = event(r#"{"type":"event_callback","event":{"type":"message","user":{"id":"U1"}}}"#);
         assert!(matches!(odd.event, Event::Other { kind, .. } if kind == "message"));
         let bare = event(r#"{"type":"event_callback","event":["x"],"is_ext_shared_channel":"true"}"#);
-        assert!(bare.is_ext_shared_channel);
+        assert_eq!(bare.is_ext_shared_channel, Some(true));
     }
 
     // row 36

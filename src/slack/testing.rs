@@ -16,6 +16,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
+/// The seals of the app of a test.
+pub(crate) fn a_seal() -> super::Seals {
+    super::Seals::new("xapp-secret".into())
+}
+
 /// Runs a test on one thread, bounded.
 pub(crate) fn run(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");

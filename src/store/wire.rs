@@ -91,6 +91,7 @@ pub(super) fn place(reply_to: &ReplyTo) -> (&'static str, Option<&str>, Option<&
     match reply_to {
         ReplyTo::Caller { response_url } => ("caller", None, response_url.as_ref().map(|url| url.expose_secret())),
         ReplyTo::Presser { response_url } => ("presser", None, Some(response_url.expose_secret())),
+        ReplyTo::Alone { thread_ts } => ("alone", thread_ts.as_deref(), None),
         ReplyTo::Thread { thread_ts, begun: false } => ("thread", Some(thread_ts), None),
         ReplyTo::Thread { thread_ts, begun: true } => ("in_thread", Some(thread_ts), None),
         ReplyTo::Channel => ("channel", None, None),
@@ -105,6 +106,7 @@ pub(super) fn reply_to(place: &str, thread_ts: Option<String>, response_url: Opt
     match (place, response_url) {
         ("thread", _) => ReplyTo::Thread { thread_ts: thread_ts.unwrap_or_default(), begun: false },
         ("in_thread", _) => ReplyTo::Thread { thread_ts: thread_ts.unwrap_or_default(), begun: true },
+        ("alone", _) => ReplyTo::Alone { thread_ts },
         ("channel", _) => ReplyTo::Channel,
         ("beside", response_url) => ReplyTo::Beside { thread_ts, response_url },
         ("presser", Some(response_url)) => ReplyTo::Presser { response_url },

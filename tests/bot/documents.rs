@@ -88,6 +88,7 @@ fn the_table_of_commands_is_derived_from_the_commands_and_the_shipped_policies()
     let settings = settings();
     let policies = app::load_policies(&settings).expect("the shipped policies load");
     let situation = Situation {
+        external: false,
         channel: ChannelId::from("C1"),
         direct_message: false,
         source: Source::SlashCommand,

@@ -33,6 +33,7 @@ mod promises;
 mod replicas;
 mod secrets;
 mod share;
+mod shared;
 mod shortcut;
 mod stack;
 mod starts;

@@ -472,7 +472,7 @@ async fn a_refusal_says_why_and_who_could() {
       Ask a full member of this workspace to do it for you.
     UOLGA: ec2 stop web-1
       ⛔ Refused: `ec2 stop` may not be run: it is only for full members of this workspace, not for guests, people of other workspaces, deactivated accounts or bots. Nothing was changed.
-      Ask a full member of this workspace to do it for you.
+      Also: nothing is changed from a place where people of another organisation may read; ask in a channel of your own organisation, or in a direct message to me.
     UOLGA: nonsense
       ⛔ Refused: `help` may not be run: it is only for full members of this workspace, not for guests, people of other workspaces, deactivated accounts or bots. Nothing was done.
       Ask a full member of this workspace to do it for you.

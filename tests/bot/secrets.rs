@@ -30,9 +30,10 @@ async fn a_busy_day(world: &mut World) -> Vec<String> {
         (OLGA, "ec2 stop web-1"),
     ] {
         let before = world.slack.cursor().await;
-        let sent = world.slack.slash(who, "ops", text).await;
+        let place = if who == OLGA { "partners" } else { "ops" };
+        let sent = world.slack.slash(who, place, text).await;
         secrets.push(url(&sent));
-        world.slack.final_answer("ops", who, None, before).await;
+        world.slack.final_answer(place, who, None, before).await;
     }
     for code in ["UnauthorizedOperation", "AuthFailure", "RequestLimitExceeded", "ServiceUnavailable"] {
         world.aws.break_next("DescribeInstances", Trouble::Error(code, 400), 3);

@@ -1,6 +1,6 @@
 //! Forms and buttons: what a person fills in or presses instead of typing.
 
-use crate::support::{GUS, HOME, MAYA, Message, NINA, OLGA, OMAR, Options, Seed, VERA, World, tidy, until};
+use crate::support::{GUS, HOME, MAYA, Message, NINA, OMAR, Options, Seed, VERA, World, tidy, until};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -350,8 +350,8 @@ async fn a_refusal_of_a_mention_or_a_press_is_read_by_nobody_else() {
     // who has left meanwhile reads it in the direct message, where all is for one person anyway
     let gone = json!({"api": {"method": "chat.postEphemeral", "error": "user_not_in_channel"}});
     world.slack.fault(gone).await;
-    world.slack.presses(OLGA, &shown, "Stop").await;
-    assert!(!world.slack.hears("dm", OLGA, "Refused", before).await.ephemeral);
+    world.slack.presses(GUS, &shown, "Stop").await;
+    assert!(!world.slack.hears("dm", GUS, "Refused", before).await.ephemeral);
     world.says(NINA, "dm", "ec2 list").await;
     let direct = world.slack.hears("dm", NINA, "Refused", before).await;
     assert_eq!((direct.ephemeral, direct.thread_ts), (false, None));

@@ -18,8 +18,7 @@ impl State {
     /// Sends an event to the app.
     pub fn emit(&mut self, event: &Value, channel: &str) -> Envelope {
         let event_id = ids::event();
-        let outsider = |id: &String| self.directory.user(id).is_some_and(|user| user.stranger);
-        let shared = self.directory.channel(channel).is_some_and(|c| c.members.iter().any(outsider));
+        let shared = self.directory.channel(channel).is_some_and(|c| c.shared);
         let payload = json!({
             "token": VERIFICATION, "team_id": TEAM, "context_team_id": TEAM, "context_enterprise_id": null, "api_app_id": APP,
             "event": event, "type": "event_callback", "event_id": event_id, "event_time": clock::micros() / 1_000_000,

@@ -142,6 +142,8 @@ pub struct Channel {
     pub private: bool,
     /// Archived: nothing can be posted.
     pub archived: bool,
+    /// Shared with another organisation (Slack Connect).
+    pub shared: bool,
 }
 
 impl Channel {
@@ -166,8 +168,8 @@ impl Channel {
         json!({
             "id": self.id, "name": self.name, "name_normalized": self.name, "is_channel": !self.private, "is_group": self.private,
             "is_im": false, "is_mpim": false, "is_private": self.private, "created": 1_700_000_000, "is_archived": self.archived,
-            "is_general": self.name == "general", "unlinked": 0, "is_shared": false, "is_org_shared": false,
-            "is_ext_shared": self.members.iter().any(|m| m == "UOLGA"), "is_pending_ext_shared": false, "creator": "UMAYA",
+            "is_general": self.name == "general", "unlinked": 0, "is_shared": self.shared, "is_org_shared": false,
+            "is_ext_shared": self.shared, "is_pending_ext_shared": false, "creator": "UMAYA",
             "is_member": self.has_bot(), "num_members": self.members.len(), "context_team_id": TEAM,
             "topic": {"value": "", "creator": "", "last_set": 0}, "purpose": {"value": "", "creator": "", "last_set": 0},
         })
@@ -177,7 +179,7 @@ impl Channel {
     pub fn brief(&self) -> Value {
         json!({
             "id": self.id, "name": self.name, "is_im": self.dm_with.is_some(), "user": self.dm_with, "members": self.members,
-            "is_private": self.private, "is_archived": self.archived, "has_bot": self.has_bot(),
+            "is_private": self.private, "is_archived": self.archived, "has_bot": self.has_bot(), "is_ext_shared": self.shared,
         })
     }
 }
@@ -198,7 +200,7 @@ impl Directory {
     pub fn seeded() -> Self {
         let mut gus = User::person("gus", "guest of #general and #ops");
         gus.restricted = true;
-        let mut olga = User::person("olga", "from another workspace");
+        let mut olga = User::person("olga", "of another organisation, in #partners");
         olga.team = OTHER_TEAM.to_owned();
         olga.stranger = true;
         let mut maya = User::person("maya", "operator");
@@ -221,9 +223,13 @@ impl Directory {
         };
         let groups = vec![group("operators", &["UMAYA", "UOMAR"]), group("viewers", &["UVERA"])];
         let mut directory = Directory { users, groups, channels: Vec::new() };
-        for (name, with_bot) in [("ops", true), ("general", true), ("random", false)] {
-            let members =
-                directory.users.iter().map(|u| u.id.clone()).filter(|id| with_bot || id != BOT_USER).collect();
+        // whoever is of another organisation is only where something is shared with that; guests are not there
+        for (name, with_bot, shared) in
+            [("ops", true, false), ("general", true, false), ("random", false, false), ("partners", true, true)]
+        {
+            let is_here =
+                |u: &&User| (with_bot || u.id != BOT_USER) && if shared { !u.restricted } else { !u.stranger };
+            let members = directory.users.iter().filter(is_here).map(|u| u.id.clone()).collect();
             directory.channels.push(Channel {
                 id: format!("C{}", name.to_ascii_uppercase()),
                 name: name.to_owned(),
@@ -231,6 +237,7 @@ impl Directory {
                 members,
                 private: false,
                 archived: false,
+                shared,
             });
         }
         let people: Vec<String> = directory.users.iter().filter(|u| u.bot_id.is_none()).map(|u| u.id.clone()).collect();
@@ -253,6 +260,7 @@ impl Directory {
             members: vec![person.id.clone(), BOT_USER.to_owned()],
             private: true,
             archived: false,
+            shared: false,
         };
         let id = channel.id.clone();
         self.channels.push(channel);

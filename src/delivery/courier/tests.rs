@@ -103,6 +103,7 @@ impl Post {
         let server = Server::start(handler).await;
         let config = SlackConfig {
             api_url: server.url(),
+            app_token: "xapp-secret".into(),
             bot_token: "xoxb-secret".into(),
             api_timeout: Duration::from_millis(500),
             pacing: PacingConfig {
@@ -679,7 +680,9 @@ fn a_form_takes_the_place_of_its_letter_and_remembers_where_that_would_have_gone
         assert_eq!(post.server.paths(), ["/api/views.open"; 4]);
         let memos: Vec<_> = post.bodies().iter().map(|body| body["view"]["private_metadata"].clone()).collect();
         let read = |memo: &serde_json::Value| {
-            let memo = crate::slack::render::modal::Memo::read(memo.as_str().expect("text")).expect("a memo");
+            let seals = crate::slack::testing::a_seal();
+            let memo = seals.remembered(memo.as_str().expect("text")).expect("it is sealed");
+            let memo = crate::slack::render::modal::Memo::read(memo).expect("a memo");
             assert_eq!(memo.channel, Some("C1".into()));
             format!("{:?}", memo.reply_to())
         };

@@ -35,6 +35,7 @@ impl Office {
             Server::start(move |request| match request.path() {
                 _ if down.get() => status(503, "", ""),
                 "/api/auth.test" => answer(r#"{"ok":true,"user_id":"UBOT","bot_id":"BBOT","team_id":"T1"}"#),
+                "/api/conversations.info" => shared_place(request.body.contains("CPARTNERS")),
                 _ => person(request.body.split('=').next_back().unwrap_or_default()),
             })
             .await
@@ -63,6 +64,7 @@ impl Office {
                 }),
                 identity: Arc::new(OnceCell::<Identity>::new()),
             },
+            places: Arc::default(),
             pool: house.pool.clone(),
             shop: change(house.shop.clone()),
             flights: Arc::clone(&house.flights),
@@ -141,6 +143,10 @@ fn policies(groups: &GroupsConfig) -> Policies {
     let actions: Vec<(&str, Risk)> = commands::COMMANDS.iter().map(|row| (row.action, row.risk)).collect();
     let (policies, schema) = (Source::built_in_policies(), Source::built_in_schema());
     Policies::load(&policies, &schema, &actions, &groups.names()).expect("the shipped policies")
+}
+
+fn shared_place(shared: bool) -> Action {
+    answer(format!(r#"{{"ok":true,"channel":{{"id":"C1","is_ext_shared":{shared}}}}}"#))
 }
 
 fn person(id: &str) -> Action {
@@ -643,6 +649,109 @@ fn an_approval_of_somebody_who_may_not_run_it_any_more_lets_nothing_be_done() {
                 format!("[refused] @{by} approved `ec2 stop i-1` and may not run it any more, so it was not run.");
             assert!(said.starts_with(&expected), "{said}");
         }
+        office.house.ends().await;
+    });
+}
+
+/// In a place that another organisation reads too: each kind of answer, by each way, and who alone it is for.
+#[test]
+fn where_another_organisation_reads_every_answer_is_for_the_asker_alone_and_nothing_is_changed() {
+    use crate::domain::ReplyTo;
+    use crate::store::{Address, Wanted};
+    use secrecy::SecretString;
+    run(async {
+        let office = Office::new(false).await;
+        let url = || SecretString::from("https://hooks.slack.com/x");
+        let ways = [
+            (Source::Mention, ReplyTo::Thread { thread_ts: "1.5".to_owned(), begun: false }),
+            (Source::Button, ReplyTo::Thread { thread_ts: "1.5".to_owned(), begun: true }),
+            (Source::Modal, ReplyTo::Beside { thread_ts: None, response_url: Some(url()) }),
+            (Source::Shortcut, ReplyTo::Beside { thread_ts: Some("1.5".to_owned()), response_url: None }),
+            (Source::SlashCommand, ReplyTo::Caller { response_url: Some(url()) }),
+        ];
+        let lines = [("ping", "[info] Pong"), ("ec2 stpo", "[usage]"), ("ec2 stop i-1", "[refused]")];
+        let mut number = 0;
+        for (source, reply_to) in ways {
+            for (text, begins) in lines {
+                number += 1;
+                let (user, channel, reply_to) = ("UMAYA".into(), "CPARTNERS".into(), reply_to.clone());
+                let request = office.house.a_request(number);
+                let request = Request { source, user, channel, text: text.to_owned(), reply_to, ..request };
+                let request = office.house.accept_this(request).await;
+                office.tell(&request, How::Fresh);
+                let later = clock::system().now() + jiff::SignedDuration::from_hours(2);
+                let letter = within("an answer", async {
+                    loop {
+                        let due = office.house.store.outbox.due(later, Wanted::first(100)).await.expect("read");
+                        if let Some(letter) = due.into_iter().find(|letter| letter.letter.request == request.id) {
+                            return letter.letter;
+                        }
+                        tokio::time::sleep(Duration::from_millis(2)).await;
+                    }
+                })
+                .await;
+                let said = plain(&letter.reply);
+                assert!(said.starts_with(begins), "{source:?} {text}: {said}");
+                match &letter.address {
+                    Address::Ephemeral { user, .. }
+                    | Address::ResponseUrl { user, .. }
+                    | Address::ClickUrl { user, .. } => assert_eq!(user.as_str(), "UMAYA"),
+                    Address::Post { .. } | Address::Beside { .. } => panic!("{source:?} {text}: {:?}", letter.address),
+                }
+                if text == "ec2 stop i-1" {
+                    assert!(said.contains("nothing is changed from a place where people of another"), "{said}");
+                }
+            }
+        }
+        office.house.ends().await;
+    });
+}
+
+/// A button says which plan was shown with it: one of another plan approves nothing, and so does one of no plan at all.
+#[test]
+fn a_button_approves_the_plan_that_was_shown_with_it_and_no_other() {
+    run(async {
+        let office = Office::new(false).await;
+        let target = crate::domain::Target {
+            id: "i-1".to_owned(),
+            name: Some("web-1".to_owned()),
+            account: "123456789012".to_owned(),
+            region: "eu-central-1".to_owned(),
+            tags: BTreeMap::new(),
+        };
+        let plan = Plan { targets: vec![target], ..a_plan() };
+        let before = Plan { text: "stop i-0 and i-1".to_owned(), ..plan.clone() };
+        let now = clock::system().now();
+        let approval = ApprovalRequest {
+            request: crate::domain::RequestId::new(7, 7),
+            user: "UOMAR".into(),
+            text: "ec2 stop web-1".to_owned(),
+            plan: plan.clone(),
+            needed: 1,
+            asked_at: now,
+            expires_at: now + jiff::SignedDuration::from_mins(15),
+            given: Vec::new(),
+            declined: None,
+            closed_at: None,
+        };
+        office.house.shop.approvals.ask(&approval).await.expect("asked");
+        let id = approval.request;
+        let given = async || {
+            let found = office.house.shop.approvals.asked(id).await.expect("read").expect("it waits");
+            found.given.len()
+        };
+        for word in [crate::store::plan_hash(&before), "0123456789ab".to_owned()] {
+            let said = office.says("UMAYA", &format!("approve {id}/{word}"), How::Fresh).await;
+            assert!(said.starts_with("[refused] `ec2 stop web-1` of @UOMAR would do something else by now"), "{said}");
+            assert!(said.contains("Nothing was approved."), "{said}");
+            assert_eq!(given().await, 0);
+        }
+        let said = office.says("UNINA", &format!("approve {id}/0123456789ab"), How::Fresh).await;
+        assert!(said.contains("needs the group"), "who may not run it learns nothing of its plan: {said}");
+        let shown = crate::store::plan_hash(&plan);
+        let said = office.says("UMAYA", &format!("approve {id}/{shown}"), How::Fresh).await;
+        assert!(said.starts_with("[done] `ec2 stop web-1` of @UOMAR is approved"), "{said}");
+        assert_eq!(given().await, 1);
         office.house.ends().await;
     });
 }

@@ -6,6 +6,10 @@ use parking_lot::Mutex;
 use std::collections::BTreeMap;
 
 fn permits(groups: &[&str]) -> Permits {
+    permits_in(groups, Reach::Own)
+}
+
+fn permits_in(groups: &[&str], reach: Reach) -> Permits {
     let actions: Vec<(&str, Risk)> = COMMANDS.iter().map(|row| (row.action, row.risk)).collect();
     let names = ["deployers", "operators", "viewers"].map(str::to_owned).into();
     let (policies, schema) = (policy::Source::built_in_policies(), policy::Source::built_in_schema());
@@ -18,7 +22,7 @@ fn permits(groups: &[&str]) -> Permits {
         groups: groups.iter().map(|group| (*group).to_owned()).collect(),
         unread: BTreeSet::new(),
     };
-    Permits::new(Arc::new(policies), principal, Arc::default(), &request(), jiff::Timestamp::UNIX_EPOCH)
+    Permits::new(Arc::new(policies), principal, Arc::default(), &request(), jiff::Timestamp::UNIX_EPOCH, reach)
 }
 
 fn request() -> Request {
@@ -169,4 +173,32 @@ fn each_decision_is_one_line_of_the_log() {
         drop((operator.enters(list))("123456789012", "eu-central-1"));
     });
     assert!(asked.is_empty(), "{asked:?}");
+}
+
+/// Where it is not known who reads, the refusal says that it is not known; but only where that made the difference.
+#[test]
+fn a_refusal_says_so_where_the_place_is_only_taken_for_shared() {
+    let (stop, list) = (row("ec2 stop"), row("ec2 list"));
+    let said = |refusal: Refusal| refusal.lines.iter().map(Line::plain).collect::<Vec<_>>().join("\n");
+    let unknown = "Slack does not tell me whether this channel is shared";
+    let shared = "`ec2 stop` may not be run".replace('`', "");
+    for (reach, is_unknown) in [(Reach::Shared, false), (Reach::Unknown, true)] {
+        let permits = permits_in(&["operators"], reach);
+        let change = plan("ec2 stop", &[&[]]);
+        for refused in [
+            permits.decide_ahead(stop).expect_err("ahead"),
+            permits.ahead(stop).expect_err("ahead"),
+            (permits.judge(stop))(&change).expect_err("judged"),
+            permits.may_approve(stop, &approval(change.clone())).expect_err("approved"),
+        ] {
+            let text = said(refused);
+            assert!(text.starts_with(&shared) && text.contains("Nothing was changed."), "{text}");
+            assert!(text.contains("ask in a channel of your own organisation"), "{text}");
+            assert_eq!(text.contains(unknown), is_unknown, "{text}");
+        }
+        assert!(permits.decide_ahead(list).is_ok());
+        // one who may not anyhow is not sent after the place
+        let viewer = said(permits_in(&[], reach).decide_ahead(list).expect_err("in no group"));
+        assert!(!viewer.contains(unknown), "{viewer}");
+    }
 }

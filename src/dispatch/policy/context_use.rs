@@ -20,13 +20,15 @@ enum Grain {
 pub(super) struct ContextUse {
     channel: bool,
     direct_message: bool,
+    external: bool,
     source: bool,
     time: Grain,
 }
 
 impl ContextUse {
-    const NOTHING: Self = Self { channel: false, direct_message: false, source: false, time: Grain::Never };
-    const ALL: Self = Self { channel: true, direct_message: true, source: true, time: Grain::Second };
+    const NOTHING: Self =
+        Self { channel: false, direct_message: false, external: false, source: false, time: Grain::Never };
+    const ALL: Self = Self { channel: true, direct_message: true, external: true, source: true, time: Grain::Second };
 
     /// Reads the policies. One that cannot be read, or uses the context as a whole, may look at everything.
     pub(super) fn of(set: &PolicySet) -> Self {
@@ -62,6 +64,7 @@ impl ContextUse {
         match name {
             "channel" => self.channel = true,
             "direct_message" => self.direct_message = true,
+            "external" => self.external = true,
             "source" => self.source = true,
             "hour" | "weekday" => self.time = self.time.max(Grain::Hour),
             // it is part of every question
@@ -82,6 +85,7 @@ impl ContextUse {
         Situation {
             channel: if self.channel { situation.channel.clone() } else { ChannelId::from("") },
             direct_message: self.direct_message && situation.direct_message,
+            external: self.external && situation.external,
             source: if self.source { situation.source } else { Source::Mention },
             time: jiff::Timestamp::from_second(second).unwrap_or(situation.time),
             approvals: situation.approvals,
@@ -118,7 +122,8 @@ mod tests {
                 "context.hour > 7 && context.time < datetime(\"2027-01-02\")",
                 ContextUse { time: Grain::Second, ..nothing },
             ),
-            ("context.external", ContextUse { time: Grain::Second, ..nothing }),
+            ("context.external", ContextUse { external: true, ..nothing }),
+            ("context.of_a_later_schema", ContextUse { time: Grain::Second, ..nothing }),
             ("{a: context}.a.channel == \"C1\"", ContextUse::ALL),
             ("context == {channel: \"C1\"}", ContextUse::ALL),
         ];
@@ -132,6 +137,7 @@ mod tests {
         let situation = |channel: &str, second| Situation {
             channel: channel.into(),
             direct_message: true,
+            external: true,
             source: Source::Button,
             time: jiff::Timestamp::from_second(second).expect("a time"),
             approvals: 2,

@@ -137,6 +137,7 @@ impl Known {
         let situation = Situation {
             channel: "C0".into(),
             direct_message: false,
+            external: false,
             source: crate::domain::Source::Mention,
             time: jiff::Timestamp::UNIX_EPOCH,
             approvals: 0,
@@ -184,6 +185,7 @@ fn context(situation: &Situation, source: RestrictedExpression) -> Result<Contex
     Context::from_pairs([
         ("channel".to_owned(), text(situation.channel.as_str())),
         ("direct_message".to_owned(), RestrictedExpression::new_bool(situation.direct_message)),
+        ("external".to_owned(), RestrictedExpression::new_bool(situation.external)),
         ("source".to_owned(), source),
         ("time".to_owned(), RestrictedExpression::new_datetime(time)),
         ("hour".to_owned(), RestrictedExpression::new_long(i64::from(utc.hour()))),

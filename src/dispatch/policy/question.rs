@@ -40,6 +40,8 @@ pub struct Situation {
     pub channel: ChannelId,
     /// Whether that is the bot's own direct message.
     pub direct_message: bool,
+    /// Whether people of another organisation may read there.
+    pub external: bool,
     /// By which door it came.
     pub source: Door,
     /// When it is judged.

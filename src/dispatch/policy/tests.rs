@@ -69,6 +69,7 @@ fn target(tags: &[(&str, &str)]) -> Target {
 /// Monday, 23 November 2026, 10:30 UTC.
 fn in_ops() -> Situation {
     Situation {
+        external: false,
         channel: ChannelId::from("COPS"),
         direct_message: false,
         source: Door::SlashCommand,
@@ -145,6 +146,36 @@ fn the_shipped_policies_as_a_table() {
         ];
         let got = asked.map(|(action, resource)| shipped().judge(&who, action, &resource, &in_ops()).is_permit());
         assert_eq!(&got, expected, "{membership:?} {groups:?}");
+    }
+}
+
+/// Where people of another organisation may read, nothing is changed, whoever asks and however many approve it. What reads
+/// is as anywhere: it is answered to the asker alone.
+#[test]
+fn nothing_is_changed_from_a_place_that_is_shared_with_another_organisation() {
+    let (open, shared) = (in_ops(), Situation { external: true, ..in_ops() });
+    let asked = target(&[("approval", "none")]);
+    for groups in [&[][..], &["viewers"], &["operators"], &["deployers"], &["operators", "viewers"]] {
+        let who = member(groups);
+        for (name, risk) in ACTIONS {
+            let (action, resource) = (Action { name, risk: *risk }, Resource::Target(&asked));
+            let permit = |situation: &Situation| shipped().judge(&who, action, &resource, situation).is_permit();
+            let ahead = |situation: &Situation| shipped().judge_ahead(&who, action, situation).is_permit();
+            if *risk < Risk::Change {
+                assert_eq!((permit(&shared), ahead(&shared)), (permit(&open), ahead(&open)), "{groups:?} {name}");
+                continue;
+            }
+            assert!(!permit(&shared) && !ahead(&shared), "{groups:?} {name}");
+            for verdict in [
+                shipped().judge(&who, action, &resource, &shared),
+                shipped().judge_ahead(&who, action, &shared),
+                shipped().judge(&who, action, &resource, &Situation { approvals: 5, ..shared.clone() }),
+            ] {
+                let Verdict::Deny(deny) = verdict else { panic!("{groups:?} {name}: {verdict:?}") };
+                let policies: Vec<&str> = deny.reasons.iter().map(|reason| reason.policy.as_str()).collect();
+                assert_eq!((policies, deny.who_could), (vec!["shared-place"], Vec::new()), "{groups:?} {name}");
+            }
+        }
     }
 }
 
@@ -764,6 +795,7 @@ fn any_action() -> impl Strategy<Value = Action<'static>> {
 
 fn any_situation() -> impl Strategy<Value = Situation> {
     (".*", any::<bool>(), 0i64..4_000_000_000).prop_map(|(channel, direct_message, second)| Situation {
+        external: second % 2 == 0,
         channel: ChannelId(channel),
         direct_message,
         source: Door::Mention,

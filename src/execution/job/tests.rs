@@ -1,11 +1,12 @@
 use crate::commands::testing::cx;
 use crate::commands::{Command, Context, Found, Journalled, Planned, Row, Scope};
-use crate::domain::{CommandError, Plan, Reply, Request, Risk, Step, Target, Tone, UsageError};
+use crate::domain::{CommandError, Plan, Refusal, Reply, ReplyTo, Request, Risk, Step, Target, Tone, UsageError};
 use crate::execution::testing::House;
 use crate::execution::{Job, Need, Task, answer::Answer};
 use crate::slack::testing::{run, within};
-use crate::store::State;
+use crate::store::{Address, State, Wanted};
 use async_trait::async_trait;
+use secrecy::SecretString;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -105,6 +106,7 @@ impl House {
             context: cx(),
             judge: Arc::new(|_| Ok(Need::default())),
             task,
+            alone: false,
             flight: Arc::new(self.flights.board(request.id).expect("not in work")),
         }
     }
@@ -263,6 +265,47 @@ fn a_reading_command_has_its_plan_as_its_answer() {
         let request = house.accept(1).await;
         let command = Scripted { reads: true, ..Scripted::default() };
         assert_eq!(house.runs(&request, &command, Task::Run).await, ["[info] read"]);
+        house.ends().await;
+    });
+}
+
+/// By each way of asking for one person alone: what others must approve is shown to them, but not where people of another
+/// organisation would see it too.
+#[test]
+fn what_others_must_approve_is_not_shown_where_another_organisation_reads() {
+    run(async {
+        let house = House::new().await;
+        let url = || SecretString::from("https://hooks.slack.com/x");
+        let ways = [
+            ReplyTo::Caller { response_url: Some(url()) },
+            ReplyTo::Caller { response_url: None },
+            ReplyTo::Presser { response_url: url() },
+            ReplyTo::Alone { thread_ts: Some("1.5".to_owned()) },
+        ];
+        let mut number = 0;
+        for (reply_to, alone) in ways.iter().flat_map(|way| [(way, false), (way, true)]) {
+            number += 1;
+            let request = Request { reply_to: reply_to.clone(), ..house.a_request(number) };
+            let request = house.accept_this(request).await;
+            let need = Need { approvals: 1, ..Need::default() };
+            let job = house.job(&request, &Scripted::default(), Task::Run);
+            let job = Job { alone, judge: Arc::new(move |_| Ok(need.clone())), ..job };
+            house.pool.submit(job).expect("there is room");
+            within("others to be asked", idle(&house)).await;
+            let later = crate::clock::system().now() + jiff::SignedDuration::from_hours(2);
+            let due = house.store.outbox.due(later, Wanted::first(100)).await.expect("the outbox is read");
+            let letter = due.into_iter().map(|letter| letter.letter).find(|letter| letter.request == request.id);
+            let letter = letter.expect("a question");
+            let said = crate::commands::testing::plain(&letter.reply);
+            let is_open = matches!(letter.address, Address::Beside { .. } | Address::Post { .. });
+            let was_alone = matches!(reply_to, ReplyTo::Alone { .. });
+            assert_eq!(is_open, !alone && !was_alone, "{reply_to:?} {alone}: {:?}", letter.address);
+            assert_eq!(said.contains("[Approve]"), !alone, "{said}");
+            assert_eq!(said.contains("Nobody else sees this question"), alone, "{said}");
+            assert!(said.contains("[Decline]"), "{said}");
+            let over = Answer::refused(&Refusal::sentence("It is over."));
+            house.shop.desk.give(&request, "test stop", over).await;
+        }
         house.ends().await;
     });
 }

@@ -1,9 +1,9 @@
-//! Pressed buttons and filled-in forms.
+//! Pressed buttons and filled-in forms. What is not sealed as the bot seals it runs nothing: its person is told so.
 
-use super::{Stamp, Translated, shortcut};
-use crate::dispatch::Identity;
+use super::{Means, Stamp, Translated, shortcut};
 use crate::dispatch::forms::{self, Answers};
 use crate::domain::{ChannelId, ReplyTo, Request, Source, TeamId, UserId};
+use crate::slack::Seals;
 use crate::slack::payload::{Action, Envelope, Interactive, View, ViewValue};
 use crate::slack::render::home::REFRESH;
 use crate::slack::render::modal::{CALLBACK, Memo};
@@ -25,15 +25,15 @@ pub(in crate::intake) struct FieldError {
     pub(in crate::intake) sentence: String,
 }
 
-pub(super) fn interactive(envelope: &Envelope, payload: Interactive, identity: &Identity, stamp: Stamp) -> Translated {
+pub(super) fn interactive(envelope: &Envelope, payload: Interactive, means: Means<'_>, stamp: Stamp) -> Translated {
     match payload.kind.as_deref() {
         Some("block_actions") if payload.actions.iter().any(is_refresh) => match who(&payload) {
             Some((user, _)) => Translated::Home(user),
             None => Translated::Ignored("incomplete_action"),
         },
-        Some("block_actions") => press(envelope, payload, stamp),
-        Some("message_action") => shortcut::again(envelope, payload, identity, stamp),
-        Some("view_submission") => submission(envelope, payload, stamp),
+        Some("block_actions") => press(envelope, payload, means.seals, stamp),
+        Some("message_action") => shortcut::again(envelope, payload, means.identity, stamp),
+        Some("view_submission") => submission(envelope, payload, means.seals, stamp),
         _ => Translated::Ignored("other_interaction"),
     }
 }
@@ -49,24 +49,64 @@ pub(super) fn who(payload: &Interactive) -> Option<(UserId, TeamId)> {
     Some((UserId(user.id.clone()?), TeamId(team.unwrap_or_default())))
 }
 
-fn press(envelope: &Envelope, payload: Interactive, stamp: Stamp) -> Translated {
+fn press(envelope: &Envelope, payload: Interactive, seals: &Seals, stamp: Stamp) -> Translated {
     let pressed = payload.actions.iter().find_map(|action| {
-        let source = match action.action_id.as_deref()?.split(':').next()? {
+        let id = action.action_id.as_deref()?;
+        let source = match id.split(':').next()? {
             "run" => Source::Button,
             "form" => Source::FormButton,
             _ => return None,
         };
-        Some((source, action.value.clone()?, press_keys(&payload, action)))
+        Some((source, id, action.value.as_deref()?, press_keys(&payload, action)))
     });
-    let Some((source, text, keys)) = pressed else { return Translated::Ignored("other_action") };
+    let Some((source, action, value, keys)) = pressed else { return Translated::Ignored("other_action") };
     let Some((user, team)) = who(&payload) else { return Translated::Ignored("incomplete_action") };
     let mut all = vec![format!("envelope:{}", envelope.envelope_id)];
     all.extend(payload.trigger_id.as_ref().map(|id| format!("trigger:{id}")));
     all.extend(keys);
     let (channel, reply_to) = place(&payload, &user);
+    // what is for one person may have been sent to the person, and what Slack made of that is a direct message
+    let person = channel.is_direct().then_some(user.as_str());
+    let places: Vec<&str> = std::iter::once(channel.as_str()).chain(person).collect();
+    let (source, text, reply_to) = match seals.pressed(action, value, &places) {
+        Ok(line) => (source, line.to_owned(), reply_to),
+        Err(line) => {
+            not_ours(stamp, &user, &channel, "button");
+            (Source::House, strange_button(line), to_presser(&payload, reply_to))
+        }
+    };
     let trigger = payload.trigger_id.map(SecretString::from);
     let request = Request { id: stamp.id, source, team, user, channel, text, reply_to, accepted_at: stamp.at, trigger };
     Translated::Request(Box::new(NewRequest { request, keys: all }))
+}
+
+/// Notes that somebody has pressed or sent what the bot did not make, or not like this.
+fn not_ours(stamp: Stamp, user: &UserId, channel: &ChannelId, what: &'static str) {
+    tracing::warn!(req = %stamp.id, %user, %channel, what, "its seal does not fit, so it runs nothing");
+    metrics::counter!("dronebot_seals_refused_total", "what" => what).increment(1);
+}
+
+/// What is said of a button that is none of ours. It is the bot's own word, so nobody has to be asked who it is.
+fn strange_button(line: &str) -> String {
+    let so = "I cannot tell that I made this button for this place: my token or my version has changed since, or somebody \
+              else made it. Nothing was run.";
+    match line.chars().nth(LINE_SHOWN) {
+        None if !line.trim().is_empty() => format!("{so} If this is what you want, type it: {line}"),
+        _ => format!("{so} Type what you want instead."),
+    }
+}
+
+/// What of a button's line is repeated.
+const LINE_SHOWN: usize = 300;
+
+/// A word about a button is for the presser alone.
+fn to_presser(payload: &Interactive, beside: ReplyTo) -> ReplyTo {
+    match (&payload.response_url, beside) {
+        (_, ReplyTo::Channel) => ReplyTo::Channel,
+        (Some(url), _) => ReplyTo::Presser { response_url: url.clone() },
+        (None, ReplyTo::Thread { thread_ts, begun }) => ReplyTo::Alone { thread_ts: begun.then_some(thread_ts) },
+        (None, other) => other,
+    }
 }
 
 /// Two presses of one button by one person within a second are one: a double click comes as two, each with a trigger of
@@ -107,16 +147,20 @@ fn place(payload: &Interactive, user: &UserId) -> (ChannelId, ReplyTo) {
     (ChannelId(channel), reply_to)
 }
 
-fn submission(envelope: &Envelope, payload: Interactive, stamp: Stamp) -> Translated {
+fn submission(envelope: &Envelope, payload: Interactive, seals: &Seals, stamp: Stamp) -> Translated {
     let Some((user, team)) = who(&payload) else { return Translated::Ignored("incomplete_form") };
     let Some(view) = payload.view.filter(|view| view.callback_id.as_deref() == Some(CALLBACK)) else {
         return Translated::Ignored("other_form");
     };
-    let Some(mut memo) = Memo::read(&view.private_metadata) else {
-        let sentence = "Another version of me made this form, and nothing was done. Open it again.".to_owned();
-        let field = shown(&view).next().unwrap_or_default().to_owned();
-        return Translated::Wrong(FieldError { field, sentence });
-    };
+    let mut keys = vec![format!("envelope:{}", envelope.envelope_id)];
+    keys.extend(payload.trigger_id.as_ref().map(|id| format!("trigger:{id}")));
+    let hash = view.hash.as_deref().unwrap_or_default();
+    keys.extend(view.id.as_ref().map(|id| format!("view:{id}:{hash}")));
+    let memo = seals.remembered(&view.private_metadata);
+    if memo.is_none() {
+        not_ours(stamp, &user, &ChannelId::from(user.as_str()), "form");
+    }
+    let Some(mut memo) = memo.and_then(Memo::read) else { return strange_form(&view, user, team, keys, stamp) };
     let command = std::mem::take(&mut memo.command);
     let first = forms::fields(&command).into_iter().find(|name| shown(&view).any(|shown| shown == name));
     let text = match (forms::fill(&command, &answers(&view)), &first) {
@@ -128,10 +172,6 @@ fn submission(envelope: &Envelope, payload: Interactive, stamp: Stamp) -> Transl
             return Translated::Wrong(FieldError { field: field.clone(), sentence: wrong.sentence });
         }
     };
-    let mut keys = vec![format!("envelope:{}", envelope.envelope_id)];
-    keys.extend(payload.trigger_id.as_ref().map(|id| format!("trigger:{id}")));
-    let hash = view.hash.as_deref().unwrap_or_default();
-    keys.extend(view.id.as_ref().map(|id| format!("view:{id}:{hash}")));
     let channel = memo.channel.clone().unwrap_or_else(|| ChannelId(user.0.clone()));
     tracing::debug!(req = %stamp.id, opener = ?memo.request, "form was sent");
     let request = Request {
@@ -146,6 +186,19 @@ fn submission(envelope: &Envelope, payload: Interactive, stamp: Stamp) -> Transl
         trigger: None,
     };
     Translated::Submission(Box::new(Submission { new: NewRequest { request, keys }, field: first }))
+}
+
+/// What is said of a form that is none of ours: on its first field, and where it has none, by direct message.
+fn strange_form(view: &View, user: UserId, team: TeamId, keys: Vec<String>, stamp: Stamp) -> Translated {
+    let sentence = "I cannot tell that I made this form: my token or my version has changed since, or somebody else made \
+                    it. Nothing was done. Open it again, or type the command.";
+    if let Some(field) = shown(view).next() {
+        return Translated::Wrong(FieldError { field: field.to_owned(), sentence: sentence.to_owned() });
+    }
+    let (channel, text) = (ChannelId(user.0.clone()), sentence.to_owned());
+    let (source, reply_to, trigger) = (Source::House, ReplyTo::Channel, None);
+    let request = Request { id: stamp.id, source, team, user, channel, text, reply_to, accepted_at: stamp.at, trigger };
+    Translated::Request(Box::new(NewRequest { request, keys }))
 }
 
 /// The names of the inputs that the form has.

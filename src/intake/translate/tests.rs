@@ -1,4 +1,5 @@
 use super::*;
+use crate::slack::testing::a_seal;
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
@@ -27,9 +28,14 @@ fn read(kind: EnvelopeKind, payload: &Value) -> Result<NewRequest, &'static str>
 }
 
 fn translated(kind: EnvelopeKind, payload: &Value) -> Translated {
+    noting(kind, payload, &HeardPlaces::default())
+}
+
+fn noting(kind: EnvelopeKind, payload: &Value, places: &HeardPlaces) -> Translated {
     let identity = Identity { bot_user: "UBOT".into(), bot_id: Some("BBOT".to_owned()), team: "T1".into() };
     let stamp = Stamp { id: RequestId::new(1, 1), at: jiff::Timestamp::UNIX_EPOCH };
-    translate(&envelope(kind, payload), &identity, stamp)
+    let means = Means { identity: &identity, seals: &a_seal(), places };
+    translate(&envelope(kind, payload), means, stamp)
 }
 
 fn slash(changes: Value) -> Result<NewRequest, &'static str> {
@@ -51,6 +57,7 @@ fn place(new: &NewRequest) -> String {
         ReplyTo::Caller { response_url: Some(url) } => format!("caller by {}", url.expose_secret()),
         ReplyTo::Caller { response_url: None } => "caller".to_owned(),
         ReplyTo::Presser { response_url } => format!("presser by {}", response_url.expose_secret()),
+        ReplyTo::Alone { thread_ts } => format!("alone {}", thread_ts.as_deref().unwrap_or("-")),
         ReplyTo::Thread { thread_ts, begun: false } => format!("thread {thread_ts}"),
         ReplyTo::Thread { thread_ts, begun: true } => format!("begun thread {thread_ts}"),
         ReplyTo::Channel => "channel".to_owned(),
@@ -158,13 +165,127 @@ fn what_asks_nothing_of_the_bot_is_ignored_with_a_reason() {
     }
 }
 
+#[test]
+fn what_an_event_says_of_its_place_is_noted_and_nothing_else_is() {
+    let long = std::time::Duration::from_secs(60);
+    for (said, noted) in [
+        (json!(true), Some(true)),
+        (json!(false), Some(false)),
+        (json!("true"), Some(true)),
+        (json!("false"), Some(false)),
+        (json!("perhaps"), None),
+        (json!(1), None),
+        (Value::Null, None),
+    ] {
+        let places = HeardPlaces::default();
+        let event = json!({"type": "app_mention", "user": "U1", "text": "<@UBOT> ping", "ts": "5.6", "channel": "C1"});
+        let mut payload = json!({"type": "event_callback", "team_id": "T1", "event_id": "Ev1", "event": event});
+        payload["is_ext_shared_channel"] = said.clone();
+        assert!(matches!(noting(EnvelopeKind::EventsApi, &payload, &places), Translated::Request(_)));
+        assert_eq!(places.said(&"C1".into(), long), noted, "{said}");
+        payload.as_object_mut().expect("an object").remove("is_ext_shared_channel");
+        let silent = HeardPlaces::default();
+        noting(EnvelopeKind::EventsApi, &payload, &silent);
+        assert_eq!(silent.said(&"C1".into(), long), None);
+    }
+}
+
+/// A press of a button that the bot made, as far as the changes leave it so.
 fn click(action: &str, changes: Value) -> NewRequest {
+    let mut payload = pressed(action, changes);
+    let text = |place: &str| payload.pointer(place).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (channel, user) = (text("/channel/id"), text("/user/id"));
+    let place = if channel.is_empty() { user } else { channel };
+    let sealed = a_seal().button(&text("/actions/0/action_id"), &text("/actions/0/value"), &place);
+    payload["actions"][0]["value"] = json!(sealed);
+    read(EnvelopeKind::Interactive, &payload).expect("a request")
+}
+
+/// A press, without a seal.
+fn pressed(action: &str, changes: Value) -> Value {
     let mut payload = json!({"type": "block_actions", "user": {"id": "U2", "team_id": "T1"}, "trigger_id": "7.8.9",
         "channel": {"id": "C1"}, "container": {"type": "message", "message_ts": "5.6", "channel_id": "C1"},
         "response_url": "https://hooks.slack.com/actions/secret",
         "actions": [{"action_id": action, "value": "ec2 show i-1", "action_ts": "1700000000.25"}]});
     payload.as_object_mut().expect("an object").extend(changes.as_object().expect("an object").clone());
-    read(EnvelopeKind::Interactive, &payload).expect("a request")
+    payload
+}
+
+/// Each kind of button that the bot makes, in each place where it puts one, with one thing about its press changed.
+#[test]
+fn a_press_of_what_the_bot_did_not_make_so_runs_nothing_and_its_person_is_told() {
+    let message = json!({});
+    let ephemeral =
+        json!({"container": {"type": "message", "message_ts": "5.6", "channel_id": "C1", "is_ephemeral": true}});
+    let direct =
+        json!({"channel": {"id": "D1"}, "container": {"type": "message", "message_ts": "5.6", "channel_id": "D1"}});
+    let home = json!({"channel": null, "container": {"type": "view", "view_id": "V1"}, "response_url": null,
+        "view": {"id": "V1", "type": "home"}});
+    let url = "https://hooks.slack.com/actions/secret";
+    let places = [
+        ("a message", &message, "C1", format!("presser by {url}")),
+        ("what one person sees", &ephemeral, "C1", format!("presser by {url}")),
+        ("a direct message", &direct, "D1", "channel".to_owned()),
+        ("a direct message by the person's id", &direct, "U2", "channel".to_owned()),
+        ("a home", &home, "U2", "channel".to_owned()),
+    ];
+    let buttons = [
+        ("run:0", Source::Button, "ec2 stop web-2"),
+        ("run:4", Source::Button, "ec2 list --page 2"),
+        ("run:1", Source::Button, "approve 01JD8Z3K4M5N6P7Q8R9SATBVCW/0123456789ab"),
+        ("form:2", Source::FormButton, "ec2 stop"),
+    ];
+    for (what, changes, place_of, told) in &places {
+        for (action, source, line) in buttons {
+            let press = |action: &str, value: &str, more: Value| {
+                let mut payload = pressed(action, (*changes).clone());
+                payload["actions"][0]["value"] = json!(value);
+                payload.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+                read(EnvelopeKind::Interactive, &payload).expect("a request")
+            };
+            let value = a_seal().button(action, line, place_of);
+            let made = press(action, &value, json!({}));
+            assert_eq!((made.request.source, made.request.text.as_str()), (source, line), "{what}");
+            let seal = &value[line.len()..];
+            let moved = a_seal().button(action, line, "C2");
+            let forged = [
+                ("no seal", press(action, line, json!({}))),
+                ("another line", press(action, &format!("ec2 stop db-1{seal}"), json!({}))),
+                ("another plan", press(action, &format!("{line}0{seal}"), json!({}))),
+                ("another button", press("run:77", &value, json!({}))),
+                (
+                    "a button for a form's",
+                    press(if source == Source::Button { "form:0" } else { "run:0" }, &value, json!({})),
+                ),
+                ("another place", press(action, &moved, json!({}))),
+                (
+                    "another app's",
+                    press(action, &Seals::new("xapp-other".into()).button(action, line, place_of), json!({})),
+                ),
+            ];
+            for (why, forged) in forged {
+                let Request { source, text, .. } = &forged.request;
+                assert_eq!(*source, Source::House, "{what}, {why}: nothing of it is run");
+                assert!(text.starts_with("I cannot tell that I made this button"), "{what}, {why}: {text}");
+                assert!(text.contains("Nothing was run.") && text.contains("type it: "), "{what}, {why}: {text}");
+                assert_eq!(place(&forged), *told, "{what}, {why}");
+                assert!(forged.keys.iter().any(|key| key.starts_with("press:")), "told once for a double click");
+            }
+        }
+    }
+    // somebody else's home and direct message
+    for (changes, place_of) in [(&home, "U3"), (&direct, "D2"), (&direct, "U3")] {
+        let mut payload = pressed("run:0", changes.clone());
+        payload["actions"][0]["value"] = json!(a_seal().button("run:0", "ping", place_of));
+        assert_eq!(read(EnvelopeKind::Interactive, &payload).expect("a word").request.source, Source::House);
+    }
+    let mut thread = pressed("run:0", json!({"response_url": null}));
+    thread["container"]["thread_ts"] = json!("1.1");
+    assert_eq!(place(&read(EnvelopeKind::Interactive, &thread).expect("a word")), "alone 1.1");
+    let mut long = pressed("run:0", json!({}));
+    long["actions"][0]["value"] = json!("ec2 stop web-1 ".repeat(100));
+    let long = read(EnvelopeKind::Interactive, &long).expect("a word").request.text;
+    assert!(long.len() < 300 && long.ends_with("Type what you want instead."), "{long}");
 }
 
 #[test]
@@ -211,12 +332,40 @@ fn a_double_click_has_a_key_in_common_and_a_later_click_has_none() {
 fn sent(command: &str, metadata: Value, values: Value) -> Translated {
     let mut memo = json!({"v": 1, "command": command, "channel": "C1"});
     memo.as_object_mut().expect("an object").extend(metadata.as_object().expect("an object").clone());
+    remembering(&a_seal().form(&memo.to_string()), values)
+}
+
+fn remembering(private_metadata: &str, values: Value) -> Translated {
     let payload = json!({"type": "view_submission", "user": {"id": "U2", "team_id": "T1"}, "team": {"id": "T1"},
         "trigger_id": "7.8.9", "view": {"id": "V1", "hash": "h1", "callback_id": "command",
-        "private_metadata": memo.to_string(), "state": {"values": values}}});
-    let identity = Identity { bot_user: "UBOT".into(), bot_id: None, team: "T1".into() };
-    let stamp = Stamp { id: RequestId::new(1, 1), at: jiff::Timestamp::UNIX_EPOCH };
-    translate(&envelope(EnvelopeKind::Interactive, &payload), &identity, stamp)
+        "private_metadata": private_metadata, "state": {"values": values}}});
+    translated(EnvelopeKind::Interactive, &payload)
+}
+
+#[test]
+fn a_form_that_the_bot_did_not_make_so_does_nothing_and_its_person_is_told() {
+    let memo = r#"{"v":1,"command":"ec2 stop","channel":"C1"}"#;
+    let sealed = a_seal().form(memo);
+    let forged = [
+        memo.to_owned(),
+        String::new(),
+        sealed.replace("ec2 stop", "ec2 reboot"),
+        sealed.replace("C1", "C2"),
+        sealed.replace('}', r#","posted":true}"#),
+        Seals::new("xapp-other".into()).form(memo),
+    ];
+    for metadata in forged {
+        let Translated::Wrong(FieldError { field, sentence }) = remembering(&metadata, stop("web-1", "")) else {
+            panic!("{metadata}")
+        };
+        assert!(sentence.starts_with("I cannot tell that I made this form"), "{sentence}");
+        assert!(field == "target" || field == "region");
+        // one without a field to say it on
+        let Translated::Request(word) = remembering(&metadata, json!({})) else { panic!("{metadata}") };
+        assert_eq!((word.request.source, word.request.channel.as_str()), (Source::House, "U2"));
+        assert!(word.request.text.contains("Nothing was done.") && word.keys.contains(&"view:V1:h1".to_owned()));
+    }
+    assert!(matches!(remembering(&sealed, stop("web-1", "")), Translated::Submission(_)));
 }
 
 fn stop(target: &str, region: &str) -> Value {
@@ -266,7 +415,7 @@ fn what_is_wrong_in_a_form_is_said_on_the_field_it_belongs_to() {
     target: Target is missing.
     target: A quotation mark is not closed. Nothing was done. Write names with spaces like "web 1".
     target: This holds a character that cannot be typed. Nothing was done.
-    target: Another version of me made this form, and nothing was done. Open it again.
+    target: I cannot tell that I made this form: my token or my version has changed since, or somebody else made it. Nothing was done. Open it again, or type the command.
     "#);
 }
 

@@ -19,9 +19,10 @@ pub use types::{
 
 use super::config::SlackConfig;
 use super::proxy::Proxy;
+use super::seal::Seals;
 use super::token::Token;
 use crate::clock::{Held, while_held};
-use crate::domain::UserId;
+use crate::domain::{ChannelId, UserId};
 pub(super) use error::safe_code;
 use error::{FENCED, Failed};
 use pacer::Booking;
@@ -29,6 +30,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,6 +55,8 @@ struct Inner {
     wire: Box<dyn Wire>,
     base: String,
     token: Token,
+    /// For the buttons and forms of all that is sent.
+    seals: Seals,
     pacer: Arc<Pacer>,
     timeout: Duration,
 }
@@ -68,7 +72,8 @@ impl WebApi {
     /// A client whose calls go this way.
     pub(crate) fn over(wire: Box<dyn Wire>, config: &SlackConfig, pacer: Arc<Pacer>) -> Self {
         let (base, token) = (config.method_url(""), config.bot_token.clone());
-        let inner = Rc::new(Inner { wire, base, token, pacer, timeout: config.api_timeout });
+        let seals = Seals::new(config.app_token.clone());
+        let inner = Rc::new(Inner { wire, base, token, seals, pacer, timeout: config.api_timeout });
         Self { inner, patience: config.pacing.max_wait, fence: None }
     }
 
@@ -100,12 +105,15 @@ impl WebApi {
 
     /// Posts a message.
     pub async fn post_message(&self, message: &PostMessage<'_>) -> Result<Posted, ApiError> {
+        let sealed = self.sealed(message.message, message.channel.as_str());
+        let message = &PostMessage { message: &sealed, ..message.clone() };
         self.json(Method::PostMessage, Some(message.channel.as_str()), message).await
     }
 
     /// Replaces the text of one of the bot's own messages.
     pub async fn update(&self, message: &UpdateMessage<'_>) -> Result<Posted, ApiError> {
-        self.json(Method::Update, None, message).await
+        let sealed = self.sealed(message.message, message.channel.as_str());
+        self.json(Method::Update, None, &UpdateMessage { message: &sealed, ..message.clone() }).await
     }
 
     /// Takes one of the bot's own messages away.
@@ -116,12 +124,16 @@ impl WebApi {
 
     /// Posts a message that only one person sees. Slack does not guarantee that it arrives.
     pub async fn post_ephemeral(&self, message: &PostEphemeral<'_>) -> Result<(), ApiError> {
+        let sealed = self.sealed(message.message, message.channel.as_str());
+        let message = &PostEphemeral { message: &sealed, ..message.clone() };
         let _: types::Nothing = self.json(Method::PostEphemeral, None, message).await?;
         Ok(())
     }
 
     /// Opens a modal for the person whose act gave the trigger: within 3 seconds of it, and once.
     pub async fn views_open(&self, trigger: &SecretString, view: &RawValue) -> Result<(), ApiError> {
+        let sealed = self.inner.seals.view(view);
+        let view = sealed.as_deref().unwrap_or(view);
         let body = types::OpenView { trigger_id: trigger.expose_secret(), view };
         let _: types::Nothing = self.json(Method::ViewsOpen, None, &body).await?;
         Ok(())
@@ -131,6 +143,13 @@ impl WebApi {
     pub async fn users_info(&self, user: &UserId) -> Result<UserInfo, ApiError> {
         let answer: types::User = self.form(Method::UsersInfo, &[("user", user.as_str())]).await?;
         Ok(answer.user)
+    }
+
+    /// Whether other organisations read in a channel; nothing where Slack does not say.
+    pub async fn is_shared(&self, channel: &ChannelId) -> Result<Option<bool>, ApiError> {
+        let answer: types::Conversation =
+            self.form(Method::ConversationsInfo, &[("channel", channel.as_str())]).await?;
+        Ok(answer.channel.is_ext_shared)
     }
 
     /// The members of a user group (`S…`).
@@ -147,6 +166,8 @@ impl WebApi {
 
     /// Shows a person this Home: the blocks of [`super::render::home`].
     pub async fn views_publish(&self, user: &UserId, blocks: &RawValue) -> Result<(), ApiError> {
+        let sealed = self.inner.seals.blocks(blocks, user.as_str());
+        let blocks = sealed.as_deref().unwrap_or(blocks);
         let body = types::PublishHome { user_id: user, view: types::HomeView { kind: "home", blocks } };
         let _: types::Nothing = self.json(Method::ViewsPublish, None, &body).await?;
         Ok(())
@@ -156,10 +177,19 @@ impl WebApi {
     pub async fn respond(&self, response_url: &SecretString, message: &Respond<'_>) -> Result<(), ApiError> {
         let method = Method::ResponseUrl;
         let started = Instant::now();
-        let body = encode(message)?;
+        let sealed = self.sealed(message.message, message.channel.as_str());
+        let body = encode(&Respond { message: &sealed, ..message.clone() })?;
         let result = self.paced(method, None, response_url.expose_secret(), None, Content::Json(body)).await;
         let result = result.and_then(|answer| error::response_url(&answer));
         self.record(method, None, started, result)
+    }
+
+    /// The message with its buttons sealed for the place where it goes.
+    fn sealed<'m>(&self, message: &'m Message, place: &str) -> Cow<'m, Message> {
+        match message.blocks.as_deref().and_then(|blocks| self.inner.seals.blocks(blocks, place)) {
+            Some(blocks) => Cow::Owned(Message { text: message.text.clone(), blocks: Some(blocks) }),
+            None => Cow::Borrowed(message),
+        }
     }
 
     async fn json<T: DeserializeOwned>(

@@ -35,6 +35,8 @@ pub enum Method {
     ViewsPublish,
     /// views.open
     ViewsOpen,
+    /// conversations.info
+    ConversationsInfo,
     /// conversations.open
     ConversationsOpen,
     /// conversations.history
@@ -66,6 +68,7 @@ impl Method {
         Self::UsergroupsList,
         Self::ViewsPublish,
         Self::ViewsOpen,
+        Self::ConversationsInfo,
         Self::ConversationsOpen,
         Self::ConversationsHistory,
         Self::ConversationsReplies,
@@ -88,6 +91,7 @@ impl Method {
             Self::UsergroupsUsersList => "usergroups.users.list",
             Self::UsergroupsList => "usergroups.list",
             Self::ViewsPublish => "views.publish",
+            Self::ConversationsInfo => "conversations.info",
             Self::ConversationsOpen => "conversations.open",
             Self::ConversationsHistory => "conversations.history",
             Self::ConversationsReplies => "conversations.replies",
@@ -107,6 +111,8 @@ impl Method {
             Self::PostMessage | Self::Update | Self::Delete | Self::PostEphemeral => &["chat:write"],
             Self::UsersInfo => &["users:read"],
             Self::UsergroupsUsersList | Self::UsergroupsList => &["usergroups:read"],
+            // whether other organisations read in a channel, a private channel, a direct message of several
+            Self::ConversationsInfo => &["channels:read", "groups:read", "mpim:read"],
             Self::ConversationsOpen => &["im:write"],
             // whether a message whose answer was lost is there: in a channel, a private channel, a direct message
             Self::ConversationsHistory | Self::ConversationsReplies => {
@@ -132,6 +138,7 @@ impl Method {
             Self::PostMessage => Some(config.posts_per_minute),
             Self::Update
             | Self::Delete
+            | Self::ConversationsInfo
             | Self::ConversationsOpen
             | Self::ConversationsHistory
             | Self::ConversationsReplies => Some(config.tier3_per_minute),

@@ -267,7 +267,8 @@ fn answers_through_a_response_url() {
             let (server, api) = serving(move |_| action.clone()).await;
             let url = SecretString::from(format!("http://{}/commands/T1/secret", server.address));
             let message = message();
-            let respond = Respond { message: &message, in_channel: false, replace_original: true };
+            let respond =
+                Respond { channel: &"C1".into(), message: &message, in_channel: false, replace_original: true };
             let outcome = match api.respond(&url, &respond).await {
                 Ok(()) => "ok".to_owned(),
                 Err(error) => format!("{} {}", error.class(), error.code()),
@@ -288,7 +289,8 @@ fn calls_share_one_connection() {
         let url = SecretString::from(format!("http://{}/commands", server.address));
         let message = message();
         for _ in 0..50 {
-            let respond = Respond { message: &message, in_channel: false, replace_original: false };
+            let respond =
+                Respond { channel: &"C1".into(), message: &message, in_channel: false, replace_original: false };
             api.respond(&url, &respond).await.expect("ok");
         }
         assert!(server.requests.borrow().iter().all(|request| request.connection == 0));
@@ -429,5 +431,46 @@ fn a_fence_is_asked_when_the_turn_has_come_and_ends_a_call_that_outlasts_it() {
         let took = began.elapsed();
         assert!(took >= Duration::from_millis(600) && took < Duration::from_secs(5), "{took:?}");
         assert_eq!(server.paths().len(), 2);
+    });
+}
+
+/// Whatever leaves by the Web API, by each of its ways: its buttons and forms are sealed for where they go.
+#[test]
+fn every_button_and_form_that_is_sent_is_sealed_for_its_place() {
+    run(async {
+        let server = Server::start(|_| answer(r#"{"ok":true,"channel":"C1","ts":"1.5"}"#)).await;
+        let api = client(&SlackConfig { app_token: "xapp-secret".into(), ..config(server.url()) });
+        let blocks =
+            r#"[{"type":"actions","elements":[{"type":"button","action_id":"run:0","value":"ec2 stop web-1"}]}]"#;
+        let blocks = RawValue::from_string(blocks.to_owned()).expect("JSON");
+        let message = Message { text: "Stop?".to_owned(), blocks: Some(blocks.clone()) };
+        let (channel, user) = (&ChannelId::from("C1"), &UserId::from("U1"));
+        let url = SecretString::from(format!("http://{}/commands", server.address));
+        let post = PostMessage { channel, thread_ts: None, message: &message, metadata: None };
+        api.post_message(&post).await.expect("posted");
+        let to_person = PostMessage { channel: &"U1".into(), ..post.clone() };
+        api.post_message(&to_person).await.expect("posted");
+        let update = UpdateMessage { channel, ts: "1.5", message: &message, metadata: None };
+        api.update(&update).await.expect("edited");
+        let whisper = PostEphemeral { channel, user, thread_ts: None, message: &message };
+        api.post_ephemeral(&whisper).await.expect("whispered");
+        let respond = Respond { channel, message: &message, in_channel: false, replace_original: false };
+        api.respond(&url, &respond).await.expect("answered");
+        api.views_publish(user, &blocks).await.expect("shown");
+        let view =
+            RawValue::from_string(r#"{"type":"modal","private_metadata":"{\"v\":1}"}"#.to_owned()).expect("JSON");
+        api.views_open(&SecretString::from("1.2.3"), &view).await.expect("opened");
+        let sent: Vec<_> = server.requests.borrow().iter().map(Request::json).collect();
+        let seals = a_seal();
+        let places = ["C1", "U1", "C1", "C1", "C1", "U1"];
+        for (sent, place) in sent.iter().zip(places) {
+            let blocks = if sent["view"].is_null() { &sent["blocks"] } else { &sent["view"]["blocks"] };
+            let value = blocks[0]["elements"][0]["value"].as_str().expect("a value");
+            assert_eq!(seals.pressed("run:0", value, &[place]), Ok("ec2 stop web-1"), "{sent}");
+            assert!(seals.pressed("run:0", value, &["C2"]).is_err());
+        }
+        let metadata = sent[6]["view"]["private_metadata"].as_str().expect("a memo");
+        assert_eq!(seals.remembered(metadata), Some(r#"{"v":1}"#));
+        assert_eq!(sent.len(), 7);
     });
 }

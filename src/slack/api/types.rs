@@ -1,7 +1,7 @@
 //! What the Web API's methods take and give, as far as the bot uses it.
 
 use crate::domain::{ChannelId, Membership, TeamId, UserId};
-use crate::slack::payload::null_is_default;
+use crate::slack::payload::{null_is_default, odd_is_none};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -130,6 +130,8 @@ impl Serialize for PostEphemeral<'_> {
 /// A POST to a response_url.
 #[derive(Clone, Debug)]
 pub struct Respond<'a> {
+    /// Where that leads, which Slack knows.
+    pub channel: &'a ChannelId,
     /// What.
     pub message: &'a Message,
     /// Whether the whole channel sees it; otherwise the caller alone.
@@ -213,6 +215,19 @@ pub struct Posted {
     pub channel: ChannelId,
     /// Its name in the channel.
     pub ts: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Conversation {
+    pub(super) channel: ConversationInfo,
+}
+
+/// What is wanted to be known of a channel.
+#[derive(Debug, Deserialize)]
+pub(super) struct ConversationInfo {
+    /// Whether it is shared with another organisation.
+    #[serde(default, deserialize_with = "odd_is_none")]
+    pub(super) is_ext_shared: Option<bool>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -342,6 +357,7 @@ mod tests {
             "profile": {"display_name": "maya", "real_name": "Maya", "email": "m@x.dev"},
             "enterprise_user": {"teams": ["T1"]}});
         null_is_as_missing::<User>(&json!({"ok": true, "user": user}));
+        null_is_as_missing::<Conversation>(&json!({"channel": {"id": "C1", "is_ext_shared": true}}));
         null_is_as_missing::<Users>(&json!({"ok": true, "users": ["U1"]}));
         null_is_as_missing::<Usergroups>(&json!({"usergroups": [{"id": "S1", "handle": "ops", "name": "Ops"}]}));
         null_is_as_missing::<Posted>(&json!({"channel": "C1", "ts": "1.5"}));

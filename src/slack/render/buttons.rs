@@ -2,12 +2,13 @@
 
 use super::{Block, Page, PlainText, clean, plain_text};
 use crate::domain::{Button, Press};
+use crate::slack::seal;
 use serde::Serialize;
 
 /// Characters of a label; Slack takes 75.
 const LABEL: usize = 70;
-/// Characters of a value; Slack takes 2,000.
-const VALUE: usize = 2_000;
+/// Characters of a value; Slack takes 2,000, and the seal is to have room.
+const VALUE: usize = 2_000 - seal::LENGTH;
 /// Characters of a question; Slack takes 300.
 const QUESTION: usize = 290;
 /// Buttons of one block; Slack takes 25.
@@ -39,13 +40,14 @@ struct Confirm {
 }
 
 pub(super) fn element(index: usize, button: &Button) -> Option<Element> {
-    let (kind, line) = match &button.press {
-        Press::Run(line) => ("run", line),
-        Press::Form(line) => ("form", line),
+    let kind = match &button.press {
+        Press::Run(_) => "run",
+        Press::Form(_) => "form",
     };
+    let value = button.value();
     let label = clean(&button.label, LABEL);
     // a line that was cut would be another command
-    if line.chars().count() > VALUE || label.trim().is_empty() {
+    if value.chars().count() > VALUE || label.trim().is_empty() {
         return None;
     }
     let style = button.danger.then_some("danger");
@@ -56,7 +58,7 @@ pub(super) fn element(index: usize, button: &Button) -> Option<Element> {
         deny: plain_text("Cancel".to_owned()),
         style,
     });
-    let (text, value) = (plain_text(label), line.clone());
+    let text = plain_text(label);
     Some(Element { kind: "button", text, action_id: format!("{kind}:{index}"), value, style, confirm })
 }
 

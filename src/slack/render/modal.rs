@@ -2,6 +2,7 @@
 
 use super::{clean, plain_text};
 use crate::domain::{ChannelId, Field, FieldKind, Form, ReplyTo, RequestId};
+use crate::slack::seal;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
@@ -16,8 +17,8 @@ const TITLE: usize = 24;
 const LONGEST: usize = 1_900;
 /// Characters of the intro; Slack takes 3,000 in a section.
 const INTRO: usize = 2_800;
-/// Characters of the memo; Slack takes 3,000.
-const MEMO: usize = 3_000;
+/// Characters of the memo; Slack takes 3,000, and the seal is to have room.
+const MEMO: usize = 3_000 - seal::LENGTH;
 /// Bytes of a view; Slack takes 250 KB.
 const VIEW: usize = 240_000;
 /// Inputs of one modal; Slack takes 100 blocks.

@@ -349,8 +349,13 @@ const NASTY: [&str; 22] = [
 fn with_everywhere(words: &str) -> Reply {
     let line = Line::new().text(words).code(words).bold(words).user(UserId(words.to_owned()));
     let row = vec![words.to_owned(), "i-1".to_owned()];
-    let button =
-        |confirm| Button { label: words.to_owned(), press: Press::Run(words.to_owned()), danger: true, confirm };
+    let button = |confirm| Button {
+        label: words.to_owned(),
+        press: Press::Run(words.to_owned()),
+        danger: true,
+        confirm,
+        shown: None,
+    };
     let table = Table { head: vec![words.to_owned(), "id".to_owned()], rows: vec![row.clone(), row.clone()] };
     let wide = Table { head: vec![words.to_owned(); 5], rows: vec![vec![words.repeat(20); 5]] };
     Reply::new(Tone::Failed)

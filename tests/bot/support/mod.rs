@@ -382,9 +382,10 @@ impl World {
         state.and_then(|state| state.name()).map(|name| name.as_str().to_owned()).expect("a state")
     }
 
-    /// A person types `/drone …` in #ops; returns the final answer as that person reads it.
+    /// A person types `/drone …` in #ops (Olga, who is not there, in #partners); returns the final answer as that person
+    /// reads it.
     pub async fn asks(&self, who: &str, text: &str) -> String {
-        self.asks_in(who, "ops", text).await.text
+        self.asks_in(who, if who == OLGA { "partners" } else { "ops" }, text).await.text
     }
 
     /// The same, fit for a snapshot.

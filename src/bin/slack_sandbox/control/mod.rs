@@ -34,7 +34,7 @@
 //! | `POST /control/tokens` | `{app?, bot?}` | `{}`: other tokens are right from now on, as after a rotation |
 //! | `POST /control/user` | `{name, id?, real_name?, team_id?, is_restricted?, is_stranger?, deleted?, groups?, …}` | `{user}` |
 //! | `POST /control/group` | `{handle, id?, users, disabled?}` | `{group}` |
-//! | `POST /control/channel` | `{name, id?, members?, has_bot?, archived?, private?}` | `{channel}` |
+//! | `POST /control/channel` | `{name, id?, members?, has_bot?, archived?, private?, shared?: with another organisation}` | `{channel}` |
 //! | `POST /control/reset` | `{connections?: true}` | `{cursor}`: the seeded workspace again; with `connections` every link is cut |
 //!
 //! In `messages`, a message is `{channel, ts, user, bot_id, text, blocks, attachments, thread_ts, ephemeral, only_for, edits,

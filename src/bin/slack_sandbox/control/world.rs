@@ -137,8 +137,8 @@ fn set<T: Clone>(field: &mut T, value: &Option<T>) {
     }
 }
 
-/// `POST /control/user`: changes the person of this `id` (or else of this `name`), or adds one to every channel, with a
-/// direct conversation.
+/// `POST /control/user`: changes the person of this `id` (or else of this `name`), or adds one to every channel that
+/// is shared with nobody, with a direct conversation.
 pub async fn user(asked: web::Json<Person>, sandbox: web::Data<Sandbox>) -> HttpResponse {
     let mut state = sandbox.lock();
     let directory = &mut state.directory;
@@ -151,7 +151,8 @@ pub async fn user(asked: web::Json<Person>, sandbox: web::Data<Sandbox>) -> Http
         set(&mut user.id, &asked.id);
         let id = user.id.clone();
         directory.users.push(user);
-        directory.channels.iter_mut().filter(|c| c.dm_with.is_none()).for_each(|c| c.members.push(id.clone()));
+        let rooms = directory.channels.iter_mut().filter(|c| c.dm_with.is_none() && !c.shared);
+        rooms.for_each(|c| c.members.push(id.clone()));
         directory.users.len() - 1
     });
     asked.change(&mut directory.users[index]);
@@ -216,6 +217,7 @@ pub struct ChannelAsked {
     has_bot: Option<bool>,
     archived: Option<bool>,
     private: Option<bool>,
+    shared: Option<bool>,
 }
 
 /// `POST /control/channel`: a new one has everyone as a member.
@@ -240,6 +242,7 @@ pub async fn channel(asked: web::Json<ChannelAsked>, sandbox: web::Data<Sandbox>
             members: everyone,
             private: false,
             archived: false,
+            shared: false,
         });
         directory.channels.len() - 1
     });
@@ -252,6 +255,7 @@ pub async fn channel(asked: web::Json<ChannelAsked>, sandbox: web::Data<Sandbox>
         channel.members.retain(|member| member != BOT_USER);
     }
     set(&mut channel.private, &asked.private);
+    set(&mut channel.shared, &asked.shared);
     if let Some(has_bot) = asked.has_bot {
         channel.members.retain(|member| member != BOT_USER);
         if has_bot {

@@ -17,6 +17,7 @@ fn a_home_has_its_opening_its_sections_and_its_buttons() {
         press: Press::Run(line.to_owned()),
         danger: false,
         confirm: None,
+        shown: None,
     };
     let home = Home {
         opening: vec![Line::new().text("I am ").bold("ready").text(".")],
@@ -96,6 +97,7 @@ fn a_long_home_is_cut_within_slacks_limits_and_says_so() {
         press: Press::Run(format!("ec2 show web-{n}")),
         danger: false,
         confirm: None,
+        shown: None,
     };
     let rows = (0..200).map(|n| Row { button: Some(button(n)), below: Some("Done".to_owned()), ..row("ec2 show") });
     let section = Section { title: "Many".to_owned(), rows: rows.collect(), ..Section::default() };
@@ -116,7 +118,7 @@ fn a_long_home_is_cut_within_slacks_limits_and_says_so() {
 fn a_line_too_long_for_a_button_has_none_rather_than_another_command() {
     let line = format!("ec2 show {}", "x".repeat(3_000));
     let press = Press::Run(line.clone());
-    let button = Button { label: "Run again".to_owned(), press, danger: false, confirm: None };
+    let button = Button { label: "Run again".to_owned(), press, danger: false, confirm: None, shown: None };
     let rows = vec![Row { button: Some(button), ..row(&line) }, row("")];
     let section = Section { title: "One".to_owned(), rows, ..Section::default() };
     let blocks = blocks(&Home { sections: vec![section], ..Home::default() });
