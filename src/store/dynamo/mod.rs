@@ -38,7 +38,7 @@ mod turns;
 #[cfg(test)]
 mod tests;
 
-use super::{ReplicaName, StoreConfig, StoreError};
+use super::{Card, ReplicaName, StoreConfig, StoreError};
 use crate::clock::Clock;
 use crate::domain::RequestId;
 use item::Item;
@@ -77,8 +77,9 @@ struct Memory {
     name: Option<ReplicaName>,
     /// Until when it may act on what it holds.
     lease_ends: Option<LeaseEnd>,
-    /// What it said last.
+    /// What it said last, and of itself.
     beat: u64,
+    card: Card,
     /// Every request that it holds and that is open: without an answer, or with a letter that waits.
     rows: BTreeMap<RequestId, Row>,
     /// Requests whose acceptance nobody heard of: the table may have them.
