@@ -65,6 +65,9 @@ fn stray(error: UsageError, words: &[String]) -> UsageError {
         }
     }
     let [word] = strays[..] else { return error };
+    if !word.contains(char::is_alphanumeric) {
+        return error;
+    }
     let list = |option: &str| format!("{} {option} {}", ROW.name, words::quoted(word));
     let lower = word.to_lowercase();
     let meant = match State::parse(&lower) {
