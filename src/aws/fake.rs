@@ -423,6 +423,10 @@ impl Aws {
 /// A provider in account 123456789012 that consists of these fake regions; the first is the default.
 pub(crate) fn aws(regions: &[(&str, &FakeRegion)]) -> Arc<Aws> {
     let config = AwsConfig { region: Some(regions[0].0.to_owned()), rate_share: 1.0, ..AwsConfig::default() };
+    for (name, region) in regions {
+        // a machine stands in a zone of its region
+        region.0.lock().machines.iter_mut().for_each(|machine| machine.zone = format!("{name}a"));
+    }
     let clients = regions
         .iter()
         .map(|(name, region)| ((*name).to_owned(), Ec2Clients { read: region.client(), change: region.client() }));

@@ -28,7 +28,7 @@ pub use error::{AwsError, Class};
 pub use identity::Identity;
 pub use instance::{Checks, Instance, Protection, State, Volume};
 pub use metadata::{Look, Metadata, MetadataSources};
-pub use region::{is_region, region_of_place};
+pub use region::{is_region, region_like, region_of_place};
 pub use service::{Definition, Deployment, Past, Revision, Rollout, Service, ServiceAt, Task};
 
 use aws_config::{BehaviorVersion, SdkConfig};

@@ -19,6 +19,17 @@ pub fn region_of_place(place: &str) -> Option<&'static str> {
     PLACES.iter().find(|(name, _)| *name == place).map(|(_, region)| *region)
 }
 
+/// The region that is least unlike this, if one is like it: `eu-centrl-1` is `eu-central-1`.
+pub fn region_like(text: &str) -> Option<&'static str> {
+    // longer than any region, and costly to compare
+    if text.len() > 40 {
+        return None;
+    }
+    let unlike = |region: &str| strsim::damerau_levenshtein(text, region);
+    let nearest = PLACES.iter().map(|(_, region)| (unlike(region), *region)).min()?;
+    (nearest.0 <= 3).then_some(nearest.1)
+}
+
 const PLACES: &[(&str, &str)] = &[
     ("bahrain", "me-south-1"),
     ("california", "us-west-1"),
@@ -80,5 +91,20 @@ mod tests {
     fn every_place_names_a_region() {
         assert_eq!(region_of_place("Frankfurt"), Some("eu-central-1"));
         assert!(PLACES.iter().all(|(_, region)| is_region(region)));
+    }
+
+    #[test]
+    fn a_mistyped_region_has_a_nearest_one() {
+        for (typed, meant) in [
+            ("eu-centrl-1", Some("eu-central-1")),
+            ("eucentral1", Some("eu-central-1")),
+            ("us-east1", Some("us-east-1")),
+            ("eu-central-1a", Some("eu-central-1")),
+            ("moon", None),
+            ("", None),
+        ] {
+            assert_eq!(region_like(typed), meant, "{typed}");
+        }
+        assert_eq!(region_like(&"x".repeat(9_000)), None);
     }
 }

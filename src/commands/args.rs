@@ -2,7 +2,7 @@
 //! usage line) is added by [`super::parse`].
 
 use super::words;
-use crate::aws::{State, is_region, region_of_place};
+use crate::aws::{State, is_region, region_like, region_of_place};
 use crate::domain::{RequestId, SHOWN, UsageError};
 use clap::builder::ArgAction;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -168,7 +168,7 @@ pub(super) fn region(text: &str) -> Result<RegionWord, String> {
     if is_region(&lower) {
         return Ok(RegionWord::Named(lower));
     }
-    let example = region_of_place(&lower).unwrap_or("eu-central-1");
+    let example = region_of_place(&lower).or_else(|| region_like(&lower)).unwrap_or("eu-central-1");
     Err(format!("must be an AWS region such as `{example}`, not {}", words::said(text)))
 }
 

@@ -78,6 +78,12 @@ pub type Decide = Arc<dyn Fn(String, Word) -> BoxFuture<'static, Result<Reply, C
 /// The refusal of a region (the second word) of an account (the first).
 pub type Enters = Arc<dyn Fn(&str, &str) -> Result<(), Refusal> + Send + Sync>;
 
+/// The refusal of a row.
+pub type MayOrWhy = Arc<dyn Fn(&Row) -> Result<(), Refusal> + Send + Sync>;
+
+/// The refusal to show a resource.
+pub type SeesOrWhy = Arc<dyn Fn(&Target) -> Result<(), Refusal> + Send + Sync>;
+
 /// What a command may use.
 #[derive(Clone)]
 pub struct Context {
@@ -89,6 +95,10 @@ pub struct Context {
     pub principal: Principal,
     /// Whether the principal could run a row on anything at all: what help shows.
     pub may: Arc<dyn Fn(&Row) -> bool + Send + Sync>,
+    /// The same of a row that is asked about by its name: the refusal says why and who could.
+    pub may_or_why: MayOrWhy,
+    /// The refusal to show this resource, where it is asked about by its name.
+    pub sees_or_why: SeesOrWhy,
     /// Whether the principal may see this resource by the running command: what a list leaves out and counts.
     pub sees: Arc<dyn Fn(&Target) -> bool + Send + Sync>,
     /// The refusal of a region of an account in which the principal may not run the command at all: asked before the
@@ -145,6 +155,8 @@ pub enum Found {
     Done(Reply),
     /// It is not so; the reply says what is.
     NotDone(Reply),
+    /// A part of it is so and another is not; the reply says which.
+    Partly(Reply),
     /// It cannot be told; the reply says what was seen.
     Unknown(Reply),
 }

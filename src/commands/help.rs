@@ -2,7 +2,7 @@
 
 use super::args;
 use super::{COMMANDS, Command, Context, Planned, Row, Scope, below, find, words};
-use crate::domain::{CommandError, Line, Part, Refusal, Reply, Risk, Tone};
+use crate::domain::{CommandError, Line, Part, Reply, Risk, Tone};
 use async_trait::async_trait;
 
 /// What to explain.
@@ -40,6 +40,9 @@ impl Command for Help {
         if group.is_empty() || !is_row && COMMANDS.iter().filter(in_group).count() > 0 {
             let rows = COMMANDS.iter().filter(|row| group.is_empty() || in_group(row));
             let rows: Vec<&Row> = rows.copied().filter(|row| (cx.may)(row)).collect();
+            // of a group of which nothing may be run, one is as good as all
+            let first = COMMANDS.iter().find(in_group).filter(|_| rows.is_empty());
+            first.map_or(Ok(()), |row| (cx.may_or_why)(row))?;
             return Ok(Planned::Answer(all(&rows)));
         }
         // what may have been meant is to be explained, not run
@@ -48,10 +51,7 @@ impl Command for Help {
         if !(cx.may)(row) && !below.is_empty() {
             return Ok(Planned::Answer(all(&below)));
         }
-        if !(cx.may)(row) {
-            let text = format!("You may not run `{}`. Nothing was done. Say `help` for what you may run.", row.name);
-            return Err(Refusal::sentence(&text).into());
-        }
+        (cx.may_or_why)(row)?;
         Ok(Planned::Answer(one(row, &below)))
     }
 }
@@ -113,7 +113,7 @@ pub(super) fn group(word: &str) -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{answer, cx};
-    use crate::domain::Risk;
+    use crate::domain::{Refusal, Risk};
     use std::sync::Arc;
 
     #[tokio::test]
@@ -145,9 +145,13 @@ mod tests {
     async fn what_one_may_not_run_is_not_listed_and_not_explained() {
         let mut cx = cx();
         cx.may = Arc::new(|row| row.risk != Risk::Change);
+        cx.may_or_why = Arc::new(|row| Err(Refusal::sentence(&format!("`{}` is for others. Ask them.", row.name))));
         assert!(!answer("help", &cx).await.contains("ec2 stop"));
         assert!(answer("help ec2", &cx).await.contains("ec2 list"));
-        insta::assert_snapshot!(answer("help ec2 stop", &cx).await, @"[refused] You may not run `ec2 stop`. Nothing was done. Say `help` for what you may run.");
+        assert_eq!(answer("help ec2 stop", &cx).await, "[refused] `ec2 stop` is for others. Ask them.");
+        // in the refusal's own words, also of a whole group
+        cx.may = Arc::new(|row| row.risk == Risk::Basic);
+        assert_eq!(answer("help ec2", &cx).await, "[refused] `ec2 list` is for others. Ask them.");
     }
 
     #[tokio::test]

@@ -22,7 +22,8 @@ mod whoami;
 mod words;
 
 pub use command::{
-    Action, Command, Context, Decide, Enters, Found, Journalled, Limits, Parse, Planned, Row, Scope, StepError,
+    Action, Command, Context, Decide, Enters, Found, Journalled, Limits, MayOrWhy, Parse, Planned, Row, Scope,
+    SeesOrWhy, StepError,
 };
 pub use config::CommandsConfig;
 pub use deploy::{DeployConfig, ServiceConfig};

@@ -114,11 +114,16 @@ pub fn troubles(vitals: &Vitals) -> Vec<Line> {
         found
             .push(Line::from("AWS has told the replica on ").code(place(noticed)).text(" that its body will not last"));
     }
+    let others = vitals.replicas.iter().filter(|replica| replica.is_alive && !replica.is_me).count();
     for gone in vitals.replicas.iter().filter(|replica| !replica.is_alive) {
-        let line = Line::from("the replica on ")
-            .code(place(gone))
-            .text(format!(" fell silent {} ago without a word; the others have its work", words::span(gone.seen)));
-        found.push(line);
+        let heirs = if others == 0 { "mine" } else { "with the others" };
+        let work = match gone.in_work {
+            0 => "it had nothing in hand".to_owned(),
+            1 => format!("the request that it had in hand is {heirs} now"),
+            number => format!("the {number} requests that it had in hand are {heirs} now"),
+        };
+        let silent = format!(" fell silent {} ago without a word; {work}", words::span(gone.seen));
+        found.push(Line::from("the replica on ").code(place(gone)).text(silent));
     }
     for actor in vitals.actors.iter().filter(|actor| actor.phase != "up") {
         found.push(Line::new().code(words::name(&actor.name)).text(format!(" is {}", actor.phase)));
@@ -147,7 +152,10 @@ fn replicas(replicas: &[ReplicaVitals]) -> Table {
         let place = if replica.is_me { format!("{place} (me)") } else { place };
         let zone = if replica.zone.is_empty() { "-".to_owned() } else { words::cut(&replica.zone, 20) };
         let version = replica.version.split(' ').next().unwrap_or_default().to_owned();
-        let rest = [state.to_owned(), version, replica.links.to_string(), replica.in_work.to_string()];
+        // what one that is gone said last is so no longer
+        let of_living = |number: String| if replica.is_alive { number } else { "–".to_owned() };
+        let (links, in_work) = (of_living(replica.links.to_string()), of_living(replica.in_work.to_string()));
+        let rest = [state.to_owned(), version, links, in_work];
         [place].into_iter().chain(zones.then_some(zone)).chain(rest).collect()
     };
     let head = ["replica"].into_iter().chain(zones.then_some("zone")).chain(["state", "version", "links", "in work"]);
@@ -229,10 +237,20 @@ mod tests {
         let mut vitals = vitals();
         vitals.links[0].strange_connections = 3;
         let text = plain(&render(&vitals));
-        insta::assert_snapshot!(text.lines().take(3).collect::<Vec<_>>().join("\n"), @r"
+        insta::assert_snapshot!(text, @r"
         [info] # Dronebot
         *Not all is well:*
         - Slack counts 3 connections of this app that are not mine: another process uses its token, or old ones are not gone yet; what Slack gives to them does not reach me
+        Version: `0.1.0` `abc1234`
+        Up: 3 h 5 min
+        Host: `drone-1`
+        Store: sqlite, ok
+        actor | phase | for | restarts
+        courier | up | 1 h 6 min | 0
+        dispatcher | up | 1 h 6 min | 1
+        - link 0: up, last frame 3 s ago, last event 40 s ago, Slack counts 1
+        - outbox: 2 waiting, oldest 1 s
+        - `dispatcher` last failed: panic at src/dispatch/mod.rs:7: oops
         ");
     }
 
@@ -255,17 +273,23 @@ mod tests {
         let mut vitals = vitals();
         vitals.replicas = vec![replica("drone-1", true, true), replica("drone-2", false, false)];
         let text = plain(&render(&vitals));
-        insta::assert_snapshot!(text.lines().take(10).collect::<Vec<_>>().join("\n"), @r"
+        insta::assert_snapshot!(text, @r"
         [info] # Dronebot
         *Not all is well:*
-        - the replica on `drone-2` fell silent 40 s ago without a word; the others have its work
+        - the replica on `drone-2` fell silent 40 s ago without a word; the 3 requests that it had in hand are mine now
         Version: `0.1.0` `abc1234`
         Up: 3 h 5 min
         Host: `drone-1`
         Store: sqlite, ok
         replica | state | version | links | in work
         drone-1 (me) | ready | 0.1.0 | 2 | 3
-        drone-2 | gone | 0.1.0 | 2 | 3
+        drone-2 | gone | 0.1.0 | – | –
+        actor | phase | for | restarts
+        courier | up | 1 h 6 min | 0
+        dispatcher | up | 1 h 6 min | 1
+        - link 0: up, last frame 3 s ago, last event 40 s ago, Slack counts 1
+        - outbox: 2 waiting, oldest 1 s
+        - `dispatcher` last failed: panic at src/dispatch/mod.rs:7: oops
         ");
     }
 
@@ -306,7 +330,7 @@ mod tests {
         ];
         vitals.replicas = vec![replica("i-0abc", "eu-central-1a", true), replica("i-0def", "eu-central-1b", false)];
         let text = plain(&render(&vitals));
-        insta::assert_snapshot!(text.lines().take(15).collect::<Vec<_>>().join("\n"), @r"
+        insta::assert_snapshot!(text, @r"
         [info] # Dronebot
         *Not all is well:*
         - AWS recommends since 12:00:00 UTC to leave i-0abc (eu-central-1a): it may be taken back
@@ -322,6 +346,12 @@ mod tests {
         replica | zone | state | version | links | in work
         i-0abc (me) | eu-central-1a | ready | 0.1.0 | 2 | 0
         i-0def | eu-central-1b | ready | 0.1.0 | 2 | 0
+        actor | phase | for | restarts
+        courier | up | 1 h 6 min | 0
+        dispatcher | up | 1 h 6 min | 1
+        - link 0: up, last frame 3 s ago, last event 40 s ago, Slack counts 1
+        - outbox: 2 waiting, oldest 1 s
+        - `dispatcher` last failed: panic at src/dispatch/mod.rs:7: oops
         ");
     }
 
@@ -333,13 +363,22 @@ mod tests {
         vitals.store.last_error = Some("disk full".into());
         vitals.actors[1].phase = "back-off".into();
         let text = plain(&render(&vitals));
-        insta::assert_snapshot!(text.lines().take(6).collect::<Vec<_>>().join("\n"), @r"
+        insta::assert_snapshot!(text, @r"
         [info] # Dronebot
         *Not all is well:*
         - no link to Slack is up
         - the store is failing: the last write failed: disk full
         - `dispatcher` is back-off
         Version: `0.1.0` `abc1234`
+        Up: 3 h 5 min
+        Host: `drone-1`
+        Store: sqlite, failing
+        actor | phase | for | restarts
+        courier | up | 1 h 6 min | 0
+        dispatcher | back-off | 1 h 6 min | 1
+        - link 0: up, last frame 3 s ago, last event 40 s ago, Slack counts 1
+        - outbox: 2 waiting, oldest 1 s
+        - `dispatcher` last failed: panic at src/dispatch/mod.rs:7: oops
         ");
     }
 }

@@ -92,6 +92,8 @@ pub(crate) fn cx_on(regions: &[(&str, &FakeRegion)]) -> Context {
             unread: BTreeSet::new(),
         },
         may: Arc::new(|_| true),
+        may_or_why: Arc::new(|_| Ok(())),
+        sees_or_why: Arc::new(|_| Ok(())),
         sees: Arc::new(|_| true),
         enters: Arc::new(|_, _| Ok(())),
         aws: aws(regions),
@@ -161,6 +163,7 @@ pub(crate) fn found_text(found: Result<Found, CommandError>) -> String {
         Ok(Found::Done(reply)) => format!("Done {}", plain(&reply)),
         Ok(Found::NotDone(reply)) => format!("NotDone {}", plain(&reply)),
         Ok(Found::Unknown(reply)) => format!("Unknown {}", plain(&reply)),
+        Ok(Found::Partly(reply)) => format!("Partly {}", plain(&reply)),
         Err(error) => error_text(&error),
     }
 }
@@ -281,6 +284,9 @@ pub(crate) fn plain(reply: &Reply) -> String {
         Tone::Refused => "refused",
         Tone::Failed => "failed",
         Tone::Unknown => "unknown",
+        Tone::Partly => "partly",
+        Tone::NotApproved => "not approved",
+        Tone::CalledOff => "called off",
     };
     format!("[{tone}] {}", lines.join("\n"))
 }

@@ -167,7 +167,7 @@ fn mistakes_get_a_sentence_that_says_what_to_do() {
     ec2 list --page 1 --page 2
         --page can be given only once. / Usage: ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]
     ec2 list web
-        I do not know what to do with web. / Usage: ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]
+        I do not know what to do with web. Did you mean ec2 show web or ec2 list --name web? / Usage: ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]
     ping pong
         I do not know what to do with pong. / Usage: ping
     ec2 stop "web 1
@@ -187,7 +187,7 @@ fn a_wrong_word_is_named_whole_and_an_empty_one_is_said() {
     insta::assert_snapshot!(said.join("\n"), @r"
     I do not know what to do with =.
     I do not know what to do with env=prod.
-    I do not know what to do with a..
+    I do not know what to do with a.. Did you mean ec2 show a. or ec2 list --name a.?
     I do not know what to do with an empty word.
     --region must be an AWS region such as eu-central-1, not an empty word.
     ");

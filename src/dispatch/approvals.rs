@@ -112,7 +112,7 @@ async fn decide(parts: &DeskParts, permits: &Permits, said: &str, word: Word) ->
         if RequestId::parse(which).is_none() && !permits.could_elsewhere(row) {
             return Err(unknown(which).into());
         }
-        permits.may_approve(row, &approval)?;
+        permits.may_approve(row, &approval).map_err(|refusal| undecided(parts, &approval, refusal))?;
     }
     if word == Word::Approve && shown.is_some_and(|shown| shown != plan_hash(&approval.plan)) {
         return Err(Refusal { lines: vec![of_another_plan(&approval)] }.into());
@@ -124,8 +124,31 @@ async fn decide(parts: &DeskParts, permits: &Permits, said: &str, word: Word) ->
     match said.taken {
         Ok(()) => Ok(taken(&said.approval, &standing, own)),
         Err(NotTaken::Said) => Ok(Reply::new(Tone::Info).text(already(&said.approval, word, &standing))),
-        Err(not) => Err(Refusal { lines: vec![not_taken(&said.approval, not)] }.into()),
+        Err(not) => {
+            let others = match (&not, row_of(&said.approval.plan)) {
+                (NotTaken::Own, Ok(row)) => permits.could_approve(row, &said.approval),
+                _ => Vec::new(),
+            };
+            let ask = others.split_first().map(|(first, rest)| {
+                let line = Line::from("Ask ").user(first.clone());
+                rest.iter().fold(line, |line, other| line.text(" or ").user(other.clone())).text(".")
+            });
+            Err(Refusal { lines: [not_taken(&said.approval, not)].into_iter().chain(ask).collect() }.into())
+        }
     }
+}
+
+/// The refusal of a word on somebody's change: it is about the word, and the change is none of the refused person's.
+fn undecided(parts: &DeskParts, approval: &ApprovalRequest, Refusal { lines }: Refusal) -> Refusal {
+    let first = Line::from("You may not decide on ").code(&approval.text).text(" of ").user(approval.user.clone());
+    let still = match approval.standing(parts.clock.now()) {
+        Standing::Pending(_) => "It still waits.",
+        _ => "It waits no longer.",
+    };
+    let mut reasons = lines.into_iter();
+    let mut first = first.text(": ");
+    first.0.extend(reasons.next().unwrap_or_default().0);
+    Refusal { lines: [first.text(format!(" {still}"))].into_iter().chain(reasons).collect() }
 }
 
 /// What is asked about under this id, whole or short.
@@ -244,23 +267,29 @@ fn not_taken(approval: &ApprovalRequest, not: NotTaken) -> Line {
     }
 }
 
-fn over(line: Line) -> Answer {
+fn over(tone: Tone, line: Line) -> Answer {
+    let refused = Answer::refused(&Refusal { lines: vec![line] });
     // who has seen what was to be approved is told what became of it
-    Answer { alone: false, ..Answer::refused(&Refusal { lines: vec![line] }) }
+    Answer { alone: false, reply: Reply { tone, ..refused.reply.clone() }, ..refused }
 }
 
 fn declined(request: &Request, by: crate::domain::UserId) -> Answer {
-    let line = match by == request.user {
-        true => Line::new().user(by).text(" called ").code(&request.text).text(" off, so it was not run."),
-        false => Line::new().user(by).text(" declined ").code(&request.text).text(", so it was not run."),
-    };
-    over(line.text(" Nothing was changed."))
+    match by == request.user {
+        true => {
+            let line = Line::new().code(&request.text).text(" was called off by ").user(by);
+            over(Tone::CalledOff, line.text(" and was not run. Nothing was changed."))
+        }
+        false => {
+            let line = Line::new().user(by).text(" declined ").code(&request.text);
+            over(Tone::NotApproved, line.text(", so it was not run. Nothing was changed."))
+        }
+    }
 }
 
 /// One who approved it could not do so now.
 pub(super) fn withdrawn(request: &Request, by: &crate::domain::UserId) -> Answer {
     let line = Line::new().user(by.clone()).text(" approved ").code(&request.text);
-    over(line.text(
+    over(Tone::NotApproved, line.text(
         " and may not run it any more, so it was not run. Nothing was changed. Send it again, and others are asked.",
     ))
 }
@@ -279,10 +308,10 @@ fn expired(approval: &ApprovalRequest) -> Answer {
         seconds => format!("{seconds} seconds"),
     };
     let line = Line::from(who).code(&approval.text);
-    over(line.text(format!(" within {within}, so it was not run. Nothing was changed.")))
+    over(Tone::NotApproved, line.text(format!(" within {within}, so it was not run. Nothing was changed.")))
 }
 
 fn not_known(request: &Request) -> Answer {
     let line = Line::from("I do not know any more who was asked to approve ").code(&request.text);
-    over(line.text(", so it was not run. Nothing was changed. Send it again if you still want it."))
+    over(Tone::NotApproved, line.text(", so it was not run. Nothing was changed. Send it again if you still want it."))
 }

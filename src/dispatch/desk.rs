@@ -15,7 +15,7 @@ use crate::domain::{
     ApprovalRequest, Failure, Line, Principal, Refusal, Reply, Request, Risk, Source, Tone, UsageError, VitalsSource,
 };
 use crate::execution::{self, Answer, Flight, Flights, Job, Task, WorkerPool, Workshop};
-use crate::store::State;
+use crate::store::{Former, State};
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,7 +102,8 @@ impl Desk {
     /// Works on a request until it is answered or handed on.
     pub(super) async fn work(&self, request: &Request, how: How, flight: Arc<Flight>) {
         // before anything is asked or read of it: that may be what it breaks
-        if let Some(poison) = poison(request, &how) {
+        let former = self.parts.shop.desk.journal.former(request.id);
+        if let Some(poison) = poison(request, &how, &former) {
             return self.parts.shop.desk.give(request, "unknown", poison).await;
         }
         let approval = match self.review(request, &how).await {
@@ -241,7 +242,7 @@ impl Desk {
             return Err(shortcuts::nothing_found(&permits));
         }
         let (row, command) = parsed.map_err(|error| match begun {
-            true => Stopped::Answered("unknown", lost_plan(request)),
+            true => Stopped::Answered("unknown", self.lost_plan(request)),
             false => forms::mistake(&permits, request, error),
         })?;
         // what was permitted and begun is looked at and reported, whatever the policies say by now
@@ -278,8 +279,8 @@ impl Desk {
                 0..LAST_LOOK => Task::Verify(plan),
                 _ => Task::LastLook(plan, deaths),
             }),
-            How::TakenUp { state: State::Running, .. } => Err(lost_plan(request)),
-            How::TakenUp { .. } if changes && self.too_old(asked_at) => Err(not_begun(request)),
+            How::TakenUp { state: State::Running, .. } => Err(self.lost_plan(request)),
+            How::TakenUp { .. } if changes && self.too_old(asked_at) => Err(self.not_begun(request)),
             How::TakenUp { .. } => Ok(approval.map_or(Task::Run, Task::Approved)),
         }
     }
@@ -291,6 +292,24 @@ impl Desk {
         age > Duration::from_secs(self.parts.shop.config.resume_within_seconds)
     }
 
+    fn not_begun(&self, request: &Request) -> Answer {
+        let former = self.parts.shop.desk.journal.former(request.id);
+        let first = execution::not_begun(&former, &request.text)
+            .text(". Nothing was changed. Send it again if you still want it.");
+        Answer::failed(Reply::new(Tone::Failed).text(first))
+    }
+
+    /// Begun by a former version of the program whose plan or command this one does not understand, or the journal's row
+    /// is damaged: nobody knows which calls were made.
+    fn lost_plan(&self, request: &Request) -> Answer {
+        let former = self.parts.shop.desk.journal.former(request.id);
+        let first = execution::interrupted(&former, &request.text)
+            .text(", and I do not understand any more what my journal says of it. I do not know what was done. Check the targets with ")
+            .code(commands::shows(&request.text))
+            .text(".");
+        Answer::unknown(Reply::new(Tone::Unknown).text(first))
+    }
+
     fn job(&self, request: Request, understood: Understood, task: Task, flight: Arc<Flight>) -> Job {
         let Understood { row, command, permits, principal } = understood;
         let decide = self.decide(&permits);
@@ -300,6 +319,8 @@ impl Desk {
             principal,
             may: permits.may(),
             sees: permits.sees(row),
+            may_or_why: permits.may_or_why(),
+            sees_or_why: permits.sees_or_why(row),
             enters: permits.enters(row),
             aws: Arc::clone(&self.parts.aws),
             vitals: Arc::clone(&self.parts.vitals),
@@ -326,10 +347,10 @@ fn waits_for_slack(request: &Request, failure: &Failure) {
 }
 
 /// The answer to a request with which too many processes have died.
-fn poison(request: &Request, how: &How) -> Option<Answer> {
+fn poison(request: &Request, how: &How, former: &Former) -> Option<Answer> {
     let How::TakenUp { deaths, .. } = how else { return None };
     let begun = how.is_begun();
-    (*deaths >= most_deaths(begun)).then(|| Answer::poison(request, *deaths, begun))
+    (*deaths >= most_deaths(begun)).then(|| Answer::poison(request, former, *deaths, begun))
 }
 
 fn failed(request: &Request, failure: Failure) -> Answer {
@@ -343,26 +364,6 @@ fn crowded(request: &Request) -> Answer {
         .text(". For a minute I answer nothing more in it. Ask in a new message, outside of the thread.");
     // it concerns all who are in it
     Answer { alone: false, ..Answer::refused(&Refusal { lines: vec![line] }) }
-}
-
-fn not_begun(request: &Request) -> Answer {
-    let first = Line::new()
-        .text("I was restarted before I began ")
-        .code(&request.text)
-        .text(". Nothing was changed. Send it again if you still want it.");
-    Answer::failed(Reply::new(Tone::Failed).text(first))
-}
-
-/// Begun by a former version of the program whose plan or command this one does not understand, or the journal's row is
-/// damaged: nobody knows which calls were made.
-fn lost_plan(request: &Request) -> Answer {
-    let first = Line::new()
-        .text("I was restarted while running ")
-        .code(&request.text)
-        .text(", and I do not understand any more what my journal says of it. I do not know what was done. Check the targets with ")
-        .code(commands::shows(&request.text))
-        .text(".");
-    Answer::unknown(Reply::new(Tone::Unknown).text(first))
 }
 
 #[cfg(test)]

@@ -149,7 +149,10 @@ impl Handler<Incoming> for Dispatcher {
             if let Err(panicked) = supervision::caught("request", work).await {
                 tracing::error!(req = %request.id, %panicked, "request broke in the dispatcher");
                 let answer = match begun {
-                    true => Answer::bug_after_begin(&request),
+                    true => {
+                        let former = desk.parts.shop.desk.journal.former(request.id);
+                        Answer::bug_after_begin(&request, &former)
+                    }
                     false => Answer::bug("your command", &request),
                 };
                 desk.parts.shop.desk.give(&request, "unknown", answer).await;

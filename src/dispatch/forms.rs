@@ -45,8 +45,8 @@ pub(super) fn mistake(permits: &Permits, request: &Request, mut error: UsageErro
 /// The refusal of whoever may not have help. A mistake is explained to the others only: it would be a list of what one
 /// cannot do.
 pub(super) fn unhelped(permits: &Permits) -> Option<Stopped> {
-    let help = commands::COMMANDS.iter().find(|row| row.name == "help")?;
-    permits.ahead(help).err().map(|refusal| Stopped::Answered("unknown", Answer::refused(&refusal)))
+    let refused = permits.shut_out("Nothing was done.").err()?;
+    Some(Stopped::Answered("unknown", Answer::refused(&refused)))
 }
 
 /// The answer to a button that asks for the form of its line. The line may say everything already: the form is shown with

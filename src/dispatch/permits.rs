@@ -2,10 +2,11 @@
 
 use super::callers::Rights;
 use super::places::Reach;
-use super::policy::{Action, Policies, Reason, Resource, Situation, Verdict, refusal};
-use crate::commands::{COMMANDS, Enters, Row};
+use super::policy::{Action, Deny, Policies, Reason, Resource, Situation, Verdict, refusal, refusal_saying, shut_out};
+use crate::commands::{COMMANDS, Enters, MayOrWhy, Row, SeesOrWhy};
 use crate::domain::{
-    ApprovalRequest, ChannelId, Line, Plan, Principal, Refusal, Request, RequestId, Risk, Source, Target, UserId,
+    ApprovalRequest, ChannelId, Line, Membership, Plan, Principal, Refusal, Request, RequestId, Risk, Source, Target,
+    UserId,
 };
 use crate::execution::{Judge, Need};
 use std::collections::{BTreeMap, BTreeSet};
@@ -81,19 +82,42 @@ impl Permits {
     }
 
     /// The refusal of a row that this person cannot run on anything; asked before anything is read.
-    pub(super) fn ahead(&self, row: &'static Row) -> Result<(), Refusal> {
+    pub(super) fn ahead(&self, row: &Row) -> Result<(), Refusal> {
         let judge = |situation: &Situation| self.judged_ahead(row, situation);
         self.refused(row, judge(&self.asking.situation), judge)
     }
 
-    fn judged_ahead(&self, row: &'static Row, situation: &Situation) -> Verdict {
+    fn judged_ahead(&self, row: &Row, situation: &Situation) -> Verdict {
         self.policies.judge_ahead(&self.asking.principal, action(row), situation)
     }
 
     /// Whether this person could run a row on anything at all, from a place of one's own.
-    pub(super) fn could_elsewhere(&self, row: &'static Row) -> bool {
+    pub(super) fn could_elsewhere(&self, row: &Row) -> bool {
         let own = Situation { external: false, ..self.asking.situation.clone() };
         self.policies.could(&self.asking.principal, action(row), &own)
+    }
+
+    /// The refusal of whoever may not even have help, and so nothing at all: it is about the person and not about a
+    /// command, which need not be what was typed. It says of what was asked that this came of it.
+    pub(super) fn shut_out(&self, outcome: &str) -> Result<(), Refusal> {
+        let Some(help) = COMMANDS.iter().find(|row| row.name == "help") else { return Ok(()) };
+        let Asking { principal, situation, .. } = &*self.asking;
+        let Verdict::Deny(deny) = self.policies.judge_ahead(principal, action(help), situation) else { return Ok(()) };
+        let member = Principal { membership: Membership::Member, ..principal.clone() };
+        let as_member = self.policies.could(&member, action(help), situation);
+        Err(shut_out(&deny, principal, as_member, &self.others(&deny.who_could), outcome))
+    }
+
+    /// [`Permits::ahead`], as a command asks it.
+    pub(super) fn may_or_why(&self) -> MayOrWhy {
+        let permits = self.clone();
+        Arc::new(move |row| permits.ahead(row))
+    }
+
+    /// The refusal to show this resource.
+    pub(super) fn sees_or_why(&self, row: &'static Row) -> SeesOrWhy {
+        let permits = self.clone();
+        Arc::new(move |target| permits.need(row, &Resource::Target(target)).map(drop))
     }
 
     /// Whether the person could run a row on anything at all: what help shows.
@@ -176,8 +200,20 @@ impl Permits {
                 |situation: &Situation| self.policies.judge_region(principal, action(row), &resource, situation);
             let verdict = judge(situation);
             self.record_on(row, &resource, &verdict);
-            self.refused(row, verdict, judge)
+            // whoever asked for it cannot be asked to approve it; that it waits on is said beside the reason
+            let Verdict::Deny(deny) = verdict else { return Ok(()) };
+            let others = self.others_than(&approval.user, &deny.who_could);
+            Err(self.of_place(refusal_saying(&deny, row.name, principal, &others, ""), &deny, judge))
         })
+    }
+
+    /// Some who could approve it.
+    pub(super) fn could_approve(&self, row: &'static Row, approval: &ApprovalRequest) -> Vec<UserId> {
+        let Asking { situation, .. } = &*self.asking;
+        let target = approval.plan.targets.first();
+        let could = target.map(|target| self.policies.who_could(action(row), &Resource::Target(target), situation));
+        let others = self.others_than(&approval.user, &could.unwrap_or_default());
+        others.into_iter().take(CONTACTS).collect()
     }
 
     /// A region is recorded only where it is more than where a target is.
@@ -231,23 +267,28 @@ impl Permits {
         others
     }
 
-    /// The refusal of what is denied. Where the place counts as shared only because nobody knows, and that matters, it says
-    /// so: `judge` is asked how it would be otherwise.
-    fn refused(
-        &self,
-        row: &'static Row,
-        verdict: Verdict,
-        judge: impl Fn(&Situation) -> Verdict,
-    ) -> Result<(), Refusal> {
+    /// The refusal of what is denied.
+    fn refused(&self, row: &Row, verdict: Verdict, judge: impl Fn(&Situation) -> Verdict) -> Result<(), Refusal> {
         let Verdict::Deny(deny) = verdict else { return Ok(()) };
-        let mut refusal = refusal(&deny, row.name, &self.asking.principal, &self.others(&deny.who_could));
+        let contacts = self.others(&deny.who_could);
+        Err(self.of_place(refusal(&deny, row.name, &self.asking.principal, &contacts), &deny, judge))
+    }
+
+    /// Where the place counts as shared only because nobody knows, and that matters, the refusal says so: `judge` is asked
+    /// how it would be otherwise.
+    fn of_place(&self, mut refusal: Refusal, deny: &Deny, judge: impl Fn(&Situation) -> Verdict) -> Refusal {
         if self.asking.reach == Reach::Unknown {
             let own = Situation { external: false, ..self.asking.situation.clone() };
             if !matches!(judge(&own), Verdict::Deny(other) if other.reasons == deny.reasons) {
                 refusal.lines.push(place_unknown());
             }
         }
-        Err(refusal)
+        refusal
+    }
+
+    /// The same, without this person either.
+    fn others_than(&self, user: &UserId, groups: &[String]) -> Vec<UserId> {
+        self.others(groups).into_iter().filter(|other| other != user).collect()
     }
 }
 

@@ -16,8 +16,8 @@ pub(super) fn says_a_command(line: &str) -> bool {
 
 /// The answer where neither the journal nor the message knows a command.
 pub(super) fn nothing_found(permits: &Permits) -> Stopped {
-    let text = "That message is none of my answers that I still know of, and no command I know, so nothing was run. Use this \
-                on an answer of mine, or on a message that says a command, such as `ec2 list`.";
+    let text = "I find no command in that message. Nothing was run. Use this on an answer of mine, or on a message that says \
+                a command, such as `ec2 list`.";
     let refused = forms::unhelped(permits);
     refused.unwrap_or_else(|| Stopped::Answered("unknown", Answer::usage(&UsageError::sentence(text))))
 }

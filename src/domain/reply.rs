@@ -23,6 +23,12 @@ pub enum Tone {
     Failed,
     /// It is not known whether it was done.
     Unknown,
+    /// A part of it was done and another was not; the text says which.
+    Partly,
+    /// Others were asked about it, and it has no leave of theirs; nothing was done.
+    NotApproved,
+    /// Whoever asked for it has called it off; nothing was done.
+    CalledOff,
 }
 
 /// A piece of a line.

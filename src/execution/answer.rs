@@ -1,6 +1,7 @@
 //! The one final answer: state and letter by one transaction, then the courier is told. A store that fails is tried
 //! again for as long as the process lives; after that the journal still has the request.
 
+use super::former::{broke, interrupted};
 use super::onlookers::Onlookers;
 use crate::clock::Clock;
 use crate::commands;
@@ -8,7 +9,7 @@ use crate::delivery::{Courier, Deliver};
 use crate::domain::{
     CommandError, Failure, Line, Part, Refusal, Reply, ReplyTo, Request, Source, Tone, UnknownOutcome, UsageError,
 };
-use crate::store::{Address, Final, Journal, NewLetter, StoreError};
+use crate::store::{Address, Final, Former, Journal, NewLetter, StoreError};
 use crate::supervision::Handle;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use std::time::Duration;
 pub struct Answer {
     /// What it came to.
     pub end: Final,
-    /// The label in metrics: `ok`, `usage`, `refused`, `failed`, `unknown`, `bug`, `poison`.
+    /// The label in metrics: `ok`, `usage`, `refused`, `failed`, `partly`, `unknown`, `bug`, `poison`.
     pub outcome: &'static str,
     /// What the person reads.
     pub reply: Reply,
@@ -35,6 +36,11 @@ impl Answer {
     /// It failed, and the reply says how.
     pub fn failed(reply: Reply) -> Self {
         Self { end: Final::Failed, outcome: "failed", reply, alone: false }
+    }
+
+    /// A part of it was done, and the reply says which.
+    pub fn partly(reply: Reply) -> Self {
+        Self { outcome: "partly", ..Self::failed(reply) }
     }
 
     /// It is not known, and the reply says what was seen.
@@ -65,12 +71,11 @@ impl Answer {
 
     /// Processes have died with it more than once: what it did to them it may do again, so it is not tried again. What
     /// else they had in hand may have been the cause as well, and nobody is left who knows.
-    pub fn poison(request: &Request, deaths: u32, begun: bool) -> Self {
+    pub fn poison(request: &Request, former: &Former, deaths: u32, begun: bool) -> Self {
         tracing::error!(req = %request.id, deaths, begun, "request is not tried again: processes died with it in hand");
         let first = Line::new()
-            .text("I broke ")
-            .text(times(deaths))
-            .text(" while I had ")
+            .text(broke(former, deaths))
+            .text(if *former == Former::Own { " while I had " } else { " while they had " })
             .code(&request.text)
             .text(" in hand, perhaps because of it, so I do not try it again. ");
         let first = match begun {
@@ -99,11 +104,9 @@ impl Answer {
     }
 
     /// A failure of ours when calls may have been made before it.
-    pub fn bug_after_begin(request: &Request) -> Self {
-        let line = Line::new()
-            .text("I was restarted while running ")
-            .code(&request.text)
-            .text(", and something broke on my side when I took it up again. I do not know what was done. Check the targets with ")
+    pub fn bug_after_begin(request: &Request, former: &Former) -> Self {
+        let line = interrupted(former, &request.text)
+            .text(", and something broke on my side when I took it up. I do not know what was done. Check the targets with ")
             .code(commands::shows(&request.text))
             .text(" and give ")
             .code(format!("req {}", request.id.short()))

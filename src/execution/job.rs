@@ -1,8 +1,9 @@
 //! One command from plan to answer.
 
-use super::answer::{Answer, AnswerDesk, times};
+use super::answer::{Answer, AnswerDesk};
 use super::approvals::{self, Awaiting, Need};
 use super::flights::Flight;
+use super::former::{broke, interrupted};
 use super::locks::Locks;
 use super::steps::Steps;
 use super::{ExecutionConfig, progress, recover};
@@ -11,7 +12,7 @@ use crate::commands::{Command, Context, Found, Planned, Row};
 use crate::domain::{
     ApprovalRequest, CommandError, Failure, Line, Plan, Refusal, Reply, Request, RequestId, Risk, Tone,
 };
-use crate::store::{ApprovalStore, Outbox, StoreError};
+use crate::store::{ApprovalStore, Final, Outbox, StoreError};
 use crate::supervision::WorkerRuntime;
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -99,12 +100,15 @@ pub(super) async fn work(job: &Job, shop: &Workshop, stage: &Arc<Mutex<Stage>>) 
             Task::Run | Task::Approved(_) => run_command(job, shop, stage).await,
             Task::Verify(plan) => {
                 *stage.lock() = Stage::Running(plan.clone());
-                Some(recover::look(job, plan, shop, "I was restarted").await)
+                let former = shop.desk.journal.former(job.request.id);
+                Some(recover::look(job, plan, shop, interrupted(&former, &job.request.text)).await)
             }
             Task::LastLook(plan, deaths) => {
                 tracing::error!(req = %job.request.id, deaths, "processes died with request in hand; one more look");
                 *stage.lock() = Stage::Running(plan.clone());
-                Some(recover::look(job, plan, shop, &format!("I broke {}", times(*deaths))).await)
+                let former = shop.desk.journal.former(job.request.id);
+                let why = recover::while_running(&broke(&former, *deaths), job);
+                Some(recover::look(job, plan, shop, why).await)
             }
         }
     });
@@ -190,7 +194,14 @@ async fn execute(job: &Job, plan: Plan, shop: &Workshop, stage: &Arc<Mutex<Stage
     let _ = tokio::time::timeout(PROGRESS_PATIENCE, reporting).await;
     let answer = match found {
         Ok(found) => found.map(of_found)?,
-        Err(_) => recover::look(job, &plan, shop, "AWS did not answer in time").await,
+        Err(_) => {
+            let why = recover::while_running("AWS did not answer in time", job);
+            recover::look(job, &plan, shop, why).await
+        }
+    };
+    let answer = match shop.locks.came_between(&plan.targets, &job.request).filter(|_| answer.end != Final::Succeeded) {
+        Some(line) => Answer { reply: answer.reply.text(line), ..answer },
+        None => answer,
     };
     Ok(match approvals::approved_by(&plan) {
         Some(line) => Answer { reply: answer.reply.text(line), ..answer },
@@ -202,6 +213,7 @@ pub(super) fn of_found(found: Found) -> Answer {
     match found {
         Found::Done(reply) => Answer::ok(reply),
         Found::NotDone(reply) => Answer::failed(Reply { tone: Tone::Failed, ..reply }),
+        Found::Partly(reply) => Answer::partly(Reply { tone: Tone::Partly, ..reply }),
         Found::Unknown(reply) => Answer::unknown(Reply { tone: Tone::Unknown, ..reply }),
     }
 }

@@ -4,6 +4,7 @@
 mod answer;
 mod approvals;
 mod flights;
+mod former;
 mod job;
 mod locks;
 mod onlookers;
@@ -18,6 +19,7 @@ mod worker;
 pub use answer::{Answer, AnswerDesk};
 pub use approvals::{Awaiting, Need, Waiting};
 pub use flights::{Flight, Flights};
+pub use former::{interrupted, not_begun};
 pub use job::{Job, Judge, Task, Workshop, run};
 pub use locks::Locks;
 pub use onlookers::{Onlookers, Turn};

@@ -25,7 +25,14 @@ type Sink = Arc<dyn Fn(Reply) + Send + Sync>;
 pub(super) fn channel() -> (Sink, watch::Receiver<Option<Reply>>) {
     let (sender, receiver) = watch::channel(None);
     let sink = move |reply: Reply| {
-        sender.send_replace(Some(reply));
+        // the same words again are no news, and cost one of the few edits
+        sender.send_if_modified(|last| {
+            let is_new = last.as_ref() != Some(&reply);
+            if is_new {
+                *last = Some(reply);
+            }
+            is_new
+        });
     };
     (Arc::new(sink), receiver)
 }

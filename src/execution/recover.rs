@@ -12,12 +12,11 @@ use std::time::Duration;
 const MARGIN: Duration = Duration::from_secs(60);
 
 /// Asks once: `verify` itself waits while targets are on their way from one state to another.
-pub(super) async fn look(job: &Job, plan: &Plan, shop: &Workshop, why: &str) -> Answer {
+pub(super) async fn look(job: &Job, plan: &Plan, shop: &Workshop, why: Line) -> Answer {
     let _locked = shop.locks.take(&plan.targets, &job.request.text, &job.request);
     let limit = job.context.limits.wait + MARGIN;
     let verifying = aws::before_reads(job.command.verify(plan, &job.context));
     let found = tokio::time::timeout(limit, verifying).await;
-    let first = Line::new().text(format!("{why} while running ")).code(&job.request.text).text(".");
     let mut answer = match found {
         Ok(Ok(found)) => of_found(found),
         Ok(Err(error)) => {
@@ -26,8 +25,13 @@ pub(super) async fn look(job: &Job, plan: &Plan, shop: &Workshop, why: &str) -> 
         }
         Err(_) => Answer::unknown(Reply::new(Tone::Unknown).text(unseen(plan))),
     };
-    answer.reply.parts.insert(0, Part::Text(first));
+    answer.reply.parts.insert(0, Part::Text(why.text(".")));
     answer
+}
+
+/// That this happened while the request was being run.
+pub(super) fn while_running(what: &str, job: &Job) -> Line {
+    Line::from(format!("{what} while running ")).code(&job.request.text)
 }
 
 fn unseen(plan: &Plan) -> Line {

@@ -8,8 +8,8 @@ use crate::domain::{ReplyTo, Request, RequestId, Source};
 use crate::slack::api::{Pacer, WebApi};
 use crate::slack::{Proxy, SlackConfig};
 use crate::store::{
-    self, Accepted, Asked, Entry, Final, Held, Journal, Letter, NewLetter, NewRequest, QueueDepth, Recent, StepState,
-    Store, StoreConfig, StoreError, Wanted,
+    self, Accepted, Asked, Entry, Final, Former, Held, Journal, Letter, NewLetter, NewRequest, QueueDepth, Recent,
+    StepState, Store, StoreConfig, StoreError, Wanted,
 };
 use crate::supervision::{ChildSpec, Tree, TreeSpec, WorkerRuntime};
 use async_trait::async_trait;
@@ -66,6 +66,9 @@ impl Journal for Leased {
     }
     fn held(&self, wanted: &mut dyn FnMut(&Held) -> bool) -> Vec<Entry> {
         self.journal.held(&mut |held| wanted(&Held { is_found: true, ..*held }))
+    }
+    fn former(&self, id: RequestId) -> Former {
+        self.journal.former(id)
     }
     async fn found(&self) {
         self.finds.notified().await;

@@ -64,7 +64,8 @@ async fn after_panic(job: Arc<Job>, shop: Workshop, stage: Arc<Mutex<Stage>>, br
         Stage::Reading => Answer::bug(job.row.name, &job.request),
         Stage::Running(plan) => {
             let (watched, house) = (Arc::clone(&job), shop.clone());
-            let look = async move { recover::look(&watched, &plan, &house, "Something broke on my side").await };
+            let why = recover::while_running("Something broke on my side", &job);
+            let look = async move { recover::look(&watched, &plan, &house, why).await };
             match shop.runtime.spawn("look after panic", look).await {
                 Ok(answer) => answer,
                 Err(_) => recover::unseen_answer(&job),

@@ -96,6 +96,10 @@ fn sign(tone: Tone) -> Option<(&'static str, &'static str)> {
         Tone::Refused => Some(("\u{26D4}", "Refused")),
         Tone::Failed => Some(("\u{274C}", "Failed")),
         Tone::Unknown => Some(("\u{26A0}\u{FE0F}", "Outcome unknown")),
+        // what is half done is neither ✅ nor ❌: whoever skims must not believe that nothing was
+        Tone::Partly => Some(("\u{26A0}\u{FE0F}", "Partly done")),
+        Tone::NotApproved => Some(("\u{26D4}", "Not approved")),
+        Tone::CalledOff => Some(("\u{26D4}", "Called off")),
     }
 }
 

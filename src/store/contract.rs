@@ -822,6 +822,7 @@ pub(crate) async fn what_a_person_asked_lately_is_theirs_alone_newest_first(plac
         accepted_at: request(29).accepted_at,
         finished_at: Some(now),
         undelivered: Some("is_archived".into()),
+        tone: Some(Tone::Done),
     };
     assert_eq!(maya.ended[0], expected);
     assert!(maya.ended[1..].iter().all(|asked| asked.undelivered.is_none()));

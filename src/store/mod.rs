@@ -21,9 +21,9 @@ use std::time::Duration;
 pub use config::{StoreConfig, StoreKind};
 pub use ports::{
     Accepted, Address, ApprovalStore, Archive, Asked, AuditLog, Beaten, Card, Delivery, Due, Entry, Event, FileWay,
-    Final, Held, HouseEntry, HouseEvent, Journal, LONGEST_WAIT, Letter, LetterId, NewLetter, NewRequest, Notes, Outbox,
-    Queue, QueueDepth, Recent, Replica, ReplicaName, Replicas, Said, State, StepRecord, StepState, StoreError, Wanted,
-    Way, What, plan_hash,
+    Final, Former, Held, HouseEntry, HouseEvent, Journal, LONGEST_WAIT, Letter, LetterId, NewLetter, NewRequest, Notes,
+    Outbox, Queue, QueueDepth, Recent, Replica, ReplicaName, Replicas, Said, State, StepRecord, StepState, StoreError,
+    Wanted, Way, What, plan_hash,
 };
 
 /// An open store: its ports, and how it is. Clones share it; it is closed by [`Store::close`], or soon after the last

@@ -2,18 +2,20 @@
 
 mod approval;
 mod audit;
+mod former;
 mod letter;
 mod notes;
 mod replica;
 
 pub use approval::{ApprovalStore, Said};
 pub use audit::{Archive, AuditLog, Event, HouseEntry, HouseEvent, What, plan_hash};
+pub use former::Former;
 pub use letter::{Address, Delivery, FileWay, Letter, LetterId, NewLetter, Queue, Wanted, Way};
 pub use notes::Notes;
 pub(in crate::store) use notes::indexed;
 pub use replica::{Beaten, Card, Due, Replica, ReplicaName, Replicas};
 
-use crate::domain::{ApprovalRequest, ChannelId, Plan, ReplyTo, Request, RequestId, Source, Step, UserId};
+use crate::domain::{ApprovalRequest, ChannelId, Plan, ReplyTo, Request, RequestId, Source, Step, Tone, UserId};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -197,6 +199,8 @@ pub struct Asked {
     pub finished_at: Option<Timestamp>,
     /// Why Slack never took its final answer, if it never will.
     pub undelivered: Option<String>,
+    /// What kind of news its final answer was, once it has one and where that is kept.
+    pub tone: Option<Tone>,
 }
 
 /// What one person asked lately.
@@ -332,6 +336,12 @@ pub trait Journal: Send + Sync {
     /// What this replica holds without a final answer, oldest first, as far as it is wanted. It is read from memory: it
     /// cannot fail and never waits, whatever becomes of the store.
     fn held(&self, wanted: &mut dyn FnMut(&Held) -> bool) -> Vec<Entry>;
+
+    /// Who had this request before this process. Never waits; where nobody else can have had it, it was this process in a
+    /// former life.
+    fn former(&self, _: RequestId) -> Former {
+        Former::Own
+    }
 
     /// Waits until this replica has come by a request that it did not accept, since this was answered last: one that it
     /// has adopted, or of which it did not hear that it was journalled. [`Journal::held`] has it.

@@ -61,6 +61,7 @@ async fn somebody_else_approves_and_it_is_done_once() {
     • Will be done: `stop i-00000000000000001 in eu-central-1`
     • On: `db-1 (i-00000000000000001)`
     • Needs: the approval of one other person who may run it, such as @UOMAR
+    • `db-1 (i-00000000000000001)` loses its public address `ADDRESS`; a start gives it another.
     ▸ Approve: approve ID
     ▸ Decline: decline ID
     Until TIME UTC, here or with `approve 7F3K` where I am.
@@ -69,16 +70,17 @@ async fn somebody_else_approves_and_it_is_done_once() {
     assert_eq!(made(&world, "StopInstances"), 0);
     insta::assert_snapshot!(presses(&world, MAYA, &message, "Approve").await, @r"
     ⛔ Refused: `ec2 stop db-1` is your own, so somebody else must approve it. Nothing was approved.
+    Ask @UOMAR.
     (req XXXX)
     ");
     insta::assert_snapshot!(presses(&world, VERA, &message, "Approve").await, @r"
-    ⛔ Refused: `ec2 stop` on `db-1 (i-00000000000000001)` needs the group operators; you are in viewers. Nothing was changed.
-    Ask @UMAYA or @UOMAR.
+    ⛔ Refused: You may not decide on `ec2 stop db-1` of @UMAYA: `ec2 stop` on `db-1 (i-00000000000000001)` needs the group operators; you are in viewers. It still waits.
+    Ask @UOMAR.
     (req XXXX)
     ");
     insta::assert_snapshot!(presses(&world, NINA, &message, "Decline").await, @r"
-    ⛔ Refused: `ec2 stop` on `db-1 (i-00000000000000001)` needs the group operators; you are in no group. Nothing was changed.
-    Ask @UMAYA or @UOMAR.
+    ⛔ Refused: You may not decide on `ec2 stop db-1` of @UMAYA: `ec2 stop` on `db-1 (i-00000000000000001)` needs the group operators; you are in no group. It still waits.
+    Ask @UOMAR.
     (req XXXX)
     ");
     assert_eq!(world.state(HOME, &ids[0]).await, "running");
@@ -89,6 +91,7 @@ async fn somebody_else_approves_and_it_is_done_once() {
     let answer = becomes(&world, "ops", MAYA, &message).await;
     insta::assert_snapshot!(tidy(&answer.text), @r"
     ✅ Done: `db-1 (i-00000000000000001)`: running → stopped after N s.
+    `db-1 (i-00000000000000001)` has lost its public address `ADDRESS`; a start gives it another.
     Approved by @UOMAR.
     (req XXXX)
     ");
@@ -124,7 +127,7 @@ async fn what_is_declined_called_off_or_out_of_time_is_not_run() {
     (req XXXX)
     ");
     insta::assert_snapshot!(tidy(&becomes(&world, "ops", MAYA, &message).await.text), @r"
-    ⛔ Refused: @UOMAR declined `ec2 stop db-1`, so it was not run. Nothing was changed.
+    ⛔ Not approved: @UOMAR declined `ec2 stop db-1`, so it was not run. Nothing was changed.
     (req XXXX)
     ");
     let message = ask().await;
@@ -133,12 +136,12 @@ async fn what_is_declined_called_off_or_out_of_time_is_not_run() {
     (req XXXX)
     ");
     insta::assert_snapshot!(tidy(&becomes(&world, "ops", MAYA, &message).await.text), @r"
-    ⛔ Refused: @UMAYA called `ec2 stop db-1` off, so it was not run. Nothing was changed.
+    ⛔ Called off: `ec2 stop db-1` was called off by @UMAYA and was not run. Nothing was changed.
     (req XXXX)
     ");
     let message = ask().await;
     insta::assert_snapshot!(tidy(&becomes(&world, "ops", MAYA, &message).await.text), @r"
-    ⛔ Refused: Nobody approved `ec2 stop db-1` within 6 seconds, so it was not run. Nothing was changed.
+    ⛔ Not approved: Nobody approved `ec2 stop db-1` within 6 seconds, so it was not run. Nothing was changed.
     (req XXXX)
     ");
     assert_eq!(made(&world, "StopInstances"), 0);

@@ -44,6 +44,7 @@ async fn killed_while_a_stop_is_waited_for_the_next_life_looks_and_reports_once(
     insta::assert_snapshot!(tidy(&answer.text), @r"
     ✅ Done: I was restarted while running `ec2 stop web-1`.
     I looked: `web-1 (i-00000000000000001)` is stopped.
+    `web-1 (i-00000000000000001)` has lost its public address `ADDRESS`; a start gives it another.
     (req XXXX)
     ");
     assert_eq!(answer.ts, progress.ts, "the message of before was edited");
@@ -71,6 +72,7 @@ async fn killed_twice_there_is_still_one_answer_in_the_thread() {
     insta::assert_snapshot!(tidy(&answer.text), @r"
     ✅ Done: I was restarted while running `ec2 stop web-1`.
     I looked: `web-1 (i-00000000000000001)` is stopped.
+    `web-1 (i-00000000000000001)` has lost its public address `ADDRESS`; a start gives it another.
     (req XXXX)
     ");
     assert_eq!(answer.ts, progress.ts, "the message of before was edited");
@@ -114,6 +116,7 @@ async fn killed_before_a_change_began_it_is_begun_if_it_is_young() {
     let answer = world.slack.final_answer("ops", MAYA, None, 0).await;
     insta::assert_snapshot!(tidy(&answer.text), @r"
     ✅ Done: `web-1 (i-00000000000000001)`: running → stopped after N s.
+    `web-1 (i-00000000000000001)` has lost its public address `ADDRESS`; a start gives it another.
     (req XXXX)
     ");
     assert_eq!(world.state(HOME, &ids[0]).await, "stopped");

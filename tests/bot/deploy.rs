@@ -2,6 +2,7 @@
 //! answers from its new body. ECS's services, task definitions and tags, and ECR, are Moto's; how a rollout goes on over time
 //! is played in front of it (src/bin/demo/rollouts.rs).
 
+use crate::replicas::on_any_host;
 use crate::support::service::{Shop, listed};
 use crate::support::{Ending, Exit, MAYA, NINA, OMAR, Options, Trouble, VERA, World, tidy, until};
 use std::time::Duration;
@@ -47,14 +48,14 @@ async fn a_version_is_deployed_by_its_digest_and_rolled_back() {
     • Task definition: `dronebot:1`
     • Rollout: COMPLETED, begun DATE TIME UTC
     • Tasks: 2 wanted, 2 running, 0 pending, 2 healthy
-    • A rollback goes to: nothing is known that it ran before
+    • A rollback: not possible: nothing is known that it ran before
     The latest versions:
     • `1.4.2` (`sha256:1.4.2`), pushed DATE TIME UTC
     • `1.4.1` (`sha256:1.4.1`), pushed DATE TIME UTC, runs
     • `1.4.0` (`sha256:1.4.0`), pushed DATE TIME UTC
     ");
     insta::assert_snapshot!(reads(MAYA, "deploy 1.4.2").await, @r"
-    ✅ Done: `drone` runs `1.4.2` (`sha256:1.4.2`): the rollout is COMPLETED, and its 2 tasks run that digest, after N s. Before, it had `dronebot:1`; `deploy rollback drone` goes back.
+    ✅ Done: `drone` runs `1.4.2` (`sha256:1.4.2`): the rollout is COMPLETED, and its 2 tasks run that digest, after N s. Before: `1.4.1` (`dronebot:1`); `deploy rollback drone` goes back.
     (req XXXX)
     ");
     let pinned = |digest: String| format!("{}@{digest}", shop.repository);
@@ -64,13 +65,13 @@ async fn a_version_is_deployed_by_its_digest_and_rolled_back() {
     insta::assert_snapshot!(reads(MAYA, "deploy 1.4.2 drone").await, @"`drone` runs `1.4.2` (`sha256:1.4.2`) already. Nothing was changed.");
     // the task definition of before names a tag: what the tag meant then is pinned
     insta::assert_snapshot!(reads(MAYA, "deploy rollback").await, @r"
-    ✅ Done: `drone` runs `1.4.1` (`sha256:1.4.1`): the rollout is COMPLETED, and its 2 tasks run that digest, after N s. Before, it had `dronebot:2`; `deploy rollback drone` goes back.
+    ✅ Done: `drone` runs `1.4.1` (`sha256:1.4.1`): the rollout is COMPLETED, and its 2 tasks run that digest, after N s. Before: `1.4.2` (`dronebot:2`); a second `deploy rollback drone` would bring that again.
     (req XXXX)
     ");
     assert_eq!(shop.runs().await, digest("1.4.1").await);
     // and what is there already is used again
     insta::assert_snapshot!(reads(MAYA, "deploy rollback drone").await, @r"
-    ✅ Done: `drone` runs `1.4.2` (`sha256:1.4.2`): the rollout is COMPLETED, and its 2 tasks run that digest, after N s. Before, it had `dronebot:3`; `deploy rollback drone` goes back.
+    ✅ Done: `drone` runs `1.4.2` (`sha256:1.4.2`): the rollout is COMPLETED, and its 2 tasks run that digest, after N s. Before: `1.4.1` (`dronebot:3`); a second `deploy rollback drone` would bring that again.
     (req XXXX)
     ");
     assert_eq!(shop.runs().await, digest("1.4.2").await);
@@ -103,7 +104,7 @@ async fn a_version_that_is_not_there_is_not_deployed() {
     ");
     insta::assert_snapshot!(world.reads(MAYA, "deploy 1.4.2 web").await, @"❔ Not run: `web` is not among the services that I deploy. Nothing was changed. I deploy `drone`; `deploy.services` in my settings lists them.");
     insta::assert_snapshot!(world.reads(MAYA, "deploy rollback").await, @r"
-    ⛔ Refused: Nothing is known that `drone` ran before `dronebot:1`, so there is nothing to go back to. Nothing was changed. `deploy <version> drone` deploys a version that you name.
+    ⛔ Refused: Nothing is known that `drone` ran before `1.4.1` (`dronebot:1`), so there is nothing to go back to. Nothing was changed. `deploy <version> drone` deploys a version that you name.
     (req XXXX)
     ");
     assert_untouched(&world, 1);
@@ -171,7 +172,7 @@ async fn what_ecs_rolls_back_is_not_called_done() {
     let before = shop.runs().await;
     world.aws.rollouts.end(Ending::RollsBack);
     insta::assert_snapshot!(brief(&shop, &world.asks(MAYA, "deploy 1.4.2").await).await, @r"
-    ❌ Failed: `1.4.2` (`sha256:1.4.2`) was not deployed to `drone`: it was rolled back to `dronebot:1` (`ECS deployment circuit breaker: tasks failed to start.`). 2 tasks run `1.4.1` (`sha256:1.4.1`). Look with `deploy status drone`.
+    ❌ Failed: `1.4.2` (`sha256:1.4.2`) was not deployed to `drone`: it was rolled back to `1.4.1` (`dronebot:1`) (`ECS deployment circuit breaker: tasks failed to start.`). 2 tasks run `1.4.1` (`sha256:1.4.1`). Look with `deploy status drone`.
     (req XXXX)
     ");
     assert_eq!(shop.runs().await, before);
@@ -189,7 +190,7 @@ async fn a_rollout_is_one_message_edited_in_place_and_can_be_stopped() {
     ");
     // beside it, nobody deploys
     insta::assert_snapshot!(brief(&shop, &world.asks(OMAR, "deploy 1.4.0").await).await, @r"
-    ⛔ Refused: A rollout to `drone` is in progress (`dronebot:2`, 0 of 2 tasks), so I did not begin another. Nothing was changed. Wait for it: `deploy status drone` shows it, and `deploy rollback drone` stops it.
+    ⛔ Refused: A rollout to `drone` is in progress (`1.4.2` (`dronebot:2`), 0 of 2 tasks), so I did not begin another. Nothing was changed. Wait for it: `deploy status drone` shows it, and `deploy rollback drone` stops it.
     (req XXXX)
     ");
     insta::assert_snapshot!(brief(&shop, &world.asks(OMAR, "deploy status").await).await, @r"
@@ -197,9 +198,9 @@ async fn a_rollout_is_one_message_edited_in_place_and_can_be_stopped() {
     • Service: `service/prod/dronebot` in `eu-central-1`
     • Runs: `1.4.1` (`sha256:1.4.1`) in 2 tasks
     • Task definition: `dronebot:2`
-    • Rollout: IN_PROGRESS: `dronebot:2`, 0 of 2 tasks, begun DATE TIME UTC
+    • Rollout: IN_PROGRESS: `1.4.2` (`dronebot:2`), 0 of 2 tasks, begun DATE TIME UTC
     • Tasks: 2 wanted, 2 running, 0 pending, 2 healthy
-    • Rollback: `1.4.1` (`sha256:1.4.1`), `dronebot:1`
+    • A rollback stops it and goes back to: `1.4.1` (`sha256:1.4.1`), `dronebot:1`
     The latest versions:
     • `1.4.2` (`sha256:1.4.2`), pushed DATE TIME UTC
     • `1.4.1` (`sha256:1.4.1`), pushed DATE TIME UTC, runs
@@ -223,11 +224,11 @@ async fn a_rollout_of_somebody_else_is_stopped_by_a_rollback() {
     (req XXXX)
     ");
     insta::assert_snapshot!(brief(&shop, &world.asks(OMAR, "deploy 1.4.0").await).await, @r"
-    ⛔ Refused: A rollout to `drone` is in progress (`dronebot:2`, 0 of 2 tasks), so I did not begin another. Nothing was changed. Wait for it: `deploy status drone` shows it, and `deploy rollback drone` stops it.
+    ⛔ Refused: A rollout to `drone` is in progress (`1.4.2` (`dronebot:2`), 0 of 2 tasks), so I did not begin another. Nothing was changed. Wait for it: `deploy status drone` shows it, and `deploy rollback drone` stops it.
     (req XXXX)
     ");
     insta::assert_snapshot!(brief(&shop, &world.asks(OMAR, "deploy rollback").await).await, @r"
-    ✅ Done: `drone` runs `1.4.1` (`sha256:1.4.1`): the rollout is COMPLETED, and its 2 tasks run that digest, after N s.
+    ✅ Done: I stopped the rollout of `1.4.2` (`dronebot:2`); `drone` runs `1.4.1` (`sha256:1.4.1`) again, and its 2 tasks run that digest, after N s.
     (req XXXX)
     ");
     assert_eq!(shop.runs().await, before);
@@ -241,10 +242,14 @@ async fn whoever_follows_a_rollout_is_not_in_the_way_of_whoever_stops_it() {
     let ts = world.says(MAYA, "ops", "@drone deploy 1.4.2").await;
     world.slack.hears("ops", MAYA, "IN_PROGRESS", 0).await;
     let stopped = world.asks(OMAR, "deploy rollback").await;
-    assert!(stopped.starts_with("✅ Done: `drone` runs `1.4.1`"), "{stopped}");
+    assert!(
+        stopped.starts_with("✅ Done: I stopped the rollout of `1.4.2` (`dronebot:2`); `drone` runs `1.4.1`"),
+        "{stopped}"
+    );
     let answer = world.slack.final_answer("ops", MAYA, Some(&ts), 0).await;
     insta::assert_snapshot!(brief(&shop, &answer.text).await, @r"
-    ❌ Failed: `1.4.2` (`sha256:1.4.2`) was not deployed to `drone`: it was rolled back to `dronebot:1`. 2 tasks run `1.4.1` (`sha256:1.4.1`). Look with `deploy status drone`.
+    ❌ Failed: `1.4.2` (`sha256:1.4.2`) was not deployed to `drone`: it was rolled back to `1.4.1` (`dronebot:1`). 2 tasks run `1.4.1` (`sha256:1.4.1`). Look with `deploy status drone`.
+    @UOMAR came between by `deploy rollback` (req XXXX).
     (req XXXX)
     ");
     assert_eq!((made(&world, "UpdateService"), made(&world, "StopServiceDeployment")), (1, 1));
@@ -257,12 +262,12 @@ async fn a_lost_answer_is_looked_for_and_nothing_is_called_twice() {
     let (world, shop) = world(Options { env, ..Options::default() }).await;
     world.aws.break_next("UpdateService", Trouble::LoseAnswer, 1);
     insta::assert_snapshot!(brief(&shop, &world.asks(MAYA, "deploy 1.4.2").await).await, @r"
-    ✅ Done: AWS did not confirm it. I looked: `drone` runs `1.4.2` (`sha256:1.4.2`): the rollout is COMPLETED, and its 2 tasks run that digest. Before, it had `dronebot:1`; `deploy rollback drone` goes back.
+    ✅ Done: AWS did not confirm it. I looked: `drone` runs `1.4.2` (`sha256:1.4.2`): the rollout is COMPLETED, and its 2 tasks run that digest. Before: `1.4.1` (`dronebot:1`); `deploy rollback drone` goes back.
     (req XXXX)
     ");
     world.aws.break_next("UpdateService", Trouble::Swallow, 1);
     insta::assert_snapshot!(brief(&shop, &world.asks(MAYA, "deploy 1.4.0").await).await, @r"
-    ❌ Failed: AWS did not confirm it. I looked: `drone` still has `dronebot:2`, so `1.4.0` (`sha256:1.4.0`) was not deployed. Look with `deploy status drone`.
+    ❌ Failed: AWS did not confirm it. I looked: `drone` still has `1.4.2` (`dronebot:2`), so `1.4.0` (`sha256:1.4.0`) was not deployed. Look with `deploy status drone`.
     (req XXXX)
     ");
     world.aws.break_next("RegisterTaskDefinition", Trouble::LoseAnswer, 1);
@@ -271,12 +276,12 @@ async fn a_lost_answer_is_looked_for_and_nothing_is_called_twice() {
     assert!(text.starts_with("✅ Done: `drone` runs `1.5.0`"), "{text}");
     world.aws.break_next("UpdateService", Trouble::Error("ThrottlingException", 400), 1);
     insta::assert_snapshot!(brief(&shop, &world.asks(MAYA, "deploy 1.4.2").await).await, @r"
-    ❌ Failed: AWS is limiting our calls (`ThrottlingException`, `eu-central-1`, account `ACCOUNT`). `drone` was not changed. Try again in a minute.
+    ❌ Failed: AWS is limiting our calls (`ThrottlingException`, `eu-central-1`, account `ACCOUNT`): Rate exceeded. `drone` was not changed. Try again in a minute.
     (req XXXX)
     ");
     world.aws.break_next("DescribeImages", Trouble::Error("AccessDeniedException", 400), 1);
     insta::assert_snapshot!(brief(&shop, &world.asks(MAYA, "deploy 1.4.2").await).await, @r"
-    ❌ Failed: AWS does not allow me `ecr:DescribeImages` (`AccessDeniedException`, `eu-central-1`, account `ACCOUNT`). Nothing was changed. Ask the platform team to look at the bot's IAM role.
+    ❌ Failed: AWS does not allow me `ecr:DescribeImages` (`AccessDeniedException`, `eu-central-1`, account `ACCOUNT`): User: arn:aws:sts::123456789012:assumed-role/dronebot/task is not authorized to perform: ecr:DescribeImages because no identity-based policy allows the ecr:DescribeImages action. Nothing was changed. Ask the platform team to look at the bot's IAM role.
     (req XXXX)
     ");
     assert_eq!((made(&world, "UpdateService"), made(&world, "RegisterTaskDefinition")), (4, 4));
@@ -324,7 +329,7 @@ async fn the_new_body_answers_when_the_old_one_is_stopped_by_its_own_deployment(
     let answer = world.slack.final_answer("ops", MAYA, Some(&ts), 0).await;
     insta::assert_snapshot!(brief(&shop, &answer.text).await, @r"
     ✅ Done: I was restarted while running `deploy 1.4.2`.
-    I looked: `drone` runs `1.4.2` (`sha256:1.4.2`): the rollout is COMPLETED, and its 2 tasks run that digest. Before, it had `dronebot:1`; `deploy rollback drone` goes back.
+    I looked: `drone` runs `1.4.2` (`sha256:1.4.2`): the rollout is COMPLETED, and its 2 tasks run that digest. Before: `1.4.1` (`dronebot:1`); `deploy rollback drone` goes back.
     (req XXXX)
     ");
     assert_eq!(answer.ts, progress.ts, "the message of before was edited");
@@ -342,9 +347,9 @@ async fn a_replica_of_the_new_version_answers_for_the_one_that_it_replaces() {
     world.bot = world.others.pop();
     world.aws.arrive();
     let answer = world.slack.final_answer("ops", MAYA, Some(&ts), 0).await;
-    insta::assert_snapshot!(brief(&shop, &answer.text).await, @r"
-    ✅ Done: I was restarted while running `deploy 1.4.2`.
-    I looked: `drone` runs `1.4.2` (`sha256:1.4.2`): the rollout is COMPLETED, and its 2 tasks run that digest. Before, it had `dronebot:1`; `deploy rollback drone` goes back.
+    insta::assert_snapshot!(brief(&shop, &on_any_host(&answer.text)).await, @r"
+    ✅ Done: The replica on `HOST` was stopped while it ran `deploy 1.4.2`.
+    I looked: `drone` runs `1.4.2` (`sha256:1.4.2`): the rollout is COMPLETED, and its 2 tasks run that digest. Before: `1.4.1` (`dronebot:1`); `deploy rollback drone` goes back.
     (req XXXX)
     ");
     assert_eq!(made(&world, "UpdateService"), 1);
@@ -363,7 +368,7 @@ async fn killed_in_the_middle_the_next_life_tells_what_became_of_it() {
     let answer = world.slack.final_answer("ops", MAYA, Some(&ts), 0).await;
     insta::assert_snapshot!(brief(&shop, &answer.text).await, @r"
     ❌ Failed: I was restarted while running `deploy 1.4.2`.
-    I looked: `1.4.2` (`sha256:1.4.2`) was not deployed to `drone`: it was rolled back to `dronebot:1` (`ECS deployment circuit breaker: tasks failed to start.`). 2 tasks run `1.4.1` (`sha256:1.4.1`). Look with `deploy status drone`.
+    I looked: `1.4.2` (`sha256:1.4.2`) was not deployed to `drone`: it was rolled back to `1.4.1` (`dronebot:1`) (`ECS deployment circuit breaker: tasks failed to start.`). 2 tasks run `1.4.1` (`sha256:1.4.1`). Look with `deploy status drone`.
     (req XXXX)
     ");
     assert_eq!(made(&world, "UpdateService"), 1, "it is not called again");

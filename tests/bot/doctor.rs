@@ -190,7 +190,7 @@ async fn services_that_may_be_deployed_are_looked_at() {
     ");
     world.aws.break_next("DescribeImages", Trouble::Error("AccessDeniedException", 400), 9);
     insta::assert_snapshot!(look(&[]).1, @r"
-    ❌ deploy: AWS does not allow me `ecr:DescribeImages` (`AccessDeniedException`, `eu-central-1`, account `ACCOUNT`).
+    ❌ deploy: AWS does not allow me `ecr:DescribeImages` (`AccessDeniedException`, `eu-central-1`, account `ACCOUNT`): User: arn:aws:sts::123456789012:assumed-role/dronebot/task is not authorized to perform: ecr:DescribeImages because no identity-based policy allows the ecr:DescribeImages action.
        → Allow ecr:DescribeImages to the bot's role (`dronebot iam-policy` prints the whole policy).
     ");
 }

@@ -188,7 +188,7 @@ fn settled(text: &str, ids: &[String]) -> String {
         let word = |(index, word): (usize, &&str)| match index.checked_sub(1).map(|before| words[before]) {
             Some("(req") => "7F3K)".to_owned(),
             Some("after") if word.parse::<u32>().is_ok() => "12".to_owned(),
-            _ if is_address(word) => "`203.0.113.7`".to_owned(),
+            _ if is_address(word) => word.replace(word.trim_matches(['`', '.', ';']), "203.0.113.7"),
             _ => (*word).to_owned(),
         };
         settled += &words.iter().enumerate().map(word).collect::<Vec<_>>().join(" ");

@@ -195,17 +195,17 @@ async fn a_region_that_fails_is_named_and_does_not_take_the_others_with_it() {
     • name: id, state, type, zone
     • build: `i-00000000000000001`, `stopped`, `c5.xlarge`, `eu-central-1a`
     • worker-2: `i-00000000000000002`, `stopped`, `m5.large`, `eu-central-1a`
-    `us-east-1` is missing here: AWS does not allow me `ec2:DescribeInstances` (`UnauthorizedOperation`, account `ACCOUNT`).
+    `us-east-1` is missing here: AWS does not allow me `ec2:DescribeInstances` (`UnauthorizedOperation`, account `ACCOUNT`): You are not authorized to perform this operation. User: arn:aws:sts::123456789012:assumed-role/dronebot/task is not authorized to perform: ec2:DescribeInstances because no identity-based policy allows the ec2:DescribeInstances action.
     ");
     world.aws.break_next("us-east-1/DescribeInstances", Trouble::Error("UnauthorizedOperation", 403), 1);
     insta::assert_snapshot!(world.reads(VERA, "ec2 list --region us-east-1").await, @r"
-    ❌ Failed: AWS does not allow me `ec2:DescribeInstances` (`UnauthorizedOperation`, `us-east-1`, account `ACCOUNT`). Nothing could be read. Ask the platform team to look at the bot's IAM role.
+    ❌ Failed: AWS does not allow me `ec2:DescribeInstances` (`UnauthorizedOperation`, `us-east-1`, account `ACCOUNT`): You are not authorized to perform this operation. User: arn:aws:sts::123456789012:assumed-role/dronebot/task is not authorized to perform: ec2:DescribeInstances because no identity-based policy allows the ec2:DescribeInstances action. Nothing could be read. Ask the platform team to look at the bot's IAM role.
     (req XXXX)
     ");
     // as often as a reading call is tried
     world.aws.break_next("DescribeInstances", Trouble::Error("RequestLimitExceeded", 503), 3);
     insta::assert_snapshot!(world.reads(VERA, "ec2 list").await, @r"
-    ❌ Failed: AWS is limiting our calls (`RequestLimitExceeded`, `eu-central-1`, account `ACCOUNT`). Nothing could be read. Try again in a minute.
+    ❌ Failed: AWS is limiting our calls (`RequestLimitExceeded`, `eu-central-1`, account `ACCOUNT`): Request limit exceeded. Nothing could be read. Try again in a minute.
     (req XXXX)
     ");
     world.aws.break_next("DescribeInstances", Trouble::Error("RequestLimitExceeded", 503), 2);

@@ -31,6 +31,7 @@ async fn an_instance_is_stopped_and_started_by_name_id_and_tag() {
     let ids = world.fleet(&[one("web-1", false), one("web-2", false)]).await;
     insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1").await, @r"
     ✅ Done: `web-1 (i-00000000000000001)`: running → stopped after N s.
+    `web-1 (i-00000000000000001)` has lost its public address `ADDRESS`; a start gives it another.
     (req XXXX)
     ");
     assert_eq!(world.state(HOME, &ids[0]).await, "stopped");
@@ -44,6 +45,8 @@ async fn an_instance_is_stopped_and_started_by_name_id_and_tag() {
     ✅ Done
     • `web-1 (i-00000000000000001)`: running → stopped after N s.
     • `web-2 (i-00000000000000002)`: running → stopped after N s.
+    `web-1 (i-00000000000000001)` has lost its public address `ADDRESS`; a start gives it another.
+    `web-2 (i-00000000000000002)` has lost its public address `ADDRESS`; a start gives it another.
     (req XXXX)
     ");
     assert_eq!(world.state(HOME, &ids[1]).await, "stopped");
@@ -83,6 +86,7 @@ async fn what_is_so_already_is_said_and_nothing_is_called() {
     ✅ Done
     • `web-1 (i-00000000000000001)`: running → stopped after N s.
     • `web-2 (i-00000000000000002)` was already stopped. Nothing was changed.
+    `web-1 (i-00000000000000001)` has lost its public address `ADDRESS`; a start gives it another.
     (req XXXX)
     ");
     let stopped = world.aws.calls().into_iter().rfind(|(call, _)| call == "StopInstances").map(|(_, ids)| ids);
@@ -182,6 +186,7 @@ async fn a_member_of_a_scaling_group_is_stopped_with_a_caution() {
     world.fleet(DEMO).await;
     insta::assert_snapshot!(world.reads(MAYA, "ec2 stop asg-web").await, @r"
     ✅ Done: `asg-web (i-00000000000000001)`: running → stopped after N s.
+    `asg-web (i-00000000000000001)` has lost its public address `ADDRESS`; a start gives it another.
     `asg-web (i-00000000000000001)` is in the Auto Scaling group `shop-web`, which may terminate and replace a stopped instance.
     (req XXXX)
     ");
@@ -215,20 +220,22 @@ async fn several_regions_are_changed_by_one_command_and_a_refusal_stops_the_rest
     ✅ Done
     • `web-1 (i-00000000000000001)`: running → stopped after N s.
     • `edge-1 (i-00000000000000002)`: running → stopped after N s.
+    `web-1 (i-00000000000000001)` has lost its public address `ADDRESS`; a start gives it another.
+    `edge-1 (i-00000000000000002)` has lost its public address `ADDRESS`; a start gives it another.
     (req XXXX)
     ");
     world.aws.break_next("eu-central-1/StartInstances", Trouble::Error("InsufficientInstanceCapacity", 500), 1);
     insta::assert_snapshot!(world.reads(MAYA, &format!("ec2 start web-1 edge-1 {both}")).await, @r"
     ❌ Failed
-    • AWS has no capacity left for this (`InsufficientInstanceCapacity`, `eu-central-1`, account `ACCOUNT`). `web-1 (i-00000000000000001)` was not started. Try again later, or with another type or availability zone.
-    • `edge-1 (i-00000000000000002)` was not started: after the trouble before, I did not try.
+    • AWS has no capacity left for this (`InsufficientInstanceCapacity`, `eu-central-1`, account `ACCOUNT`): Insufficient capacity. `web-1 (i-00000000000000001)` was not started. Try again later, or with another type or availability zone.
+    • `edge-1 (i-00000000000000002)` was not tried, because the one before failed.
     (req XXXX)
     ");
     world.aws.break_next("us-east-1/StartInstances", Trouble::Error("RequestLimitExceeded", 503), 1);
     insta::assert_snapshot!(world.reads(MAYA, &format!("ec2 start web-1 edge-1 {both}")).await, @r"
-    ❌ Failed
+    ⚠️ Partly done: 1 of 2 was started.
     • `web-1 (i-00000000000000001)`: stopped → running after N s. Its public address is `ADDRESS`.
-    • AWS is limiting our calls (`RequestLimitExceeded`, `us-east-1`, account `ACCOUNT`). `edge-1 (i-00000000000000002)` was not started. Try again in a minute.
+    • AWS is limiting our calls (`RequestLimitExceeded`, `us-east-1`, account `ACCOUNT`): Request limit exceeded. `edge-1 (i-00000000000000002)` was not started. Try again in a minute.
     (req XXXX)
     ");
     assert_eq!(
@@ -245,33 +252,33 @@ async fn a_refusal_of_aws_is_a_sentence() {
     let troubles = |action, code, status| world.aws.break_next(action, Trouble::Error(code, status), 1);
     troubles("DryRun:StopInstances", "UnauthorizedOperation", 403);
     insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1").await, @r"
-    ❌ Failed: AWS does not allow me `ec2:StopInstances` (`UnauthorizedOperation`, `eu-central-1`, account `ACCOUNT`). Nothing was changed. Ask the platform team to look at the bot's IAM role.
+    ❌ Failed: AWS does not allow me `ec2:StopInstances` (`UnauthorizedOperation`, `eu-central-1`, account `ACCOUNT`): You are not authorized to perform this operation. User: arn:aws:sts::123456789012:assumed-role/dronebot/task is not authorized to perform: ec2:StopInstances because no identity-based policy allows the ec2:StopInstances action. Nothing was changed. Ask the platform team to look at the bot's IAM role.
     (req XXXX)
     ");
     assert_untouched(&world);
     troubles("StopInstances", "RequestLimitExceeded", 503);
     insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1").await, @r"
-    ❌ Failed: AWS is limiting our calls (`RequestLimitExceeded`, `eu-central-1`, account `ACCOUNT`). `web-1 (i-00000000000000001)` was not stopped. Try again in a minute.
+    ❌ Failed: AWS is limiting our calls (`RequestLimitExceeded`, `eu-central-1`, account `ACCOUNT`): Request limit exceeded. `web-1 (i-00000000000000001)` was not stopped. Try again in a minute.
     (req XXXX)
     ");
     troubles("StartInstances", "InsufficientInstanceCapacity", 500);
     insta::assert_snapshot!(world.reads(MAYA, "ec2 start web-2").await, @r"
-    ❌ Failed: AWS has no capacity left for this (`InsufficientInstanceCapacity`, `eu-central-1`, account `ACCOUNT`). `web-2 (i-00000000000000001)` was not started. Try again later, or with another type or availability zone.
+    ❌ Failed: AWS has no capacity left for this (`InsufficientInstanceCapacity`, `eu-central-1`, account `ACCOUNT`): Insufficient capacity. `web-2 (i-00000000000000001)` was not started. Try again later, or with another type or availability zone.
     (req XXXX)
     ");
     troubles("StopInstances", "IncorrectInstanceState", 400);
     insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1").await, @r"
-    ❌ Failed: Its state does not allow this now (`IncorrectInstanceState`, `eu-central-1`, account `ACCOUNT`). `web-1 (i-00000000000000001)` was not stopped. Look with `ec2 show`, and try again when it has settled.
+    ❌ Failed: Its state does not allow this now (`IncorrectInstanceState`, `eu-central-1`, account `ACCOUNT`): The instance 'i-00000000000000001' is not in a state from which it can be stopped. `web-1 (i-00000000000000001)` was not stopped. Look with `ec2 show`, and try again when it has settled.
     (req XXXX)
     ");
     troubles("StopInstances", "OperationNotPermitted", 400);
     insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1").await, @r"
-    ❌ Failed: AWS does not permit this on it (`OperationNotPermitted`, `eu-central-1`, account `ACCOUNT`). `web-1 (i-00000000000000001)` was not stopped. Its owner can take the protection off.
+    ❌ Failed: AWS does not permit this on it (`OperationNotPermitted`, `eu-central-1`, account `ACCOUNT`): The instance 'i-00000000000000001' may not be stopped. Modify its 'disableApiStop' instance attribute and try again. `web-1 (i-00000000000000001)` was not stopped. Its owner can take the protection off.
     (req XXXX)
     ");
     troubles("DescribeInstances", "AuthFailure", 401);
     insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1").await, @r"
-    ❌ Failed: AWS does not accept my credentials (`AuthFailure`, `eu-central-1`, account `ACCOUNT`). Nothing was changed. Where other regions answer, this one is not enabled for the account; else the platform team should look at the bot's AWS role.
+    ❌ Failed: AWS does not accept my credentials (`AuthFailure`, `eu-central-1`, account `ACCOUNT`): AWS was not able to validate the provided access credentials. Nothing was changed. Where other regions answer, this one is not enabled for the account; else the platform team should look at the bot's AWS role.
     (req XXXX)
     ");
     troubles("StopInstances", "SomethingNew", 400);
@@ -293,6 +300,7 @@ async fn a_lost_answer_is_looked_up_and_the_call_is_not_repeated() {
     world.aws.break_next("StopInstances", Trouble::LoseAnswer, 1);
     insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1").await, @r"
     ✅ Done: AWS did not confirm it. I looked: `web-1 (i-00000000000000001)` is stopped.
+    `web-1 (i-00000000000000001)` has lost its public address `ADDRESS`; a start gives it another.
     (req XXXX)
     ");
     assert_eq!(world.state(HOME, &ids[0]).await, "stopped");
@@ -374,24 +382,28 @@ async fn a_long_change_is_one_message_edited_in_place() {
 
     let ts = world.says(MAYA, "ops", "@drone ec2 stop web-1").await;
     world.slack.slash(OMAR, "ops", "ec2 stop web-2").await;
-    let public = world.slack.final_answer("ops", MAYA, Some(&ts), 0).await;
+    let answer = world.slack.final_answer("ops", MAYA, Some(&ts), 0).await;
     // Omar sees both messages
     let is_his = |message: &Message| message.ephemeral;
     until("the caller has the answer", async || world.answers("ops", OMAR, 0).await.iter().any(is_his)).await;
     let private = world.answers("ops", OMAR, 0).await.into_iter().find(is_his).expect("an answer");
 
-    let public = versions(&public);
+    let public = versions(&answer);
     insta::assert_snapshot!(public.first().expect("a first version"), @r"
     ⏳ Working: Stopping `web-1 (i-00000000000000001)`: asking AWS… N s
     (req XXXX)
     ");
     assert!(public.len() > 2, "it was edited while it waited: {public:?}");
+    // what the snapshots hide: it took as long as AWS did
+    let took = answer.text.split(" after ").nth(1).and_then(|rest| rest.split(' ').next()?.parse::<u64>().ok());
+    assert!(took.is_some_and(|took| took >= lag.as_secs()), "{}", answer.text);
     insta::assert_snapshot!(public[1], @r"
     ⏳ Working: Stopping `web-1 (i-00000000000000001)`: stopping… N s
     (req XXXX)
     ");
     insta::assert_snapshot!(public.last().expect("a last version"), @r"
     ✅ Done: `web-1 (i-00000000000000001)`: running → stopped after N s.
+    `web-1 (i-00000000000000001)` has lost its public address `ADDRESS`; a start gives it another.
     (req XXXX)
     ");
     let private = versions(&private);
@@ -401,6 +413,7 @@ async fn a_long_change_is_one_message_edited_in_place() {
     ");
     insta::assert_snapshot!(private.last().expect("a last version"), @r"
     ✅ Done: `web-2 (i-00000000000000001)`: running → stopped after N s.
+    `web-2 (i-00000000000000001)` has lost its public address `ADDRESS`; a start gives it another.
     (req XXXX)
     ");
     assert!(private.len() <= 4, "a response_url takes five messages in all: {private:?}");
@@ -422,6 +435,7 @@ async fn of_two_people_who_change_the_same_instance_at_once_one_is_refused() {
     let loser = loser.replace(OMAR, "SOMEBODY").replace(MAYA, "SOMEBODY");
     insta::assert_snapshot!(winner, @r"
     ✅ Done: `web-1 (i-00000000000000001)`: running → stopped after N s.
+    `web-1 (i-00000000000000001)` has lost its public address `ADDRESS`; a start gives it another.
     (req XXXX)
     ");
     insta::assert_snapshot!(loser, @r"

@@ -15,8 +15,8 @@ async fn an_instance_is_shown_by_id_name_or_tag() {
     • Checks: instance ok, system ok
     • Type: `r5.large`
     • Zone: `eu-central-1a`
-    • Private IP: `ADDRESS`
-    • Public IP: `ADDRESS`, Elastic IP
+    • Private IP: `PRIVATE`
+    • Public IP: `ADDRESS`
     • Launched: DATE TIME UTC, N s ago
     • Protection: none
     • Guarded: protected by `protected=true`
@@ -38,9 +38,10 @@ async fn an_instance_is_shown_by_id_name_or_tag() {
     • Checks: instance not-applicable, system not-applicable
     • Type: `m5.large`
     • Zone: `eu-central-1a`
-    • Private IP: `ADDRESS`
+    • Private IP: `PRIVATE`
     • Public IP: none
-    • Launched: DATE TIME UTC, N s ago
+    • Launched: DATE TIME UTC
+    • Stopped since: DATE TIME UTC
     • Protection: none
     • Image: `ami-00000001`
     • Network: `vpc-00000000000000001` `subnet-00000000000000001`
@@ -57,8 +58,8 @@ async fn an_instance_is_shown_by_id_name_or_tag() {
     • Checks: instance ok, system ok
     • Type: `t3.nano`
     • Zone: `us-east-1a`
-    • Private IP: `ADDRESS`
-    • Public IP: `ADDRESS`, Elastic IP
+    • Private IP: `PRIVATE`
+    • Public IP: `ADDRESS`
     • Launched: DATE TIME UTC, N s ago
     • Protection: none
     • Image: `ami-00000001`
@@ -76,8 +77,8 @@ async fn an_instance_is_shown_by_id_name_or_tag() {
     • Checks: instance ok, system ok
     • Type: `t3.small`
     • Zone: `eu-central-1a`
-    • Private IP: `ADDRESS`
-    • Public IP: `ADDRESS`, Elastic IP
+    • Private IP: `PRIVATE`
+    • Public IP: `ADDRESS`
     • Launched: DATE TIME UTC, N s ago
     • Protection: none
     • Auto Scaling: `shop-web`
@@ -146,10 +147,10 @@ async fn a_part_that_aws_does_not_tell_is_named_as_such() {
     • Checks: instance ok, system ok
     • Type: `t3.micro`
     • Zone: `eu-central-1a`
-    • Private IP: `ADDRESS`
-    • Public IP: `ADDRESS`, Elastic IP
+    • Private IP: `PRIVATE`
+    • Public IP: `ADDRESS`
     • Launched: DATE TIME UTC, N s ago
-    • Protection: not known: AWS does not allow me `ec2:DescribeInstanceAttribute` (`UnauthorizedOperation`, `eu-central-1`, account `ACCOUNT`).
+    • Protection: not known: AWS does not allow me `ec2:DescribeInstanceAttribute` (`UnauthorizedOperation`, `eu-central-1`, account `ACCOUNT`): You are not authorized to perform this operation. User: arn:aws:sts::123456789012:assumed-role/dronebot/task is not authorized to perform: ec2:DescribeInstanceAttribute because no identity-based policy allows the ec2:DescribeInstanceAttribute action.
     • Image: `ami-00000001`
     • Network: `vpc-00000000000000001` `subnet-00000000000000001`
     • Root device: `/dev/sda1`
@@ -169,10 +170,10 @@ async fn a_part_that_aws_does_not_tell_is_named_as_such() {
     • Checks: instance not-applicable, system not-applicable
     • Type: `t3.micro`
     • Zone: `eu-central-1a`
-    • Private IP: `ADDRESS`
+    • Private IP: `PRIVATE`
     • Public IP: none
-    • Launched: DATE TIME UTC, N s ago
-    • Protection: not known: AWS does not allow me `ec2:DescribeInstanceAttribute` (`UnauthorizedOperation`, `eu-central-1`, account `ACCOUNT`).
+    • Launched: DATE TIME UTC
+    • Protection: –
     • Image: `ami-00000001`
     • Network: `vpc-00000000000000001` `subnet-00000000000000001`
     • Root device: `/dev/sda1`

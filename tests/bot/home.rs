@@ -123,7 +123,7 @@ async fn an_operator_who_opens_the_home_sees_what_may_be_run_and_what_was_asked(
     # Your last requests
     ✅ ping [Run again]
        done just now · asked by /drone · req XXXX · <#COPS>
-    ⛔ ec2 lsit
+    ❔ ec2 lsit
        not run just now · asked by /drone · req XXXX · <#COPS>
     ");
     world.ends_clean().await;
@@ -143,8 +143,8 @@ async fn a_home_lists_only_what_its_owner_asked_and_offers_nothing_that_is_not_p
     let home = shows(&world, GUS, "What you may run", "Nothing.").await;
     insta::assert_snapshot!(part(&home, "What you may run"), @r"
     Nothing.
-    help may not be run: it is only for full members of this workspace, not for guests, people of other workspaces, deactivated accounts or bots. Nothing was done.
-    Ask a full member of this workspace to do it for you.
+    I work for full members of this workspace only; you are a guest here.
+    Ask one of them to do it for you, or an admin of the workspace to make you one.
     ");
     assert!(!read(&home).contains("[Run"), "{}", read(&home));
     world.ends_clean().await;

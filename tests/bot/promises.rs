@@ -416,7 +416,6 @@ async fn the_shipped_policies_let_each_person_do_exactly_this() {
             let (calls, changed) = (world.aws.calls().len(), changes(&world));
             let answer = world.asks(who, command).await;
             let refused = answer.contains("may not be run")
-                || answer.contains("You may not run")
                 || answer.contains(" needs the group ")
                 || answer.contains("is not permitted here");
             assert_eq!(!refused, allowed.contains(&who), "{who} {command}: {answer}");
@@ -474,8 +473,8 @@ async fn a_refusal_says_why_and_who_could() {
       ⛔ Refused: `ec2 stop` may not be run: it is only for full members of this workspace, not for guests, people of other workspaces, deactivated accounts or bots. Nothing was changed.
       Also: nothing is changed from a place where people of another organisation may read; ask in a channel of your own organisation, or in a direct message to me.
     UOLGA: nonsense
-      ⛔ Refused: `help` may not be run: it is only for full members of this workspace, not for guests, people of other workspaces, deactivated accounts or bots. Nothing was done.
-      Ask a full member of this workspace to do it for you.
+      ⛔ Refused: I work for full members of this workspace only; you belong to another workspace. Nothing was done.
+      Ask one of them to do it for you, or an admin of the workspace to make you one.
     UMAYA: ec2 stop db-1
       ⛔ Refused: `ec2 stop` may not be run on `db-1 (i-db1)`: it is tagged as protected; take the tag off in AWS first if it really must change. Nothing was changed.
     ");

@@ -92,6 +92,7 @@ async fn a_slash_command_without_its_argument_opens_a_form_and_what_is_filled_in
     let answer = world.slack.final_answer("ops", MAYA, None, 0).await;
     insta::assert_snapshot!(tidy(&answer.text), @r"
     ✅ Done: `web-1 (i-00000000000000001)`: running → stopped after N s.
+    `web-1 (i-00000000000000001)` has lost its public address `ADDRESS`; a start gives it another.
     (req XXXX)
     ");
     assert_eq!((answer.ephemeral, answer.via.as_str()), (true, "response_url"));

@@ -104,14 +104,16 @@ async fn help_explains_one_command_to_whoever_may_run_it() {
     `help <command>` explains one, with examples.
     ");
     insta::assert_snapshot!(world.reads(VERA, "help ec2 stop").await, @r"
-    ⛔ Refused: You may not run `ec2 stop`. Nothing was done. Say `help` for what you may run.
+    ⛔ Refused: `ec2 stop` needs the group operators; you are in viewers. Nothing was changed.
+    Ask @UMAYA or @UOMAR.
     (req XXXX)
     ");
-    insta::assert_snapshot!(world.reads(VERA, "ec2 stop --help").await, @r"
-    ⛔ Refused: You may not run `ec2 stop`. Nothing was done. Say `help` for what you may run.
+    assert_eq!(world.reads(VERA, "ec2 stop --help").await, world.reads(VERA, "help ec2 stop").await);
+    insta::assert_snapshot!(world.reads(NINA, "help ec2").await, @r"
+    ⛔ Refused: `ec2 list` needs the group operators or viewers; you are in no group. Nothing was done.
+    Ask @UMAYA, @UOMAR or @UVERA.
     (req XXXX)
     ");
-    insta::assert_snapshot!(world.reads(NINA, "help ec2").await, @"There is nothing here that you may run.");
     insta::assert_snapshot!(world.reads(MAYA, "help ec2 stpo").await, @"❔ Not run: I do not know `ec2 stpo`. Did you mean `ec2 stop`? Say `help` for the list.");
     world.ends_clean().await;
 }
@@ -250,8 +252,8 @@ async fn a_typo_gets_a_suggestion_and_runs_nothing() {
     Usage: `ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]`
     ");
     insta::assert_snapshot!(world.reads(GUS, "ec2 stpo web-1").await, @r"
-    ⛔ Refused: `help` may not be run: it is only for full members of this workspace, not for guests, people of other workspaces, deactivated accounts or bots. Nothing was done.
-    Ask a full member of this workspace to do it for you.
+    ⛔ Refused: I work for full members of this workspace only; you are a guest here. Nothing was done.
+    Ask one of them to do it for you, or an admin of the workspace to make you one.
     (req XXXX)
     ");
     assert!(world.aws.calls().is_empty(), "AWS was not asked: {:?}", world.aws.calls());
@@ -283,8 +285,10 @@ async fn a_mistake_in_the_arguments_is_named_with_the_usage() {
     Usage: `ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]`
     ");
     insta::assert_snapshot!(world.reads(MAYA, "ec2 list web-1").await, @r"
-    ❔ Not run: I do not know what to do with `web-1`.
+    ❔ Not run: I do not know what to do with `web-1`. Did you mean `ec2 show web-1` or `ec2 list --name web-1`?
     Usage: `ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]`
+    ▸ ec2 show web-1: ec2 show web-1
+    ▸ ec2 list --name web-1: ec2 list --name web-1
     ");
     insta::assert_snapshot!(world.reads(MAYA, "ec2 list --name").await, @r"
     ❔ Not run: `--name` needs a value.

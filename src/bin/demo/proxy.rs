@@ -70,6 +70,8 @@ pub struct Control {
     made: Mutex<Vec<(String, Vec<String>)>>,
     /// Every call by its IAM name.
     named: Mutex<Vec<String>>,
+    /// The addresses that somebody has allocated: those are elastic.
+    allocated: Mutex<Vec<String>>,
     /// What came and how it was answered, for a test that fails.
     story: Mutex<VecDeque<String>>,
     /// The rollouts of ECS services.
@@ -291,12 +293,13 @@ async fn answer(
     if gate == Some(false) {
         rt::time::sleep(FOR_EVER).await;
     }
+    let failed = |code: &str, status: u16| error(request, code, status, &action, &ids);
     if control.down.load(Ordering::Relaxed) {
-        return error(request, "ServiceUnavailable", 503);
+        return failed("ServiceUnavailable", 503);
     }
     let trouble = control.trouble(region(request), &action);
     match trouble {
-        Some(Trouble::Error(code, status)) => return error(request, code, status),
+        Some(Trouble::Error(code, status)) => return failed(code, status),
         Some(Trouble::Swallow) => rt::time::sleep(FOR_EVER).await,
         Some(Trouble::Late(delay)) => rt::time::sleep(delay).await,
         _ => (),
@@ -319,11 +322,15 @@ async fn answer(
         Some(Trouble::Page(status, page)) => return asked::page(status, page),
         _ => (),
     }
-    let Some((status, kind, xml)) = answer else { return error(request, "ServiceUnavailable", 503) };
-    let xml = if ["DescribeInstances", "StopInstances", "StartInstances"].contains(&action.as_str()) {
-        control.in_transit(xml)
-    } else {
-        xml
+    let Some((status, kind, xml)) = answer else { return failed("ServiceUnavailable", 503) };
+    let xml = match action.as_str() {
+        "DescribeInstances" => control.in_transit(asked::owned(xml, &control.allocated.lock())),
+        "StopInstances" | "StartInstances" => control.in_transit(xml),
+        "AllocateAddress" => {
+            control.allocated.lock().extend(asked::allocated(&xml));
+            xml
+        }
+        _ => xml,
     };
     HttpResponse::build(status).insert_header(("content-type", kind)).body(xml)
 }

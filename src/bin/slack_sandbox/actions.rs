@@ -1,7 +1,5 @@
 //! What people do: say, edit, delete, type a command, press a button. And what they see when the bot stays silent.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
 use crate::chat::Message;
@@ -136,20 +134,20 @@ impl State {
             text: typed.to_owned(),
             secret,
         };
-        let envelope = self.hand_over(cargo, &payload, &user.id, &channel, command);
+        let envelope = self.hand_over(cargo, payload, &user.id, &channel, command);
         Ok(Sent { envelope, trigger_id: trigger, response_url: url })
     }
 
     pub(crate) fn hand_over(
         &mut self,
         cargo: Cargo,
-        payload: &Value,
+        payload: Value,
         user: &str,
         channel: &str,
         command: &str,
     ) -> Envelope {
         let connected = self.hub.has_links();
-        let envelope = self.hub.send(cargo, Arc::from(payload.to_string()));
+        let envelope = self.send(cargo, payload);
         if !connected {
             self.hub.forget(&envelope.id);
             self.tell_failure(user, channel, command, "dispatch_failed");
@@ -186,7 +184,7 @@ impl State {
         self.urls.insert(secret, target);
         let cargo =
             Cargo::Click { user: user.id.clone(), channel: Some(channel.clone()), view: None, answerable: true };
-        let envelope = self.hand_over(cargo, &payload, &user.id, &channel, "The button");
+        let envelope = self.hand_over(cargo, payload, &user.id, &channel, "The button");
         Ok(Sent { envelope, trigger_id: trigger, response_url: url })
     }
 

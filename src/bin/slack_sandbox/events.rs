@@ -1,7 +1,5 @@
 //! What the bot is told: the payloads of events, commands and clicks, and when they are sent.
 
-use std::sync::Arc;
-
 use serde_json::{Value, json};
 
 use crate::chat::Message;
@@ -27,7 +25,7 @@ impl State {
             }],
             "is_ext_shared_channel": shared, "event_context": format!("4-{}", ids::secret()),
         });
-        self.hub.send(Cargo::Event { event_id, attempt: 0 }, Arc::from(payload.to_string()))
+        self.send(Cargo::Event { event_id, attempt: 0 }, payload)
     }
 
     /// The events that a new message causes. The first one's envelope, if any.

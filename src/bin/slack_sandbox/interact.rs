@@ -1,7 +1,5 @@
 //! What people do beside talking: fill in modals, press in views, open the Home, use shortcuts.
 
-use std::sync::Arc;
-
 use serde_json::{Map, Value, json};
 
 use crate::actions::{Sent, button};
@@ -63,7 +61,7 @@ impl State {
         payload["response_urls"] = json!([]);
         let cargo = Cargo::Submission { user: user.id.clone(), view: id.clone() };
         let connected = self.hub.has_links();
-        let envelope = self.hub.send(cargo, Arc::from(payload.to_string()));
+        let envelope = self.send(cargo, payload);
         if !connected {
             self.hub.forget(&envelope.id);
             self.views.trouble(&id);
@@ -90,7 +88,7 @@ impl State {
         let mut payload = interaction("view_closed", &user, None);
         payload["view"] = closed.json();
         payload["is_cleared"] = json!(all);
-        Ok(Some(self.hub.send(Cargo::Note, Arc::from(payload.to_string()))))
+        Ok(Some(self.send(Cargo::Note, payload)))
     }
 
     /// A person presses a button of a modal or of the Home.
@@ -107,7 +105,7 @@ impl State {
         payload["actions"] = json!([action]);
         let cargo = Cargo::Click { user: user.id.clone(), channel: None, view: Some(id.clone()), answerable: false };
         let connected = self.hub.has_links();
-        let envelope = self.hub.send(cargo, Arc::from(payload.to_string()));
+        let envelope = self.send(cargo, payload);
         if !connected {
             self.hub.forget(&envelope.id);
             self.views.trouble(&id);
@@ -139,7 +137,7 @@ impl State {
             payload["callback_id"] = json!(callback_id);
             payload["action_ts"] = json!(clock::ts(clock::micros()));
             let cargo = Cargo::Click { user: user.id.clone(), channel: None, view: None, answerable: false };
-            let envelope = self.hub.send(cargo, Arc::from(payload.to_string()));
+            let envelope = self.send(cargo, payload);
             return Ok(Sent { envelope, trigger_id: trigger, response_url: String::new() });
         };
         let (user, channel, name) = self.who_where(user, channel)?;
@@ -162,7 +160,7 @@ impl State {
         self.urls.insert(secret, ResponseUrl::new(&user.id, &channel));
         let cargo =
             Cargo::Click { user: user.id.clone(), channel: Some(channel.clone()), view: None, answerable: false };
-        let envelope = self.hand_over(cargo, &payload, &user.id, &channel, "The shortcut");
+        let envelope = self.hand_over(cargo, payload, &user.id, &channel, "The shortcut");
         Ok(Sent { envelope, trigger_id: trigger, response_url: url })
     }
 }

@@ -17,6 +17,7 @@ mod control;
 mod events;
 mod faults;
 mod files;
+mod grid;
 mod hub;
 mod ids;
 mod interact;

@@ -1,6 +1,7 @@
 //! Everything the sandbox knows, behind one lock that is held for a moment at a time and never over an await.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
@@ -11,7 +12,8 @@ use crate::chat::Chat;
 use crate::clock;
 use crate::faults::Faults;
 use crate::files::Files;
-use crate::hub::Hub;
+use crate::grid::Grid;
+use crate::hub::{Cargo, Envelope, Hub};
 use crate::limits::RateLimits;
 use crate::people::Directory;
 use crate::triggers::Triggers;
@@ -143,6 +145,8 @@ pub struct State {
     pub app_scopes: String,
     /// How far the clock of Slack's answers is ahead, in seconds.
     pub clock_skew_s: i64,
+    /// Whether the workspace belongs to an organisation.
+    pub grid: Grid,
 }
 
 impl State {
@@ -163,6 +167,7 @@ impl State {
             scopes: SCOPES.to_owned(),
             app_scopes: "connections:write".to_owned(),
             clock_skew_s: 0,
+            grid: Grid::Off,
             options,
         }
     }
@@ -184,6 +189,13 @@ impl State {
         self.scopes = SCOPES.to_owned();
         self.app_scopes = "connections:write".to_owned();
         self.clock_skew_s = 0;
+        self.grid = Grid::Off;
+    }
+
+    /// Sends a payload to the app, as it looks where the workspace is.
+    pub fn send(&mut self, cargo: Cargo, mut payload: Value) -> Envelope {
+        self.grid.dress(cargo.kind(), &mut payload);
+        self.hub.send(cargo, Arc::from(payload.to_string()))
     }
 }
 

@@ -2,7 +2,7 @@
 //! restart, the new body of the bot itself among them, needs nothing else.
 
 use super::super::{Context, words};
-use crate::aws::{Image, ImageKey, Repository, ServiceAt, Task, pinned};
+use crate::aws::{Image, ImageKey, Repository, ServiceAt, Task, pinned, unpinned};
 use crate::domain::{Plan, RequestId, Step};
 use std::collections::BTreeMap;
 
@@ -11,8 +11,9 @@ pub(super) const REGISTER: &str = "ecs:RegisterTaskDefinition";
 pub(super) const UPDATE: &str = "ecs:UpdateService";
 pub(super) const STOP: &str = "ecs:StopServiceDeployment";
 
-/// How the tag that was typed stands among the ids.
+/// How the tag that was typed stands among the ids, and the digest that ran before.
 const TAG: &str = "tag:";
+const WAS: &str = "was:";
 
 /// The longest note of a request.
 const LONGEST_TOKEN: usize = 64;
@@ -38,6 +39,8 @@ pub(super) struct Goal {
     pub(super) under_way: Option<String>,
     /// The tag by which somebody named the version.
     pub(super) tag: Option<String>,
+    /// The digest that the service is to run before, where that is known.
+    pub(super) was: Option<String>,
 }
 
 impl Goal {
@@ -49,6 +52,7 @@ impl Goal {
         }
         let mut ids = vec![self.at.id(), self.container.clone(), self.image.clone()];
         ids.extend(self.tag.as_ref().map(|tag| format!("{TAG}{tag}")));
+        ids.extend(self.was.as_ref().map(|digest| format!("{WAS}{digest}")));
         ids.push(self.from.clone());
         ids.extend(self.to.clone());
         ids.extend(self.under_way.clone());
@@ -82,6 +86,7 @@ impl Goal {
             base: register.and_then(|step| step.targets.iter().find(is_definition).cloned()),
             under_way: last.targets.iter().find(|id| id.contains(":service-deployment/")).cloned(),
             tag: last.targets.iter().skip(2).find_map(|id| id.strip_prefix(TAG)).map(str::to_owned),
+            was: last.targets.iter().skip(2).find_map(|id| id.strip_prefix(WAS)).map(str::to_owned),
         })
     }
 
@@ -144,6 +149,25 @@ pub(super) fn says(version: Option<&str>, digest: &str) -> String {
     match version {
         Some(version) => format!("`{}` (`{}`)", words::name(version), short(digest)),
         None => format!("`{}`", short(digest)),
+    }
+}
+
+/// A task definition as one reads it: the version of this digest where ECR knows one, and its revision:
+/// ``"`1.4.1` (`web:7`)"``.
+pub(super) async fn named(digest: Option<&str>, arn: &str, goal: &Goal, cx: &Context) -> String {
+    let base = unpinned(&goal.image);
+    let image = match digest {
+        Some(digest) => known(&format!("{base}@{digest}"), &goal.at.region, cx).await,
+        None => None,
+    };
+    with_revision(image.as_ref().and_then(Image::version), arn)
+}
+
+/// The version before the revision, where it is known.
+pub(super) fn with_revision(version: Option<&str>, arn: &str) -> String {
+    match version {
+        Some(version) => format!("`{}` (`{}`)", words::name(version), revision(arn)),
+        None => format!("`{}`", revision(arn)),
     }
 }
 

@@ -2,7 +2,7 @@
 //! said before anything is called. Planning only reads.
 
 use super::super::{Context, Planned, words};
-use super::goal::{Goal, known, revision, says};
+use super::goal::{Goal, known, says};
 use super::present::{Chosen, Present};
 use super::previous::REVISIONS;
 use crate::aws::{Definition, Image, Service, Task};
@@ -42,6 +42,7 @@ impl Change<'_> {
         let Chosen { name, at, config, .. } = &self.present.chosen;
         let wanted = self.base.with_image(&config.container, &self.image);
         let to = self.same_as(&wanted, cx).await?;
+        let from = self.present.digest(self.tasks);
         let goal = Goal {
             name: name.clone(),
             at: at.clone(),
@@ -52,8 +53,8 @@ impl Change<'_> {
             to,
             under_way: None,
             tag: self.tag.clone(),
+            was: from.clone(),
         };
-        let from = self.present.digest(self.tasks);
         let mut cautions = cautions(self.present);
         cautions.extend(self.step_back(from.as_deref(), cx).await);
         Ok(Plan { cautions, ..made(self.command, self.verb, goal, from.as_deref(), self.target, cx) })
@@ -135,20 +136,26 @@ pub(super) fn foreign(service: &Service) -> Option<String> {
 /// Refuses what is deployed in a way that cannot be followed here.
 pub(super) fn refuse_foreign(chosen: &Chosen, service: &Service) -> Result<(), Refusal> {
     let Some(by) = foreign(service) else { return Ok(()) };
+    let how = match service.controller.as_str() {
+        "ECS" => "Deploy it in ECS itself, or change its deployment strategy to a rolling update",
+        "CODE_DEPLOY" => "Deploy it with CodeDeploy",
+        _ => "Deploy it with the controller that it belongs to",
+    };
     Err(Refusal::sentence(&format!(
-        "`{}` is deployed {by}, and I can only follow a rolling update of ECS. {NOTHING} Deploy it as it was before.",
+        "`{}` is deployed {by}, and I follow rolling updates of ECS only. {NOTHING} {how}.",
         chosen.name
     )))
 }
 
 /// Refuses to begin beside a rollout under way.
-pub(super) fn refuse_rolling(present: &Present) -> Result<(), Refusal> {
+pub(super) async fn refuse_rolling(present: &Present, cx: &Context) -> Result<(), Refusal> {
     if !present.service.is_rolling() {
         return Ok(());
     }
     let name = &present.chosen.name;
     let mut line = Line::new().text("A rollout to ").code(name).text(" is in progress (");
-    line.0.extend(present.progress().0);
+    let image = known(present.image(), &present.chosen.at.region, cx).await;
+    line.0.extend(present.progress(image.as_ref().and_then(Image::version)).0);
     let line = line.text("), so I did not begin another. ").text(NOTHING).text(" Wait for it: ");
     let line = line.code(format!("deploy status {name}")).text(" shows it, and ");
     let line = line.code(format!("deploy rollback {name}")).text(" stops it.");
@@ -171,9 +178,4 @@ fn cautions(present: &Present) -> Vec<String> {
         cautions.push(format!("`{name}` is to have no tasks, so nothing of it runs."));
     }
     cautions
-}
-
-/// `web:7`, the task definition that a service has.
-pub(super) fn has(present: &Present) -> String {
-    revision(present.definition.arn())
 }

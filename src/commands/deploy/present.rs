@@ -2,7 +2,7 @@
 
 use super::super::{Context, words};
 use super::config::{DeployConfig, ServiceConfig};
-use super::goal::revision;
+use super::goal::{revision, with_revision};
 use crate::aws::{AwsError, Definition, Repository, Service, ServiceAt, Task, pinned, unpinned};
 use crate::domain::{CommandError, Failure, Line, Refusal, Target, UsageError};
 
@@ -164,12 +164,12 @@ impl Present {
         of_it.all(|other| other == Some(first)).then(|| first.to_owned())
     }
 
-    /// `(1 of 2 tasks run it)`: how far the rollout under way is.
-    pub(super) fn progress(&self) -> Line {
+    /// ``"`1.4.2` (`web:8`), 1 of 2 tasks"``: how far the rollout under way is, of this version where it is known.
+    pub(super) fn progress(&self, version: Option<&str>) -> Line {
         let Some(primary) = self.service.primary() else { return Line::new() };
         Line::sentence(&format!(
-            "`{}`, {} of {}",
-            revision(&primary.definition),
+            "{}, {} of {}",
+            with_revision(version, &primary.definition),
             primary.running,
             words::count(usize::try_from(primary.desired).unwrap_or_default(), "task")
         ))

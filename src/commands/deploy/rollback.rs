@@ -3,12 +3,12 @@
 
 use super::super::args;
 use super::super::{Command, Context, Found, Journalled, Planned, Row, Scope, words};
-use super::goal::{Goal, says};
-use super::plan::{self, Change, NOTHING, has};
+use super::goal::{Goal, known, says, with_revision};
+use super::plan::{self, Change, NOTHING};
 use super::present::{self, Present};
 use super::previous::{Previous, previous};
 use super::run;
-use crate::aws::{AwsError, ImageKey, Task};
+use crate::aws::{AwsError, Image, ImageKey, Task};
 use crate::domain::{CommandError, Failure, Plan, Refusal, Risk, Target};
 use async_trait::async_trait;
 
@@ -64,7 +64,7 @@ impl Command for Rollback {
         let present = chosen.present(service, cx, NOTHING).await?;
         let tasks = present.tasks(cx).await.map_err(|error| error.failure(NOTHING))?;
         let before = previous(&present, &tasks, cx).await.map_err(|error| error.failure(NOTHING))?;
-        let Some(before) = before else { return Err(nothing_before(&present).into()) };
+        let Some(before) = before else { return Err(nothing_before(&present, &tasks, cx).await.into()) };
         if present.service.is_rolling() {
             return Ok(Planned::Change(stop(&present, &tasks, &before, target, cx).await?));
         }
@@ -80,12 +80,16 @@ impl Command for Rollback {
     }
 }
 
-fn nothing_before(present: &Present) -> Refusal {
+async fn nothing_before(present: &Present, tasks: &[Task], cx: &Context) -> Refusal {
     let name = words::name(&present.chosen.name);
+    let image = match present.digest(tasks) {
+        Some(digest) => known(&format!("{}@{digest}", present.base), &present.chosen.at.region, cx).await,
+        None => None,
+    };
     Refusal::sentence(&format!(
-        "Nothing is known that `{name}` ran before `{}`, so there is nothing to go back to. {NOTHING} `deploy <version> \
+        "Nothing is known that `{name}` ran before {}, so there is nothing to go back to. {NOTHING} `deploy <version> \
          {name}` deploys a version that you name.",
-        has(present)
+        with_revision(image.as_ref().and_then(Image::version), present.definition.arn())
     ))
 }
 
@@ -119,8 +123,9 @@ async fn back(
         to,
         tag: None,
     };
+    let version = change.to.version().map(str::to_owned);
     let mut plan = change.plan(cx).await?;
-    plan.cautions.extend(before.is_guess.then(|| guess(before)));
+    plan.cautions.extend(before.is_guess.then(|| guess(before, version.as_deref())));
     Ok(plan)
 }
 
@@ -161,9 +166,14 @@ async fn stop(
         base: None,
         under_way: Some(under_way.arn),
         tag: None,
+        was: present.digest(tasks),
     };
-    let mut plan = plan::made(ROW.name, "stop the rollout to", goal, present.digest(tasks).as_deref(), target, cx);
-    plan.cautions.extend(before.is_guess.then(|| guess(before)));
+    let was = goal.was.clone();
+    let mut plan = plan::made(ROW.name, "stop the rollout to", goal, was.as_deref(), target, cx);
+    if before.is_guess {
+        let image = known(&before.image, &chosen.at.region, cx).await;
+        plan.cautions.push(guess(before, image.as_ref().and_then(Image::version)));
+    }
     Ok(plan)
 }
 
@@ -176,9 +186,9 @@ async fn under_way(present: &Present, cx: &Context) -> Result<Option<crate::aws:
     Ok(past.into_iter().find(|one| named == Some(&one.arn) || named.is_none() && is_open(&one.status)))
 }
 
-fn guess(before: &Previous) -> String {
+fn guess(before: &Previous, version: Option<&str>) -> String {
     format!(
-        "That `{}` ran before is a guess: it is the latest older revision with another image, and ECS does not tell more.",
-        super::goal::revision(before.definition.arn())
+        "That {} ran before is a guess: it is the latest older revision with another image, and ECS does not tell more.",
+        with_revision(version, before.definition.arn())
     )
 }

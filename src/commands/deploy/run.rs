@@ -2,7 +2,7 @@
 //! asked until the service has come to rest: with the wanted digest in its tasks, or without.
 
 use super::super::{Context, Found, Journalled, StepError, words};
-use super::goal::{Goal, REGISTER, STOP, UPDATE, Wanted, revision, short};
+use super::goal::{Goal, REGISTER, STOP, UPDATE, Wanted, short};
 use super::verdict::{Report, Seen, Verdict};
 use crate::aws::{AwsError, Class, Definition, Deployment, Rollout, Service, Task, pinned};
 use crate::domain::{CommandError, Failure, Line, Plan, Reply, Step, Tone};
@@ -27,8 +27,8 @@ pub(super) async fn execute(plan: &Plan, cx: &Context, journal: &dyn Journalled)
     let mut goal = Goal::of(plan).ok_or_else(|| unreadable(plan))?;
     let made = Mutex::new(None);
     let (mut accepted, mut called) = (true, start);
+    show(&goal, "asking AWS", start, cx);
     for step in &plan.steps {
-        show(&goal, "asking AWS", start, cx);
         let wanted = match step.operation.as_str() {
             REGISTER => Some(wanted(&goal, cx).await?),
             _ => None,
@@ -359,9 +359,4 @@ fn show(goal: &Goal, state: &str, start: Instant, cx: &Context) {
     let doing = if goal.under_way.is_some() { "Rolling back" } else { "Deploying" };
     let line = Line::sentence(&format!("{doing} `{}`: {state}… {}", words::name(&goal.name), words::span(elapsed)));
     (cx.progress)(Reply::new(Tone::Progress).text(line));
-}
-
-/// `web:7 (1 of 2 tasks)`: for what is told of a deployment.
-pub(super) fn told_of(deployment: &Deployment) -> String {
-    format!("`{}`", revision(&deployment.definition))
 }

@@ -7,7 +7,7 @@ use super::present::{self, Chosen, Present};
 use super::previous::previous;
 use super::{plan, rollback, version};
 use crate::aws::{AwsError, Image, Rollout, Service, Task};
-use crate::domain::{Button, CommandError, Line, Part, Refusal, Reply, Risk, Table, Tone};
+use crate::domain::{Button, CommandError, Line, Part, Reply, Risk, Table, Tone};
 use async_trait::async_trait;
 use futures_util::future::join3;
 use std::collections::BTreeMap;
@@ -16,6 +16,9 @@ use std::collections::BTreeMap;
 const LATEST: usize = 5;
 
 const NOT_DONE: &str = "Nothing could be shown.";
+
+/// The same of one among several services.
+const MISSING: &str = "It is missing here.";
 
 /// What to show.
 #[derive(clap::Args, Clone, Debug)]
@@ -66,10 +69,7 @@ impl Status {
         let chosen = present::choose(self.service.as_deref(), cx, NOT_DONE).await?;
         let service = chosen.service(cx, NOT_DONE).await?;
         let target = chosen.target(&service, cx, NOT_DONE).await?;
-        if !(cx.sees)(&target) {
-            let text = format!("You may not see `{}`. {NOT_DONE}", words::name(&chosen.name));
-            return Err(Refusal::sentence(&text).into());
-        }
+        (cx.sees_or_why)(&target)?;
         if let Some(by) = plan::foreign(&service).filter(|_| service.primary().is_none()) {
             return Ok(elsewhere(&chosen, &service, &by));
         }
@@ -111,8 +111,8 @@ async fn every(cx: &Context) -> Result<Reply, CommandError> {
             Ok(Some(row)) => table.rows.push(row),
             // nothing tells that it is there
             Ok(None) => {}
-            Err(CommandError::Failed(failure)) => missing.extend(failure.lines),
-            Err(_) => missing.push(Line::sentence(&format!("`{}` could not be read.", words::name(&name)))),
+            Err(CommandError::Failed(failure)) => missing.extend(failure.lines.into_iter().map(|line| of(&name, line))),
+            Err(_) => missing.push(of(&name, Line::from("it could not be read."))),
         }
     }
     let mut reply = Reply::new(Tone::Info);
@@ -123,14 +123,21 @@ async fn every(cx: &Context) -> Result<Reply, CommandError> {
         reply = reply.part(Part::List(missing));
     }
     if reply.parts.is_empty() {
-        reply = reply.sentence("There is no service that you may see.");
+        return Ok(reply.sentence("There is no service that you may see."));
     }
     Ok(reply.note(Line::sentence("`deploy status <service>` shows more.")))
 }
 
+/// What is said of one among several services.
+fn of(name: &str, line: Line) -> Line {
+    let mut said = Line::new().code(words::name(name)).text(": ");
+    said.0.extend(line.0);
+    said
+}
+
 async fn row(chosen: Chosen, cx: &Context) -> Result<Option<Vec<String>>, CommandError> {
-    let service = chosen.service(cx, NOT_DONE).await?;
-    if !(cx.sees)(&chosen.target(&service, cx, NOT_DONE).await?) {
+    let service = chosen.service(cx, MISSING).await?;
+    if !(cx.sees)(&chosen.target(&service, cx, MISSING).await?) {
         return Ok(None);
     }
     if let Some(controller) = Some(&service.controller).filter(|_| service.primary().is_none())
@@ -140,8 +147,8 @@ async fn row(chosen: Chosen, cx: &Context) -> Result<Option<Vec<String>>, Comman
         let by = format!("by {}", words::name(controller));
         return Ok(Some(vec![name, "not known".to_owned(), by, format!("{running}/{desired}")]));
     }
-    let present = chosen.present(service, cx, NOT_DONE).await?;
-    let tasks = present.tasks(cx).await.map_err(|error| error.failure(NOT_DONE))?;
+    let present = chosen.present(service, cx, MISSING).await?;
+    let tasks = present.tasks(cx).await.map_err(|error| error.failure(MISSING))?;
     let digest = present.digest(&tasks);
     let image = match &digest {
         Some(digest) => super::goal::known(&format!("{}@{digest}", present.base), &present.chosen.at.region, cx).await,
@@ -187,7 +194,11 @@ impl Page<'_> {
             let at = at.strftime("%Y-%m-%d %H:%M UTC");
             fields.push(("ECS says".into(), Line::from(format!("{at}: ")).code(words::reason(words))));
         }
-        let goes = if service.is_rolling() { "Rollback" } else { "A rollback goes to" };
+        let goes = match (service.is_rolling(), &before) {
+            (true, Ok(Some(_))) => "A rollback stops it and goes back to",
+            (_, Ok(None)) => "A rollback",
+            _ => "A rollback goes to",
+        };
         fields.push((goes.into(), self.goes_to(&before)));
         let title = if chosen.is_self { format!("{} (this is me)", chosen.name) } else { chosen.name.clone() };
         let mut reply = Reply::new(Tone::Info).title(words::name(&title)).part(Part::Fields(fields));
@@ -205,10 +216,14 @@ impl Page<'_> {
         reply.buttons(self.buttons(matches!(before, Ok(Some(_))), cx))
     }
 
+    fn version(&self, digest: &str) -> Option<&str> {
+        let images = self.images.as_deref().unwrap_or_default();
+        images.iter().find(|image| image.digest == digest).and_then(Image::version)
+    }
+
     /// The version of a digest, and the digest.
     fn says(&self, digest: &str) -> String {
-        let images = self.images.as_deref().unwrap_or_default();
-        says(images.iter().find(|image| image.digest == digest).and_then(Image::version), digest)
+        says(self.version(digest), digest)
     }
 
     fn runs(&self) -> Line {
@@ -233,7 +248,8 @@ impl Page<'_> {
         let Some(primary) = service.primary() else { return line };
         if service.is_rolling() {
             line = line.text(": ");
-            line.0.extend(self.present.progress().0);
+            let digest = self.present.digest(self.tasks);
+            line.0.extend(self.present.progress(digest.as_deref().and_then(|digest| self.version(digest))).0);
         }
         if primary.failed > 0 {
             line =
@@ -269,7 +285,7 @@ impl Page<'_> {
                 let guess = if before.is_guess { " (a guess: ECS does not tell what ran before)" } else { "" };
                 Line::sentence(&format!("{text}{guess}"))
             }
-            Ok(None) => Line::from("nothing is known that it ran before"),
+            Ok(None) => Line::from("not possible: nothing is known that it ran before"),
             Err(error) => Line::sentence(&format!("not known: {}", error.what_is_so())),
         }
     }

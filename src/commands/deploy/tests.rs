@@ -7,7 +7,7 @@ use super::super::{Context, DeployConfig, Planned, parse};
 use super::goal::Goal;
 use crate::aws::fake::Fault;
 use crate::aws::fake::ecs::{Dep, FakeService, Picture, REPOSITORY, Scene, definition, digest, web};
-use crate::domain::{CommandError, Press};
+use crate::domain::{CommandError, Press, Refusal};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ async fn a_plan_names_service_digests_and_calls() {
     [plan] deploy web (service/prod/shop in eu-central-1): sha256:a… → sha256:b…
     target web (service/prod/shop) eu-central-1 123456789012
     step 0 ecs:RegisterTaskDefinition eu-central-1 arn:aws:ecs:eu-central-1:123456789012:task-definition/web:7 web REPO@sha256:b…
-    step 1 ecs:UpdateService eu-central-1 service/prod/shop web REPO@sha256:b… tag:1.4.2 arn:aws:ecs:eu-central-1:123456789012:task-definition/web:7
+    step 1 ecs:UpdateService eu-central-1 service/prod/shop web REPO@sha256:b… tag:1.4.2 was:sha256:a… arn:aws:ecs:eu-central-1:123456789012:task-definition/web:7
     ");
     assert_eq!(changes(&service), [""; 0], "planning only reads");
 }
@@ -169,7 +169,7 @@ async fn what_is_not_as_configured_is_told() {
     insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"[failed] AWS has no service `shop` in the cluster `prod` in `eu-central-1`. Nothing was changed. Check `deploy.services.web` in my settings.");
     service.0.lock().gone = false;
     service.0.lock().controller = Some(aws_sdk_ecs::types::DeploymentControllerType::CodeDeploy);
-    insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"[refused] `web` is deployed by CodeDeploy (`CODE_DEPLOY`), and I can only follow a rolling update of ECS. Nothing was changed. Deploy it as it was before.");
+    insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"[refused] `web` is deployed by CodeDeploy (`CODE_DEPLOY`), and I follow rolling updates of ECS only. Nothing was changed. Deploy it with CodeDeploy.");
     service.fails("DescribeServices", Fault::Code("AccessDeniedException", "no"));
     insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"[failed] AWS does not allow me `ecs:DescribeServices` (`AccessDeniedException`, `eu-central-1`, account `123456789012`): no. Nothing was changed. Ask the platform team to look at the bot's IAM role.");
     service.fails("DescribeServices", Fault::Code("ClusterNotFoundException", "no"));
@@ -181,7 +181,7 @@ async fn no_rollout_is_begun_beside_another() {
     let service = FakeService::new();
     service.0.lock().definitions.push(definition(8, &format!("{REPOSITORY}@{}", digest("b"))));
     service.0.lock().scene = completes()[1].clone();
-    insta::assert_snapshot!(answer("deploy 1.4.0 web", &cx_deploying(&service)).await, @"[refused] A rollout to `web` is in progress (`web:8`, 1 of 2 tasks), so I did not begin another. Nothing was changed. Wait for it: `deploy status web` shows it, and `deploy rollback web` stops it.");
+    insta::assert_snapshot!(answer("deploy 1.4.0 web", &cx_deploying(&service)).await, @"[refused] A rollout to `web` is in progress (`1.4.2` (`web:8`), 1 of 2 tasks), so I did not begin another. Nothing was changed. Wait for it: `deploy status web` shows it, and `deploy rollback web` stops it.");
 }
 
 #[tokio::test]
@@ -196,7 +196,9 @@ async fn what_one_may_not_see_goes_to_the_judge_without_a_step() {
             other => panic!("{other:?}"),
         }
     }
-    insta::assert_snapshot!(answer("deploy status web", &cx).await, @"[refused] You may not see `web`. Nothing could be shown.");
+    let why = "`deploy status` on `web` needs the group *operators*. Nothing was done.";
+    cx.sees_or_why = Arc::new(move |_| Err(Refusal::sentence(why)));
+    assert_eq!(answer("deploy status web", &cx).await, format!("[refused] {why}"), "the judge's reason");
     assert!(!service.0.lock().calls.contains_key("DescribeImages"), "the rest is not even read");
 }
 
@@ -228,10 +230,9 @@ async fn a_rollout_that_completes_is_done_when_its_tasks_run_the_digest() {
     let mut cx = cx_deploying(&service);
     let progress = Arc::clone(&shown);
     cx.progress = Arc::new(move |reply| progress.lock().push(super::super::testing::plain(&reply)));
-    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx).await, @"Done [done] `web` runs `1.4.2` (`sha256:bbbbbbbbbbbb`): the rollout is COMPLETED, and its 2 tasks run that digest, after 6 s. Before, it had `web:7`; `deploy rollback web` goes back.");
+    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx).await, @"Done [done] `web` runs `1.4.2` (`sha256:bbbbbbbbbbbb`): the rollout is COMPLETED, and its 2 tasks run that digest, after 6 s. Before: `1.4.1` (`web:7`); `deploy rollback web` goes back.");
     assert_eq!(changes(&service), [format!("RegisterTaskDefinition @{}", digest("b")), "UpdateService web:8".into()]);
     insta::assert_snapshot!(shown.lock().join("\n"), @r"
-    [progress] Deploying `web`: asking AWS… 0 s
     [progress] Deploying `web`: asking AWS… 0 s
     [progress] Deploying `web`: rollout IN_PROGRESS, 0 of 2 running tasks have `sha256:bbbbbbbbbbbb`… 0 s
     [progress] Deploying `web`: rollout IN_PROGRESS, 1 of 2 running tasks have `sha256:bbbbbbbbbbbb`… 3 s
@@ -265,7 +266,7 @@ async fn a_rollout_that_ecs_rolls_back_is_not_done() {
     service.0.lock().stopped = Some((7, "a", "Scaling activity"));
     service.0.lock().definitions.push(definition(8, &format!("{REPOSITORY}@{}", digest("b"))));
     service.0.lock().stopped = Some((8, "b", "Task failed container health checks"));
-    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"NotDone [failed] `1.4.2` (`sha256:bbbbbbbbbbbb`) was not deployed to `web`: it was rolled back to `web:7` (`ECS deployment circuit breaker: tasks failed to start.`). 2 tasks run `1.4.1` (`sha256:aaaaaaaaaaaa`). The latest of its tasks stopped: `Task failed container health checks`. Look with `deploy status web`.");
+    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"NotDone [failed] `1.4.2` (`sha256:bbbbbbbbbbbb`) was not deployed to `web`: it was rolled back to `1.4.1` (`web:7`) (`ECS deployment circuit breaker: tasks failed to start.`). 2 tasks run `1.4.1` (`sha256:aaaaaaaaaaaa`). The latest of its tasks stopped: `Task failed container health checks`. Look with `deploy status web`.");
 }
 
 #[tokio::test(start_paused = true)]
@@ -293,7 +294,7 @@ async fn a_rollout_that_another_overtakes_is_not_called_done() {
             Scene::new(&[Dep::new("ecs-svc/other", 9, "IN_PROGRESS", 1)], &[(9, "c"), (7, "a")]),
         ],
     );
-    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"NotDone [failed] `web` was given `web:9` meanwhile, by somebody else, so it is not `1.4.2` (`sha256:bbbbbbbbbbbb`) that it runs. 1 task runs `1.4.1` (`sha256:aaaaaaaaaaaa`), 1 task runs `sha256:cccccccccccc`. Look with `deploy status web`.");
+    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"NotDone [failed] `web` was given `web:9` meanwhile, not by this command, so it is not `1.4.2` (`sha256:bbbbbbbbbbbb`) that it runs. 1 task runs `1.4.1` (`sha256:aaaaaaaaaaaa`), 1 task runs `sha256:cccccccccccc`. Look with `deploy status web`.");
 }
 
 #[tokio::test(start_paused = true)]
@@ -356,10 +357,10 @@ async fn a_lost_answer_of_the_update_is_followed_by_a_look() {
     let service = FakeService::new();
     service.after("UpdateService", &completes());
     service.fails("UpdateService", Fault::Lost { happened: true });
-    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"Done [done] AWS did not confirm it. I looked: `web` runs `1.4.2` (`sha256:bbbbbbbbbbbb`): the rollout is COMPLETED, and its 2 tasks run that digest. Before, it had `web:7`; `deploy rollback web` goes back.");
+    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"Done [done] AWS did not confirm it. I looked: `web` runs `1.4.2` (`sha256:bbbbbbbbbbbb`): the rollout is COMPLETED, and its 2 tasks run that digest. Before: `1.4.1` (`web:7`); `deploy rollback web` goes back.");
     let service = FakeService::new();
     service.fails("UpdateService", Fault::Lost { happened: false });
-    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"NotDone [failed] AWS did not confirm it. I looked: `web` still has `web:7`, so `1.4.2` (`sha256:bbbbbbbbbbbb`) was not deployed. Look with `deploy status web`.");
+    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"NotDone [failed] AWS did not confirm it. I looked: `web` still has `1.4.1` (`web:7`), so `1.4.2` (`sha256:bbbbbbbbbbbb`) was not deployed. Look with `deploy status web`.");
     assert_eq!(changes(&service).last().map(String::as_str), Some("UpdateService (lost)"), "it is not called again");
     let service = FakeService::new();
     service.fails("UpdateService", Fault::NotSent);
@@ -383,7 +384,7 @@ async fn a_lost_answer_of_the_registration_is_looked_for() {
 #[tokio::test(start_paused = true)]
 async fn an_accepted_update_that_does_not_show_is_not_called_done() {
     let service = FakeService::new();
-    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"Unknown [unknown] `web` still has `web:7` after 27 s, although AWS accepted the change. Look with `deploy status web`.");
+    insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"Unknown [unknown] `web` still has `1.4.1` (`web:7`) after 27 s, although AWS accepted the change. Look with `deploy status web`.");
 }
 
 /// A call whose answer was lost may be on its way for as long as a call may take, whoever looks and since when.
@@ -572,11 +573,11 @@ async fn after_a_restart_it_says_what_is_so() {
         assert_eq!(changes(&service), [""; 0], "verifying only reads");
     }
     insta::assert_snapshot!(said.join("\n"), @r"
-    Done [done] I looked: `web` runs `1.4.2` (`sha256:bbbbbbbbbbbb`): the rollout is COMPLETED, and its 2 tasks run that digest. Before, it had `web:7`; `deploy rollback web` goes back.
-    Done [done] I looked: `web` runs `1.4.2` (`sha256:bbbbbbbbbbbb`): the rollout is COMPLETED, and its 2 tasks run that digest. Before, it had `web:7`; `deploy rollback web` goes back.
-    NotDone [failed] I looked: `web` still has `web:7`, so `1.4.2` (`sha256:bbbbbbbbbbbb`) was not deployed. Look with `deploy status web`.
-    NotDone [failed] I looked: `1.4.2` (`sha256:bbbbbbbbbbbb`) was not deployed to `web`: it was rolled back to `web:7` (`ECS deployment circuit breaker: tasks failed to start.`). 2 tasks run `1.4.1` (`sha256:aaaaaaaaaaaa`). Look with `deploy status web`.
-    NotDone [failed] I looked: `web` was given `web:6` meanwhile, by somebody else, so it is not `1.4.2` (`sha256:bbbbbbbbbbbb`) that it runs. 2 tasks run `1.4.0` (`sha256:000000000000`). Look with `deploy status web`.
+    Done [done] I looked: `web` runs `1.4.2` (`sha256:bbbbbbbbbbbb`): the rollout is COMPLETED, and its 2 tasks run that digest. Before: `1.4.1` (`web:7`); `deploy rollback web` goes back.
+    Done [done] I looked: `web` runs `1.4.2` (`sha256:bbbbbbbbbbbb`): the rollout is COMPLETED, and its 2 tasks run that digest. Before: `1.4.1` (`web:7`); `deploy rollback web` goes back.
+    NotDone [failed] I looked: `web` still has `1.4.1` (`web:7`), so `1.4.2` (`sha256:bbbbbbbbbbbb`) was not deployed. Look with `deploy status web`.
+    NotDone [failed] I looked: `1.4.2` (`sha256:bbbbbbbbbbbb`) was not deployed to `web`: it was rolled back to `1.4.1` (`web:7`) (`ECS deployment circuit breaker: tasks failed to start.`). 2 tasks run `1.4.1` (`sha256:aaaaaaaaaaaa`). Look with `deploy status web`.
+    NotDone [failed] I looked: `web` was given `1.4.0` (`web:6`) meanwhile, not by this command, so it is not `1.4.2` (`sha256:bbbbbbbbbbbb`) that it runs. 2 tasks run `1.4.0` (`sha256:000000000000`). Look with `deploy status web`.
     Unknown [unknown] I looked: the rollout of `1.4.2` (`sha256:bbbbbbbbbbbb`) to `web` is IN_PROGRESS after 1 min, and I stopped watching: 0 of 2 running tasks have `sha256:bbbbbbbbbbbb`. Look with `deploy status web`.
     ");
 }
@@ -635,7 +636,7 @@ async fn a_rollback_deploys_the_digest_that_ran_before() {
     insta::assert_snapshot!(brief(&answer("deploy rollback web", &cx_deploying(&service)).await), @r"
     [plan] roll back web (service/prod/shop in eu-central-1): sha256:a… → sha256:0…
     target web (service/prod/shop) eu-central-1 123456789012
-    step 0 ecs:UpdateService eu-central-1 service/prod/shop web REPO@sha256:0… arn:aws:ecs:eu-central-1:123456789012:task-definition/web:7 arn:aws:ecs:eu-central-1:123456789012:task-definition/web:6
+    step 0 ecs:UpdateService eu-central-1 service/prod/shop web REPO@sha256:0… was:sha256:a… arn:aws:ecs:eu-central-1:123456789012:task-definition/web:7 arn:aws:ecs:eu-central-1:123456789012:task-definition/web:6
     caution `1.4.0` (`sha256:000000000000`) takes the place of `1.4.1` (`sha256:aaaaaaaaaaaa`), which was pushed later.
     ");
     service.after(
@@ -646,7 +647,7 @@ async fn a_rollback_deploys_the_digest_that_ran_before() {
         ],
     );
     insta::assert_snapshot!(executed("deploy rollback web", &cx_deploying(&service)).await, @r"
-    Done [done] `web` runs `1.4.0` (`sha256:000000000000`): the rollout is COMPLETED, and its 2 tasks run that digest, after 3 s. Before, it had `web:7`; `deploy rollback web` goes back.
+    Done [done] `web` runs `1.4.0` (`sha256:000000000000`): the rollout is COMPLETED, and its 2 tasks run that digest, after 3 s. Before: `1.4.1` (`web:7`); a second `deploy rollback web` would bring that again.
     (`1.4.0` (`sha256:000000000000`) takes the place of `1.4.1` (`sha256:aaaaaaaaaaaa`), which was pushed later.)
     ");
     assert_eq!(changes(&service), ["UpdateService web:6"]);
@@ -684,7 +685,7 @@ async fn where_ecs_does_not_tell_a_guess_is_called_one() {
     let plan = planned("deploy rollback web", &cx_deploying(&service)).await;
     insta::assert_snapshot!(plan.cautions.join("\n"), @r"
     `1.4.0` (`sha256:000000000000`) takes the place of `1.4.1` (`sha256:aaaaaaaaaaaa`), which was pushed later.
-    That `web:6` ran before is a guess: it is the latest older revision with another image, and ECS does not tell more.
+    That `1.4.0` (`web:6`) ran before is a guess: it is the latest older revision with another image, and ECS does not tell more.
     ");
     service.fails("ListServiceDeployments", Fault::Code("ThrottlingException", "Rate exceeded"));
     insta::assert_snapshot!(answer("deploy rollback web", &cx_deploying(&service)).await, @"[failed] AWS is limiting our calls (`ThrottlingException`, `eu-central-1`, account `123456789012`): Rate exceeded. Nothing was changed. Try again in a minute.");
@@ -697,7 +698,7 @@ async fn there_must_be_something_to_go_back_to() {
     insta::assert_snapshot!(answer("deploy rollback web", &cx_deploying(&service)).await, @"[refused] Before, `web` ran `sha256:000000000000`, and ECR does not have that image any more. Nothing was changed. `deploy status web` shows what it has.");
     service.0.lock().past.pop();
     service.0.lock().definitions.remove(0);
-    insta::assert_snapshot!(answer("deploy rollback web", &cx_deploying(&service)).await, @"[refused] Nothing is known that `web` ran before `web:7`, so there is nothing to go back to. Nothing was changed. `deploy <version> web` deploys a version that you name.");
+    insta::assert_snapshot!(answer("deploy rollback web", &cx_deploying(&service)).await, @"[refused] Nothing is known that `web` ran before `1.4.1` (`web:7`), so there is nothing to go back to. Nothing was changed. `deploy <version> web` deploys a version that you name.");
 }
 
 /// A rollout from `web:7` to `web:8` under way.
@@ -722,7 +723,7 @@ async fn a_rollout_under_way_is_rolled_back_by_ecs() {
             Scene::new(&[Dep::new("ecs-svc/back", 7, "COMPLETED", 2)], &[(7, "a"), (7, "a")]),
         ],
     );
-    insta::assert_snapshot!(executed("deploy rollback web", &cx_deploying(&service)).await, @"Done [done] `web` runs `1.4.1` (`sha256:aaaaaaaaaaaa`): the rollout is COMPLETED, and its 2 tasks run that digest, after 6 s.");
+    insta::assert_snapshot!(executed("deploy rollback web", &cx_deploying(&service)).await, @"Done [done] I stopped the rollout of `1.4.2` (`web:8`); `web` runs `1.4.1` (`sha256:aaaaaaaaaaaa`) again, and its 2 tasks run that digest, after 6 s.");
     assert_eq!(changes(&service), ["StopServiceDeployment 3"]);
 }
 
@@ -730,7 +731,7 @@ async fn a_rollout_under_way_is_rolled_back_by_ecs() {
 async fn a_rollout_that_is_not_stopped_is_told() {
     let service = rolling();
     service.fails("StopServiceDeployment", Fault::Lost { happened: false });
-    insta::assert_snapshot!(executed("deploy rollback web", &cx_deploying(&service)).await, @"NotDone [failed] AWS did not confirm it. I looked: `web` still has `web:8`, and its rollout (IN_PROGRESS) was not stopped. Look with `deploy status web`.");
+    insta::assert_snapshot!(executed("deploy rollback web", &cx_deploying(&service)).await, @"NotDone [failed] AWS did not confirm it. I looked: `web` still has `1.4.2` (`web:8`), and its rollout (IN_PROGRESS) was not stopped. Look with `deploy status web`.");
     let service = rolling();
     service.fails("StopServiceDeployment", Fault::Code("ConflictException", "it has finished"));
     insta::assert_snapshot!(executed("deploy rollback web", &cx_deploying(&service)).await, @"[failed] Its state does not allow this now (`ConflictException`, `eu-central-1`, account `123456789012`): it has finished. `web` was not changed. Look with `deploy status`, and try again when it has settled.");
@@ -766,9 +767,9 @@ async fn status_shows_what_runs_and_what_could() {
     Service: `service/prod/shop` in `eu-central-1`
     Runs: `1.4.1` (`sha256:aaaaaaaaaaaa`) in 1 task, `1.4.2` (`sha256:bbbbbbbbbbbb`) in 1 task
     Task definition: `web:8`
-    Rollout: *IN_PROGRESS*: `web:8`, 1 of 2 tasks, begun 2026-11-18 08:20 UTC
+    Rollout: *IN_PROGRESS*: `1.4.2` (`web:8`), 1 of 2 tasks, begun 2026-11-18 08:20 UTC
     Tasks: 2 wanted, 2 running, 0 pending, 2 healthy
-    Rollback: `1.4.1` (`sha256:aaaaaaaaaaaa`), `web:7`
+    A rollback stops it and goes back to: `1.4.1` (`sha256:aaaaaaaaaaaa`), `web:7`
     The latest versions:
     - `1.4.2` (`sha256:bbbbbbbbbbbb`), pushed 2026-11-09 04:53 UTC, runs
     - `1.4.1` (`sha256:aaaaaaaaaaaa`), pushed 2026-11-08 01:06 UTC, runs
@@ -809,7 +810,7 @@ async fn status_of_several_services_is_a_table() {
     insta::assert_snapshot!(answer("deploy status", &cx).await, @r"
     [info] service | runs | rollout | tasks
     web | 1.4.1 | COMPLETED | 2/2
-    - The task definition `web:7` has no container `app`. Nothing could be shown. Check `deploy.services.api` in my settings.
+    - `api`: The task definition `web:7` has no container `app`. It is missing here. Check `deploy.services.api` in my settings.
     (`deploy status <service>` shows more.)
     ");
     cx.deploy = Arc::new(DeployConfig { own: Some("web".into()), ..two });
@@ -817,10 +818,7 @@ async fn status_of_several_services_is_a_table() {
     assert!(text.starts_with("[info] # web (this is me)") && text.contains("(I also deploy `api`.)"), "{text}");
     cx.sees = Arc::new(|_| false);
     cx.deploy = Arc::new(DeployConfig { own: None, ..DeployConfig::clone(&cx.deploy) });
-    insta::assert_snapshot!(answer("deploy status", &cx).await, @r"
-    [info] There is no service that you may see.
-    (`deploy status <service>` shows more.)
-    ");
+    insta::assert_snapshot!(answer("deploy status", &cx).await, @"[info] There is no service that you may see.");
 }
 
 #[tokio::test]

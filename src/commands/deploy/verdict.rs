@@ -2,10 +2,10 @@
 //! was seen.
 
 use super::super::{Context, Found, words};
-use super::goal::{Goal, Wanted, known, revision, says, short};
+use super::goal::{Goal, Wanted, known, named, says, short};
 use super::plan::SELF;
-use super::run::told_of;
-use crate::aws::{AwsError, Rollout, Service, Task};
+use super::rollback;
+use crate::aws::{AwsError, Deployment, Rollout, Service, Task, pinned};
 use crate::domain::{Line, Plan, Reply, Tone};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -77,7 +77,7 @@ impl Report<'_> {
         let look = format!(" Look with `deploy status {}`.", self.goal.name);
         match verdict {
             Verdict::Reached => {
-                let reply = Reply::new(Tone::Done).sentence(&(text + &self.before()));
+                let reply = Reply::new(Tone::Done).sentence(&(text + &self.before(cx).await));
                 let cautions = self.plan.cautions.iter().filter(|caution| *caution != SELF);
                 let cautions = cautions.map(|caution| Line::sentence(caution));
                 Found::Done(cautions.fold(reply, Reply::note))
@@ -95,13 +95,28 @@ impl Report<'_> {
         let service = seen.and_then(|seen| seen.service.as_ref());
         let tasks = seen.map(|seen| seen.tasks.as_slice()).unwrap_or_default();
         let primary = service.and_then(Service::primary);
-        let has = primary.map_or_else(|| "another task definition".to_owned(), told_of);
+        let is_told = matches!(verdict, Verdict::RolledBack | Verdict::Unchanged | Verdict::Overtaken);
+        let has = match primary.filter(|_| is_told) {
+            Some(primary) => self.has(primary, cx).await,
+            None => "another task definition".to_owned(),
+        };
         let rollout = primary.and_then(|primary| primary.rollout.as_ref()).map_or("in progress", Rollout::as_str);
         let rollout = words::name(rollout);
         let reason = past.or(primary.and_then(|primary| primary.reason.as_deref()));
         let because = reason.map(|reason| format!(" (`{}`)", words::reason(reason))).unwrap_or_default();
         let took = words::span(self.took);
         match verdict {
+            Verdict::Reached if self.goal.under_way.is_some() => {
+                let stopped = match &self.goal.was {
+                    Some(digest) => named(Some(digest), &self.goal.from, self.goal, cx).await,
+                    None => format!("`{}`", super::goal::revision(&self.goal.from)),
+                };
+                let (lead, after) = match self.accepted {
+                    true => (format!("I stopped the rollout of {stopped}"), format!(", after {took}")),
+                    false => (format!("the rollout of {stopped} is stopped"), String::new()),
+                };
+                format!("{lead}; `{name}` runs {version} again, and {}{after}.", every(tasks))
+            }
             Verdict::Reached => {
                 let after = if self.accepted { format!(", after {took}") } else { String::new() };
                 format!("`{name}` runs {version}: the rollout is COMPLETED, and {}{after}.", every(tasks))
@@ -127,7 +142,7 @@ impl Report<'_> {
             }
             Verdict::Unchanged => format!("`{name}` still has {has}, so {version} was not deployed."),
             Verdict::Overtaken => format!(
-                "`{name}` was given {has} meanwhile, by somebody else, so it is not {version} that it runs. {}",
+                "`{name}` was given {has} meanwhile, not by this command, so it is not {version} that it runs. {}",
                 self.running(tasks, cx).await
             ),
             Verdict::Slow => format!(
@@ -176,13 +191,29 @@ impl Report<'_> {
         }
     }
 
-    /// What was there before, and how to get it back.
-    fn before(&self) -> String {
-        let Goal { from, to, name, under_way, .. } = self.goal;
+    /// What was there before, and where a rollback would lead now.
+    async fn before(&self, cx: &Context) -> String {
+        let Goal { from, to, name, under_way, was, .. } = self.goal;
         if to.as_ref() == Some(from) || under_way.is_some() {
             return String::new();
         }
-        format!(" Before, it had `{}`; `deploy rollback {}` goes back.", revision(from), words::name(name))
+        let (before, name) = (named(was.as_deref(), from, self.goal, cx).await, words::name(name));
+        match self.plan.command == rollback::ROW.name {
+            // whoever rolls back twice in panic is back where the trouble was
+            true => format!(" Before: {before}; a second `deploy rollback {name}` would bring that again."),
+            false => format!(" Before: {before}; `deploy rollback {name}` goes back."),
+        }
+    }
+
+    /// What the service has, by its version where that is known.
+    async fn has(&self, primary: &Deployment, cx: &Context) -> String {
+        let goal = self.goal;
+        if primary.definition == goal.from && goal.was.is_some() {
+            return named(goal.was.as_deref(), &goal.from, goal, cx).await;
+        }
+        let definition = cx.aws.definition(&goal.at.region, &primary.definition).await.ok();
+        let image = definition.as_ref().and_then(|definition| definition.image(&goal.container));
+        named(image.and_then(pinned), &primary.definition, goal, cx).await
     }
 
     /// `1 of 2 running tasks has `sha256:…``

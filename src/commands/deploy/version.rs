@@ -85,7 +85,7 @@ impl Command for Version {
         plan::refuse_foreign(&chosen, &service)?;
         let present = chosen.present(service, cx, NOTHING).await?;
         let to = self.image(&present, cx).await?;
-        plan::refuse_rolling(&present)?;
+        plan::refuse_rolling(&present, cx).await?;
         let tasks = present.tasks(cx).await.map_err(|error| error.failure(NOTHING))?;
         let image = format!("{}@{}", present.base, to.digest);
         let change = Change {

@@ -230,7 +230,7 @@ impl Change {
                 Some(Disks::No) | None => {}
             }
             if let Some(ip) = one.public_ip.as_deref().filter(|_| !one.elastic_ip) {
-                cautions.push(format!("`{label}` loses its public address `{ip}`; a start gives it another."));
+                cautions.push(loses_address(&label, ip));
             }
             if one.spot {
                 cautions.push(format!(
@@ -245,6 +245,11 @@ impl Change {
         }
         cautions
     }
+}
+
+/// What is said before a stop of an address that does not outlive it. Afterwards it is told what was lost.
+pub(super) fn loses_address(label: &str, ip: &str) -> String {
+    format!("`{label}` loses its public address `{}`; a start gives it another.", words::name(ip))
 }
 
 /// Whether an instance type comes with instance-store disks.

@@ -4,7 +4,7 @@
 use super::super::args::{self, RegionWord};
 use super::super::{Command, Context, Planned, Row, Scope, words};
 use super::regions::{self, Entered};
-use crate::aws::{AwsError, Filter, Instance, State};
+use crate::aws::{AwsError, Filter, Instance, State, is_region};
 use crate::domain::{Attachment, Button, CommandError, Line, Part, Reply, Risk, Table, Tone, UsageError};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
@@ -45,11 +45,48 @@ pub(in super::super) const ROW: Row = Row {
     risk: Risk::Read,
     action: "ec2:list",
     calls: &["ec2:DescribeInstances", "ec2:DescribeRegions"],
-    parse: |words| Ok(Box::new(args::parse::<List>(words)?)),
+    parse: |words| Ok(Box::new(args::parse::<List>(words).map_err(|error| stray(error, words))?)),
     usage: || args::usage::<List>(ROW.name),
     options: args::options::<List>,
     definition: args::definition::<List>,
 };
+
+/// A word that belongs to no option: what it may have been meant for, to be pressed. All of it only reads.
+fn stray(error: UsageError, words: &[String]) -> UsageError {
+    let (mut options, mut strays): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
+    let mut words = words.iter().map(String::as_str);
+    while let Some(word) = words.next() {
+        match word.starts_with('-') {
+            // every option takes a value
+            true if !word.contains('=') => options.extend([word].into_iter().chain(words.next())),
+            true => options.push(word),
+            false => strays.push(word),
+        }
+    }
+    let [word] = strays[..] else { return error };
+    if !word.contains(char::is_alphanumeric) {
+        return error;
+    }
+    let list = |option: &str| format!("{} {option} {}", ROW.name, words::quoted(word));
+    let lower = word.to_lowercase();
+    let meant = match State::parse(&lower) {
+        State::Other(_) if is_region(&lower) || lower == "all" => vec![list("--region")],
+        State::Other(_) if args::tag(word).is_ok() => vec![list("--tag")],
+        State::Other(_) => vec![format!("{} {}", super::show::ROW.name, words::quoted(word)), list("--name")],
+        _ => vec![list("--state")],
+    };
+    let with = |line: &String| words::line(options.iter().copied()).map(|rest| format!("{line} {rest}"));
+    let lines: Vec<String> = meant.iter().filter_map(with).map(|line| line.trim_end().to_owned()).collect();
+    // not every command has every option
+    let lines: Vec<String> = lines.into_iter().filter(|line| super::super::parse(line).is_ok()).collect();
+    if lines.is_empty() {
+        return error;
+    }
+    let text =
+        format!("I do not know what to do with {}. Did you mean {}?", words::said(word), words::list(&lines, "or"));
+    let buttons = lines.iter().map(|line| Button::run(words::cut(line, 60), line.clone())).collect();
+    UsageError { lines: vec![Line::sentence(&text)], ..error }.buttons(buttons)
+}
 
 #[async_trait]
 impl Command for List {
@@ -164,7 +201,11 @@ impl List {
         reply = regions::missing(&listing.missing).into_iter().fold(reply, |reply, text| reply.sentence(&text));
         if !listing.barred.is_empty() {
             let left_out = words::list(&listing.barred, "and");
-            reply = reply.note(Line::sentence(&format!("Left out, because you may not list it: {left_out}.")));
+            let first = &listing.barred[0];
+            reply = reply.note(Line::sentence(&format!(
+                "Left out, because you may not list it: {left_out}. `{} --region {first}` says why, and who could.",
+                ROW.name
+            )));
         }
         if total == 0 && !self.region.contains(&RegionWord::All) {
             let everywhere = Self { region: vec![RegionWord::All], page: None, ..self.clone() };
@@ -346,6 +387,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_word_of_no_option_is_offered_as_what_it_may_mean() {
+        let cx = cx_on(&[("eu-central-1", &fleet())]);
+        insta::assert_snapshot!(answer("ec2 list web-1", &cx).await, @r"
+        [usage] I do not know what to do with `web-1`. Did you mean `ec2 show web-1` or `ec2 list --name web-1`?
+        Usage: `ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]`
+        ");
+        for (line, meant) in [
+            ("ec2 list web-1 --region all", vec!["ec2 show web-1 --region all", "ec2 list --name web-1 --region all"]),
+            ("ec2 list running", vec!["ec2 list --state running"]),
+            ("ec2 list --type t3.micro Stopped", vec!["ec2 list --state Stopped --type t3.micro"]),
+            ("ec2 list us-east-1", vec!["ec2 list --region us-east-1"]),
+            ("ec2 list env=dev", vec!["ec2 list --tag env=dev"]),
+            ("ec2 list 'my web'", vec!["ec2 show 'my web'", "ec2 list --name 'my web'"]),
+            // nothing is guessed where more is wrong
+            ("ec2 list web-1 web-2", vec![]),
+            ("ec2 list web-1 --bogus x", vec![]),
+            ("ec2 list web-1 --state running", vec!["ec2 list --name web-1 --state running"]),
+            ("ec2 list --state runing", vec![]),
+        ] {
+            let error = crate::commands::parse(line).err().expect("a mistake");
+            let lines: Vec<&str> = error.buttons.iter().map(|button| button.line()).collect();
+            assert_eq!(lines, meant, "{line}");
+        }
+    }
+
+    #[tokio::test]
     async fn nothing_found_says_so_and_where_else_to_look() {
         let cx = cx_on(&[("eu-central-1", &fleet())]);
         insta::assert_snapshot!(answer("ec2 list --type c7.large", &cx).await, @r#"
@@ -400,7 +467,7 @@ mod tests {
         insta::assert_snapshot!(answer("ec2 list --region all", &cx).await, @r"
         [info] 1 instance in `us-east-1`: 1 running.
         name | id | state | type | zone
-        api | i-7 | running | t3.micro | eu-central-1a
+        api | i-7 | running | t3.micro | us-east-1a
         `eu-central-1` is missing here: AWS is limiting our calls (`RequestLimitExceeded`, account `123456789012`): slow down.
         ");
     }

@@ -58,10 +58,16 @@ impl Command for Show {
         match seen.as_slice() {
             [one] => {
                 let ids = [one.id.clone()];
-                let (protection, checks) =
-                    join(cx.aws.protection(&one.region, &one.id), cx.aws.checks(&one.region, &ids)).await;
+                let protection = async {
+                    match one.state.is_gone() {
+                        // AWS tells it of nothing that is gone, and it would say nothing
+                        true => None,
+                        false => Some(cx.aws.protection(&one.region, &one.id).await),
+                    }
+                };
+                let (protection, checks) = join(protection, cx.aws.checks(&one.region, &ids)).await;
                 let checks = checks.map(|mut checks| checks.remove(&one.id));
-                let reply = render(one, &protection, &checks, cx);
+                let reply = render(one, protection.as_ref(), &checks, cx);
                 let missing = regions::missing(&missing);
                 Ok(Planned::Answer(missing.into_iter().fold(reply, |reply, text| reply.sentence(&text))))
             }
@@ -83,7 +89,7 @@ impl Command for Show {
 
 fn render(
     one: &Instance,
-    protection: &Result<Protection, AwsError>,
+    protection: Option<&Result<Protection, AwsError>>,
     checks: &Result<Option<Checks>, AwsError>,
     cx: &Context,
 ) -> Reply {
@@ -100,11 +106,17 @@ fn render(
     let kept = if one.elastic_ip { ", Elastic IP" } else { "" };
     field("Public IP", maybe(one.public_ip.as_deref()).text(if one.public_ip.is_some() { kept } else { "" }));
     if let Some(launched) = one.launched {
-        let ago = cx.clock.now().duration_since(launched);
-        let ago = std::time::Duration::from_secs(u64::try_from(ago.as_secs()).unwrap_or(0));
-        field("Launched", Line::from(format!("{}, {} ago", launched.strftime("%Y-%m-%d %H:%M UTC"), words::span(ago))));
+        // only of what runs it is how long that has run
+        let ago = match one.state {
+            State::Pending | State::Running => format!(", {} ago", words::span(since(launched, cx))),
+            _ => String::new(),
+        };
+        field("Launched", Line::from(format!("{}{ago}", launched.strftime("%Y-%m-%d %H:%M UTC"))));
     }
-    field("Protection", protected(protection));
+    if let Some(at) = one.transition.as_deref().and_then(moment).filter(|_| one.state == State::Stopped) {
+        field("Stopped since", Line::from(at));
+    }
+    field("Protection", protection.map_or_else(|| Line::from("–"), protected));
     if let Some(line) = guarded(one) {
         field("Guarded", line);
     }
@@ -129,9 +141,24 @@ fn render(
     reply.buttons(power(one, protection, cx))
 }
 
+fn since(time: jiff::Timestamp, cx: &Context) -> std::time::Duration {
+    std::time::Duration::from_secs(u64::try_from(cx.clock.now().duration_since(time).as_secs()).unwrap_or(0))
+}
+
+/// The minute in AWS's words for a change of state: `User initiated (2026-11-29 20:00:00 GMT)`.
+fn moment(transition: &str) -> Option<String> {
+    let inside = transition.rsplit_once('(')?.1.strip_suffix(')')?;
+    let time = inside.strip_suffix(" GMT").or(inside.strip_suffix(" UTC"))?;
+    let (minute, seconds) = time.rsplit_once(':')?;
+    let fits = |c: char| c.is_ascii_digit() || matches!(c, '-' | ':' | ' ');
+    let is_time = minute.len() == "2026-11-29 20:00".len() && seconds.len() == 2 && time.chars().all(fits);
+    is_time.then(|| format!("{minute} UTC"))
+}
+
 /// What can be done with it as it is now, for whoever may.
-fn power(one: &Instance, protection: &Result<Protection, AwsError>, cx: &Context) -> Vec<Button> {
-    let kept = one.root_is_instance_store || protection.as_ref().is_ok_and(|protection| protection.stop);
+fn power(one: &Instance, protection: Option<&Result<Protection, AwsError>>, cx: &Context) -> Vec<Button> {
+    let is_protected = protection.and_then(|known| known.as_ref().ok()).is_some_and(|protection| protection.stop);
+    let kept = one.root_is_instance_store || is_protected;
     let fitting: &[&Row] = match one.state {
         State::Stopped => &[&super::start::ROW],
         State::Running if kept => &[&super::reboot::ROW],
@@ -257,6 +284,25 @@ mod tests {
         - `env=dev`
         [Reboot]Run("ec2 reboot i-1 --region eu-central-1")
         "#);
+    }
+
+    #[tokio::test]
+    async fn what_does_not_run_has_no_uptime_and_what_is_gone_no_protection() {
+        let stopped = Machine::new("i-1", "web", "stopped")
+            .with(|machine| machine.transition = Some("User initiated (2026-11-17 20:03:09 GMT)".into()));
+        let fleet = FakeRegion::new(vec![stopped, Machine::new("i-2", "old", "terminated")]);
+        // it is not asked for what is gone, so that it cannot be refused either
+        let cx = cx_on(&[("eu-central-1", &fleet)]);
+        let text = answer("ec2 show web", &cx).await;
+        assert!(text.contains("\nLaunched: 2026-09-21 14:13 UTC\nStopped since: 2026-11-17 20:03 UTC\n"), "{text}");
+        fleet.fails("DescribeInstanceAttribute", Fault::Code("UnauthorizedOperation", "no"));
+        let text = answer("ec2 show i-2", &cx).await;
+        assert!(text.contains("\nProtection: –\n") && !text.contains(" ago"), "{text}");
+        for words in
+            ["", "User initiated", "x (yesterday GMT)", "x (2026-11-17 20:03 GMT)", "(`; 2026-11-17 20:03:09 GMT)"]
+        {
+            assert_eq!(super::moment(words), None, "{words}");
+        }
     }
 
     #[tokio::test]

@@ -311,8 +311,44 @@ async fn what_was_lost_stands_below_the_answer() {
     region.0.lock().machine("i-1").public_ip = Some("198.51.100.7".into());
     insta::assert_snapshot!(executed("ec2 stop web-1", &on(&region)).await, @r"
     Done [done] `web-1 (i-1)`: running → *stopped* after 3 s.
-    (`web-1 (i-1)` loses its public address `198.51.100.7`; a start gives it another.)
+    (`web-1 (i-1)` has lost its public address `198.51.100.7`; a start gives it another.)
     ");
+}
+
+/// Half done is neither done nor failed, however the other half came to nothing.
+#[tokio::test(start_paused = true)]
+async fn what_was_half_done_is_called_so() {
+    let table = [
+        // AWS's answer, where it leads, and what it is called
+        (None, vec!["stopping", "stopped"], "Done [done] - "),
+        (Some(Fault::Code("IncorrectInstanceState", "no")), vec![], "Partly [partly] 1 of 2 was stopped.\n- "),
+        (Some(Fault::Code("UnauthorizedOperation", "no")), vec![], "Partly [partly] 1 of 2 was stopped.\n- "),
+        (Some(Fault::NotSent), vec![], "Partly [partly] 1 of 2 was stopped.\n- "),
+        (Some(Fault::Lost { happened: false }), vec![], "Partly [partly] 1 of 2 was stopped.\n- "),
+        (Some(Fault::Lost { happened: true }), vec!["stopped"], "Done [done] - "),
+        (None, vec!["stopping", "pending"], "Partly [partly] 1 of 2 was stopped.\n- "),
+        // what is not known is neither
+        (None, vec!["stopping"], "Unknown [unknown] - "),
+    ];
+    for (fault, path, expected) in table {
+        let (here, there) = (one("running"), FakeRegion::new(vec![Machine::new("i-7", "api", "running")]));
+        here.0.lock().machine("i-1").public_ip = Some("198.51.100.7".into());
+        let cx = cx_on(&[("eu-central-1", &here), ("us-east-1", &there)]);
+        there.0.lock().after.insert("StopInstances", path);
+        if let Some(fault) = fault.clone() {
+            there.fails("StopInstances", fault);
+        }
+        let text = executed("ec2 stop web-1 api --region eu-central-1,us-east-1", &cx).await;
+        assert!(text.starts_with(expected), "{fault:?}: {text}");
+        let is_lost = text.contains("(`web-1 (i-1)` has lost its public address `198.51.100.7`");
+        assert_eq!(is_lost, !text.starts_with("Unknown"), "{fault:?}: {text}");
+    }
+    // nothing of it was done
+    let (here, there) = (one("running"), FakeRegion::new(vec![Machine::new("i-7", "api", "running")]));
+    here.fails("StopInstances", Fault::Code("IncorrectInstanceState", "no"));
+    let cx = cx_on(&[("eu-central-1", &here), ("us-east-1", &there)]);
+    let text = executed("ec2 stop web-1 api --region eu-central-1,us-east-1", &cx).await;
+    assert!(text.starts_with("NotDone [failed]") && text.contains("`api (i-7)` was not tried"), "{text}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -417,9 +453,9 @@ async fn somebody_elses_change_is_reported_and_not_awaited() {
         said.push(executed(command, &on(&region)).await);
     }
     insta::assert_snapshot!(said.join("\n"), @r"
-    NotDone [failed] `web-1 (i-1)` is *pending*, not stopped: someone else started it meanwhile. Look with `ec2 show i-1 --region eu-central-1`.
-    NotDone [failed] `web-1 (i-1)` is *terminated*, not stopped: someone else terminated it meanwhile. Look with `ec2 show i-1 --region eu-central-1`.
-    NotDone [failed] `web-1 (i-1)` is *stopping*, not running: someone else stopped it meanwhile. Look with `ec2 show i-1 --region eu-central-1`.
+    NotDone [failed] `web-1 (i-1)` is *pending*, not stopped: it was started meanwhile, not by this command. Look with `ec2 show i-1 --region eu-central-1`.
+    NotDone [failed] `web-1 (i-1)` is *terminated*, not stopped: it was terminated meanwhile, not by this command. Look with `ec2 show i-1 --region eu-central-1`.
+    NotDone [failed] `web-1 (i-1)` is *stopping*, not running: it was stopped meanwhile, not by this command. Look with `ec2 show i-1 --region eu-central-1`.
     ");
 }
 
@@ -531,9 +567,10 @@ async fn after_a_refused_call_no_other_is_made() {
     let cx = cx_on(&[("eu-central-1", &here), ("us-east-1", &there), ("us-west-2", &more)]);
     let text = executed("ec2 stop web-1 api db --region eu-central-1,us-east-1,us-west-2", &cx).await;
     insta::assert_snapshot!(text, @r"
-    NotDone [failed] - `web-1 (i-1)`: running → *stopped* after 3 s.
+    Partly [partly] 1 of 3 was stopped.
+    - `web-1 (i-1)`: running → *stopped* after 3 s.
     - Its state does not allow this now (`IncorrectInstanceState`, `us-east-1`, account `123456789012`): no. `api (i-7)` was not stopped. Look with `ec2 show`, and try again when it has settled.
-    - `db (i-8)` was not stopped: after the trouble before, I did not try.
+    - `db (i-8)` was not tried, because the one before failed.
     ");
     assert!(more.0.lock().changes().is_empty());
 }
@@ -555,7 +592,7 @@ async fn after_a_restart_it_says_what_is_so() {
     Done [done] I looked: `web-1 (i-1)` is *stopped*.
     NotDone [failed] I looked: `web-1 (i-1)` is still *running*, so it was not stopped. Look with `ec2 show i-1 --region eu-central-1`. To try again, say `ec2 stop i-1 --region eu-central-1`.
     Done [done] I looked: `web-1 (i-1)` is *stopped*.
-    NotDone [failed] I looked: `web-1 (i-1)` is *terminated*, not stopped: someone else terminated it meanwhile. Look with `ec2 show i-1 --region eu-central-1`.
+    NotDone [failed] I looked: `web-1 (i-1)` is *terminated*, not stopped: it was terminated meanwhile, not by this command. Look with `ec2 show i-1 --region eu-central-1`.
     ");
 }
 
@@ -741,7 +778,7 @@ async fn of_all_regions_those_that_the_person_may_not_enter_are_left_out() {
     [info] 1 instance in `eu-central-1`: 1 running.
     name | id | state | type
     web-1 | i-1 | running | t3.micro
-    (Left out, because you may not list it: `us-east-1`.)
+    (Left out, because you may not list it: `us-east-1`. `ec2 list --region us-east-1` says why, and who could.)
     ");
     assert!(answer("ec2 show web-1 --region all", &cx).await.contains("Id: `i-1`"));
     assert!(there.0.lock().calls.is_empty());

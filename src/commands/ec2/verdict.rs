@@ -2,7 +2,7 @@
 //! lost is told as what was seen.
 
 use super::super::{Found, words};
-use super::change::{Change, NOTHING};
+use super::change::{Change, NOTHING, loses_address};
 use crate::aws::{AwsError, Checks, Instance, Power, State};
 use crate::domain::{Before, CommandError, Line, Part, Plan, Reply, Step, Target, Tone};
 use std::time::Duration;
@@ -57,8 +57,8 @@ pub(super) struct Report<'a> {
     seen: Vec<(&'a Target, Seen)>,
 }
 
-/// How far a verdict is from what was wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// How far a target is from what was wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Rank {
     Done,
     NotDone,
@@ -116,36 +116,54 @@ impl<'a> Report<'a> {
 
     /// The whole of it, after this time.
     pub(super) fn found(&self, took: Duration) -> Found {
-        let mut rank = if self.fates.iter().any(|(_, fate)| matches!(fate, Fate::Refused(_) | Fate::NotTried)) {
-            Rank::NotDone
-        } else {
-            Rank::Done
-        };
-        let mut lines = Vec::new();
-        for (target, seen) in &self.seen {
-            rank = rank.max(self.rank(seen));
-            lines.push(self.line(target, seen, took));
-        }
+        let mut ranks: Vec<Rank> = self.seen.iter().map(|(_, seen)| self.rank(seen)).collect();
+        let refused = self.fates.iter().filter(|(_, fate)| matches!(fate, Fate::Refused(_) | Fate::NotTried));
+        ranks.extend(refused.flat_map(|(step, _)| step.targets.iter().map(|_| Rank::NotDone)));
+        let mut lines: Vec<Line> = self.seen.iter().map(|(target, seen)| self.line(target, seen, took)).collect();
         lines.extend(self.unmade());
         lines.extend(self.untouched());
-        let reply = match rank {
-            Rank::Done => Reply::new(Tone::Done),
-            Rank::NotDone => Reply::new(Tone::Failed),
-            Rank::Unknown => Reply::new(Tone::Unknown),
-        };
-        let reply = match <[Line; 1]>::try_from(lines) {
+        let said = |reply: Reply| match <[Line; 1]>::try_from(lines) {
             Ok([only]) => reply.text(only),
             Err(many) => reply.part(Part::List(many)),
         };
-        match rank {
-            // What was to be lost is lost now; without an approval nobody has read it before.
-            Rank::Done => {
-                let cautions = self.plan.cautions.iter().map(|caution| Line::sentence(caution));
-                Found::Done(cautions.fold(reply, Reply::note))
-            }
-            Rank::NotDone => Found::NotDone(reply),
-            Rank::Unknown => Found::Unknown(reply),
+        let (done, all) = (ranks.iter().filter(|rank| **rank == Rank::Done).count(), ranks.len());
+        if ranks.contains(&Rank::Unknown) {
+            Found::Unknown(said(Reply::new(Tone::Unknown)))
+        } else if done == all {
+            // without an approval nobody has read before what is lost
+            let lost = self.addresses_lost().into_iter().chain(self.cautions());
+            Found::Done(lost.fold(said(Reply::new(Tone::Done)), Reply::note))
+        } else if done == 0 {
+            Found::NotDone(said(Reply::new(Tone::Failed)))
+        } else {
+            let was = if done == 1 { "was" } else { "were" };
+            let reply = Reply::new(Tone::Partly).text(format!("{done} of {all} {was} {}.", self.change.past));
+            Found::Partly(self.addresses_lost().into_iter().fold(said(reply), Reply::note))
         }
+    }
+
+    /// What was said before that a stop would cost, and holds after it as well.
+    fn cautions(&self) -> impl Iterator<Item = Line> {
+        let befores = self.plan.targets.iter().filter_map(|target| Some((target, self.before(target)?)));
+        let addresses: Vec<String> = befores
+            .filter_map(|(target, before)| Some(loses_address(&words::label(target), before.public_ip.as_deref()?)))
+            .collect();
+        let others = self.plan.cautions.iter().filter(move |caution| !addresses.contains(caution));
+        others.map(|caution| Line::sentence(caution))
+    }
+
+    /// The addresses that are gone.
+    fn addresses_lost(&self) -> Vec<Line> {
+        let lost = |(target, seen): &(&Target, Seen)| {
+            let before = self.before(target).filter(|before| !before.elastic_ip)?;
+            let ip = before.public_ip.as_deref()?;
+            let has = seen.instance.as_ref().and_then(|instance| instance.public_ip.as_deref());
+            let is_lost = matches!(seen.verdict, Verdict::Reached) && has != Some(ip);
+            let (label, ip) = (words::label(target), words::name(ip));
+            let text = format!("`{label}` has lost its public address `{ip}`; a start gives it another.");
+            (self.change.power == Power::Stop && is_lost).then(|| Line::sentence(&text))
+        };
+        self.seen.iter().filter_map(lost).collect()
     }
 
     fn rank(&self, seen: &Seen) -> Rank {
@@ -254,12 +272,13 @@ impl<'a> Report<'a> {
             {
                 "AWS did not get it to run"
             }
-            (State::Pending | State::Running, _) => "someone else started it meanwhile",
-            (State::Stopping | State::Stopped, _) => "someone else stopped it meanwhile",
+            // a person, an Auto Scaling group, a schedule: AWS does not tell
+            (State::Pending | State::Running, _) => "it was started meanwhile, not by this command",
+            (State::Stopping | State::Stopped, _) => "it was stopped meanwhile, not by this command",
             (State::ShuttingDown | State::Terminated, _) if instance.scaling_group().is_some() => {
-                "its Auto Scaling group, or someone else, terminated it meanwhile"
+                "it was terminated meanwhile, not by this command; its Auto Scaling group may have done it"
             }
-            (State::ShuttingDown | State::Terminated, _) => "someone else terminated it meanwhile",
+            (State::ShuttingDown | State::Terminated, _) => "it was terminated meanwhile, not by this command",
             (State::Other(_), _) => "I do not know that state",
         };
         let words = instance.state_words.as_deref().map(words::name).unwrap_or_default();
@@ -276,11 +295,8 @@ impl<'a> Report<'a> {
         for (step, fate) in &self.fates {
             match fate {
                 Fate::Accepted | Fate::Lost => {}
-                Fate::NotTried => lines.push(Line::sentence(&format!(
-                    "{} not {}: after the trouble before, I did not try.",
-                    self.names(step),
-                    self.change.past
-                ))),
+                Fate::NotTried => lines
+                    .push(Line::sentence(&format!("{} not tried, because the one before failed.", self.names(step)))),
                 Fate::Refused(CommandError::Usage(error)) => lines.extend(error.lines.clone()),
                 Fate::Refused(CommandError::Refused(error)) => lines.extend(error.lines.clone()),
                 Fate::Refused(CommandError::Failed(error)) => lines.extend(error.lines.clone()),

@@ -1,3 +1,5 @@
+mod refusals;
+
 use super::super::{Dispatcher, GroupConfig, GroupsConfig, Identity, Incoming};
 use super::*;
 use crate::clock;
@@ -50,7 +52,7 @@ impl Office {
         let operators = GroupConfig { users: vec![UserId::from("UMAYA")], ..GroupConfig::default() };
         let groups = GroupsConfig(BTreeMap::from([
             ("operators".to_owned(), operators),
-            ("viewers".to_owned(), GroupConfig::default()),
+            ("viewers".to_owned(), GroupConfig { users: vec![UserId::from("UVERA")], ..GroupConfig::default() }),
         ]));
         let proxy = Arc::new(Proxy::for_config(&config, None, None).expect("a valid proxy"));
         let context = cx();
@@ -91,9 +93,14 @@ impl Office {
 
     /// The one letter to a request of this door.
     async fn letter(&self, source: Source, user: &str, text: &str) -> Reply {
+        let request = Request { source, user: user.into(), text: text.to_owned(), ..self.house.a_request(0) };
+        self.letter_to(request).await
+    }
+
+    /// The one letter to this request, under a number of its own.
+    async fn letter_to(&self, request: Request) -> Reply {
         let before = self.letters().await.len();
-        let request =
-            Request { source, user: user.into(), text: text.to_owned(), ..self.house.a_request(before as u128 + 1) };
+        let request = Request { id: self.house.a_request(before as u128 + 1).id, ..request };
         let request = self.house.accept_this(request).await;
         self.tell(&request, How::Fresh);
         within("an answer", async {
@@ -199,6 +206,15 @@ fn guests_and_outsiders_learn_nothing_not_even_from_a_mistake() {
                 assert!(said.starts_with("[refused] ") && !said.contains("Usage"), "{user} {text}: {said}");
             }
         }
+        // nobody typed `help`, so it is not about that
+        insta::assert_snapshot!(office.says("UGUS", "pign", How::Fresh).await, @r"
+        [refused] I work for full members of this workspace only; you are a guest here. Nothing was done.
+        Ask one of them to do it for you, or an admin of the workspace to make you one.
+        ");
+        insta::assert_snapshot!(office.says("UOLGA", "pign", How::Fresh).await, @r"
+        [refused] I work for full members of this workspace only; you belong to another workspace. Nothing was done.
+        Ask one of them to do it for you, or an admin of the workspace to make you one.
+        ");
         office.house.ends().await;
     });
 }
@@ -457,7 +473,7 @@ fn a_shortcut_runs_what_reads_asks_before_what_changes_and_says_where_there_is_n
         [Fill in a form]Form("EC2  stop")
         "#);
         let nothing = again("UMAYA", "").await;
-        insta::assert_snapshot!(nothing, @"[usage] That message is none of my answers that I still know of, and no command I know, so nothing was run. Use this on an answer of mine, or on a message that says a command, such as `ec2 list`.");
+        insta::assert_snapshot!(nothing, @"[usage] I find no command in that message. Nothing was run. Use this on an answer of mine, or on a message that says a command, such as `ec2 list`.");
         for text in ["good morning", "ec2", "\"ping"] {
             assert_eq!(again("UMAYA", text).await, nothing, "{text}");
         }
@@ -646,7 +662,7 @@ fn an_approval_of_somebody_who_may_not_run_it_any_more_lets_nothing_be_done() {
             });
             let said = said.await.pop().expect("an answer");
             let expected =
-                format!("[refused] @{by} approved `ec2 stop i-1` and may not run it any more, so it was not run.");
+                format!("[not approved] @{by} approved `ec2 stop i-1` and may not run it any more, so it was not run.");
             assert!(said.starts_with(&expected), "{said}");
         }
         office.house.ends().await;

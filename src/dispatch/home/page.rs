@@ -2,7 +2,7 @@
 
 use super::super::permits::Permits;
 use crate::commands::{self, COMMANDS, Row as CommandRow};
-use crate::domain::{Button, ChannelId, Failure, Line, Risk, Source, Vitals};
+use crate::domain::{Button, ChannelId, Failure, Line, Risk, Source, Tone, Vitals};
 use crate::slack::render::home::{Home, Row, Section};
 use crate::store::{Asked, Recent, State};
 use jiff::Timestamp;
@@ -34,10 +34,11 @@ pub(super) fn home(seen: &Seen) -> Home {
     }
     match &seen.permits {
         Ok(permits) => sections.extend(may_run(permits)),
-        Err(failure) => {
-            let lines = failure.lines.clone();
-            sections.push(Section { title: MAY_RUN.to_owned(), lines, ..Section::default() });
-        }
+        // in the words of a page on which nobody has run anything
+        Err(_) => sections.push(said(
+            MAY_RUN,
+            "I could not ask Slack who you are, so I cannot say what you may run. Press Refresh in a minute.",
+        )),
     }
     match &seen.recent {
         Some(recent) => sections.push(last(recent, seen.permits.as_ref().ok(), seen.now)),
@@ -112,9 +113,7 @@ fn may_run(permits: &Permits) -> Vec<Section> {
 /// In the words of a refusal: why, and whom to ask.
 fn nothing(permits: &Permits) -> Section {
     let mut lines = vec![Line::from("Nothing.")];
-    if let Some(Err(refusal)) = COMMANDS.first().map(|row| permits.ahead(row)) {
-        lines.extend(refusal.lines);
-    }
+    lines.extend(permits.shut_out("").err().into_iter().flat_map(|refusal| refusal.lines));
     Section { title: MAY_RUN.to_owned(), lines, ..Section::default() }
 }
 
@@ -145,11 +144,17 @@ fn last(recent: &Recent, permits: Option<&Permits>, now: Timestamp) -> Section {
 }
 
 fn ended_row(asked: &Asked, permits: Option<&Permits>, now: Timestamp) -> Row {
-    let (sign, word) = match asked.state {
-        State::Succeeded => ("\u{2705}", "done"),
-        State::Refused => ("\u{26D4}", "not run"),
-        State::Failed => ("\u{274C}", "failed"),
-        State::Accepted | State::AwaitingApproval | State::Planned | State::Running | State::Unknown => {
+    // the sign that the answer had; a row from before that was kept has but its state
+    let (sign, word) = match (asked.state, asked.tone) {
+        (State::Succeeded, _) => ("\u{2705}", "done"),
+        (State::Refused, Some(Tone::Usage)) => ("\u{2754}", "not run"),
+        (State::Refused, Some(Tone::CalledOff)) => ("\u{26D4}", "called off"),
+        (State::Refused, Some(Tone::NotApproved)) => ("\u{26D4}", "not approved"),
+        (State::Refused, None) if commands::parse(&asked.text).is_err() || is_nothing(asked) => ("\u{2754}", "not run"),
+        (State::Refused, _) => ("\u{26D4}", "not run"),
+        (State::Failed, Some(Tone::Partly)) => ("\u{26A0}\u{FE0F}", "partly done"),
+        (State::Failed, _) => ("\u{274C}", "failed"),
+        (State::Accepted | State::AwaitingApproval | State::Planned | State::Running | State::Unknown, _) => {
             ("\u{26A0}\u{FE0F}", "outcome unknown")
         }
     };

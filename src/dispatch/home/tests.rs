@@ -45,7 +45,7 @@ fn asked(number: u128, text: &str, source: Source, state: State, minutes_ago: i6
     let channel = ChannelId::from(if source == Source::DirectMessage { "D1" } else { "COPS" });
     let finished_at = state.is_final().then_some(accepted_at);
     let (id, text) = (RequestId::new(1, number), text.to_owned());
-    Asked { id, text, source, channel, state, accepted_at, finished_at, undelivered: None }
+    Asked { id, text, source, channel, state, accepted_at, finished_at, undelivered: None, tone: None }
 }
 
 /// Vitals of a bot that works.
@@ -148,11 +148,11 @@ fn an_operator_sees_how_the_bot_is_what_waits_what_may_be_run_and_what_was_asked
     # Your last requests
     ✅ ec2 stop web-2 [Run again? run:15 ec2 stop web-2]
        done 5 min ago · asked by a mention · req 0003 · <#COPS>
-    ⛔ ec2 lsit
+    ❔ ec2 lsit
        not run 59 min ago · asked by /drone · req 0005 · <#COPS>
     ✅ help [Run again run:16 help]
        done 1 h ago · asked by /drone · req 0006 · <#COPS>
-    ⛔ (a message without a command)
+    ❔ (a message without a command)
        not run 1 h ago · asked by a shortcut · req 0007 · <#COPS>
     ❌ ec2 list --region all [Run again run:17 ec2 list --region all]
        failed 23 h ago · asked by a button · req 0008 · <#COPS>
@@ -160,6 +160,27 @@ fn an_operator_sees_how_the_bot_is_what_waits_what_may_be_run_and_what_was_asked
        outcome unknown on 2026-03-01 at 06:00 UTC · asked by a form · req 0009 · <#COPS>
        As of 2026-03-02 12:00:05 UTC. For five minutes after you open it I keep this up to date; later, press Refresh.
     ");
+}
+
+#[test]
+fn each_request_has_the_sign_of_its_answer() {
+    use crate::domain::Tone;
+    let signs = [
+        (State::Refused, Tone::Usage, "❔ ec2 stop web-2", "not run"),
+        (State::Refused, Tone::Refused, "⛔ ec2 stop web-2", "not run"),
+        (State::Refused, Tone::NotApproved, "⛔ ec2 stop web-2", "not approved"),
+        (State::Refused, Tone::CalledOff, "⛔ ec2 stop web-2", "called off"),
+        (State::Succeeded, Tone::Done, "✅ ec2 stop web-2", "done"),
+        (State::Succeeded, Tone::Info, "✅ ec2 stop web-2", "done"),
+        (State::Failed, Tone::Failed, "❌ ec2 stop web-2", "failed"),
+        (State::Failed, Tone::Partly, "⚠️ ec2 stop web-2", "partly done"),
+        (State::Unknown, Tone::Unknown, "⚠️ ec2 stop web-2", "outcome unknown"),
+    ];
+    for (state, tone, line, word) in signs {
+        let one = Asked { tone: Some(tone), ..asked(1, "ec2 stop web-2", Source::Mention, state, 5) };
+        let page = read(&seen("operators", Some(Recent { ended: vec![one], ..Recent::default() })));
+        assert!(page.contains(&format!("{line} [Run again")) && page.contains(&format!("{word} 5 min ago")), "{page}");
+    }
 }
 
 #[test]
@@ -194,13 +215,36 @@ fn whoever_may_nothing_reads_why_and_whom_to_ask() {
     ---
     # What you may run
     Nothing.
-    help may not be run: it is only for full members of this workspace, not for guests, people of other workspaces, deactivated accounts or bots. Nothing was done.
-    Ask a full member of this workspace to do it for you.
+    I work for full members of this workspace only; you are a guest here.
+    Ask one of them to do it for you, or an admin of the workspace to make you one.
     ---
     # Your last requests
     You have not asked me for anything lately.
        As of 2026-03-02 12:00:05 UTC. For five minutes after you open it I keep this up to date; later, press Refresh.
     ");
+}
+
+/// Whatever keeps somebody out, the page says why and who could, and of no command that nobody ran.
+#[test]
+fn whoever_is_no_full_member_reads_so() {
+    for (membership, why) in [
+        (Membership::Guest, "you are a guest here"),
+        (Membership::Outside, "you belong to another workspace"),
+        (Membership::Inactive, "your account is not an active one"),
+    ] {
+        for group in ["", "viewers", "operators"] {
+            let groups = [group].into_iter().filter(|name| !name.is_empty()).map(str::to_owned).collect();
+            let (user, team, unread) = ("U1".into(), "T1".into(), BTreeSet::new());
+            let principal = Principal { user, team, name: "maya".into(), membership, groups, unread };
+            let permits = super::Permits::at_home(policies(), principal, Arc::default(), now());
+            let page = read(&Seen { permits: Ok(permits), ..seen("", Some(Recent::default())) });
+            let said = format!("Nothing.\nI work for full members of this workspace only; {why}.\nAsk one of them ");
+            assert!(page.contains(&said), "{page}");
+            for unwanted in ["help", "Nothing was", "operators", "[Run", "[Fill in"] {
+                assert!(!page.contains(unwanted), "{unwanted}: {page}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -223,7 +267,7 @@ fn what_is_not_known_is_said_and_not_guessed() {
     My journal does not answer now, so I cannot say what waits.
     ---
     # What you may run
-    I could not ask Slack who you are, so nothing was run. Try again in a minute.
+    I could not ask Slack who you are, so I cannot say what you may run. Press Refresh in a minute.
     ---
     # Your last requests
     My journal does not answer now. Press Refresh in a minute.

@@ -6,23 +6,32 @@ use parking_lot::Mutex;
 use std::collections::BTreeMap;
 
 fn permits(groups: &[&str]) -> Permits {
-    permits_in(groups, Reach::Own)
+    permits_of("U1", groups)
+}
+
+fn permits_of(user: &str, groups: &[&str]) -> Permits {
+    permits_as(user, groups, Reach::Own)
 }
 
 fn permits_in(groups: &[&str], reach: Reach) -> Permits {
+    permits_as("U1", groups, reach)
+}
+
+fn permits_as(user: &str, groups: &[&str], reach: Reach) -> Permits {
     let actions: Vec<(&str, Risk)> = COMMANDS.iter().map(|row| (row.action, row.risk)).collect();
     let names = ["deployers", "operators", "viewers"].map(str::to_owned).into();
     let (policies, schema) = (policy::Source::built_in_policies(), policy::Source::built_in_schema());
     let policies = Policies::load(&policies, &schema, &actions, &names).expect("the shipped policies");
     let principal = Principal {
-        user: "U1".into(),
+        user: user.into(),
         team: "T1".into(),
         name: "maya".into(),
         membership: Membership::Member,
         groups: groups.iter().map(|group| (*group).to_owned()).collect(),
         unread: BTreeSet::new(),
     };
-    Permits::new(Arc::new(policies), principal, Arc::default(), &request(), jiff::Timestamp::UNIX_EPOCH, reach)
+    let members = BTreeMap::from([("operators".to_owned(), vec!["UMAYA".into(), "UOMAR".into()])]);
+    Permits::new(Arc::new(policies), principal, Arc::new(members), &request(), jiff::Timestamp::UNIX_EPOCH, reach)
 }
 
 fn request() -> Request {
@@ -91,6 +100,20 @@ fn a_plan_without_targets_is_refused_whoever_asks_for_it_or_approves_it() {
     assert!(
         changes > 3 && matches!(approval(plan("", &[])).standing(jiff::Timestamp::UNIX_EPOCH), Standing::Pending(1))
     );
+}
+
+/// Whoever asked for a change cannot approve it, so nobody is sent to them.
+#[test]
+fn of_those_who_could_approve_the_asker_is_not_named() {
+    let asked = approval(plan("ec2 stop", &[&[]]));
+    for (user, groups) in [("UVERA", vec!["viewers"]), ("UNINA", vec![])] {
+        let refusal = permits_of(user, &groups).may_approve(row("ec2 stop"), &asked).expect_err("no right");
+        let said: Vec<String> = refusal.lines.iter().map(Line::plain).collect();
+        assert!(said[0].contains("needs the group operators; you are in ") && said[0].ends_with('.'), "{said:?}");
+        assert_eq!(said[1..], ["Ask @UOMAR."], "{said:?}");
+    }
+    let others = permits_of("UMAYA", &["operators"]).could_approve(row("ec2 stop"), &asked);
+    assert_eq!(others, [UserId::from("UOMAR")]);
 }
 
 /// Collects what is logged on this thread.

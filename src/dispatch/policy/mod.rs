@@ -20,7 +20,7 @@ mod tests;
 
 pub use load::{PolicyError, Source};
 pub use question::{Action, Deny, MOST_APPROVALS, Reason, Resource, Situation, Verdict};
-pub use refusal::refusal;
+pub use refusal::{refusal, refusal_saying, shut_out};
 
 use crate::domain::{Membership, Principal, Risk, TeamId, UserId};
 use cedar_policy::{Authorizer, EntityTypeName, PolicyId, PolicySet};

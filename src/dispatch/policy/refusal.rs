@@ -9,13 +9,23 @@ const PEOPLE: usize = 3;
 /// The refusal that a person reads. `command` is the command's name, `ec2 stop`; `contacts` are people who could do
 /// it (the members of the groups in `deny.who_could`), of whom a few are named and none is notified.
 pub fn refusal(deny: &Deny, command: &str, principal: &Principal, contacts: &[UserId]) -> Refusal {
-    let mut lines = vec![match deny.reasons.first() {
-        Some(reason) => forbidden(deny, command).text(format!(": {}. {}", reason.text, nothing(deny.risk))),
-        None if deny.who_could.is_empty() => {
-            subject(deny, command).text(format!(" is not permitted here by any policy. {}", nothing(deny.risk)))
-        }
+    refusal_saying(deny, command, principal, contacts, nothing(deny.risk))
+}
+
+/// The same. `outcome` says what came of it, or nothing where that is said elsewhere.
+pub fn refusal_saying(
+    deny: &Deny,
+    command: &str,
+    principal: &Principal,
+    contacts: &[UserId],
+    outcome: &str,
+) -> Refusal {
+    let first = match deny.reasons.first() {
+        Some(reason) => forbidden(deny, command).text(format!(": {}.", reason.text)),
+        None if deny.who_could.is_empty() => subject(deny, command).text(" is not permitted here by any policy."),
         None => lacking(deny, command, principal),
-    }];
+    };
+    let mut lines = vec![with(first, outcome)];
     lines.extend(deny.reasons.iter().skip(1).map(|reason| Line::from(format!("Also: {}.", reason.text))));
     if !deny.unread.is_empty() {
         let line = bold_list(Line::from("Slack does not tell me who is in "), &deny.unread, " and in ");
@@ -28,6 +38,36 @@ pub fn refusal(deny: &Deny, command: &str, principal: &Principal, contacts: &[Us
         _ => lines.push(Line::from("Ask a full member of this workspace to do it for you.")),
     }
     Refusal { lines }
+}
+
+/// The refusal of somebody to whom not even help is permitted. It is about the person: no command is named that nobody
+/// typed. `as_member`: a full member of the workspace would be permitted it.
+pub fn shut_out(deny: &Deny, principal: &Principal, as_member: bool, contacts: &[UserId], outcome: &str) -> Refusal {
+    let you = match principal.membership {
+        Membership::Guest => "you are a guest here",
+        Membership::Outside => "you belong to another workspace",
+        Membership::Inactive => "your account is not an active one",
+        Membership::Member => "",
+    };
+    let first = match deny.reasons.first() {
+        _ if as_member && !you.is_empty() => {
+            let first = Line::from(format!("I work for full members of this workspace only; {you}."));
+            let ask = Line::from("Ask one of them to do it for you, or an admin of the workspace to make you one.");
+            return Refusal { lines: vec![with(first, outcome), ask] };
+        }
+        Some(reason) => Line::from(format!("You may run nothing here: {}.", reason.text)),
+        None => Line::from("You may run nothing here: no policy permits it to you."),
+    };
+    let ask = (!deny.who_could.is_empty()).then(|| match principal.membership {
+        Membership::Member => whom_to_ask(deny, contacts),
+        _ => Line::from("Ask a full member of this workspace to do it for you."),
+    });
+    Refusal { lines: [with(first, outcome)].into_iter().chain(ask).collect() }
+}
+
+/// A sentence, and what came of it.
+fn with(line: Line, outcome: &str) -> Line {
+    if outcome.is_empty() { line } else { line.text(format!(" {outcome}")) }
 }
 
 fn nothing(risk: Risk) -> &'static str {
@@ -68,7 +108,7 @@ fn lacking(deny: &Deny, command: &str, principal: &Principal) -> Line {
         (true, Membership::Member) => line.text("; you are in no group"),
         (false, Membership::Member) => bold_list(line.text("; you are in "), &groups, " and "),
     };
-    line.text(format!(". {}", nothing(deny.risk)))
+    line.text(".")
 }
 
 /// Ask @maya or @jon.

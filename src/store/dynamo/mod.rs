@@ -39,7 +39,7 @@ mod turns;
 mod tests;
 
 use super::shares::Shares;
-use super::{ReplicaName, StoreConfig, StoreError};
+use super::{Card, ReplicaName, StoreConfig, StoreError};
 use crate::clock::Clock;
 use crate::domain::RequestId;
 use item::Item;
@@ -78,8 +78,9 @@ struct Memory {
     name: Option<ReplicaName>,
     /// Until when it may act on what it holds.
     lease_ends: Option<LeaseEnd>,
-    /// What it said last.
+    /// What it said last, and of itself.
     beat: u64,
+    card: Card,
     /// Every request that it holds and that is open: without an answer, or with a letter that waits.
     rows: BTreeMap<RequestId, Row>,
     /// How much of that is whose.

@@ -8,8 +8,8 @@ use super::{Dynamo, Memory, row};
 use crate::domain::{ApprovalRequest, ChannelId, Drill, Plan, ReplyTo, RequestId, Step, StoreVitals, Target, UserId};
 use crate::store::ports::is_due;
 use crate::store::{
-    Accepted, Asked, Backend, Delivery, Entry, Final, Held, Journal, Letter, LetterId, NewLetter, NewRequest, Outbox,
-    Pulse, Queue, QueueDepth, Recent, State, StepRecord, StepState, StoreError, Wanted, Way, What,
+    Accepted, Asked, Backend, Delivery, Entry, Final, Former, Held, Journal, Letter, LetterId, NewLetter, NewRequest,
+    Outbox, Pulse, Queue, QueueDepth, Recent, State, StepRecord, StepState, StoreError, Wanted, Way, What,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -176,6 +176,10 @@ impl Journal for Dynamo {
         let mut open: Vec<&Row> = open.filter(|row| wanted(&row.held())).collect();
         open.sort_by_key(|row| (row.request.accepted_at, row.request.id));
         open.into_iter().map(Row::entry).collect()
+    }
+
+    fn former(&self, id: RequestId) -> Former {
+        self.former_of(id)
     }
 
     async fn found(&self) {

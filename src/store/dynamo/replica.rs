@@ -4,9 +4,11 @@
 //! for a lease, by the watcher's own clock and as long as the watcher could look, is gone.
 
 use super::item::{Item, item, number, text};
+use super::row::Row;
 use super::table::{Ask, Guard, sort_key};
 use super::{Dynamo, LeaseEnd, Watched, adopt, closed};
-use crate::store::{Beaten, Card, Due, Replica, ReplicaName, Replicas, StoreError};
+use crate::domain::RequestId;
+use crate::store::{Beaten, Card, Due, Former, Replica, ReplicaName, Replicas, StoreError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -120,6 +122,16 @@ impl Dynamo {
         memory.others = others;
     }
 
+    /// [`crate::store::Journal::former`].
+    pub(super) fn former_of(&self, id: RequestId) -> Former {
+        let memory = self.memory.lock();
+        let Some((from, died)) = memory.rows.get(&id).and_then(Row::adopted_from) else { return Former::Own };
+        let row = memory.others.get(&from);
+        let card = row.and_then(|row| serde_json::from_str(text(row, "card")?).ok()).unwrap_or_default();
+        let seen = row.and_then(|row| number(row, "seen")).unwrap_or(i64::MAX);
+        Former::of(&card, seen, died, &memory.card)
+    }
+
     /// How long a replica had stood still when it was looked at last.
     pub(super) fn silence(&self, name: &ReplicaName) -> Option<Duration> {
         let memory = self.memory.lock();
@@ -140,6 +152,7 @@ impl Replicas for Dynamo {
             }
             // counted before it is written: one whose answer is lost may stand in the row, and the next must differ from it
             memory.beat += 1;
+            memory.card = card.clone();
             memory.beat
         };
         let lives = Guard::Is(vec![("state", ALIVE.into())]);
@@ -181,14 +194,14 @@ impl Replicas for Dynamo {
 
     async fn leave(&self) -> Result<(), StoreError> {
         let me = self.name()?;
-        let beat = {
+        let (beat, card) = {
             let mut memory = self.memory.lock();
             memory.lease_ends = None;
             memory.left = true;
-            memory.beat + 1
+            (memory.beat + 1, memory.card.clone())
         };
         let lives = Guard::Is(vec![("state", ALIVE.into())]);
-        let said = self.table.put(self.replica_item(&me, beat, LEFT, &Card::default()), Some(lives)).await?;
+        let said = self.table.put(self.replica_item(&me, beat, LEFT, &card), Some(lives)).await?;
         if said { Ok(()) } else { Err(closed()) }
     }
 

@@ -3,7 +3,7 @@
 use super::audit::EventBody;
 use super::body::{Body, LetterBody, StepBody};
 use super::item::{Item, Value, item, number, text};
-use crate::domain::{ChannelId, Plan, Reply, Request, RequestId, Source, UserId};
+use crate::domain::{ChannelId, Plan, Reply, Request, RequestId, Source, Tone, UserId};
 use crate::store::wire::{self, AddressRow};
 use crate::store::{
     Asked, Entry, Held, Letter, LetterId, NewLetter, ReplicaName, State, StepRecord, StepState, StoreError, Way, What,
@@ -11,6 +11,7 @@ use crate::store::{
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
 use std::sync::Arc;
 use tokio::time::Instant;
 
@@ -361,6 +362,19 @@ impl Row {
         Held { id: self.request.id, since: self.since.elapsed(), is_found: self.is_found }
     }
 
+    /// What kind of news its answer was, as it stands in what happened.
+    fn tone(&self) -> Option<Tone> {
+        let finished = self.history.iter().rev().find(|event| event["what"] == "finished")?;
+        Tone::deserialize(&finished["reply"]["tone"]).ok()
+    }
+
+    /// Whose it was before it was adopted, and whether that one died with it.
+    pub(super) fn adopted_from(&self) -> Option<(ReplicaName, bool)> {
+        let adopted = self.history.iter().rev().find(|event| event["what"] == "adopted")?;
+        let from = ReplicaName(adopted["from"].as_str()?.to_owned());
+        Some((from, adopted["died"].as_bool().unwrap_or(true)))
+    }
+
     pub(super) fn asked(&self) -> Asked {
         Asked {
             id: self.request.id,
@@ -371,6 +385,7 @@ impl Row {
             accepted_at: self.request.accepted_at,
             finished_at: self.finished_at,
             undelivered: self.dead.as_ref().filter(|dead| dead.letter.last).and_then(|dead| dead.error.clone()),
+            tone: self.tone(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The operations that look back: what somebody asked, and what a message answers; see [`super::book`].
 
 use super::book::{Book, Done};
-use super::rows;
+use super::rows::{self, key};
 use crate::store::{Asked, Recent};
 use rusqlite::{OptionalExtension, Params, params};
 
@@ -22,6 +22,7 @@ impl Book {
         );
         let mut ended = self.all_asked(&ended, params![user, most])?;
         self.mark_undelivered(&mut ended)?;
+        self.mark_tones(&mut ended)?;
         Ok(Recent { more_open: all.cast_unsigned().saturating_sub(open.len() as u64), open, ended })
     }
 
@@ -48,6 +49,19 @@ impl Book {
             if let Some(asked) = ended.iter_mut().find(|asked| asked.id == request) {
                 asked.undelivered = row.get(1)?;
             }
+        }
+        Ok(())
+    }
+
+    /// The tone of each answer, as it stands in what happened.
+    fn mark_tones(&self, ended: &mut [Asked]) -> rusqlite::Result<()> {
+        let sql = "SELECT json_extract(body, '$.reply.tone') FROM audit \
+                   WHERE request = ?1 AND json_extract(body, '$.what') = 'finished' ORDER BY life DESC, seq DESC LIMIT 1";
+        let mut read = self.connection.prepare_cached(sql)?;
+        for asked in ended {
+            let tone: Option<Option<String>> = read.query_row([key(asked.id)], |row| row.get(0)).optional()?;
+            // a word of a newer program is left out
+            asked.tone = tone.flatten().and_then(|word| serde_json::from_value(word.into()).ok());
         }
         Ok(())
     }

@@ -103,6 +103,7 @@ pub(super) fn asked(row: &Row<'_>) -> rusqlite::Result<Asked> {
         accepted_at: time(row.get(5)?),
         finished_at: row.get::<_, Option<i64>>(6)?.map(time),
         undelivered: None,
+        tone: None,
     })
 }
 

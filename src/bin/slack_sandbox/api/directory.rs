@@ -31,7 +31,7 @@ pub fn run(state: &mut State, method: &str, args: &Args) -> Option<Outcome> {
 
 fn user(state: &State, args: &Args) -> Outcome {
     let user = args.text("user").and_then(|id| state.directory.user(id)).ok_or("user_not_found")?;
-    Ok(json!({"user": user.json()}))
+    Ok(json!({"user": state.grid.user(user)}))
 }
 
 /// A page of `all`; the cursor is the number of the first record, as text.
@@ -43,7 +43,7 @@ fn page(all: Vec<Value>, args: &Args, default: usize) -> (Vec<Value>, String) {
 }
 
 fn users(state: &State, args: &Args) -> Value {
-    let (members, next) = page(state.directory.users.iter().map(crate::people::User::json).collect(), args, 1000);
+    let (members, next) = page(state.directory.users.iter().map(|user| state.grid.user(user)).collect(), args, 1000);
     json!({"members": members, "cache_ts": 1_700_000_000, "response_metadata": {"next_cursor": next}})
 }
 

@@ -263,10 +263,12 @@ fn open_connection(state: &mut State, host: &str) -> Value {
 }
 
 fn auth_test(state: &State) -> Value {
-    json!({
+    let mut answer = json!({
         "url": format!("{}/", state.options.base_url), "team": "Sandbox", "user": "drone", "team_id": TEAM, "user_id": BOT_USER,
         "bot_id": BOT_ID, "app_id": APP, "app_name": "Dronebot", "is_enterprise_install": false,
-    })
+    });
+    state.grid.auth(&mut answer);
+    answer
 }
 
 /// The handler of response URLs: `/commands/T…/…/…` and `/actions/T…/…/…`.

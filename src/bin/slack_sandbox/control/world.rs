@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::reply;
+use crate::grid::Grid;
 use crate::hub::{Link, Out};
 use crate::people::{APP, BOT_ID, BOT_USER, Channel, Group, OTHER_TEAM, TEAM, User};
 use crate::state::{Sandbox, State};
@@ -23,6 +24,7 @@ fn shown_settings(state: &State) -> Value {
         "ack_timeout_ms": state.hub.ack_timeout.as_millis() as u64, "clock_skew_s": state.clock_skew_s,
         "ping_ms": state.options.ping_interval.as_millis() as u64, "should_escape": state.should_escape,
         "scopes": state.scopes.split(',').collect::<Vec<_>>(), "app_scopes": state.app_scopes.split(',').collect::<Vec<_>>(),
+        "grid": state.grid.as_str(),
     })
 }
 
@@ -57,11 +59,17 @@ pub struct Settings {
     scopes: Option<Vec<String>>,
     app_scopes: Option<Vec<String>>,
     clock_skew_s: Option<i64>,
+    grid: Option<String>,
 }
 
 /// `POST /control/settings`
 pub async fn settings(asked: web::Json<Settings>, sandbox: web::Data<Sandbox>) -> HttpResponse {
+    let grid = match asked.grid.as_deref().map(|word| Grid::parse(word).ok_or("unknown_grid")).transpose() {
+        Ok(grid) => grid,
+        Err(error) => return reply(Err(error.to_owned())),
+    };
     let mut state = sandbox.lock();
+    set(&mut state.grid, &grid);
     if let Some(on) = asked.rate_limits {
         state.options.rate_limits = on;
         state.limits.clear();

@@ -53,7 +53,8 @@ pub enum Cargo {
 }
 
 impl Cargo {
-    pub(super) fn kind(&self) -> &'static str {
+    /// `events_api`, `slash_commands` or `interactive`.
+    pub fn kind(&self) -> &'static str {
         match self {
             Cargo::Event { .. } => "events_api",
             Cargo::Slash { .. } => "slash_commands",

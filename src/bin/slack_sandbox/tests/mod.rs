@@ -1,6 +1,7 @@
 //! The sandbox seen from outside: real HTTP and WebSocket, with awc as the bot.
 
 mod files;
+mod grid;
 mod link;
 mod rules;
 mod views;
