@@ -161,6 +161,7 @@ async fn a_part_that_aws_does_not_tell_is_named_as_such() {
     ▸ Stop: ec2 stop i-00000000000000001 --region eu-central-1
     ▸ Reboot: ec2 reboot i-00000000000000001 --region eu-central-1
     ");
+    world.aws.clear();
     let client = fleet::client(&world.aws_url, "eu-central-1").await;
     client.terminate_instances().instance_ids(&ids[0]).send().await.expect("it is terminated");
     insta::assert_snapshot!(world.reads(MAYA, &format!("ec2 show {}", ids[0])).await, @r"

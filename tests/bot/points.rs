@@ -6,7 +6,7 @@
 
 use crate::support::{Control, Door, Exit, HOME, MAYA, Message, NEVER, OMAR, Options, Seed, World, fleet};
 use futures_util::stream::{self, StreamExt};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,6 +99,8 @@ struct Gates {
     case: Case,
     ids: Vec<String>,
     thread: Option<String>,
+    /// What Slack gave for it: the ids of its envelope and event.
+    sent: Value,
     /// When somebody pressed to approve it.
     pressed: Option<Instant>,
 }
@@ -122,8 +124,8 @@ impl Gates {
         let lease = shared.then_some(2);
         let options = Options { lease, slack_proxy: true, shim: !shared, env, ..Options::default() };
         let world = World::with(options).await;
-        // Slack brings a mention four times in all, so long apart: the next life must be there by then, also on a slow machine
-        world.slack.ack_timeout(Duration::from_millis(if shared { 2_500 } else { 1_500 })).await;
+        // Slack brings a mention four times in all, later and later: the next life is there by then
+        world.slack.post("settings", json!({"ack_timeout_ms": 1_000, "retry_after_ms": [0, 1_000, 5_000]})).await;
         let ids = match case.fleet {
             Fleet::Two => world.fleet(&[WEB, DB]).await,
             Fleet::Tagged => world.fleet(&[TAGGED]).await,
@@ -131,7 +133,7 @@ impl Gates {
                 fleet::many(&world.aws_url, HOME, Some(LONG_NAME), count).await.expect("the fleet is made")
             }
         };
-        Self { world, case, ids, thread: None, pressed: None }
+        Self { world, case, ids, thread: None, sent: Value::Null, pressed: None }
     }
 
     fn control(&self, to: To) -> Option<&Arc<Control>> {
@@ -169,13 +171,12 @@ impl Gates {
 
     /// The command is sent.
     async fn send(&mut self) {
-        self.thread = match self.case.door {
-            Door::Slash => {
-                self.world.slack.slash(MAYA, "ops", self.case.text).await;
-                None
-            }
-            _ => Some(self.world.says(MAYA, "ops", &format!("@drone {}", self.case.text)).await),
+        let Case { door, text, .. } = self.case;
+        self.sent = match door {
+            Door::Slash => self.world.slack.slash(MAYA, "ops", text).await,
+            _ => self.world.slack.tells(MAYA, "ops", &format!("@drone {text}")).await,
         };
+        self.thread = self.sent["ts"].as_str().filter(|_| door != Door::Slash).map(str::to_owned);
     }
 
     /// Everything that the bot said in answer, the progress too.
@@ -242,16 +243,27 @@ impl Gates {
         Ok(reached)
     }
 
-    /// Whether an answer is owed: somebody has taken the command.
-    fn is_owed(&self) -> bool {
-        self.world.log().contains("request accepted")
+    /// Whether an answer is owed: Slack holds an acknowledgement of it, be it one that came when Slack had given up.
+    async fn is_owed(&self) -> bool {
+        let (_, acks) = self.world.slack.get("acks", &[("limit", "100000")]).await;
+        let is_of_it = |ack: &Value| {
+            ["envelope_id", "event_id"].iter().any(|id| !self.sent[id].is_null() && ack[id] == self.sent[id])
+                && (ack["ignored"].is_null() || ack["ignored"] == "late")
+        };
+        acks["acks"].as_array().is_some_and(|acks| acks.iter().any(is_of_it))
+    }
+
+    /// How often Slack itself has told the person that it failed.
+    async fn told(&self) -> usize {
+        let said = self.world.slack.messages("ops", MAYA, 0).await;
+        said.iter().filter(|message| message.user.as_deref() == Some("USLACKBOT")).count()
     }
 
     /// Whether it was answered, or was never taken and will not come again.
     async fn is_over(&self) -> bool {
         let (_, acks) = self.world.slack.get("acks", &[]).await;
         let is_pending = acks["pending"].as_array().is_some_and(|pending| !pending.is_empty());
-        self.is_answered().await || !is_pending && !self.is_owed()
+        self.is_answered().await || !is_pending && !self.is_owed().await
     }
 
     /// The next life finishes everything.
@@ -279,13 +291,16 @@ impl Gates {
     /// What is wrong with how it ended.
     async fn judge(&self, wanted: Whole) -> Option<String> {
         let said = self.said().await;
-        if said.is_empty() && !self.is_owed() {
+        if said.is_empty() && !self.is_owed().await {
             if !self.made().is_empty() {
                 return Some("it was changed, and nobody was told".to_owned());
             }
-            // a mention comes again; that a store which answers late refused it each time is no fault of anybody's
-            let is_lost = self.case.door == Door::Mention && !self.world.log().contains("request not journalled");
-            return is_lost.then(|| "nobody took it".to_owned());
+            // a mention comes again; of a slash command Slack tells the person itself, once
+            return match (self.case.door, self.told().await) {
+                (Door::Slash, 1) => None,
+                (Door::Slash, times) => Some(format!("nobody took it, and Slack told the person {times} times")),
+                _ => Some("nobody took it".to_owned()),
+            };
         }
         let found = self.whole().await;
         if found != wanted {
@@ -401,6 +416,18 @@ async fn die(case: Case, shared: bool, point: &Point, wanted: Whole, in_recovery
     })
 }
 
+/// So many of a hundred recorded points must be reached: not every run makes as many calls as the recorded one.
+fn least(to: To) -> usize {
+    match to {
+        // progress is edited by the clock
+        To::Aws | To::Slack => 90,
+        // whoever has nothing to do asks the table by the clock
+        To::Store => 75,
+        // several operations may share a sync
+        To::Disk => 50,
+    }
+}
+
 /// Every point of a command, several at a time.
 async fn every_point(case: Case, shared: bool, to: To, in_recovery: bool) {
     let (points, wanted) = match in_recovery {
@@ -415,8 +442,8 @@ async fn every_point(case: Case, shared: bool, to: To, in_recovery: bool) {
     let reached = ends.iter().filter(|end| **end == Ok(true)).count();
     let wrong: Vec<String> = ends.into_iter().filter_map(Result::err).collect();
     assert!(wrong.is_empty(), "{} of {count} points:\n{}", wrong.len(), wrong.join("\n--\n"));
-    // several operations may share a sync, so not every run has as many as the recorded one
-    assert!(reached * 2 >= count, "died at {reached} of {count} points only");
+    let least = count * least(to) / 100;
+    assert!(reached >= least, "died at {reached} of {count} points only, and not at {least}");
 }
 
 /// What the other tests of this file rest on: the machine does lose what was not synced, and keeps what was.

@@ -1,5 +1,8 @@
-//! Somebody who says a word on what waits for approval: mostly yes, sometimes no, and now and then nothing.
+//! Somebody who says a word on what waits for approval, by its button or in a direct message: mostly yes, sometimes no, and
+//! now and then nothing.
 
+use crate::acts::{action, post};
+use crate::load::{Asked, Kind, Way};
 use crate::support::{Message, Sandbox};
 use fastrand::Rng;
 use serde_json::json;
@@ -8,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Who it is. What is said to this person in the direct message answers no command that is counted.
+/// Who it is.
 pub const BOSS: &str = "UBOSS";
 
 /// Between two looks at all channels: often enough for who approves, seldom enough to leave the machine to the bots.
@@ -29,6 +32,8 @@ enum Word {
 struct Waiting {
     id: String,
     word: Word,
+    /// The room and the message that asks, where its button is pressed; nothing where the word is typed.
+    button: Option<(String, Message)>,
     said: Option<Instant>,
 }
 
@@ -43,6 +48,8 @@ pub struct Approver {
     pub shown: BTreeSet<String>,
     /// Those to whose change a yes was said.
     pub approved: BTreeSet<String>,
+    /// The words, which are commands too.
+    pub words: Vec<Asked>,
 }
 
 /// The instance that a text names first.
@@ -63,6 +70,7 @@ impl Approver {
             waiting: BTreeMap::new(),
             shown: BTreeSet::new(),
             approved: BTreeSet::new(),
+            words: Vec::new(),
         }
     }
 
@@ -79,7 +87,7 @@ impl Approver {
         for room in self.rooms.keys().cloned().collect::<Vec<_>>() {
             let since = self.rooms[&room];
             let (said, newest) = self.unread(&room, None, since).await;
-            said.iter().for_each(|message| self.sees(message));
+            said.iter().for_each(|message| self.sees(&room, message));
             self.rooms.insert(room, newest);
         }
         let (answers, newest) = self.unread("dm", Some(BOSS), self.heard).await;
@@ -88,23 +96,52 @@ impl Approver {
             // whatever it says, the word was heard
             self.waiting.remove(&target);
         }
-        for (target, waiting) in &mut self.waiting {
-            let word = match waiting.word {
-                Word::Approve => "approve",
-                Word::Decline => "decline",
-                Word::Nothing => continue,
-            };
-            if waiting.said.is_none_or(|said| said.elapsed() > AGAIN) {
-                waiting.said = Some(Instant::now());
-                if waiting.word == Word::Approve {
-                    self.approved.insert(target.clone());
-                }
-                self.slack.say(BOSS, "dm", &format!("{word} {}", waiting.id), None).await;
+        for (target, mut waiting) in std::mem::take(&mut self.waiting) {
+            let is_due = waiting.said.is_none_or(|said| said.elapsed() > AGAIN);
+            if waiting.word == Word::Nothing || is_due && !self.says(&target, &mut waiting).await {
+                continue;
             }
+            self.waiting.insert(target, waiting);
         }
     }
 
-    fn sees(&mut self, message: &Message) {
+    /// Says the word; returns whether it may have to be said again.
+    async fn says(&mut self, target: &str, waiting: &mut Waiting) -> bool {
+        let (word, label) = match waiting.word {
+            Word::Approve => ("approve", "Approve"),
+            _ => ("decline", "Decline"),
+        };
+        waiting.said = Some(Instant::now());
+        let line = format!("{word} {}", waiting.id);
+        let kind = Kind::Word(target.to_owned(), waiting.id.clone());
+        let asked = match &waiting.button {
+            Some((room, message)) => {
+                let mut asked = Asked::new(Way::Press, kind, BOSS, room, &line);
+                asked.thread = message.thread_ts.clone().or_else(|| Some(message.ts.clone()));
+                let press =
+                    json!({"user": BOSS, "channel": room, "ts": message.ts, "action_id": action(message, label)});
+                asked.sent = post(&self.slack.url, "click", &press).await;
+                asked
+            }
+            None => {
+                let mut asked = Asked::new(Way::Direct, kind, BOSS, "dm", &line);
+                let say = json!({"user": BOSS, "channel": "dm", "text": line});
+                asked.sent = post(&self.slack.url, "say", &say).await;
+                asked
+            }
+        };
+        // the message may have its answer by now, and no button any more
+        let is_said = asked.sent["ok"] == true;
+        if is_said {
+            if waiting.word == Word::Approve {
+                self.approved.insert(target.to_owned());
+            }
+            self.words.push(asked);
+        }
+        is_said
+    }
+
+    fn sees(&mut self, room: &str, message: &Message) {
         let id = message.text.split("Approve: approve ").nth(1).and_then(|rest| rest.get(..26));
         let (Some(id), Some(target)) = (id, instance(&message.text)) else { return };
         if self.shown.insert(target.clone()) {
@@ -113,7 +150,8 @@ impl Approver {
                 7..9 => Word::Decline,
                 _ => Word::Nothing,
             };
-            self.waiting.insert(target, Waiting { id: id.to_owned(), word, said: None });
+            let button = self.rng.bool().then(|| (room.to_owned(), message.clone()));
+            self.waiting.insert(target, Waiting { id: id.to_owned(), word, button, said: None });
         }
     }
 

@@ -1,15 +1,17 @@
 //! What goes wrong, at random: processes, actors, threads, links, envelopes, the store, the disk, the clock, AWS, Slack. All of
 //! it from outside, but for the drills, which the bot does to itself when it is told to.
 
+use crate::ends::Ends;
 use crate::service::{Service, newest_link};
 use crate::support::{Bot, Exit, Eye, NEVER, Shim, Trouble, World};
 use fastrand::Rng;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::cell::Cell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -45,9 +47,12 @@ const KINDS: &[Kind] = &[
     ("store fails", 6, SHARED),
     ("store full", 5, SHARED),
     ("store down", 3, SHARED),
+    ("store down for longer than a lease", 1, SHARED),
     ("store locked", 3, FILE),
     ("disk full", 4, FILE),
     ("disk broken", 3, FILE),
+    ("disk hangs", 2, FILE),
+    ("log stalled", 4, BOTH),
     ("clock jumps", 7, BOTH),
     ("aws throttles, fails, or loses a call", 11, BOTH),
     ("slack fails or loses an answer", 12, BOTH),
@@ -73,6 +78,8 @@ const ACTORS: [&str; 11] = [
 /// Breaks things, and starts again what has ended: the bot's own way out of what it cannot mend.
 pub struct Saboteur {
     store: Store,
+    /// For how long a silent replica is taken to be alive.
+    lease: Duration,
     /// Between two faults, in milliseconds.
     apart: Range<u64>,
     rng: Rng,
@@ -80,11 +87,12 @@ pub struct Saboteur {
     done: BTreeMap<&'static str, usize>,
     /// How long whoever was hit did not serve.
     pub service: Service,
-    /// Ends of bots that nothing accounts for.
-    pub misses: Vec<String>,
-    /// Bots that will end by themselves, by process: why, and since when they serve nobody.
-    ending: HashMap<u32, (&'static str, Instant)>,
+    /// How bots ended.
+    pub ends: Ends,
 }
+
+/// A process that was started is there by then.
+const THERE: Duration = Duration::from_secs(10);
 
 async fn pause(millis: u64) {
     tokio::time::sleep(Duration::from_millis(millis)).await;
@@ -92,18 +100,18 @@ async fn pause(millis: u64) {
 
 impl Saboteur {
     #[expect(clippy::disallowed_methods, reason = "what to leave out is told by the environment")]
-    pub fn new(store: Store, seed: u64, apart: Range<u64>) -> Self {
+    pub fn new(store: Store, lease: Duration, seed: u64, apart: Range<u64>) -> Self {
         let without = std::env::var("DRONEBOT_CHAOS_WITHOUT").unwrap_or_default();
         let is_wanted = |kind: &&Kind| kind.2.contains(&store) && !without.split(',').any(|name| name == kind.0);
         Self {
             store,
+            lease,
             apart,
             rng: Rng::with_seed(seed ^ 0x5EED),
             kinds: KINDS.iter().filter(is_wanted).copied().collect(),
             done: BTreeMap::new(),
             service: Service::default(),
-            misses: Vec::new(),
-            ending: HashMap::new(),
+            ends: Ends::default(),
         }
     }
 
@@ -141,6 +149,7 @@ impl Saboteur {
         match (kind, self.store) {
             ("kill -9" | "replaced (SIGTERM)" | "asleep for longer than a lease", _) => self.process(world, kind).await,
             ("store locked", _) => self.lock(world, kind).await,
+            ("log stalled" | "disk hangs" | "store down for longer than a lease", _) => self.lasting(world, kind),
             ("actor panics" | "actor hangs" | "thread sticks", _) => return self.drill(world, kind).await,
             ("link half open" | "link reset" | "link refreshed", _) => return self.link(world, kind).await,
             ("envelope doubled", _) => return self.double(world).await,
@@ -200,17 +209,8 @@ impl Saboteur {
                 index += 1;
                 continue;
             };
-            let expected = self.ending.remove(&bot.pid());
-            let was_locked = matches!(expected, Some(("store locked", _)));
-            let (kind, since) = match exit {
-                Exit::Code(73) => expected.unwrap_or(("found stuck (73)", Instant::now())),
-                Exit::Code(70) => ("gave up on restarts (70)", Instant::now()),
-                Exit::Code(78) if was_locked => expected.expect("it was"),
-                other => {
-                    self.misses.push(format!("a bot ended with {other:?}; its log is the one of the run"));
-                    ("ended otherwise", Instant::now())
-                }
-            };
+            let pid = bot.pid();
+            let (kind, since) = self.ends.account(pid, exit);
             drop(Self::take(world, index));
             let eye = self.give_back(world).eye();
             self.service.until_ready(kind, since, eye);
@@ -226,16 +226,23 @@ impl Saboteur {
                 pause(self.rng.u64(..1_500)).await;
             }
             "replaced (SIGTERM)" => {
-                let exit = Self::take(world, index).terminate().await;
-                // it may have given up, or have been found stuck, just before it was told; or have heard no signals yet
-                if !matches!(exit, Exit::Code(0 | 70 | 73) | Exit::Signal(15)) {
-                    self.misses.push(format!("a bot that was told to end ended with {exit:?}"));
+                let mut bot = Self::take(world, index);
+                // a process that has not come to its first line hears no signal
+                while since.elapsed() < THERE && bot.ended().is_none() && bot.probe("/livez").await.is_none() {
+                    pause(20).await;
+                }
+                let pid = bot.pid();
+                let exit = bot.terminate().await;
+                if exit != Exit::Code(0) {
+                    // it may have given up, or have been found stuck, just before it was told
+                    self.ends.account(pid, exit);
                 }
             }
             _ => {
                 let bot = bot(world, index);
                 bot.signal(Signal::SIGSTOP);
-                pause(self.rng.u64(1_500..6_000)).await;
+                let lease = u64::try_from(self.lease.as_millis()).expect("millis");
+                pause(self.rng.u64(lease / 2..lease * 2)).await;
                 bot.signal(Signal::SIGCONT);
                 return self.service.until_ready(kind, since, bot.eye());
             }
@@ -251,7 +258,7 @@ impl Saboteur {
         let machine = Rc::clone(world.next_machine());
         machine.lock_store();
         let bot = self.give_back(world);
-        self.ending.insert(bot.pid(), (kind, since));
+        self.ends.expect(bot.pid(), kind, since);
         self.service.until_ready(kind, since, bot.eye());
         pause(self.rng.u64(300..2_500)).await;
         machine.mend();
@@ -275,8 +282,11 @@ impl Saboteur {
             _ => return false,
         }
         match word {
-            "stick" => drop(self.ending.insert(bot.pid(), (kind, since))),
-            _ => self.service.until_restarted(kind, since, bot.eye(), actor, before),
+            "stick" => self.ends.expect(bot.pid(), kind, since),
+            _ => {
+                self.ends.drilled(bot.pid());
+                self.service.until_restarted(kind, since, bot.eye(), actor, before);
+            }
         }
         true
     }
@@ -328,6 +338,30 @@ impl Saboteur {
         machine.mend();
     }
 
+    /// What goes on for a while beside other faults.
+    fn lasting(&mut self, world: &mut World, kind: &'static str) {
+        self.service.while_unready(kind, Instant::now(), eyes(world));
+        if kind == "store down for longer than a lease" {
+            let time = self.lease + Duration::from_millis(self.rng.u64(500..3_000));
+            world.table.set_down(true);
+            let table = Arc::clone(&world.table);
+            return after(time, move || table.set_down(false));
+        }
+        let index = self.some(world);
+        let machine = Rc::clone(bot(world, index).machine());
+        let time = Duration::from_millis(self.rng.u64(1_000..7_000));
+        match kind {
+            "disk hangs" => {
+                machine.hang_disk();
+                after(time, move || machine.release_disk());
+            }
+            _ => {
+                machine.stall_log();
+                after(time, move || machine.read_log());
+            }
+        }
+    }
+
     async fn table(&mut self, world: &World, kind: &'static str) {
         let some = self.rng.u32(1..6);
         let action = ["PutItem", "GetItem", "Query"][self.rng.usize(..3)];
@@ -352,7 +386,15 @@ impl Saboteur {
     }
 
     fn aws(&mut self, world: &World) {
-        let actions = ["DescribeInstances", "RebootInstances", "StopInstances", "DryRun:StopInstances"];
+        let actions = [
+            "DescribeInstances",
+            "DescribeInstances",
+            "RebootInstances",
+            "StopInstances",
+            "DryRun:StopInstances",
+            "UpdateService",
+            "DescribeServices",
+        ];
         let trouble = match self.rng.u32(..6) {
             0 => Trouble::Error("RequestLimitExceeded", 503),
             1 => Trouble::Error("InternalError", 500),
@@ -371,7 +413,16 @@ impl Saboteur {
             2 => json!({"retry_after": 1}),
             _ => json!({"hang_ms": 800}),
         };
-        let methods = ["chat.postMessage", "chat.postMessage", "chat.update", "users.info"];
+        let methods = [
+            "chat.postMessage",
+            "chat.postMessage",
+            "chat.update",
+            "chat.postEphemeral",
+            "response_url",
+            "views.open",
+            "files.completeUploadExternal",
+            "users.info",
+        ];
         let mut fault = json!({"method": methods[self.rng.usize(..methods.len())], "times": 1});
         fault.as_object_mut().expect("a fault").extend(how.as_object().expect("how").clone());
         let _ = world.slack.try_post("fault", json!({"api": fault})).await;
@@ -401,6 +452,15 @@ impl Saboteur {
             pause(100).await;
         }
     }
+}
+
+/// Does something later, whatever else goes on meanwhile.
+#[expect(clippy::disallowed_methods, reason = "the end of a fault of the test")]
+fn after(time: Duration, end: impl FnOnce() + 'static) {
+    actix_web::rt::spawn(async move {
+        tokio::time::sleep(time).await;
+        end();
+    });
 }
 
 /// A bot by its number.

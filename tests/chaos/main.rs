@@ -1,50 +1,51 @@
 //! Everything breaks at random, and at the end it is counted from outside: the Slack sandbox's and the proxies' own records say
-//! which commands were accepted, how often each was answered, whether the answers are true, and which changes were made.
+//! which commands were taken, what Slack told of those that were not, how often each was answered and with what, whether the
+//! answers are true, and which changes were made.
 //!
 //! Once with two replicas that share a DynamoDB table, once with one bot and its SQLite file. What chooses the run:
 //!
 //! - `DRONEBOT_CHAOS_COMMANDS`: how many commands the replicas get (300); the one bot gets a third of
 //!   them. More than a thousand make a long run: with more time between faults, and more people.
 //! - `DRONEBOT_CHAOS_SEED`: which ones, and which faults; the seed of a run is printed.
+//! - `DRONEBOT_CHAOS_FORM=shipped`: the bot's pacing, lease and time-outs as they ship, Slack's rate limits, and Slack's own
+//!   times before an event comes again (at once, after 1 and after 5 minutes), in place of those that make a run short.
 //! - `DRONEBOT_CHAOS_WITHOUT`: kinds of faults to leave out, by commas, to find out which one it takes.
-//! - `DRONEBOT_CHAOS_PLANT=drop_letter` or `blind_step`: a bug, which the counting must find. Each has a test of its own too.
+//! - `DRONEBOT_CHAOS_PLANT`: a bug, which the counting must find (`plant.rs`). Each has a test of its own too.
 #![expect(clippy::disallowed_methods, reason = "its size, its seed and its bug are told by its environment")]
 
+mod acts;
 mod approver;
 mod count;
+mod deploys;
+mod ends;
 mod faults;
 mod forget;
+mod form;
 mod load;
+mod made_up;
 mod plant;
+mod said;
 mod service;
 #[allow(dead_code, unused_imports, reason = "shared with tests/bot")]
 #[path = "../bot/support/mod.rs"]
 mod support;
+mod tally;
+mod thief;
 
 use approver::Approver;
 use count::{Report, count};
 use faults::{Saboteur, Store};
 use forget::forget;
+use form::Form;
 use load::{Load, Mix};
 use plant::Plant;
+use serde_json::json;
 use std::cell::Cell;
 use std::io::Write;
 use std::time::Duration;
-use support::{Options, World};
+use support::{Exit, Options, World};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
-
-/// A run of more commands than this is a long one.
-const LONG: usize = 1_000;
-
-/// How many people wait for an answer at the same time, and how many milliseconds there are between two faults: a short run
-/// is to see much in little time, a long one is to come through.
-fn pace(commands: usize) -> (usize, std::ops::Range<u64>) {
-    if commands > LONG { (32, 150..700) } else { (16, 20..250) }
-}
-
-/// How long everything may take to come to rest when nothing breaks any more.
-const REST: Duration = Duration::from_secs(180);
 
 /// One run at a time: what two of them would do to each other's times says nothing.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
@@ -66,40 +67,17 @@ fn tell(text: &str) {
     let _ = writeln!(std::io::stderr(), "{text}");
 }
 
-async fn world(store: Store) -> World {
-    let env = [
-        ("DRONEBOT__DELIVERY__POLL_MS", "200"),
-        ("DRONEBOT__DELIVERY__RETRY_MIN_MS", "100"),
-        ("DRONEBOT__DELIVERY__RETRY_MAX_SECONDS", "2"),
-        ("DRONEBOT__AWS__RATE_SHARE", "1.0"),
-        ("DRONEBOT__AWS__CALL_TIMEOUT_SECONDS", "3"),
-        ("DRONEBOT__SLACK__API_TIMEOUT_SECONDS", "3"),
-        ("DRONEBOT__SLACK__IDLE_TIMEOUT_SECONDS", "5"),
-        ("DRONEBOT__SLACK__PING_INTERVAL_SECONDS", "1"),
-        ("DRONEBOT__SLACK__BACKOFF_MIN_SECONDS", "0.1"),
-        ("DRONEBOT__SLACK__BACKOFF_MAX_SECONDS", "1"),
-        ("DRONEBOT__SLACK__TOO_MANY_BACKOFF_SECONDS", "1"),
-        ("DRONEBOT__SLACK__PACING__CHANNEL_INTERVAL_SECONDS", "0.02"),
-        ("DRONEBOT__SLACK__PACING__POSTS_PER_MINUTE", "30000"),
-        ("DRONEBOT__SLACK__PACING__TIER2_PER_MINUTE", "6000"),
-        ("DRONEBOT__SLACK__PACING__TIER3_PER_MINUTE", "6000"),
-        ("DRONEBOT__SLACK__PACING__TIER4_PER_MINUTE", "6000"),
-        ("DRONEBOT__SUPERVISION__DRILLS", "true"),
-        ("DRONEBOT__SUPERVISION__HUNG_AFTER_SECONDS", "3"),
-        ("DRONEBOT__SUPERVISION__STUCK_AFTER_SECONDS", "2"),
-        ("DRONEBOT__SHUTDOWN__DRAIN_SECONDS", "5"),
-        ("DRONEBOT__EXECUTION__APPROVE_WITHIN_SECONDS", "30"),
-        // few people ask what hundreds would
-        ("DRONEBOT__EXECUTION__MAX_OPEN_EACH", "5000"),
-        ("DRONEBOT__LOG__FILTER", "info,dronebot::intake=debug,dronebot::delivery=debug"),
-    ];
-    let env = env.map(|(key, value)| (key, value.to_owned())).into();
-    let lease = (store == Store::Shared).then_some(3);
-    let mut world = World::with(Options { lease, env, shim: true, ..Options::default() }).await;
+async fn world(store: Store, form: Form, plant: Option<Plant>) -> World {
+    let lease = (store == Store::Shared).then(|| u32::try_from(form.lease().as_secs()).expect("seconds"));
+    let env = form.settings().into_iter().chain(deploys::settings()).collect();
+    let (rate_limits, slack_proxy) = (form == Form::Shipped, plant.is_some());
+    let mut world =
+        World::with(Options { lease, env, shim: true, rate_limits, slack_proxy, ..Options::default() }).await;
     if store == Store::Shared {
         world.one_more().await;
     }
-    world.slack.ack_timeout(Duration::from_millis(3_000)).await;
+    let pauses = form.retries().map(|pause| u64::try_from(pause.as_millis()).expect("millis"));
+    world.slack.post("settings", json!({"ack_timeout_ms": 3_000, "retry_after_ms": pauses})).await;
     world
 }
 
@@ -115,28 +93,31 @@ async fn run(store: Store, commands: usize, seed: u64, plant: Option<Plant>) -> 
     let _alone = ONE_AT_A_TIME.lock().await;
     let planted = plant.map(|plant| format!(", planted: {plant:?}")).unwrap_or_default();
     tell(&format!("chaos on {store:?}: {commands} commands, seed {seed}{planted}"));
+    let form = if plant.is_some() { Form::Short } else { Form::of(commands) };
     let begun = Instant::now();
-    let mut world = world(store).await;
+    let mut world = world(store, form, plant).await;
     let mut load = Load::prepare(&world, commands, seed, plant.map_or(Mix::People, Plant::mix)).await;
+    if let Some(plant) = plant {
+        plant.prepare(&world);
+    }
     let over = Cell::new(false);
-    let (people, apart) = pace(commands);
-    let mut saboteur = Saboteur::new(store, seed, apart);
+    let mut saboteur = Saboteur::new(store, form.lease(), seed, form.between_faults());
     let mut approver = Approver::new(world.slack.url.clone(), load::rooms(), seed).await;
     {
         let slack = world.slack.url.clone();
         let sending = async {
-            load.send(&slack, people).await;
+            load.send(&slack, form.people(), form.between_commands(), form.patience()).await;
             over.set(true);
         };
         let table = world.table_url.clone();
         let forgetting = async {
-            if store == Store::Shared {
+            if store == Store::Shared && form.forgets() {
                 forget(&table, &over).await;
             }
         };
         let breaking = async {
             match plant {
-                Some(plant) => plant.work(&mut world).await,
+                Some(plant) => plant.work(&mut world, &over).await,
                 None => saboteur.work(&mut world, &over).await,
             }
         };
@@ -144,17 +125,50 @@ async fn run(store: Store, commands: usize, seed: u64, plant: Option<Plant>) -> 
     }
     saboteur.heal(&mut world).await;
     let healed = Instant::now();
-    let mut quiet = 0;
-    while quiet < 3 && healed.elapsed() < REST {
+    let (mut quiet, mut misses) = (0, Vec::new());
+    while quiet < 3 {
+        if healed.elapsed() > form.rest() {
+            misses.push(format!("not at rest after {:.0} s", healed.elapsed().as_secs_f64()));
+            break;
+        }
         // one that was told to stick may end only now
         saboteur.revive(&mut world);
         approver.turn().await;
         quiet = if is_quiet(&mut world).await { quiet + 1 } else { 0 };
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
-    let report = count(&world, &load, &saboteur, &approver, healed.elapsed(), begun.elapsed()).await;
+    let rest = healed.elapsed();
+    if plant.is_none() {
+        // an answer that comes a second time comes after a lease, or when a courier that is not sure looks again
+        tokio::time::sleep(form.late()).await;
+    }
+    misses.extend(end(&mut world, store).await);
+    let report = count(&world, &load, &saboteur, &approver, (rest, begun.elapsed()), misses).await;
     tell(&report.table());
     (report, world)
+}
+
+/// Everybody is told to end, and does; what is wrong with that or with what is left in the store.
+async fn end(world: &mut World, store: Store) -> Vec<String> {
+    let mut misses = Vec::new();
+    for bot in world.bot.take().into_iter().chain(std::mem::take(&mut world.others)) {
+        let exit = bot.terminate().await;
+        if exit != Exit::Code(0) {
+            misses.push(format!("a bot that was told to end when all was done ended with {exit:?}"));
+        }
+    }
+    let left = match store {
+        Store::Shared => world.held().await.len(),
+        Store::File => {
+            let of = |sql: &str| usize::try_from(world.count(sql)).expect("a count");
+            of("SELECT count(*) FROM requests WHERE state IN ('accepted', 'awaiting_approval', 'planned', 'running')")
+                + of("SELECT count(*) FROM letters")
+        }
+    };
+    if left > 0 {
+        misses.push(format!("{left} requests or letters are left in the store"));
+    }
+    misses
 }
 
 fn is_clean(report: &Report, seed: u64) {
@@ -177,14 +191,38 @@ async fn whatever_breaks_one_bot_with_a_file_answers_each_accepted_command_once_
     is_clean(&report, seed);
 }
 
+/// A run with a bug must find it, in these words.
+async fn finds(plant: Plant, seed: u64, words: &str) {
+    let (report, _world) = Box::pin(run(Store::Shared, 12, seed, Some(plant))).await;
+    assert!(report.misses.iter().any(|miss| miss.contains(words)), "{:#?}", report.misses);
+}
+
 #[actix_web::test]
 async fn a_lost_letter_is_found_by_the_counting() {
-    let (report, _world) = Box::pin(run(Store::Shared, 12, 7, Some(Plant::DropLetter))).await;
-    assert!(report.misses.iter().any(|miss| miss.contains("never answered")), "{:#?}", report.misses);
+    finds(Plant::DropLetter, 7, "never answered").await;
 }
 
 #[actix_web::test]
 async fn a_step_that_is_run_blindly_is_found_by_the_counting() {
-    let (report, _world) = Box::pin(run(Store::Shared, 12, 11, Some(Plant::BlindStep))).await;
-    assert!(report.misses.iter().any(|miss| miss.contains("calls that change")), "{:#?}", report.misses);
+    finds(Plant::BlindStep, 11, "calls that change").await;
+}
+
+#[actix_web::test]
+async fn a_second_post_is_found_by_the_counting() {
+    finds(Plant::SecondPost, 13, "answered 2 times").await;
+}
+
+#[actix_web::test]
+async fn a_lie_is_found_by_the_counting() {
+    finds(Plant::Lie, 17, "not true, 0 changes were made").await;
+}
+
+#[actix_web::test]
+async fn a_lost_whisper_is_found_by_the_counting() {
+    finds(Plant::LostWhisper, 19, "never answered").await;
+}
+
+#[actix_web::test]
+async fn an_acknowledgement_before_the_journal_is_found_by_the_counting() {
+    finds(Plant::AckBeforeJournal, 23, "never answered").await;
 }

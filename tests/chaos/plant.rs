@@ -1,9 +1,11 @@
-//! Bugs as the bot might have them, done to its table: the counting must find each.
+//! Bugs as the bot might have them, done to its table, or between it and Slack: the counting must find each.
 
 use crate::load::Mix;
 use crate::support::{HOME, NEVER, Trouble, World, fleet};
+use crate::thief;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::json;
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -15,7 +17,18 @@ pub enum Plant {
     DropLetter,
     /// That a call was begun is forgotten, and whoever takes the command up makes it again.
     BlindStep,
+    /// An answer is posted a second time.
+    SecondPost,
+    /// What was not done is told as done.
+    Lie,
+    /// An answer for one person alone is taken for delivered and shown to nobody.
+    LostWhisper,
+    /// Commands are acknowledged before they are in the journal, by a process that dies then.
+    AckBeforeJournal,
 }
+
+/// What Slack says to a whisper that it shows.
+const SHOWN: &str = r#"{"ok":true,"message_ts":"1790000000.000100"}"#;
 
 impl Plant {
     /// By its name in the environment.
@@ -23,6 +36,10 @@ impl Plant {
         match name {
             "drop_letter" => Some(Self::DropLetter),
             "blind_step" => Some(Self::BlindStep),
+            "second_post" => Some(Self::SecondPost),
+            "lie" => Some(Self::Lie),
+            "lost_whisper" => Some(Self::LostWhisper),
+            "ack_before_journal" => Some(Self::AckBeforeJournal),
             _ => None,
         }
     }
@@ -31,19 +48,46 @@ impl Plant {
     pub fn mix(self) -> Mix {
         match self {
             Self::DropLetter => Mix::Shows,
-            Self::BlindStep => Mix::Reboots,
+            Self::BlindStep | Self::Lie => Mix::Reboots,
+            Self::SecondPost | Self::AckBeforeJournal => Mix::Pings,
+            Self::LostWhisper => Mix::Refused,
         }
     }
 
-    /// Waits for a command to which it can be done, does it, and kills whoever may know better.
-    pub async fn work(self, world: &mut World) {
-        // AWS takes its time, so that there is work in every hand
+    /// What has to be there before the first command.
+    pub fn prepare(self, world: &World) {
+        let slack = world.web_api.as_ref().expect("a proxy before Slack");
         match self {
+            // AWS takes its time, so that there is work in every hand
             Self::DropLetter => {
                 world.aws.break_next("DescribeInstances", Trouble::Delay(Duration::from_secs(2)), u32::MAX);
             }
             Self::BlindStep => world.aws.break_next("RebootInstances", Trouble::LoseAnswer, u32::MAX),
+            Self::SecondPost => slack.break_next("chat.postMessage", Trouble::Twice, 1),
+            Self::LostWhisper => slack.break_next("chat.postEphemeral", Trouble::Pretend(SHOWN), 1),
+            Self::Lie => {
+                let refused = Trouble::Error("UnauthorizedOperation", 403);
+                world.aws.break_next("RebootInstances", refused.clone(), u32::MAX);
+                world.aws.break_next("DryRun:RebootInstances", refused, u32::MAX);
+                for method in ["chat.postMessage", "chat.update"] {
+                    slack.break_next(method, Trouble::Reword("❌", "✅"), u32::MAX);
+                }
+            }
+            Self::AckBeforeJournal => {}
         }
+    }
+
+    /// Does it while there are commands.
+    pub async fn work(self, world: &mut World, over: &Cell<bool>) {
+        match self {
+            Self::DropLetter | Self::BlindStep => self.rewrite(world).await,
+            Self::AckBeforeJournal => thief::steal(&world.slack.url, over).await,
+            Self::SecondPost | Self::Lie | Self::LostWhisper => {}
+        }
+    }
+
+    /// Waits for a command to which it can be done, does it to its row, and kills whoever may know better.
+    async fn rewrite(self, world: &mut World) {
         let begun = Instant::now();
         let mut item = loop {
             if let Some(item) = self.fitting(world).await {
@@ -61,7 +105,7 @@ impl Plant {
                 item.remove("held");
                 item.insert("state".into(), AttributeValue::S("succeeded".into()));
             }
-            Self::BlindStep => {
+            _ => {
                 let body = forget(&text(&item, "body"));
                 item.insert("state".into(), AttributeValue::S("accepted".into()));
                 item.insert("body".into(), AttributeValue::S(body));
@@ -83,7 +127,7 @@ impl Plant {
             let body = text(item, "body");
             let has = match self {
                 Self::DropLetter => text(item, "state") == "accepted",
-                Self::BlindStep => text(item, "state") == "running" && rebooted.iter().any(|id| body.contains(id)),
+                _ => text(item, "state") == "running" && rebooted.iter().any(|id| body.contains(id)),
             };
             has && !text(item, "held").is_empty()
         };

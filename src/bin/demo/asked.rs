@@ -19,7 +19,11 @@ impl Asked {
         if field(&form, "DryRun").is_some_and(|dry| dry == "true") {
             action = format!("DryRun:{action}");
         }
-        Self { action, ids: instance_ids(&form), form }
+        let ids = match action.as_str() {
+            "UpdateService" => service(&form).into_iter().collect(),
+            _ => instance_ids(&form),
+        };
+        Self { action, ids, form }
     }
 }
 
@@ -33,6 +37,12 @@ fn named(request: &HttpRequest) -> Option<String> {
     let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok());
     let target = target.and_then(|target| target.split_once('.')).map(|(_, operation)| operation.to_owned());
     target.or_else(|| request.path().strip_prefix("/api/").map(str::to_owned))
+}
+
+/// The service that an ECS call is about.
+fn service(body: &str) -> Option<String> {
+    let body: serde_json::Value = serde_json::from_str(body).ok()?;
+    Some(body["service"].as_str()?.rsplit('/').next()?.to_owned())
 }
 
 fn instance_ids(body: &str) -> Vec<String> {

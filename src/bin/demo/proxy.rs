@@ -13,7 +13,7 @@ use asked::{Asked, error, is_container, region};
 use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
 use std::net::TcpListener;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -39,6 +39,12 @@ pub enum Trouble {
     Late(Duration),
     /// The call is made, and something else answers in AWS's place: this status, this body.
     Page(u16, &'static str),
+    /// The call is made twice, and answered once.
+    Twice,
+    /// The call is not made, and this is answered as if it had been.
+    Pretend(&'static str),
+    /// The call is made with these words in place of those.
+    Reword(&'static str, &'static str),
 }
 
 /// Where a call is held: the tests kill its caller there.
@@ -76,6 +82,8 @@ pub struct Control {
     story: Mutex<VecDeque<String>>,
     /// The rollouts of ECS services.
     pub rollouts: Rollouts,
+    /// How many calls met a trouble.
+    struck: AtomicUsize,
     lag: Mutex<Duration>,
     gate: Mutex<Gate>,
     down: AtomicBool,
@@ -98,6 +106,11 @@ impl Control {
     /// The calls made so far by their IAM names, `ec2:StopInstances`: what a role needs for them.
     pub fn named(&self) -> Vec<String> {
         self.named.lock().clone()
+    }
+
+    /// How many calls met a trouble so far: what was armed may strike nobody.
+    pub fn struck(&self) -> usize {
+        self.struck.load(Ordering::Relaxed)
     }
 
     /// No more trouble.
@@ -193,6 +206,7 @@ impl Control {
         let is_meant = |meant: &str| meant == action || meant.split_once('/') == Some((region, action));
         let fault = faults.iter_mut().find(|fault| fault.times > 0 && is_meant(&fault.action))?;
         fault.times -= 1;
+        self.struck.fetch_add(1, Ordering::Relaxed);
         Some(fault.trouble.clone())
     }
 
@@ -295,6 +309,7 @@ async fn answer(
     }
     let failed = |code: &str, status: u16| error(request, code, status, &action, &ids);
     if control.down.load(Ordering::Relaxed) {
+        control.struck.fetch_add(1, Ordering::Relaxed);
         return failed("ServiceUnavailable", 503);
     }
     let trouble = control.trouble(region(request), &action);
@@ -302,8 +317,14 @@ async fn answer(
         Some(Trouble::Error(code, status)) => return failed(code, status),
         Some(Trouble::Swallow) => rt::time::sleep(FOR_EVER).await,
         Some(Trouble::Late(delay)) => rt::time::sleep(delay).await,
+        Some(Trouble::Pretend(said)) => return HttpResponse::Ok().content_type("application/json").body(said),
+        Some(Trouble::Twice) => drop(ask(request, body.clone(), upstream).await),
         _ => (),
     }
+    let body = match trouble {
+        Some(Trouble::Reword(from, to)) => Bytes::from(form.replace(from, to)),
+        _ => body,
+    };
     let answer = match is_container(request) {
         true => container(request, &action, body, control, upstream).await,
         false => ask(request, body, upstream).await,

@@ -22,9 +22,10 @@ pub const MAX_LINKS: usize = 10;
 /// How long a ticket may be used.
 const TICKET_LIFE: Duration = Duration::from_secs(30);
 /// How many acks are kept.
-const ACKS: usize = 20_000;
-/// Deliveries of one event after the first.
-const RETRIES: u32 = 3;
+const ACKS: usize = 200_000;
+/// Pauses before the deliveries of an event after the first. Slack's own are at once, after 1 and after 5 minutes; a test has
+/// no six minutes.
+pub const RETRY_AFTER: [Duration; 3] = [Duration::ZERO; 3];
 
 /// What is sent to a link's body.
 #[derive(Debug)]
@@ -99,6 +100,8 @@ pub struct Hub {
     pub ghosts: usize,
     pending: HashMap<String, Envelope>,
     deadlines: VecDeque<(Instant, String)>,
+    /// Events that come again later, and when.
+    waiting: Vec<(Instant, Envelope)>,
     /// The last envelopes, to be sent again on demand.
     sent: VecDeque<Envelope>,
     /// The last acks.
@@ -107,12 +110,14 @@ pub struct Hub {
     pub ack_count: u64,
     /// How long an envelope may stay unacked.
     pub ack_timeout: Duration,
+    /// The pauses before the deliveries of an event after the first.
+    pub retry_after: Vec<Duration>,
 }
 
 impl Hub {
     /// An empty hub.
     pub fn new(ack_timeout: Duration) -> Self {
-        Hub { ack_timeout, ..Hub::default() }
+        Hub { ack_timeout, retry_after: RETRY_AFTER.to_vec(), ..Hub::default() }
     }
 
     /// A new ticket.
@@ -233,6 +238,7 @@ impl Hub {
             let known = self.sent.iter().rev().find(|e| e.id == ack.envelope_id);
             ack.ignored = Some(if known.is_some() { "late" } else { "unknown" });
             ack.kind = known.map_or("", |e| e.cargo.kind());
+            ack.event_id = known.and_then(Envelope::event_id);
         }
         if self.acks.len() == ACKS {
             self.acks.pop_front();
@@ -248,14 +254,21 @@ impl Hub {
         while self.deadlines.front().is_some_and(|(deadline, _)| *deadline <= now) {
             let Some((_, id)) = self.deadlines.pop_front() else { break };
             let Some(mut envelope) = self.pending.remove(&id) else { continue };
+            let pauses = &self.retry_after;
             match &mut envelope.cargo {
-                Cargo::Event { attempt, .. } if *attempt < RETRIES => {
+                Cargo::Event { attempt, .. } if (*attempt as usize) < pauses.len() => {
+                    let pause = pauses[*attempt as usize];
                     *attempt += 1;
                     envelope.id = ids::uuid();
-                    self.deliver(envelope);
+                    self.waiting.push((now + pause, envelope));
                 }
                 _ => lost.push(envelope),
             }
+        }
+        let (due, waiting) = std::mem::take(&mut self.waiting).into_iter().partition(|(at, _)| *at <= now);
+        self.waiting = waiting;
+        for (_, envelope) in due {
+            self.deliver(envelope);
         }
         lost
     }
@@ -265,15 +278,16 @@ impl Hub {
         self.pending.remove(id);
     }
 
-    /// Envelopes that wait for their ack.
+    /// Envelopes that wait for their ack, and those that come again.
     pub fn pending(&self) -> impl Iterator<Item = &Envelope> {
-        self.pending.values()
+        self.pending.values().chain(self.waiting.iter().map(|(_, envelope)| envelope))
     }
 
     /// Forgets envelopes and acks, not the links.
     pub fn clear(&mut self) {
         self.pending.clear();
         self.deadlines.clear();
+        self.waiting.clear();
         self.sent.clear();
         self.acks.clear();
         self.ack_count = 0;
@@ -313,6 +327,45 @@ impl Link {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn tick(hub: &mut Hub, seconds: u64) -> Option<u32> {
+        let before = hub.sent.len();
+        let _ = hub.overdue();
+        let sent = hub.sent.back().filter(|_| hub.sent.len() > before)?;
+        assert_eq!(sent.sent, Instant::now(), "{seconds}");
+        match sent.cargo {
+            Cargo::Event { attempt, .. } => Some(attempt),
+            _ => None,
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_event_comes_again_after_the_pauses_and_then_never() {
+        let mut hub = Hub::new(Duration::from_secs(3));
+        hub.retry_after = [0, 60, 300].map(Duration::from_secs).to_vec();
+        let first = hub.send(Cargo::Event { event_id: "Ev1".into(), attempt: 0 }, Arc::from(r#"{"event_id":"Ev1"}"#));
+        let mut came = Vec::new();
+        for second in 0..400 {
+            came.extend(tick(&mut hub, second).map(|attempt| (second, attempt)));
+            assert_eq!(hub.pending().count(), usize::from(second < 372), "{second}");
+            tokio::time::advance(Duration::from_secs(1)).await;
+        }
+        assert_eq!(came, [(3, 1), (66, 2), (369, 3)]);
+        let late = Ack {
+            envelope_id: first.id,
+            event_id: None,
+            kind: "",
+            latency: None,
+            payload: None,
+            link: 1,
+            at: 0,
+            ignored: None,
+            size: 0,
+        };
+        assert!(hub.ack(late).is_none());
+        let kept = hub.acks.back().expect("it is kept");
+        assert_eq!((kept.ignored, kept.event_id.as_deref()), (Some("late"), Some("Ev1")));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_ticket_is_good_once_and_for_half_a_minute() {

@@ -25,10 +25,16 @@ pub struct Message {
     pub history: Vec<Value>,
     pub cursor: u64,
     pub via: String,
+    pub files: Vec<Value>,
     pub deleted: bool,
 }
 
 impl Message {
+    /// Whether the bot wrote it; there are other bots.
+    pub fn is_of_bot(&self) -> bool {
+        self.bot_id.as_deref() == Some(BOT_ID)
+    }
+
     /// The `action_id` of its button with these words.
     pub fn button(&self, label: &str) -> String {
         let blocks = self.blocks.as_array().into_iter().flatten();

@@ -24,9 +24,10 @@ enum Word {
     DiesIn,
     DiesAfter,
     SyncHangs,
+    LogHangs,
 }
 
-const WORDS: usize = 9;
+const WORDS: usize = 10;
 
 /// The machine under one life of a bot.
 #[derive(Debug)]
@@ -85,6 +86,11 @@ impl Shim {
         self.set(Word::SyncHangs, 1);
     }
 
+    /// Nobody reads the log: who writes to it does not come back, until it is mended.
+    pub fn stall_log(&self) {
+        self.set(Word::LogHangs, 1);
+    }
+
     /// Somebody else has locked the store; it is noticed by who opens it.
     pub fn lock_store(&self) {
         self.set(Word::LockErrno, Errno::EAGAIN as i64);
@@ -98,7 +104,18 @@ impl Shim {
     /// Disk and locks are as they should be; the clock stays as it is.
     pub fn mend(&self) {
         let broken = [Word::WriteErrno, Word::SyncErrno, Word::SyncDelay, Word::LockErrno, Word::SyncHangs];
+        self.read_log();
         broken.into_iter().for_each(|word| self.set(word, 0));
+    }
+
+    /// Somebody reads the log again.
+    pub fn read_log(&self) {
+        self.set(Word::LogHangs, 0);
+    }
+
+    /// The disk comes back; what is full or broken stays so.
+    pub fn release_disk(&self) {
+        self.set(Word::SyncHangs, 0);
     }
 
     /// How often the store was synced.
