@@ -250,7 +250,10 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
     let (closing, closes) = watch::channel(false);
     let (fatal, fatals) = mpsc::unbounded_channel();
     let open = OpenLinks::default();
-    let journal = Arc::clone(&house.store.journal);
+    let (journal, gate) = (Arc::clone(&house.store.journal), house.gate());
+    if let Some(door) = house.self_test(&dispatcher, &gate) {
+        adapters::allow_self_tests(&house.board, door);
+    }
     let door = Doorkeeper {
         journal,
         dispatcher: dispatcher.clone(),
@@ -258,7 +261,7 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
         identity: Arc::clone(&identity),
         clock: clock::system(),
         threads: Arc::default(),
-        gate: house.gate(),
+        gate,
         web_api: Arc::clone(&house.web_api),
     };
     let door = Arc::new(door);

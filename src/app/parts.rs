@@ -6,10 +6,10 @@ use super::reporter::{HealthReporter, ReporterParts};
 use crate::aws::Aws;
 use crate::clock;
 use crate::delivery::{Courier, CourierParts};
-use crate::dispatch::{DeskParts, Identity, PeopleParts};
+use crate::dispatch::{DeskParts, Dispatcher, Identity, PeopleParts};
 use crate::domain::VitalsSource;
 use crate::execution::{AnswerDesk, Locks, WorkerPool, Workshop};
-use crate::intake::Gate;
+use crate::intake::{Gate, SelfTest};
 use crate::supervision::{Child, Handle};
 use std::sync::Arc;
 use tokio::sync::OnceCell;
@@ -30,6 +30,19 @@ impl House {
     pub(super) fn gate(&self) -> Arc<Gate> {
         let health = self.store.health.clone();
         Arc::new(Gate::new(self.settings.execution.max_open, move || health.open()))
+    }
+
+    /// The door for self-tests, where the settings have one.
+    pub(super) fn self_test(&self, dispatcher: &Handle<Dispatcher>, gate: &Arc<Gate>) -> Option<SelfTest> {
+        let config = &self.settings.selftest;
+        Some(SelfTest {
+            channel: config.channel.clone()?,
+            secret: config.secret.clone(),
+            journal: Arc::clone(&self.store.journal),
+            dispatcher: dispatcher.clone(),
+            clock: clock::system(),
+            gate: Arc::clone(gate),
+        })
     }
 
     pub(super) fn keeper(&self) -> KeeperParts {

@@ -32,6 +32,7 @@ mod points;
 mod promises;
 mod replicas;
 mod secrets;
+mod selftest;
 mod shortcut;
 mod stack;
 mod starts;
