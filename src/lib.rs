@@ -49,7 +49,7 @@
 //!
 //! | room | what it does | may import |
 //! |---|---|---|
-//! | [`intake`] | from an envelope to a journalled request | dispatch, slack, store, health, supervision, clock, domain |
+//! | [`intake`] | from an envelope, or a signed self-test, to a journalled request | dispatch, slack, store, health, supervision, clock, domain |
 //! | [`dispatch`] | finds, parses, finds out who asks, judges, takes approvals, hands on | execution and what that may |
 //! | [`execution`] | plans, runs, verifies, takes up after a crash | delivery, commands, aws and what delivery may |
 //! | [`commands`] | one file per command, and the table of them | aws, clock, domain |
@@ -130,6 +130,7 @@
 //! - A token, a ticket, a trigger or a response_url never stands in a log, a reply, an error or a metric.
 //! - A button or a form that the bot did not make, or not for that place, never runs anything.
 //! - An answer is never shown to all of a place that is shared with another organisation, or of which that is not known.
+//! - No address is ever called because somebody gave it, but Slack's own by TLS.
 //! - A button that asks for a form never runs its line, and a guess at what was meant never changes anything.
 //!
 //! # What is absent

@@ -131,17 +131,20 @@ fn healthcheck(url: Option<String>, settings: Option<&Settings>) -> ExitCode {
 
 /// The role is made before there are tokens, so settings that cannot be used are no reason to print nothing.
 fn iam_policy(class: Option<&str>, settings: Result<Settings, SettingsError>) -> ExitCode {
-    let (deploy, table, secrets) = match settings {
+    let (deploy, regions, table, secrets) = match settings {
         Ok(settings) => {
-            let secrets = settings.secret_references();
-            (settings.deploy, settings.store.table, secrets)
+            let (regions, secrets) = (settings.regions(), settings.secret_references());
+            (settings.deploy, regions, settings.store.table, secrets)
         }
         Err(_) => {
-            eprintln!("the settings cannot be used (`dronebot check-config` says why), so they narrow nothing here");
-            (DeployConfig::default(), "dronebot".to_owned(), Vec::new())
+            eprintln!(
+                "the settings cannot be used (`dronebot check-config` says why), so they narrow nothing here, and nothing may \
+                 be deployed by this policy"
+            );
+            (DeployConfig::default(), Vec::new(), "dronebot".to_owned(), Vec::new())
         }
     };
-    match iam_document(class, Named { deploy: &deploy, table: &table, secrets: &secrets }) {
+    match iam_document(class, Named { deploy: &deploy, regions: &regions, table: &table, secrets: &secrets }) {
         Some(policy) => {
             println!("{policy:#}");
             ExitCode::SUCCESS

@@ -24,6 +24,7 @@ use crate::delivery::DeliveryConfig;
 use crate::dispatch::GroupsConfig;
 use crate::domain::SecretReference;
 use crate::execution::ExecutionConfig;
+use crate::intake::SelfTestConfig;
 use crate::slack::SlackConfig;
 use crate::store::StoreConfig;
 use layers::Layers;
@@ -61,6 +62,8 @@ pub struct Settings {
     pub groups: GroupsConfig,
     /// The health server.
     pub health: HealthSettings,
+    /// The self-test.
+    pub selftest: SelfTestConfig,
     /// The log.
     pub log: LogSettings,
     /// Restarts.
@@ -96,6 +99,8 @@ pub struct Surroundings {
     pub ec2_metadata_disabled: bool,
     /// `NOTIFY_SOCKET` is set: systemd wants to hear how it goes.
     pub systemd: bool,
+    /// `AWS_REGION` or `AWS_DEFAULT_REGION`: the region of commands that name none, where the settings do not say it.
+    pub region: Option<String>,
 }
 
 impl Surroundings {
@@ -105,6 +110,10 @@ impl Surroundings {
             ecs_metadata: environment.text("ECS_CONTAINER_METADATA_URI_V4").map(str::to_owned),
             ec2_metadata_disabled: disabled.is_some_and(|word| word.eq_ignore_ascii_case("true")),
             systemd: environment.text("NOTIFY_SOCKET").is_some(),
+            region: environment
+                .text("AWS_REGION")
+                .or_else(|| environment.text("AWS_DEFAULT_REGION"))
+                .map(str::to_owned),
         }
     }
 }
@@ -114,6 +123,17 @@ fn has_simulated_table(environment: &Environment) -> bool {
     let address = environment.text("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| environment.text("AWS_ENDPOINT_URL"));
     let host = address.and_then(|address| url::Url::parse(address).ok()?.host_str().map(str::to_ascii_lowercase));
     host.is_some_and(|host| !host.contains(".amazonaws."))
+}
+
+/// Drills break actors for whoever reaches the probes, which have no login: only this machine may.
+fn open_drills(health: &HealthSettings, supervision: &SupervisionSettings) -> Option<String> {
+    (supervision.drills && !health.listen.ip().is_loopback()).then(|| {
+        format!(
+            "`supervision.drills` must be off where `health.listen` ({}) is open to other machines: the probes have no login, \
+             and everybody who reaches them could break the bot; listen at 127.0.0.1, or switch drills off",
+            health.listen
+        )
+    })
 }
 
 /// Why the settings cannot be used. Shown one problem per line.
@@ -192,10 +212,14 @@ impl Settings {
         let policy = layers.section("policy", |_: &PolicySettings| Ok(()), problems);
         let groups = layers.section("groups", GroupsConfig::check, problems);
         let health = layers.section("health", |_: &HealthSettings| Ok(()), problems);
+        let selftest = layers.section("selftest", SelfTestConfig::check, problems);
         let log = layers.section("log", |_: &LogSettings| Ok(()), problems);
         let supervision = layers.section("supervision", SupervisionSettings::check, problems);
         let body = layers.section("body", BodySettings::check, problems);
         let shutdown = layers.section("shutdown", |_: &ShutdownSettings| Ok(()), problems);
+        if let (Some(health), Some(supervision)) = (&health, &supervision) {
+            problems.extend(open_drills(health, supervision));
+        }
         let either = |lower: &str, upper: &str| environment.text(lower).or_else(|| environment.text(upper));
         let proxy = ProxyVariables {
             https_proxy: either("https_proxy", "HTTPS_PROXY").map(SecretString::from),
@@ -212,6 +236,7 @@ impl Settings {
             policy: policy?,
             groups: groups?,
             health: health?,
+            selftest: selftest?,
             log: log?,
             supervision: supervision?,
             shutdown: shutdown?,
@@ -223,10 +248,25 @@ impl Settings {
         })
     }
 
+    /// The regions in which commands can act, where the settings list them: with that of commands that name none. Empty
+    /// means any.
+    pub fn regions(&self) -> Vec<String> {
+        let listed = &self.aws.regions;
+        if listed.is_empty() {
+            return Vec::new();
+        }
+        let home = self.aws.region.as_ref().or(self.surroundings.region.as_ref());
+        let all: std::collections::BTreeSet<&String> = listed.iter().chain(home).collect();
+        all.into_iter().cloned().collect()
+    }
+
     /// The secrets that AWS keeps, by what names them.
     pub fn secret_references(&self) -> Vec<SecretReference> {
         let tokens = self.slack.tokens().into_iter().map(|(_, _, token)| token);
-        tokens.chain([&self.slack.proxy_url]).filter_map(|token| token.reference().cloned()).collect()
+        tokens
+            .chain([&self.slack.proxy_url, &self.selftest.secret])
+            .filter_map(|token| token.reference().cloned())
+            .collect()
     }
 
     /// What is in force and where each value came from, as TOML with secrets masked.

@@ -2,7 +2,7 @@
 
 import time
 
-from . import engine, probes, registry
+from . import engine, probes, registry, selftest
 from .say import DONE, PUT_BACK, STRANDED, Failure, say
 from .state import State
 from .targets import Target
@@ -90,6 +90,11 @@ class ComposeTarget(Target):
             if not row["ready"]:
                 raise Failure(f"{row['name']} is not ready: {row['why']}.")
         return f"{', '.join(one.service for one in self.replicas)}: {digest}, revision {facts.revision}, ready."
+
+    def self_tests(self, key):
+        """Asks each replica for a self-test; its name, and what it took."""
+        for replica in self.replicas:
+            yield replica.service, selftest.by_http(replica.service, replica.probe, key)
 
     # what is changed
 

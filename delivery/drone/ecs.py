@@ -4,9 +4,9 @@ its end: ECS says that it is completed, and the tasks that run are of that diges
 import copy
 import time
 
-from . import registry
+from . import registry, selftest
 from .identity import session
-from .say import DONE, PUT_BACK, STRANDED, Failure, say
+from .say import DONE, PUT_BACK, STRANDED, Failure, Unclear, say
 from .targets import Target
 
 TOLD_BY_ECS = (
@@ -109,6 +109,18 @@ class EcsTarget(Target):
         if why:
             raise Failure(f"{self.service}: {why}.")
         return f"{self.service}: {service['runningCount']} tasks run {digest}, and ECS finds them healthy."
+
+    def self_tests(self, key):
+        """Asks each task for a self-test, on its instance: its listener is for that machine alone."""
+        document = self.settings.get("selftest", {}).get("document")
+        if not document:
+            raise Unclear(f"The target {self.name} has no `selftest.document`, so no task can be asked for a self-test.")
+        for task in self._tasks():
+            name = task["taskArn"].rpartition("/")[2]
+            asked = [task["containerInstanceArn"]]
+            found = self._ecs.describe_container_instances(cluster=self.cluster, containerInstances=asked)["containerInstances"]
+            instance = found[0]["ec2InstanceId"]
+            yield name, selftest.by_ssm(name, document, instance, key, self.settings.get("region"))
 
     # what is changed
 

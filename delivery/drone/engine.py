@@ -1,5 +1,6 @@
 """The Docker engine, by its command line."""
 
+import base64
 import gzip
 import json
 import os
@@ -137,6 +138,26 @@ def registry_login(repository):
     folder = tempfile.TemporaryDirectory(prefix="delivery-login-")
     user, password = login
     docker("--config", folder.name, "login", "--username", user, "--password-stdin", found.host, stdin=password)
+    return folder
+
+
+def cosign_login(repositories):
+    """A folder with the logins of these repositories in docker's form, for cosign, which needs no engine; None where none of
+    them needs one."""
+    from . import registry
+
+    auths = {}
+    for repository in repositories:
+        found = registry.of(repository)
+        login = found.login() if hasattr(found, "login") else found._login
+        if login:
+            auths[found.host] = {"auth": base64.b64encode(":".join(login).encode()).decode()}
+    if not auths:
+        return None
+    folder = tempfile.TemporaryDirectory(prefix="delivery-login-")
+    path = os.path.join(folder.name, "config.json")
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+        json.dump({"auths": auths}, file)
     return folder
 
 

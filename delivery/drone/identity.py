@@ -26,18 +26,24 @@ def session():
         if token is None:
             raise Failure("DRONE_AWS_ROLE is set, but CI gives no OIDC token to take it with. Nothing was done.")
     if token is None:
-        _session = boto3.Session()
+        _session = boto3.Session(region_name=_region())
         return _session
     name = os.environ.get("GITHUB_RUN_ID") or os.environ.get("CIRCLE_WORKFLOW_ID") or "delivery"
-    sts = boto3.client("sts")
+    sts = boto3.client("sts", region_name=_region())
     given = sts.assume_role_with_web_identity(RoleArn=role, RoleSessionName=f"delivery-{name}"[:64], WebIdentityToken=token)
     keys = given["Credentials"]
     _session = boto3.Session(
         aws_access_key_id=keys["AccessKeyId"],
         aws_secret_access_key=keys["SecretAccessKey"],
         aws_session_token=keys["SessionToken"],
+        region_name=_region(),
     )
     return _session
+
+
+def _region():
+    """The region of calls that are told none: boto3 itself reads only the second of these."""
+    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
 
 
 def _boto3():
@@ -52,7 +58,7 @@ def _boto3():
             stamp = place / "requirements.txt"
             if not stamp.exists() or stamp.read_text() != wanted.read_text():
                 say("Installing boto3 into target/ (once).")
-                pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade"]
+                pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--upgrade", "--require-hashes"]
                 done = subprocess.run([*pip, "--target", place, "--requirement", wanted], stdout=sys.stderr, check=False)
                 if done.returncode != 0:
                     message = "ECR and ECS need boto3, and pip could not install it. Nothing was done."

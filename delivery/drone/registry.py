@@ -55,7 +55,9 @@ class _NoRedirectLogin(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, req, fp, code, msg, headers, newurl):
         following = super().redirect_request(req, fp, code, msg, headers, newurl)
-        if following and urllib.parse.urlsplit(newurl).netloc != urllib.parse.urlsplit(req.full_url).netloc:
+        there, here = urllib.parse.urlsplit(newurl), urllib.parse.urlsplit(req.full_url)
+        # nor does a login go on where TLS ends
+        if following and (there.scheme, there.netloc) != (here.scheme, here.netloc):
             following.headers.pop("Authorization", None)
         return following
 
@@ -164,6 +166,9 @@ class Registry:
 
     def _token(self, challenge):
         told = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
+        realm = urllib.parse.urlsplit(told.get("realm", ""))
+        if realm.scheme != "https" and realm.hostname not in ("localhost", "127.0.0.1"):
+            raise Failure(f"{self.repository} asks for the login at {told.get('realm')}, without TLS. It was not sent.")
         query = {key: told[key] for key in ("service", "scope") if key in told}
         request = urllib.request.Request(f"{told['realm']}?{urllib.parse.urlencode(query)}")
         if self._login:

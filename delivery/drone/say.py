@@ -25,6 +25,10 @@ class Failure(Exception):
         self.code = code
 
 
+class Unclear(Failure):
+    """What could not be found out. It says nothing against what runs, so nothing is taken back for it."""
+
+
 def say(sentence):
     """One sentence for people."""
     print(sentence, file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""One read-only command through Slack, as a person gives it: a mention in a channel, and the answer in its thread."""
+"""Looks whether the bot's answer to a self-test is in Slack. Nothing is written there."""
 
 import json
 import time
@@ -6,47 +6,42 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-from .say import Failure
+from .say import Failure, Unclear
 
 WAIT = 30
 
 
-def _call(url, body=None, token=None):
-    headers = {"Content-Type": "application/json; charset=utf-8"}
-    if token:
-        headers["Authorization"] = f"Bearer {token}"
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data=data, headers=headers)
+def _call(url, token=None):
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=20) as answer:
             told = json.load(answer)
     except (OSError, ValueError) as error:
-        raise Failure(f"Slack does not answer: {error}") from error
+        raise Unclear(f"Slack does not answer: {error}. Whether the bot does is not known.") from error
     if not told.get("ok"):
-        raise Failure(f"Slack refused {url.rsplit('/', 1)[-1]}: {told.get('error')}")
+        raise Unclear(f"Slack refused {urllib.parse.urlsplit(url).path.rsplit('/', 1)[-1]}: {told.get('error')}.")
     return told
 
 
-def by_token(api, token, channel, bot):
-    """Asks as the person of this user token (`chat:write`, `channels:history`), who must be allowed to say `version`."""
-    sent = _call(f"{api}/chat.postMessage", {"channel": channel, "text": f"<@{bot}> version"}, token)
-    query = urllib.parse.urlencode({"channel": channel, "ts": sent["ts"]})
-    return _answer(lambda: _call(f"{api}/conversations.replies?{query}", token=token)["messages"], sent["ts"], channel)
+def by_token(api, token, channel, request, since, wait=WAIT):
+    """The answer, by a token that may read the channel's history (`channels:history`, or `groups:history`)."""
+    query = urllib.parse.urlencode({"channel": channel, "oldest": f"{since:.6f}", "limit": 200})
+    return _answer(lambda: _call(f"{api}/conversations.history?{query}", token)["messages"], request, channel, wait)
 
 
-def by_sandbox(sandbox, user, channel):
-    """The same in the Slack sandbox, where a person needs no token."""
-    sent = _call(f"{sandbox}/control/say", {"user": user, "channel": channel, "text": "@drone version"})
-    query = urllib.parse.urlencode({"channel": channel, "user": user})
-    return _answer(lambda: _call(f"{sandbox}/control/messages?{query}")["messages"], sent["ts"], channel)
+def by_sandbox(sandbox, channel, request, wait=WAIT):
+    """The same in the Slack sandbox, which shows everything."""
+    query = urllib.parse.urlencode({"channel": channel})
+    return _answer(lambda: _call(f"{sandbox}/control/messages?{query}")["messages"], request, channel, wait)
 
 
-def _answer(messages, thread, channel):
-    end = time.monotonic() + WAIT
+def _answer(messages, request, channel, wait):
+    """What a bot said of this request: it names it."""
+    end = time.monotonic() + wait
     while True:
         for message in messages():
-            if message.get("thread_ts") == thread and message.get("ts") != thread and message.get("bot_id"):
+            if message.get("bot_id") and request in message.get("text", ""):
                 return message["text"]
         if time.monotonic() > end:
-            raise Failure(f"Nobody answered `version` in {channel} within {WAIT} s.")
+            raise Failure(f"The answer to the self-test {request} is not in {channel} after {wait} s.")
         time.sleep(0.5)

@@ -65,6 +65,15 @@ def commit(root, name="HEAD"):
     return Commit(revision, version, epoch, source)
 
 
+def branch():
+    """The branch that CI says it builds, as it says it itself; None by hand, where a branch is nobody's word. A pull request and
+    a tag are none."""
+    if os.environ.get("GITHUB_ACTIONS"):
+        kind, _, name = os.environ.get("GITHUB_REF", "").removeprefix("refs/").partition("/")
+        return name if kind == "heads" else None
+    return os.environ.get("CIRCLE_BRANCH") or None
+
+
 def export(root, revision, folder):
     """Lays the commit's files into a folder, and nothing that is not committed."""
     archive = subprocess.Popen(["git", "-C", str(root), "archive", revision], stdout=subprocess.PIPE)

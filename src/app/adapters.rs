@@ -5,6 +5,7 @@ use super::BUILD;
 use crate::dispatch::policy::Policies;
 use crate::domain::ActorVitals;
 use crate::health::{Board, BoardSpec};
+use crate::intake::SelfTest;
 use crate::settings::Settings;
 use crate::slack::socket::LinkBoard;
 use crate::store::{Store, StoreHealth};
@@ -46,6 +47,15 @@ pub(super) fn allow_drills(board: &Board, drills: Drills, store: StoreHealth) {
     board.allow_drills(move |actor, drill| match actor {
         STORE_WRITER => store.drill(drill),
         actor => drills.run(actor, drill).is_ok(),
+    });
+}
+
+/// Lets whoever signs a call ask for a self-test.
+pub(super) fn allow_self_tests(board: &Board, door: SelfTest) {
+    let door = Arc::new(door);
+    board.allow_self_tests(move |call| {
+        let door = Arc::clone(&door);
+        Box::pin(async move { door.ask(call).await })
     });
 }
 

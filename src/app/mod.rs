@@ -246,7 +246,11 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
     let (closing, closes) = watch::channel(false);
     let (fatal, fatals) = mpsc::unbounded_channel();
     let open = OpenLinks::default();
-    let door = Arc::new(house.doorkeeper(dispatcher.clone(), home, Arc::clone(&identity), places));
+    let gate = house.gate();
+    if let Some(door) = house.self_test(&dispatcher, &gate) {
+        adapters::allow_self_tests(&house.board, door);
+    }
+    let door = Arc::new(house.doorkeeper(dispatcher.clone(), home, Arc::clone(&identity), places, gate));
     for slot in 0..house.settings.slack.connections {
         let parts = ConnectionParts {
             slot,

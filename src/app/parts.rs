@@ -9,7 +9,7 @@ use crate::delivery::{Courier, CourierParts};
 use crate::dispatch::{DeskParts, Dispatcher, HeardPlaces, HomeKeeper, Identity, PeopleParts};
 use crate::domain::VitalsSource;
 use crate::execution::{AnswerDesk, AwsWorker, Locks, WorkerPool, Workshop};
-use crate::intake::{Doorkeeper, Gate, Room};
+use crate::intake::{Doorkeeper, Gate, Room, SelfTest};
 use crate::slack::Seals;
 use crate::supervision::{Child, Handle, Tree};
 use std::sync::Arc;
@@ -33,6 +33,19 @@ impl House {
         let execution = &self.settings.execution;
         let room = Room { most: execution.max_open, each: execution.max_open_each };
         Arc::new(Gate::new(room, Arc::clone(&self.callers), health))
+    }
+
+    /// The door for self-tests, where the settings have one.
+    pub(super) fn self_test(&self, dispatcher: &Handle<Dispatcher>, gate: &Arc<Gate>) -> Option<SelfTest> {
+        let config = &self.settings.selftest;
+        Some(SelfTest {
+            channel: config.channel.clone()?,
+            secret: config.secret.clone(),
+            journal: Arc::clone(&self.store.journal),
+            dispatcher: dispatcher.clone(),
+            clock: clock::system(),
+            gate: Arc::clone(gate),
+        })
     }
 
     pub(super) fn keeper(&self) -> KeeperParts {
@@ -93,6 +106,7 @@ impl House {
         home: Handle<HomeKeeper>,
         identity: Arc<OnceCell<Identity>>,
         places: Arc<HeardPlaces>,
+        gate: Arc<Gate>,
     ) -> Doorkeeper {
         Doorkeeper {
             journal: Arc::clone(&self.store.journal),
@@ -101,7 +115,7 @@ impl House {
             identity,
             clock: clock::system(),
             threads: Arc::default(),
-            gate: self.gate(),
+            gate,
             seals: Seals::new(self.settings.slack.app_token.clone()),
             places,
             web_api: Arc::clone(&self.web_api),

@@ -57,11 +57,13 @@ impl Tokens {
     /// Those of the settings.
     pub(super) fn of(settings: &Settings) -> Self {
         let proxy = ("proxy_url", "", &settings.slack.proxy_url);
-        let all = settings.slack.tokens().into_iter().chain([proxy]);
+        let selftest = ("selftest", "", &settings.selftest.secret);
+        let all = settings.slack.tokens().into_iter().chain([proxy, selftest]);
         let kept = all.filter_map(|(name, prefix, token)| {
             let key = match name {
                 "app_token" => "slack.app_token",
                 "bot_token" => "slack.bot_token",
+                "selftest" => "selftest.secret",
                 _ => "slack.proxy_url",
             };
             let file = settings.token_files.get(key).map(|path| Place::File(path.clone()));

@@ -95,6 +95,15 @@ impl Image {
         })
     }
 
+    /// Whether it is no image, but what lies beside one: a signature or a provenance, whose tag follows from its digest.
+    fn is_companion(&self) -> bool {
+        let is_named_after = |tag: &String| {
+            let rest = tag.strip_prefix("sha256-").or(tag.strip_prefix("provenance-")).unwrap_or_default();
+            rest.len() >= 64 && rest.as_bytes()[..64].iter().all(u8::is_ascii_hexdigit)
+        };
+        self.tags.iter().all(is_named_after)
+    }
+
     /// The tag that people know it by: a version before any other name, a commit last; never one that moves, which says
     /// tomorrow of another image what it says of this one today.
     pub fn version(&self) -> Option<&str> {
@@ -176,8 +185,7 @@ impl Aws {
                 .set_next_token(token.take());
             let bucket = Some(Bucket::EcrRead);
             let page = self.observed(OPERATION, &repository.region, bucket, Box::pin(call.send())).await?;
-            found
-                .extend(page.image_details().iter().filter_map(Image::from_sdk).filter(|image| !image.tags.is_empty()));
+            found.extend(page.image_details().iter().filter_map(Image::from_sdk).filter(|image| !image.is_companion()));
             token = page.next_token().filter(|next| !next.is_empty()).map(str::to_owned);
             if token.is_none() {
                 break;
@@ -224,6 +232,20 @@ impl Aws {
         let manifest = answer.images().first().and_then(|image| image.image_manifest()).unwrap_or_default();
         let index = serde_json::from_str(manifest).unwrap_or(Index { manifests: Vec::new() });
         Ok(index.manifests.into_iter().map(|part| part.digest).collect())
+    }
+
+    /// The manifest that a tag names, if there is one; read as it is.
+    pub async fn manifest(&self, repository: &Repository, tag: &str) -> Result<Option<String>, AwsError> {
+        const OPERATION: &str = "BatchGetImage";
+        let client = self.ecr(OPERATION, &repository.region).await?;
+        let call = client
+            .batch_get_image()
+            .set_registry_id(repository.account.clone())
+            .repository_name(&repository.name)
+            .image_ids(ImageKey::Tag(tag.to_owned()).sdk())
+            .accepted_media_types("application/vnd.oci.image.manifest.v1+json");
+        let answer = self.observed(OPERATION, &repository.region, Some(Bucket::EcrRead), Box::pin(call.send())).await?;
+        Ok(answer.images().first().and_then(|image| image.image_manifest()).map(str::to_owned))
     }
 
     /// The client of a region, built on first use.
@@ -275,6 +297,19 @@ mod tests {
     fn image(tags: &[&str]) -> Image {
         let tags = tags.iter().map(ToString::to_string).collect();
         Image { digest: "sha256:aa".into(), tags, pushed: None, is_index: false }
+    }
+
+    #[test]
+    fn what_lies_beside_an_image_is_no_version_of_it() {
+        let hex = "0a".repeat(32);
+        for beside in [format!("sha256-{hex}"), format!("sha256-{hex}.sig"), format!("provenance-{hex}")] {
+            assert!(image(&[&beside]).is_companion(), "{beside}");
+            assert!(!image(&[&beside, "1.4.2"]).is_companion(), "it is an image too");
+        }
+        assert!(image(&[]).is_companion(), "what has no tag is nobody's version");
+        for tag in ["1.4.2", "sha256-1", "provenance-of-the-build", &hex] {
+            assert!(!image(&[tag]).is_companion(), "{tag}");
+        }
     }
 
     #[test]

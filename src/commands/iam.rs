@@ -1,7 +1,7 @@
 //! What the bot's AWS role needs, derived from the table of commands: a policy for each class of commands, and no call in it
 //! that no command makes.
 
-use super::{COMMANDS, DeployConfig};
+use super::{COMMANDS, DeployConfig, ServiceConfig};
 use crate::domain::{PROTECTING, Risk, SecretReference, UNPROTECTED};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,8 +26,10 @@ const GUARDED: [&str; 4] = ["ec2:RebootInstances", "ec2:StartInstances", "ec2:St
 /// What the settings name, to which a policy is narrowed.
 #[derive(Clone, Copy, Debug)]
 pub struct Named<'a> {
-    /// The services that may be deployed.
+    /// The services that may be deployed. Where there is none, nothing of ECS and ECR is called.
     pub deploy: &'a DeployConfig,
+    /// The regions in which commands may act; empty means all.
+    pub regions: &'a [String],
     /// The table of the store.
     pub table: &'a str,
     /// The secrets that AWS keeps.
@@ -37,9 +39,9 @@ pub struct Named<'a> {
 /// The policy of one class, of the `store`, of the `secrets`, or without a name of all commands; `None` where there is no
 /// such class.
 pub fn document(name: Option<&str>, named: Named<'_>) -> Option<Value> {
-    let class = |risk: Risk| policy(Some(risk), named.deploy);
+    let class = |risk: Risk| policy(Some(risk), named);
     match name {
-        None => Some(policy(None, named.deploy)),
+        None => Some(policy(None, named)),
         Some("basic") => Some(class(Risk::Basic)),
         Some("read") => Some(class(Risk::Read)),
         Some("change") => Some(class(Risk::Change)),
@@ -50,20 +52,22 @@ pub fn document(name: Option<&str>, named: Named<'_>) -> Option<Value> {
 }
 
 /// The policy of the commands of one class, or of all.
-pub fn policy(class: Option<Risk>, deploy: &DeployConfig) -> Value {
+pub fn policy(class: Option<Risk>, named: Named<'_>) -> Value {
     let rows = COMMANDS.iter().filter(|row| class.is_none_or(|class| row.risk == class));
-    let calls: BTreeSet<&str> = rows.flat_map(|row| row.calls.iter().copied()).collect();
+    let calls = rows.flat_map(|row| row.calls.iter().copied());
+    // where nothing may be deployed, no command calls ECS or ECR
+    let calls: BTreeSet<&str> = calls.filter(|call| !named.deploy.services.is_empty() || !is_of_deploy(call)).collect();
     let with = WITH.iter().filter(|(call, _)| calls.contains(call)).flat_map(|(_, with)| with.iter().copied());
-    let mut statements: BTreeMap<(Vec<String>, &str), Vec<&str>> = BTreeMap::new();
+    let mut statements: BTreeMap<(Vec<String>, String), Vec<&str>> = BTreeMap::new();
     for call in calls.iter().copied().chain(with) {
-        let condition = if call == "iam:PassRole" { "ecs-tasks.amazonaws.com" } else { "" };
-        statements.entry((resources(call, deploy), condition)).or_default().push(call);
+        let condition = condition(call, named).map(|condition| condition.to_string());
+        statements.entry((resources(call, named), condition.unwrap_or_default())).or_default().push(call);
     }
-    let statement = |((resources, condition), mut calls): ((Vec<String>, &str), Vec<&str>)| {
+    let statement = |((resources, condition), mut calls): ((Vec<String>, String), Vec<&str>)| {
         calls.sort_unstable();
         let mut statement = json!({"Effect": "Allow", "Action": calls, "Resource": resources});
-        if !condition.is_empty() {
-            statement["Condition"] = json!({"StringEquals": {"iam:PassedToService": condition}});
+        if let Ok(condition) = serde_json::from_str::<Value>(&condition) {
+            statement["Condition"] = condition;
         }
         statement
     };
@@ -120,50 +124,85 @@ fn secrets(references: &[SecretReference]) -> Value {
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
-/// On what a call may be made: as narrow as AWS knows it, and as the listed services say.
-fn resources(call: &str, deploy: &DeployConfig) -> Vec<String> {
-    let each = |of: &dyn Fn(&str, &str, &str, &str) -> String| -> Vec<String> {
-        if deploy.services.is_empty() {
-            return vec![of("*", "*", "*", "*")];
-        }
-        let services = deploy.services.values().map(|one| {
-            let region = one.region.as_deref().unwrap_or("*");
-            of(region, &one.cluster, &one.service, &one.repository)
-        });
+fn is_of_deploy(call: &str) -> bool {
+    call.starts_with("ecs:") || call.starts_with("ecr:")
+}
+
+/// When a call may be made, where it is not told by its resource: for which service a role is passed on, and in which
+/// regions what knows no resource is called.
+fn condition(call: &str, named: Named<'_>) -> Option<Value> {
+    match call {
+        "iam:PassRole" => Some(json!({"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}})),
+        // asked in the region of commands that name none, which may be none of those that are listed
+        "ec2:DescribeRegions" => None,
+        _ if named.regions.is_empty() || resources(call, named) != ["*"] => None,
+        _ => Some(json!({"StringEquals": {"aws:RequestedRegion": regions_of(call, named)}})),
+    }
+}
+
+/// The regions in which a call is made that knows no resource.
+fn regions_of(call: &str, named: Named<'_>) -> Vec<String> {
+    let own = named.deploy.services.values().filter_map(|one| one.region.clone());
+    let own = own.filter(|_| is_of_deploy(call));
+    named.regions.iter().cloned().chain(own).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// On what a call may be made: as narrow as AWS knows it, and as the listed services and regions say.
+fn resources(call: &str, named: Named<'_>) -> Vec<String> {
+    let services = named.deploy.services.values();
+    let each = |of: &dyn Fn(&ServiceConfig, &str) -> String| -> Vec<String> {
+        let services = services.clone().map(|one| of(one, one.region.as_deref().unwrap_or("*")));
         services.collect::<BTreeSet<_>>().into_iter().collect()
     };
     match call {
         "ec2:StartInstances" | "ec2:StopInstances" | "ec2:RebootInstances" => {
-            vec!["arn:aws:ec2:*:*:instance/*".to_owned()]
+            let of = |region: &str| format!("arn:aws:ec2:{region}:*:instance/*");
+            match named.regions {
+                [] => vec![of("*")],
+                regions => regions.iter().map(|region| of(region)).collect::<BTreeSet<_>>().into_iter().collect(),
+            }
         }
         "ecs:DescribeServices" | "ecs:ListServiceDeployments" | "ecs:UpdateService" => {
-            each(&|region, cluster, service, _| format!("arn:aws:ecs:{region}:*:service/{cluster}/{service}"))
+            each(&|one, region| format!("arn:aws:ecs:{region}:*:service/{}/{}", one.cluster, one.service))
         }
-        "ecs:DescribeServiceRevisions" => each(&|region, cluster, service, _| {
-            format!("arn:aws:ecs:{region}:*:service-revision/{cluster}/{service}/*")
-        }),
+        "ecs:DescribeServiceRevisions" => {
+            each(&|one, region| format!("arn:aws:ecs:{region}:*:service-revision/{}/{}/*", one.cluster, one.service))
+        }
         // by the service, and by the deployment itself
         "ecs:StopServiceDeployment" => {
-            let mut both = each(&|region, cluster, service, _| {
-                format!("arn:aws:ecs:{region}:*:service-deployment/{cluster}/{service}/*")
+            let mut both = each(&|one, region| {
+                format!("arn:aws:ecs:{region}:*:service-deployment/{}/{}/*", one.cluster, one.service)
             });
-            both.extend(resources("ecs:UpdateService", deploy));
+            both.extend(resources("ecs:UpdateService", named));
             both
         }
-        "ecs:DescribeTasks" => each(&|region, cluster, _, _| format!("arn:aws:ecs:{region}:*:task/{cluster}/*")),
-        "ecs:TagResource" => vec!["arn:aws:ecs:*:*:task-definition/*".to_owned()],
+        "ecs:DescribeTasks" => each(&|one, region| format!("arn:aws:ecs:{region}:*:task/{}/*", one.cluster)),
+        "ecs:TagResource" => each(&|_, region| format!("arn:aws:ecs:{region}:*:task-definition/*")),
+        // the image's own address says where its repository is
         "ecr:DescribeImages" | "ecr:BatchGetImage" => {
-            each(&|_, _, _, repository| format!("arn:aws:ecr:*:*:repository/{repository}"))
+            each(&|one, _| format!("arn:aws:ecr:*:*:repository/{}", one.repository))
         }
-        "iam:PassRole" => vec!["arn:aws:iam::*:role/*".to_owned()],
+        "iam:PassRole" => roles(services.clone()),
         // AWS knows these for everything or not at all
         _ => vec!["*".to_owned()],
     }
 }
 
+/// The roles that may be passed on. A service of which none is named runs with any.
+fn roles<'a>(services: impl Iterator<Item = &'a ServiceConfig>) -> Vec<String> {
+    let arn = |role: &String| match role.starts_with("arn:") {
+        true => role.clone(),
+        false => format!("arn:aws:iam::*:role/{}", role.trim_start_matches('/')),
+    };
+    let of = |one: &ServiceConfig| match one.roles.as_slice() {
+        [] => vec!["arn:aws:iam::*:role/*".to_owned()],
+        roles => roles.iter().map(arn).collect(),
+    };
+    services.flat_map(of).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::ServiceConfig;
     use super::*;
     use crate::domain::Guarded;
 
@@ -173,22 +212,90 @@ mod tests {
         actions.map(|action| action.as_str().unwrap().to_owned()).collect()
     }
 
+    fn shop() -> DeployConfig {
+        let web = ServiceConfig {
+            cluster: "prod".into(),
+            service: "shop".into(),
+            container: "web".into(),
+            repository: "team/shop".into(),
+            region: Some("eu-central-1".into()),
+            ..ServiceConfig::default()
+        };
+        DeployConfig { own: None, services: BTreeMap::from([("web".to_owned(), web)]) }
+    }
+
+    fn naming(deploy: &DeployConfig) -> Named<'_> {
+        Named { deploy, regions: &[], table: "t", secrets: &[] }
+    }
+
     #[test]
     fn a_class_has_the_calls_of_its_commands_and_no_other() {
-        let nothing = DeployConfig::default();
-        assert!(actions(&policy(Some(Risk::Basic), &nothing)).is_empty());
-        let read = actions(&policy(Some(Risk::Read), &nothing));
+        let shop = shop();
+        let named = naming(&shop);
+        assert!(actions(&policy(Some(Risk::Basic), named)).is_empty());
+        let read = actions(&policy(Some(Risk::Read), named));
         assert!(read.contains(&"ec2:DescribeInstances".to_owned()));
         let reads = ["Describe", "List", "BatchGet"];
         assert!(read.iter().all(|call| reads.iter().any(|verb| call.split(':').nth(1).unwrap().starts_with(verb))));
-        let change = actions(&policy(Some(Risk::Change), &nothing));
+        let change = actions(&policy(Some(Risk::Change), named));
         for call in ["ec2:StopInstances", "ecs:UpdateService", "iam:PassRole"] {
             assert!(change.contains(&call.to_owned()) && !read.contains(&call.to_owned()), "{call}");
         }
-        let all: BTreeSet<String> = actions(&policy(None, &nothing)).into_iter().collect();
+        let all: BTreeSet<String> = actions(&policy(None, named)).into_iter().collect();
         assert_eq!(all, read.into_iter().chain(change).collect());
-        let named = Named { deploy: &nothing, table: "t", secrets: &[] };
         assert!(document(Some("everything"), named).is_none());
+    }
+
+    #[test]
+    fn where_nothing_may_be_deployed_nothing_of_it_is_granted() {
+        let nothing = DeployConfig::default();
+        for class in [None, Some(Risk::Basic), Some(Risk::Read), Some(Risk::Change)] {
+            let text = policy(class, naming(&nothing)).to_string();
+            for word in ["ecs:", "ecr:", "iam:", "PassRole"] {
+                // what is denied is denied whatever there is
+                assert!(!text.contains(word), "{word} for {class:?}: {text}");
+            }
+        }
+        assert!(actions(&policy(None, naming(&nothing))).contains(&"ec2:StopInstances".to_owned()));
+    }
+
+    #[test]
+    fn the_regions_and_roles_of_the_settings_narrow_the_policy() {
+        let mut shop = shop();
+        let regions = ["us-east-1".to_owned(), "eu-central-1".to_owned()];
+        let statements = |deploy: &DeployConfig| -> Vec<String> {
+            let named = Named { deploy, regions: &regions, table: "t", secrets: &[] };
+            let policy = policy(None, named);
+            let allowed = policy["Statement"].as_array().unwrap().iter().filter(|one| one["Effect"] == "Allow");
+            let shown = |one: &Value| format!("{} {} {}", one["Action"], one["Resource"], one["Condition"]);
+            allowed.map(shown).collect()
+        };
+        let all = statements(&shop);
+        let of = |call: &str| all.iter().find(|one| one.contains(call)).unwrap_or_else(|| panic!("{call}: {all:?}"));
+        assert!(
+            of("ec2:StopInstances")
+                .ends_with(r#" ["arn:aws:ec2:eu-central-1:*:instance/*","arn:aws:ec2:us-east-1:*:instance/*"] null"#)
+        );
+        let only = r#"["*"] {"StringEquals":{"aws:RequestedRegion":["eu-central-1","us-east-1"]}}"#;
+        for call in ["ec2:DescribeInstances", "ecs:ListTasks", "ecs:RegisterTaskDefinition"] {
+            assert!(of(call).ends_with(only), "{}", of(call));
+        }
+        assert!(of("ec2:DescribeRegions").ends_with(r#" ["*"] null"#));
+        assert!(of("ecs:TagResource").contains(r#"["arn:aws:ecs:eu-central-1:*:task-definition/*"]"#));
+        // a service in a region of its own is called there too, and EC2 is not
+        let other = ServiceConfig { region: Some("eu-west-1".into()), ..shop.services["web"].clone() };
+        shop.services.insert("other".to_owned(), other);
+        let wide = statements(&shop).into_iter().filter(|one| one.contains("eu-west-1")).collect::<String>();
+        assert!(wide.contains("ecs:ListTasks") && !wide.contains("ec2:"), "{wide}");
+        // one service whose roles nobody names runs with any role
+        assert!(statements(&shop).iter().any(|one| one.contains("role/*")));
+        for (name, role) in [("web", "team/shop-task"), ("other", "arn:aws:iam::123456789012:role/other")] {
+            shop.services.get_mut(name).unwrap().roles = vec![role.to_owned()];
+        }
+        let passed = statements(&shop).into_iter().find(|one| one.contains("iam:PassRole")).unwrap();
+        assert!(passed.contains(
+            r#"["arn:aws:iam::*:role/team/shop-task","arn:aws:iam::123456789012:role/other"] {"StringEquals":{"iam:PassedToService":"#
+        ), "{passed}");
     }
 
     #[test]
@@ -238,7 +345,7 @@ mod tests {
 
     #[test]
     fn iam_denies_what_the_policies_call_protected() {
-        let statements = policy(Some(Risk::Change), &DeployConfig::default());
+        let statements = policy(Some(Risk::Change), naming(&shop()));
         let statements = statements["Statement"].as_array().unwrap();
         let keys = ["protected", "Protected", "PROTECTED", "drone-protected", "Drone-Protected", "approval", "env"];
         for key in keys {
@@ -261,26 +368,18 @@ mod tests {
         }
         let deny = format!("Effect: Deny\n                Action: [{}]", GUARDED.join(", "));
         assert_eq!(stack.matches(&deny).count(), PROTECTING.len(), "{deny}");
-        let reads = policy(Some(Risk::Read), &DeployConfig::default());
+        let reads = policy(Some(Risk::Read), naming(&shop()));
         assert!(!reads.to_string().contains("Deny"));
     }
 
     #[test]
     fn listed_services_narrow_the_policy() {
-        let web = ServiceConfig {
-            cluster: "prod".into(),
-            service: "shop".into(),
-            container: "web".into(),
-            repository: "team/shop".into(),
-            region: Some("eu-central-1".into()),
-        };
-        let deploy = DeployConfig { own: None, services: BTreeMap::from([("web".to_owned(), web)]) };
-        let of = |call: &str| resources(call, &deploy);
+        let deploy = shop();
+        let of = |call: &str| resources(call, naming(&deploy));
         assert_eq!(of("ecs:UpdateService"), ["arn:aws:ecs:eu-central-1:*:service/prod/shop"]);
         assert_eq!(of("ecs:DescribeTasks"), ["arn:aws:ecs:eu-central-1:*:task/prod/*"]);
         assert_eq!(of("ecr:DescribeImages"), ["arn:aws:ecr:*:*:repository/team/shop"]);
-        assert_eq!(resources("ecs:UpdateService", &DeployConfig::default()), ["arn:aws:ecs:*:*:service/*/*"]);
-        let statements = policy(Some(Risk::Change), &deploy);
+        let statements = policy(Some(Risk::Change), naming(&deploy));
         let pass = statements["Statement"].as_array().unwrap().iter().find(|one| one["Action"][0] == "iam:PassRole");
         assert_eq!(pass.unwrap()["Condition"]["StringEquals"]["iam:PassedToService"], "ecs-tasks.amazonaws.com");
     }

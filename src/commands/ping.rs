@@ -2,7 +2,7 @@
 
 use super::args;
 use super::{Command, Context, Planned, Row, Scope};
-use crate::domain::{CommandError, Reply, Risk, Tone};
+use crate::domain::{CommandError, Reply, Risk, Source, Tone};
 use async_trait::async_trait;
 
 /// `ping` takes nothing.
@@ -33,16 +33,31 @@ impl Command for Ping {
         // The request's id carries the time at which it was accepted.
         let accepted = i64::try_from(cx.request.0.timestamp_ms()).unwrap_or(i64::MAX);
         let took = cx.clock.now().as_millisecond().saturating_sub(accepted).max(0);
-        Ok(Planned::Answer(Reply::new(Tone::Info).sentence(&format!("Pong. It took {took} ms from Slack to here."))))
+        let said = match cx.source {
+            // whoever deploys reads in it which version has answered
+            Source::SelfTest => {
+                let build = cx.vitals.vitals().build;
+                format!(
+                    "Pong, as self-test {}: I am {} (revision {}). It took {took} ms from my listener to here.",
+                    cx.request, build.version, build.revision
+                )
+            }
+            _ => format!("Pong. It took {took} ms from Slack to here."),
+        };
+        Ok(Planned::Answer(Reply::new(Tone::Info).sentence(&said)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::testing::{answer, cx};
+    use super::*;
 
     #[tokio::test]
     async fn it_answers_with_the_time_it_took() {
         insta::assert_snapshot!(answer("ping", &cx()).await, @"[info] Pong. It took 42 ms from Slack to here.");
+        let tested = Context { source: Source::SelfTest, ..cx() };
+        let named = format!("[info] Pong, as self-test {}: I am 0.1.0 (revision abc1234).", tested.request);
+        assert_eq!(answer("ping", &tested).await, format!("{named} It took 42 ms from my listener to here."));
     }
 }

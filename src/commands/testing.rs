@@ -117,7 +117,7 @@ pub(crate) fn cx_deploying(service: &FakeService) -> Context {
         service: "shop".into(),
         container: "web".into(),
         repository: "team/web".into(),
-        region: None,
+        ..ServiceConfig::default()
     };
     let deploy = DeployConfig { own: None, services: BTreeMap::from([("web".to_owned(), web)]) };
     Context { aws: service.aws(), deploy: Arc::new(deploy), ..cx() }

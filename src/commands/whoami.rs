@@ -59,6 +59,7 @@ fn membership(membership: Membership) -> &'static str {
         Membership::Guest => "a guest of this workspace",
         Membership::Outside => "a person of another workspace",
         Membership::Inactive => "deactivated, or not a person",
+        Membership::Itself => "the bot itself",
     }
 }
 

@@ -3,7 +3,7 @@
 use super::cache::{Cache, Trust};
 use super::groups::GroupsConfig;
 use super::permits::Members;
-use crate::domain::{Failure, Membership, Principal, TeamId, UserId};
+use crate::domain::{Failure, Membership, Principal, Request, TeamId, UserId};
 use crate::slack::api::{ApiError, WebApi};
 use futures_util::future::try_join_all;
 use std::cell::RefCell;
@@ -162,6 +162,19 @@ impl People {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Who asks in a self-test: the bot, which is in no group.
+pub(super) fn itself(request: &Request) -> (Principal, Members) {
+    let principal = Principal {
+        user: request.user.clone(),
+        team: request.team.clone(),
+        name: "self-test".to_owned(),
+        membership: Membership::Itself,
+        groups: BTreeSet::new(),
+        unread: BTreeSet::new(),
+    };
+    (principal, Members::default())
 }
 
 fn unreachable(error: ApiError) -> Failure {

@@ -53,6 +53,12 @@ slack_id!(
 );
 
 impl ChannelId {
+    /// Whether it has the form of Slack's ids of channels and conversations.
+    pub fn is_id(&self) -> bool {
+        let rest = self.0.strip_prefix(['C', 'G', 'D']).unwrap_or_default();
+        !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
+    }
+
     /// Whether it names a person: Slack opens the direct message itself when something is posted there, and knows
     /// nothing by this name when something is to be edited.
     pub fn is_person(&self) -> bool {

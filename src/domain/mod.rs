@@ -13,6 +13,7 @@ mod principal;
 mod reply;
 mod request;
 mod secret;
+mod selftest;
 mod vitals;
 
 pub use approval::{APPROVE, Approval, ApprovalRequest, NotTaken, Standing, Word};
@@ -28,4 +29,5 @@ pub use principal::{Membership, Principal};
 pub use reply::{Attachment, Line, Part, Reply, Span, Table, Tone};
 pub use request::{ReplyTo, Request, Risk, Source};
 pub use secret::SecretReference;
+pub use selftest::{SelfTestAnswer, SelfTestCall};
 pub use vitals::{ActorVitals, Build, LinkVitals, QueueVitals, ReplicaVitals, StoreVitals, Vitals, VitalsSource};

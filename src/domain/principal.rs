@@ -14,6 +14,8 @@ pub enum Membership {
     Outside,
     /// Deactivated, or a bot.
     Inactive,
+    /// The bot itself, in a self-test.
+    Itself,
 }
 
 impl Membership {
@@ -24,6 +26,7 @@ impl Membership {
             Self::Guest => "guest",
             Self::Outside => "outside",
             Self::Inactive => "inactive",
+            Self::Itself => "self",
         }
     }
 }

@@ -22,11 +22,14 @@ pub enum Source {
     Shortcut,
     /// The bot itself: it says the request's text where the request came from. No door of Slack leads here.
     House,
+    /// A signed self-test at the bot's own listener: a `ping` that travels the whole walk, by no person. No door of
+    /// Slack leads here either.
+    SelfTest,
 }
 
 impl Source {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::SlashCommand,
         Self::Mention,
         Self::DirectMessage,
@@ -35,6 +38,7 @@ impl Source {
         Self::Modal,
         Self::Shortcut,
         Self::House,
+        Self::SelfTest,
     ];
 
     /// The name used in the journal, in metrics and in policies.
@@ -48,6 +52,7 @@ impl Source {
             Self::Modal => "modal",
             Self::Shortcut => "shortcut",
             Self::House => "house",
+            Self::SelfTest => "selftest",
         }
     }
 
@@ -63,7 +68,7 @@ impl Source {
 
     /// Whether Slack tells the person that it failed when it is not acknowledged in time, and does not deliver it again.
     pub fn is_reported_as_failed(self) -> bool {
-        !matches!(self, Self::Mention | Self::DirectMessage | Self::House)
+        !matches!(self, Self::Mention | Self::DirectMessage | Self::House | Self::SelfTest)
     }
 }
 

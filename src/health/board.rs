@@ -2,8 +2,10 @@
 
 use super::judgement::{Judgement, Seen};
 use crate::domain::{
-    ActorVitals, Body, Build, Drill, LinkVitals, Notice, QueueVitals, ReplicaVitals, StoreVitals, Vitals, VitalsSource,
+    ActorVitals, Body, Build, Drill, LinkVitals, Notice, QueueVitals, ReplicaVitals, SelfTestAnswer, SelfTestCall,
+    StoreVitals, Vitals, VitalsSource,
 };
+use futures_util::future::BoxFuture;
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -31,6 +33,9 @@ type Watch<T> = RwLock<Option<Box<dyn Fn() -> T + Send + Sync>>>;
 /// Breaks an actor on purpose; whether there is such an actor.
 type Breaks = Box<dyn Fn(&str, Drill) -> bool + Send + Sync>;
 
+/// Takes a self-test in.
+type Tests = Arc<dyn Fn(SelfTestCall) -> BoxFuture<'static, SelfTestAnswer> + Send + Sync>;
+
 /// The status board. Shared; every method takes `&self`. What is registered with `watch_…` is called at each
 /// question, from the server's thread, and must answer at once.
 pub struct Board {
@@ -45,6 +50,7 @@ pub struct Board {
     store: Watch<StoreVitals>,
     liveness: Watch<Result<(), String>>,
     drills: RwLock<Option<Breaks>>,
+    self_tests: RwLock<Option<Tests>>,
     started: AtomicBool,
     draining: AtomicBool,
 }
@@ -70,6 +76,7 @@ impl Board {
             store: RwLock::new(None),
             liveness: RwLock::new(None),
             drills: RwLock::new(None),
+            self_tests: RwLock::new(None),
             started: AtomicBool::new(false),
             draining: AtomicBool::new(false),
         })
@@ -120,6 +127,19 @@ impl Board {
     /// Who breaks an actor on purpose, by name, and says whether there is such an actor. Without this nobody does.
     pub fn allow_drills(&self, run: impl Fn(&str, Drill) -> bool + Send + Sync + 'static) {
         *self.drills.write() = Some(Box::new(run));
+    }
+
+    /// Who takes self-tests in, and looks at their signatures. Without this nobody does.
+    pub fn allow_self_tests(
+        &self,
+        ask: impl Fn(SelfTestCall) -> BoxFuture<'static, SelfTestAnswer> + Send + Sync + 'static,
+    ) {
+        *self.self_tests.write() = Some(Arc::new(ask));
+    }
+
+    /// Whoever takes self-tests in; `None` where there are none.
+    pub(super) fn self_tests(&self) -> Option<Tests> {
+        self.self_tests.read().clone()
     }
 
     /// Breaks an actor, if there is one of that name; `None` where drills are not allowed.

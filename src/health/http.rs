@@ -1,8 +1,9 @@
 //! The HTTP server of the probes: one small worker of its own beside the actors, without any signal handling. Where drills
-//! are allowed, `POST /drill/<actor>/<kind>` breaks an actor; elsewhere there is no such thing.
+//! are allowed, `POST /drill/<actor>/<kind>` breaks an actor, and where self-tests are, a signed `POST /selftest` asks for
+//! one; elsewhere there is no such thing.
 
 use super::{Board, HealthError, Judgement, Metrics};
-use crate::domain::{Drill, VitalsSource};
+use crate::domain::{Drill, SelfTestAnswer, SelfTestCall, VitalsSource};
 use actix_web::dev::{Server, ServerHandle};
 use actix_web::http::header::{CACHE_CONTROL, ContentType};
 use actix_web::web::{self, Data, Path, Query};
@@ -66,6 +67,7 @@ pub fn serve(board: Arc<Board>, metrics: Metrics, listen: SocketAddr) -> Result<
             .route("/metrics", web::get().to(numbers))
             .route("/version", web::get().to(version))
             .route("/drill/{actor}/{kind}", web::post().to(drill))
+            .route("/selftest", web::post().to(self_test))
             .default_service(web::to(elsewhere))
     })
     .workers(1)
@@ -156,6 +158,38 @@ async fn drill(board: Data<Board>, path: Path<(String, String)>, request: HttpRe
     }
     let names: Vec<String> = board.vitals().actors.into_iter().map(|actor| actor.name).collect();
     plain(HttpResponse::NotFound(), &format!("no actor {actor}; there are {}", names.join(", ")))
+}
+
+async fn self_test(board: Data<Board>, request: HttpRequest) -> HttpResponse {
+    let Some(ask) = board.self_tests() else { return elsewhere().await };
+    if board.is_draining() {
+        return refused(
+            HttpResponse::ServiceUnavailable(),
+            "I am on my way out, so I run no self-test. Ask another replica.",
+        );
+    }
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let call = SelfTestCall {
+        timestamp: header("x-dronebot-timestamp").to_owned(),
+        nonce: header("x-dronebot-nonce").to_owned(),
+        signature: header("x-dronebot-signature").to_owned(),
+    };
+    match ask(call).await {
+        SelfTestAnswer::Accepted { request, channel } => {
+            fresh(HttpResponse::Accepted()).json(serde_json::json!({"request": request, "channel": channel}))
+        }
+        SelfTestAnswer::Unsigned(why) => refused(HttpResponse::Unauthorized(), why),
+        SelfTestAnswer::Replayed(first) => {
+            let error = format!("This call was taken before, as {first}. Sign another.");
+            refused(HttpResponse::Conflict(), &error)
+        }
+        SelfTestAnswer::NotNow(why) => refused(HttpResponse::ServiceUnavailable(), &why),
+    }
+}
+
+fn refused(mut response: HttpResponseBuilder, error: &str) -> HttpResponse {
+    response.insert_header((CACHE_CONTROL, "no-store"));
+    response.json(serde_json::json!({"error": error}))
 }
 
 async fn elsewhere() -> HttpResponse {

@@ -9,7 +9,7 @@
 //!
 //! | metric | labels | what it counts |
 //! |---|---|---|
-//! | `dronebot_requests_total` | `source`, `result` | requests at the door: `accepted`, `duplicate`, `not_journalled`, `overload` (refused: too many are open), `share` (refused: too many of this person are), `stranger` (not heard: may run nothing, and was told so), `too_long` (refused: so is the line) |
+//! | `dronebot_requests_total` | `source`, `result` | requests at the door: `accepted`, `duplicate`, `not_journalled`, `overload` (refused: too many are open), `share` (refused: too many of this person are), `stranger` (not heard: may run nothing, and was told so), `too_long` (refused: so is the line), `unsigned` (refused: a self-test) |
 //! | `dronebot_envelopes_ignored_total` | `reason` | envelopes that ask nothing of the bot |
 //! | `dronebot_commands_total` | `command`, `outcome` | final answers: `ok`, `usage`, `form`, `refused`, `failed`, `unknown`, `bug`, `poison` (processes died with it) |
 //! | `dronebot_command_seconds` | `command` | from the request's acceptance to its stored answer |

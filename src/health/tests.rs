@@ -320,6 +320,53 @@ async fn who_asks_nothing_keeps_no_probe_waiting_for_long() {
 }
 
 #[actix_web::test]
+async fn a_self_test_is_asked_only_where_there_are_some() {
+    use crate::domain::{RequestId, SelfTestAnswer, SelfTestCall};
+    let board = healthy();
+    let (address, handle) = up(&board, &Metrics::detached());
+    let post = async |nonce: &str| {
+        let ask = awc::Client::new().post(format!("http://{address}/selftest"));
+        let ask = ask.insert_header(("x-dronebot-timestamp", "1795000000")).insert_header(("X-Dronebot-Nonce", nonce));
+        let mut response = ask.insert_header(("x-dronebot-signature", "v1=00")).send().await.unwrap();
+        let body = response.body().await.unwrap();
+        (response.status().as_u16(), String::from_utf8(body.to_vec()).unwrap())
+    };
+    let (status, body) = post("signed").await;
+    assert!(status == 404 && body.starts_with("not found; there is /livez"), "{body}");
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&told);
+    board.allow_self_tests(move |call: SelfTestCall| {
+        let answer = match call.nonce.as_str() {
+            "signed" => SelfTestAnswer::Accepted { request: RequestId::new(7, 7), channel: "C1".into() },
+            "again" => SelfTestAnswer::Replayed(RequestId::new(7, 7)),
+            "busy" => SelfTestAnswer::NotNow("Too much is open.".to_owned()),
+            _ => SelfTestAnswer::Unsigned("The signature is not right."),
+        };
+        seen.lock().push(call);
+        Box::pin(async move { answer })
+    });
+    let id = RequestId::new(7, 7);
+    let taken = serde_json::json!({"request": id, "channel": "C1"});
+    let error = |words: &str| serde_json::json!({"error": words});
+    for (nonce, status, body) in [
+        ("signed", 202, taken),
+        ("forged", 401, error("The signature is not right.")),
+        ("again", 409, error(&format!("This call was taken before, as {id}. Sign another."))),
+        ("busy", 503, error("Too much is open.")),
+    ] {
+        let (code, said) = post(nonce).await;
+        assert_eq!((code, serde_json::from_str::<serde_json::Value>(&said).unwrap()), (status, body), "{nonce}");
+    }
+    let first = told.lock()[0].clone();
+    assert_eq!((first.timestamp.as_str(), first.signature.as_str()), ("1795000000", "v1=00"));
+    board.draining();
+    assert_eq!(post("signed").await.0, 503);
+    assert_eq!(told.lock().len(), 4, "who is on the way out takes nothing in");
+    assert_eq!(get(address, "/selftest").await.0, 404, "a look is no self-test");
+    handle.stop(false).await;
+}
+
+#[actix_web::test]
 async fn a_busy_port_is_one_clear_line() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let listen = taken.local_addr().unwrap();

@@ -324,7 +324,7 @@ impl Doorkeeper {
     }
 }
 
-fn count(request: &Request, result: &'static str) {
+pub(super) fn count(request: &Request, result: &'static str) {
     let source = request.source.as_str();
     metrics::counter!("dronebot_requests_total", "source" => source, "result" => result).increment(1);
 }

@@ -18,6 +18,9 @@ const NEAR: f64 = 0.7;
 /// keys they have and of which types.
 const FAMILIES: [(&str, &str); 2] = [("groups", "viewers"), ("deploy.services", "dronebot")];
 
+/// The one of them that says only that: a list and a branch would make a service of it that nobody has.
+const EXAMPLE: &str = "deploy.services.dronebot.";
+
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
@@ -70,7 +73,8 @@ impl Layers {
         let mut defaults = BTreeMap::new();
         flatten("", parse(text).map_err(|error| format!("the built-in defaults: {error}"))?, &mut defaults);
         let leaf = |kind: &ValueKind| Leaf { kind: kind.clone(), origin: Origin::Default };
-        let merged = defaults.iter().map(|(key, kind)| (key.clone(), leaf(kind))).collect();
+        let merged = defaults.iter().filter(|(key, _)| !key.starts_with(EXAMPLE));
+        let merged = merged.map(|(key, kind)| (key.clone(), leaf(kind))).collect();
         Ok(Self { defaults, merged, blamed: BTreeSet::new() })
     }
 

@@ -24,6 +24,7 @@ pub(super) const SECRETS: &[Secret] = &[
         missing: Some("it is the bot token (xoxb-…) of \"OAuth & Permissions\" in the app's settings"),
     },
     Secret { key: "slack.proxy_url", missing: None },
+    Secret { key: "selftest.secret", missing: None },
 ];
 
 /// Whether the key's value is never shown.

@@ -145,11 +145,7 @@ pub struct BodySettings {
 impl BodySettings {
     /// Refuses values that cannot work; the error begins with the key.
     pub fn check(&self) -> Result<(), String> {
-        let is_channel = |id: &ChannelId| {
-            let rest = id.as_str().strip_prefix(['C', 'G', 'D']).unwrap_or_default();
-            !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
-        };
-        if let Some(channel) = self.announce_channel.as_ref().filter(|channel| !is_channel(channel)) {
+        if let Some(channel) = self.announce_channel.as_ref().filter(|channel| !channel.is_id()) {
             return Err(format!("announce_channel must be a channel's id such as `C0123ABCD`, not `{channel}`"));
         }
         let is_digest = |digest: &String| {

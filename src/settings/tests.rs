@@ -112,7 +112,7 @@ fn what_is_wrong_with_a_service_is_told_with_its_key() {
     `deploy.self` must be one of deploy.services, and [deploy.services.drone] is not there (file dronebot.toml)
     ");
     let half = [("DRONEBOT__DEPLOY__SERVICES__WEB__CLUSTER", "prod"), ("DRONEBOT__DEPLOY__SELF", "web")];
-    insta::assert_snapshot!(problems("", &half).join("\n"), @"`deploy.services.web.service` must be set: a service needs all but its region (default)");
+    insta::assert_snapshot!(problems("", &half).join("\n"), @"`deploy.services.web.service` must be set: a service needs its cluster, service, container and repository (default)");
     insta::assert_snapshot!(problems("[deploy]\nself = \"drone\"", &[]).join("\n"), @"`deploy.self` must be one of deploy.services, and [deploy.services.drone] is not there (file dronebot.toml)");
 }
 
@@ -279,12 +279,34 @@ fn check_config_shows_values_with_their_sources_and_no_secret() {
     assert_eq!(line("regions"), "regions = [\"eu-central-1\"] # variable DRONEBOT__AWS__REGIONS");
     assert_eq!(line("rate_share"), "rate_share = 0.3 # default");
     let everything = format!("{shown}{settings:?}{variables:?}");
-    for secret in ["secret", "hunter"] {
-        assert!(!everything.replace("secrecy", "").replace("Secret", "").contains(secret), "{everything}");
+    for secret in ["-secret", "hunter"] {
+        assert!(!everything.contains(secret), "{everything}");
     }
     // what is shown is TOML that is accepted again, the masks apart
     let again = file(&shown.replace("********", ""));
     Settings::load(Some(&again.1), &environment(&[])).unwrap();
+}
+
+#[test]
+fn drills_are_refused_where_other_machines_reach_the_probes() {
+    for (listen, drills, is_fine) in [
+        ("127.0.0.1:8080", "true", true),
+        ("[::1]:8080", "true", true),
+        ("0.0.0.0:8080", "true", false),
+        ("[::]:8080", "true", false),
+        ("10.0.0.7:8080", "true", false),
+        ("0.0.0.0:8080", "false", true),
+    ] {
+        let given = [("DRONEBOT__HEALTH__LISTEN", listen), ("DRONEBOT__SUPERVISION__DRILLS", drills)];
+        match Settings::load(None, &environment(&given)) {
+            Ok(_) => assert!(is_fine, "{listen} {drills}"),
+            Err(error) => {
+                assert!(!is_fine, "{listen} {drills}: {error}");
+                let says = error.to_string();
+                assert!(says.starts_with("`supervision.drills` must be off") && says.contains(listen), "{says}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -340,9 +362,17 @@ fn what_whoever_started_the_bot_says_is_read_and_a_wrong_body_is_refused() {
         ("AWS_EC2_METADATA_DISABLED", "True"),
         ("ECS_CONTAINER_METADATA_URI_V4", "http://169.254.170.2/v4/abc"),
         ("NOTIFY_SOCKET", "/run/systemd/notify"),
+        ("AWS_DEFAULT_REGION", "eu-west-1"),
     ];
     let ecs_metadata = Some("http://169.254.170.2/v4/abc".to_owned());
-    assert_eq!(around(&all), Surroundings { ecs_metadata, ec2_metadata_disabled: true, systemd: true });
+    let region = Some("eu-west-1".to_owned());
+    assert_eq!(around(&all), Surroundings { ecs_metadata, ec2_metadata_disabled: true, systemd: true, region });
+    let regions = |more: &[(&str, &str)]| Settings::load(None, &environment(more)).unwrap().regions();
+    assert!(regions(&all).is_empty(), "none is listed, so there are those that the account has");
+    let listed = ("DRONEBOT__AWS__REGIONS", "us-east-1,eu-central-1");
+    assert_eq!(regions(&[listed, ("AWS_REGION", "eu-west-1")]), ["eu-central-1", "eu-west-1", "us-east-1"]);
+    let own = [listed, ("AWS_REGION", "eu-west-1"), ("DRONEBOT__AWS__REGION", "us-east-1")];
+    assert_eq!(regions(&own), ["eu-central-1", "us-east-1"]);
     let wrong = problems(
         "[aws]\nmetadata = \"sometimes\"\n[body]\nannounce_channel = \"#ops\"\nimage_digest = \"latest\"\n",
         &[("DRONEBOT__BODY__NOTICE_POLL_SECONDS", "-1")],
@@ -372,11 +402,12 @@ fn every_key_stands_in_the_default_file_with_a_comment_and_every_key_there_is_re
     }
     let mut slack = keys_of::<SlackConfig>();
     slack.remove("pacing");
+    let mut selftest = keys_of::<SelfTestConfig>();
     for secret in secrets::SECRETS {
         let (section, key) = secret.key.split_once('.').unwrap();
-        assert_eq!(section, "slack");
-        assert!(slack.contains(key), "{key}");
-        slack.insert(format!("{key}_file"));
+        let keys = if section == "slack" { &mut slack } else { &mut selftest };
+        assert!(keys.contains(key), "{key}");
+        keys.insert(format!("{key}_file"));
     }
     let known = BTreeMap::from(
         [
@@ -394,6 +425,7 @@ fn every_key_stands_in_the_default_file_with_a_comment_and_every_key_there_is_re
             ("groups.operators", keys_of::<GroupConfig>()),
             ("groups.deployers", keys_of::<GroupConfig>()),
             ("health", keys_of::<HealthSettings>()),
+            ("selftest", selftest),
             ("log", keys_of::<LogSettings>()),
             ("supervision", keys_of::<SupervisionSettings>()),
             ("body", keys_of::<BodySettings>()),

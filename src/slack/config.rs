@@ -1,5 +1,6 @@
 //! Everything about Slack that can be set, with the values that suit the real Slack.
 
+use super::origin::Origin;
 use super::token::Token;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
@@ -148,6 +149,13 @@ impl SlackConfig {
         if !matches!(scheme.scheme(), "http" | "https") || scheme.host_str().is_none() {
             return Err("api_url must be an http or https URL".to_owned());
         }
+        if scheme.scheme() == "http" && !self.origin().is_near() {
+            return Err(
+                "api_url must be an https URL: the tokens would be sent in clear. Without TLS there is only a Slack \
+                        sandbox on this machine (127.0.0.1, localhost) or beside it (a host whose name has no dot)"
+                    .to_owned(),
+            );
+        }
         for (key, prefix, token) in self.tokens() {
             if token.reference().is_none() {
                 check_token(prefix, &token.get()).map_err(|wrong| format!("{key} {wrong}"))?;
@@ -181,6 +189,11 @@ impl SlackConfig {
     /// The tokens: the key, how such a token begins, and the token.
     pub fn tokens(&self) -> [(&'static str, &'static str, &Token); 2] {
         [("app_token", "xapp-", &self.app_token), ("bot_token", "xoxb-", &self.bot_token)]
+    }
+
+    /// Whose addresses are followed.
+    pub(super) fn origin(&self) -> Origin {
+        Origin::of(&self.api_url)
     }
 
     /// The address of a Web API method.
@@ -246,6 +259,17 @@ mod tests {
         assert!(
             SlackConfig { api_url: "slack.com".into(), ..good.clone() }.check().expect_err("url").contains("api_url")
         );
+        for (address, is_fine) in [
+            ("https://slack.com/api", true),
+            ("https://slack-gov.com/api", true),
+            ("http://127.0.0.1:8484/api", true),
+            ("http://sandbox:8484/api", true),
+            ("http://slack.com/api", false),
+            ("http://10.0.0.7/api", false),
+        ] {
+            let checked = SlackConfig { api_url: address.into(), ..good.clone() }.check();
+            assert_eq!(checked.is_ok(), is_fine, "{address}: {checked:?}");
+        }
         assert!(!format!("{good:?}").contains("xapp-1"));
     }
 }

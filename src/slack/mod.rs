@@ -4,6 +4,7 @@ pub mod api;
 pub mod config;
 mod connector;
 pub mod network;
+mod origin;
 pub mod payload;
 pub mod proxy;
 pub mod render;

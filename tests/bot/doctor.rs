@@ -44,7 +44,7 @@ async fn all_is_well_and_nothing_was_changed() {
     let (code, told) = doctor(&world, &[], &[]);
     insta::assert_snapshot!(told, @r#"
         ✅ settings: They can be used.
-        ✅ policies: 8 policies (31a1278c7e1c) can be used.
+        ✅ policies: 9 policies (5c3e9d3d714b) can be used.
         ✅ store: `FOLDER/dronebot.db` is not there yet; the first start makes it.
         ✅ app token: Slack takes it for Socket Mode (connections:write).
         ✅ Socket Mode: Slack offers a connection; it was not opened (--link opens one for a moment).
@@ -130,7 +130,7 @@ async fn every_problem_is_told_with_what_to_do() {
     let (code, told) = doctor(&world, &[], &env);
     insta::assert_snapshot!(told, @r#"
         ✅ settings: They can be used.
-        ✅ policies: 8 policies (31a1278c7e1c) can be used.
+        ✅ policies: 9 policies (5c3e9d3d714b) can be used.
         ❌ store: /dev/null/dronebot.db: Not a directory (os error 20).
            → Check the rights on the folder, or set store.path to another file.
         ❌ app token: Slack refuses the app token (invalid_auth).
@@ -260,7 +260,7 @@ async fn a_slack_and_an_aws_that_cannot_be_reached_are_told_and_not_waited_for()
     assert!(!told.contains("pa55"));
     insta::assert_snapshot!(told, @r#"
         ✅ settings: They can be used.
-        ✅ policies: 8 policies (31a1278c7e1c) can be used.
+        ✅ policies: 9 policies (5c3e9d3d714b) can be used.
         ✅ store: `FOLDER/dronebot.db` is not there yet; the first start makes it.
         ❌ app token: Slack cannot be asked: apps.connections.open: connect: cannot connect: proxy cannot be reached: Connection refused (os error 111).
            → Check the network, slack.api_url, and the proxy (slack.proxy_url, HTTPS_PROXY, NO_PROXY).

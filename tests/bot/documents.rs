@@ -3,7 +3,7 @@
 
 use crate::support::{MAYA, VERA, World, fleet};
 use dronebot::app::{self, End};
-use dronebot::commands::{COMMANDS, DeployConfig, iam_policy};
+use dronebot::commands::{COMMANDS, DeployConfig, Named, iam_policy};
 use dronebot::dispatch::policy::{Action, Situation};
 use dronebot::domain::{ChannelId, Membership, Principal, Risk, Source, TeamId, UserId};
 use dronebot::settings::{Environment, Settings};
@@ -302,7 +302,8 @@ fn the_readme_names_the_probes_and_their_causes() {
 
 #[test]
 fn the_iam_policy_of_the_readme_is_derived_from_the_table_of_commands() {
-    let policy = iam_policy(None, &DeployConfig::default());
+    let deploy = DeployConfig::default();
+    let policy = iam_policy(None, Named { deploy: &deploy, regions: &[], table: "", secrets: &[] });
     let statement = |statement: &serde_json::Value| format!("    {}", in_lines(statement));
     let statements: Vec<String> = policy["Statement"].as_array().expect("statements").iter().map(statement).collect();
     let text = format!(

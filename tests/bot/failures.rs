@@ -129,7 +129,7 @@ async fn web_api_socket_and_response_url_all_go_through_the_proxy_by_tls_of_the_
     let asked = company.asked();
     // credentials are for the proxy alone, and only names go out: nobody here could have resolved them
     assert!(asked.iter().all(|head| head.contains("Proxy-Authorization: Basic Ym90OnBhc3M=")), "{asked:?}");
-    for host in ["CONNECT xslack.test:443 ", "CONNECT slack.test:443 "] {
+    for host in ["CONNECT xslack.com:443 ", "CONNECT slack.com:443 "] {
         assert!(asked.iter().any(|head| head.starts_with(host)), "{host} in {asked:?}");
     }
     world.ends_clean().await;
@@ -156,7 +156,7 @@ async fn a_file_goes_through_the_proxy_too() {
     // the sandbox gives the address of the upload as its own; inside it has another name, which only the proxy knows
     let upload = world.slack.log("upload").await;
     assert_eq!((upload.len(), &upload[0]["status"]), (1, &json!(200)));
-    assert!(company.asked().iter().any(|head| head.starts_with("CONNECT slack.test:443 ")));
+    assert!(company.asked().iter().any(|head| head.starts_with("CONNECT slack.com:443 ")));
     world.ends_clean().await;
 }
 

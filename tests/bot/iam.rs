@@ -145,6 +145,24 @@ async fn a_policy_is_printed_for_each_class_with_and_without_settings() {
     assert_eq!(code, Some(0));
     assert!(actions(&change).contains("ecs:UpdateService"));
     assert!(change.to_string().contains("arn:aws:ecs:*:*:service/prod/dronebot"), "{change}");
+    assert!(change.to_string().contains("arn:aws:iam::*:role/*"), "no role is named: {change}");
+    let narrow = [
+        ("DRONEBOT__AWS__REGIONS", "eu-central-1"),
+        ("DRONEBOT__DEPLOY__SERVICES__DRONE__ROLES", "dronebot-task,arn:aws:iam::123456789012:role/dronebot-execution"),
+    ];
+    let mut command = command(&world.slack.url, &world.aws_url, world.folder.path());
+    let narrowed = command.args(["iam-policy", "change"]).envs(listed()).envs(narrow).output().expect("it runs");
+    let narrowed = String::from_utf8_lossy(&narrowed.stdout).into_owned();
+    for (wanted, is_there) in [
+        ("arn:aws:iam::*:role/dronebot-task", true),
+        ("arn:aws:iam::123456789012:role/dronebot-execution", true),
+        ("arn:aws:ec2:eu-central-1:*:instance/*", true),
+        ("aws:RequestedRegion", true),
+        ("role/*", false),
+        ("arn:aws:ec2:*", false),
+    ] {
+        assert_eq!(narrowed.contains(wanted), is_there, "{wanted}: {narrowed}");
+    }
     let (_, read) = print(&["read"]);
     assert!(actions(&read).iter().all(|call| !call.contains("Update") && !call.contains("Stop")), "{read}");
     let (_, basic) = print(&["basic"]);
@@ -156,6 +174,10 @@ async fn a_policy_is_printed_for_each_class_with_and_without_settings() {
     let bare = run(&["iam-policy"], &[]);
     assert!(bare.status.success(), "a role is made before there are tokens");
     let all: Value = serde_json::from_slice(&bare.stdout).expect("JSON");
-    assert!(actions(&all).is_superset(&actions(&read)) && actions(&all).contains("ec2:StopInstances"));
+    let of_ec2: BTreeSet<&str> = actions(&read).into_iter().filter(|call| call.starts_with("ec2:")).collect();
+    assert!(actions(&all).is_superset(&of_ec2) && actions(&all).contains("ec2:StopInstances"));
+    // nothing may be deployed by it, so nothing of that is granted, and no role can be passed on
+    assert!(actions(&all).iter().all(|call| call.starts_with("ec2:") || *call == "ecs:UpdateService"), "{all}");
+    assert!(!all.to_string().contains("PassRole") && !all.to_string().contains("ecr:"), "{all}");
     assert!(String::from_utf8_lossy(&bare.stderr).contains("the settings cannot be used"));
 }

@@ -33,6 +33,7 @@ mod points;
 mod promises;
 mod replicas;
 mod secrets;
+mod selftest;
 mod share;
 mod shared;
 mod shortcut;

@@ -2,7 +2,7 @@
 
 use crate::support::venv::Venv;
 use crate::support::{Options, World, command, target};
-use dronebot::commands::{DeployConfig, Named, iam_document};
+use dronebot::commands::{DeployConfig, Named, ServiceConfig, iam_document};
 use dronebot::domain::SecretReference;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -22,9 +22,11 @@ fn strings(list: &Value) -> BTreeSet<String> {
 
 /// What the bot calls there: for all commands, for the store that the stack has made already, for its tokens.
 fn calls_of_the_bot() -> BTreeSet<String> {
-    let (deploy, made_already) = (DeployConfig::default(), ["dynamodb:CreateTable", "dynamodb:UpdateTimeToLive"]);
+    let made_already = ["dynamodb:CreateTable", "dynamodb:UpdateTimeToLive"];
+    let services = [("dronebot".to_owned(), ServiceConfig::default())].into();
+    let deploy = DeployConfig { own: Some("dronebot".to_owned()), services };
     let token = SecretReference::read("ssm:/dronebot/bot-token").expect("well formed").expect("a reference");
-    let named = Named { deploy: &deploy, table: "dronebot", secrets: &[token] };
+    let named = Named { deploy: &deploy, regions: &[], table: "dronebot", secrets: &[token] };
     let policies = [None, Some("store"), Some("secrets")].map(|name| iam_document(name, named).expect("a policy"));
     let statements = policies.iter().flat_map(|policy| policy["Statement"].as_array().expect("statements"));
     let calls = statements.flat_map(|statement| strings(&statement["Action"]));
@@ -35,7 +37,8 @@ fn calls_of_the_bot() -> BTreeSet<String> {
 fn the_linter_of_cloudformation_has_nothing_to_say() {
     let python = LINTER.install(&target(), |said| eprintln!("tests: {said}")).expect("cfn-lint is installed");
     let linter = python.with_file_name("cfn-lint");
-    let output = Command::new(linter).arg(here("delivery/stack.yaml")).stdin(Stdio::null()).output().expect("it runs");
+    let templates = [here("delivery/stack.yaml"), here("delivery/ci-roles.yaml")];
+    let output = Command::new(linter).args(templates).stdin(Stdio::null()).output().expect("it runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
@@ -46,6 +49,44 @@ fn a_log_that_takes_no_lines_blocks_nothing() {
     assert!(!drivers.is_empty());
     for driver in drivers {
         assert!(driver.trim_start().starts_with("awslogs\n") && driver.contains("mode: non-blocking\n"), "{driver}");
+    }
+}
+
+/// What holds the bot, wherever it runs in a container: no new rights, no capability, so much memory and so many processes.
+#[test]
+fn every_container_has_its_bounds() {
+    let read = |path: &str| std::fs::read_to_string(here(path)).expect("a file");
+    for path in ["compose.yaml", "delivery/compose.yaml"] {
+        let file: Value = serde_saphyr::from_str(&read(path)).expect("YAML");
+        let services = file["services"].as_object().expect("services");
+        for (name, service) in services {
+            // what all of them have stands once
+            let of = |key: &str| match &service[key] {
+                Value::Null => file["x-drone"][key].clone(),
+                own => own.clone(),
+            };
+            assert_eq!(of("cap_drop"), serde_json::json!(["ALL"]), "{path} {name}");
+            assert_eq!(of("security_opt"), serde_json::json!(["no-new-privileges:true"]), "{path} {name}");
+            assert!(
+                of("mem_limit").is_string() && of("pids_limit").as_u64().is_some_and(|most| most <= 256),
+                "{path} {name}"
+            );
+        }
+    }
+    let stack = read("delivery/stack.yaml");
+    for line in [
+        "DockerSecurityOptions: [no-new-privileges]",
+        "- { Name: nproc, SoftLimit: 256, HardLimit: 256 }",
+        "Memory: 256",
+        "ReadonlyRootFilesystem: true",
+        "MetadataOptions: { HttpTokens: required, HttpPutResponseHopLimit: 1 }",
+        "NetworkMode: host",
+        "DeletionProtectionEnabled: true",
+        "PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true }",
+        "SSESpecification: { SSEEnabled: true, SSEType: KMS }",
+        "- { Name: DRONEBOT__HEALTH__LISTEN, Value: \"127.0.0.1:8080\" }",
+    ] {
+        assert!(stack.contains(&format!(" {line}\n")), "{line}");
     }
 }
 

@@ -7,8 +7,21 @@ use crate::support::venv::Venv;
 use std::path::Path;
 use std::process::Command;
 
-const PROGRAMS: [&str; 11] =
-    ["attest", "build", "deploy", "pin", "promote", "push", "resolve", "rollback", "scan-secrets", "smoke", "status"];
+const PROGRAMS: [&str; 13] = [
+    "advisories",
+    "attest",
+    "build",
+    "deploy",
+    "install-cosign",
+    "pin",
+    "promote",
+    "push",
+    "resolve",
+    "rollback",
+    "scan-secrets",
+    "smoke",
+    "status",
+];
 
 const BOTO: Venv<'_> = Venv {
     folder: "delivery-venv",
@@ -30,6 +43,8 @@ fn the_programs_do_what_they_say_against_a_registry_ecr_and_ecs() {
         .env("AWS_DEFAULT_REGION", "eu-central-1")
         .env("AWS_ACCESS_KEY_ID", "testing")
         .env("AWS_SECRET_ACCESS_KEY", "testing")
+        // each test says itself whether it is in CI
+        .env_remove("CI")
         .output()
         .expect("python runs");
     let told = String::from_utf8_lossy(&output.stderr);

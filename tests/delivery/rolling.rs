@@ -74,7 +74,8 @@ async fn a_version_goes_from_its_commit_to_two_replicas_and_back_and_no_command_
     site.deliver("deploy", &[&digest_a]).await.ends(0);
     site.all_say(&digest_a, &a, None).await;
     site.deliver("deploy", &[&digest_a]).await.says(0, "Nothing to do");
-    site.deliver("smoke", &[]).await.says(0, &format!("The bot answered `version` in Slack with {a}"));
+    let answered = format!("drone-a, drone-b: the answer to a self-test is in Slack, with the revision {a}.");
+    site.deliver("smoke", &[]).await.says(0, &answered);
 
     let (b, base) = pinned(&docker, &site, &clone).await;
     let committed = Instant::now();
@@ -123,6 +124,15 @@ async fn a_version_goes_from_its_commit_to_two_replicas_and_back_and_no_command_
     assert!(count.given > 50, "only {} commands", count.given);
 
     // by hand it can be deployed again, though the rollback left it
+    site.deliver("deploy", &[&digest_b]).await.says(0, "NOT VERIFIED");
+    site.all_say(&digest_b, &b, Some(&digest_a)).await;
+    // it is ready, and its answers do not reach Slack: neither a probe nor a post in somebody's name would tell
+    site.slack.post("channel", json!({"name": "ops", "has_bot": false})).await;
+    let deaf = site.deliver("smoke", &["--or-rollback"]).await;
+    deaf.says(3, "The answer to the self-test");
+    site.all_say(&digest_a, &a, None).await;
+    site.slack.post("channel", json!({"name": "ops", "has_bot": true})).await;
+    site.deliver("smoke", &[]).await.says(0, &answered);
     site.deliver("deploy", &[&digest_b]).await.ends(0);
     site.all_say(&digest_b, &b, Some(&digest_a)).await;
     let wrong = site.deliver("smoke", &["--digest", &digest_a, "--or-rollback"]).await;

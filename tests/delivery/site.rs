@@ -47,7 +47,9 @@ impl Site {
         fs::copy(Path::new(ROOT).join("config/sandbox.toml"), own.join("dronebot.toml")).expect("it is copied");
         fs::write(own.join("app-token"), "xapp-sandbox").expect("it is written");
         fs::write(own.join("bot-token"), "xoxb-sandbox").expect("it is written");
+        fs::write(own.join("selftest-secret"), "a secret that is made for this site alone").expect("it is written");
         let environment = "DRONEBOT__SLACK__API_URL=http://sandbox:8484/api\nDRONEBOT__STORE__LEASE_SECONDS=3\n\
+             DRONEBOT__SELFTEST__SECRET_FILE=/etc/dronebot/selftest-secret\nDRONEBOT__SELFTEST__CHANNEL=COPS\n\
              AWS_ENDPOINT_URL=http://moto:5000\nAWS_REGION=eu-central-1\n\
              AWS_ACCESS_KEY_ID=testing\nAWS_SECRET_ACCESS_KEY=testing\n";
         fs::write(own.join("environment"), environment).expect("it is written");
@@ -91,10 +93,11 @@ impl Site {
         let mut text = format!(
             "kind = \"compose\"\nrepository = \"{}\"\nproject = \"{}\"\nstate = \"state\"\nready_seconds = 40\n\
              prepare = [\"store\", \"init\"]\nfiles = [\"{ROOT}/delivery/compose.yaml\", \"{ROOT}/tests/delivery/world.yaml\"]\n\n\
-             [slack]\nsandbox = \"{}\"\nuser = \"UVERA\"\nchannel = \"ops\"\n\n[environment]\n",
+             unverified = true\n\n[slack]\nsandbox = \"{}\"\n\n[selftest]\nsecret_file = \"{}\"\n\n[environment]\n",
             self.repository(),
             self.project,
             self.slack.url,
+            self.folder.path().join("dronebot/selftest-secret").display(),
         );
         for (key, value) in &self.env {
             text += &format!("{key} = \"{value}\"\n");

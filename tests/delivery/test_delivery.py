@@ -86,9 +86,19 @@ probe = "http://127.0.0.1:1"
         env = {f"DRONE_{name}_{key}": value for name in ("STAGING", "PRODUCTION") for key, value in values.items()}
         with tempfile.TemporaryDirectory() as folder:
             env |= {"DRONE_REPOSITORY": "x.test/y", "DRONE_STATE": folder}
+            env |= {"DRONE_BUILDER_IDENTITY": "https://git.test/drone/.github/workflows/delivery.yml@refs/heads/main"}
+            env |= {"DRONE_SOURCE": "https://git.test/drone"}
             with mock.patch.dict(os.environ, env):
-                kinds = [type(targets.load(name)).__name__ for name in ("staging", "production", "host")]
-        self.assertEqual(kinds, ["EcsTarget", "EcsTarget", "ComposeTarget"])
+                loaded = [targets.load(name) for name in ("staging", "production", "host")]
+        self.assertEqual([type(target).__name__ for target in loaded], ["EcsTarget", "EcsTarget", "ComposeTarget"])
+        for target in loaded:
+            # what people work with is never deployed on nobody's word, nor on that of another branch
+            wanted = target.settings["verify"]
+            self.assertEqual((wanted["branch"], wanted["source"]), ("main", "https://git.test/drone"))
+            self.assertTrue(wanted["identity"].endswith("@refs/heads/main") and "*" not in wanted["identity"])
+            self.assertNotIn("unverified", target.settings)
+            self.assertTrue(target.settings["selftest"])
+        self.assertEqual(loaded[1].settings["verify"]["repository"], "x.test/y", "a promoted image is signed where it was built")
 
 
 class Memory(unittest.TestCase):
@@ -235,7 +245,11 @@ class ScriptedEcs:
     def DescribeTasks(self, asked):
         container = {"name": "dronebot", "imageDigest": self.digest(self.now), "healthStatus": "HEALTHY"}
         task = {"lastStatus": "RUNNING", "taskDefinitionArn": self.now, "containers": [container]}
+        task["containerInstanceArn"] = "arn:aws:ecs:eu-central-1:123456789012:container-instance/drone/c"
         return {"tasks": [{**task, "taskArn": arn} for arn in asked["tasks"]]}
+
+    def DescribeContainerInstances(self, asked):
+        return {"containerInstances": [{"containerInstanceArn": arn, "ec2InstanceId": "i-0123"} for arn in asked["containerInstances"]]}
 
     def ListTaskDefinitions(self, _):
         return {"taskDefinitionArns": list(reversed(self.definitions))}
@@ -282,6 +296,17 @@ class Ecs(unittest.TestCase):
         self.assertEqual(target.deploy(B), say.PUT_BACK)
         self.assertIn("StopServiceDeployment", self.ecs.calls)
         self.assertEqual(target.current(), A)
+
+    @quiet
+    def test_each_task_is_asked_for_a_self_test_on_its_own_instance(self):
+        target = self.target()
+        with self.assertRaisesRegex(say.Unclear, "selftest.document"):
+            list(target.self_tests("key"))
+        target.settings["selftest"] = {"document": "dronebot-staging-selftest"}
+        with mock.patch("drone.selftest.by_ssm", side_effect=lambda name, *told, **_: (name, *told)) as asked:
+            found = [name for name, _ in target.self_tests("key")]
+        self.assertEqual(found, ["one", "two"])
+        self.assertEqual(asked.call_args.args, ("two", "dronebot-staging-selftest", "i-0123", "key", "eu-central-1"))
 
     @quiet
     def test_the_circuit_breaker_is_noticed(self):

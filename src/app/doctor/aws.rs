@@ -60,7 +60,7 @@ pub(super) async fn examine(settings: &Settings) -> Vec<Finding> {
 
 /// Whether a service that may be deployed is there, with the container and the images that are listed for it.
 async fn one_service(aws: &Aws, region: &str, name: &str, service: &ServiceConfig) -> Finding {
-    let ServiceConfig { cluster, service, container, repository, region: own } = service;
+    let ServiceConfig { cluster, service, container, repository, region: own, .. } = service;
     let region = own.as_deref().unwrap_or(region);
     let at = ServiceAt { region: region.to_owned(), cluster: cluster.clone(), service: service.clone() };
     let to_do = format!("see deploy.services.{name} in the settings");

@@ -106,6 +106,8 @@ pub(crate) struct Stage {
     /// What they see after such a call.
     pub after: BTreeMap<&'static str, Vec<Scene>>,
     pub images: Vec<Picture>,
+    /// What lies beside the images, by its tag.
+    pub manifests: BTreeMap<String, String>,
     /// Service deployments, the newest first: status, revision of the task definition, letter of its digest, reason.
     pub past: Vec<(&'static str, i32, &'static str, Option<&'static str>)>,
     /// A stopped task: revision, letter, reason.
@@ -485,6 +487,13 @@ impl FakeService {
         let manifest = mock!(Ecr::batch_get_image).then_compute_response(move |input| {
             let mut stage = stage.lock();
             let _ = stage.fault("BatchGetImage");
+            if let Some(tag) = input.image_ids()[0].image_tag() {
+                let image = |manifest: &String| aws_sdk_ecr::types::Image::builder().image_manifest(manifest).build();
+                let found = stage.manifests.get(tag).map(image);
+                return MockResponse::Output(
+                    BatchGetImageOutput::builder().set_images(Some(found.into_iter().collect())).build(),
+                );
+            }
             let wanted = input.image_ids()[0].image_digest().expect("a digest").to_owned();
             let picture = stage.images.iter().find(|picture| digest(picture.letter) == wanted).expect("an image");
             let parts: Vec<_> =

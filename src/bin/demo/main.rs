@@ -6,6 +6,7 @@ mod fleet;
 mod moto;
 mod proxy;
 mod rollouts;
+mod service;
 mod venv;
 
 use clap::{Parser, Subcommand};
@@ -141,6 +142,9 @@ async fn run(arguments: &Arguments, children: &Children) -> Result<(), String> {
     println!("demo: simulated AWS at {}", moto.url);
     fleet::plant(&moto.url, fleet::DEMO).await?;
     let (aws, control) = proxy::start(moto.url.clone(), None)?;
+    let made = service::MadeService::make(&aws, service::DEMO).await;
+    let made = made.map_err(|error| format!("Moto did not take the service: {error}"))?;
+    control.rollouts.breaks(made.digest(service::BROKEN).await.ok_or("the broken version is not in ECR")?);
     control.set_lag(LAG);
     let page = format!("http://127.0.0.1:{}", arguments.page_port);
     let sandbox = children.keep(start_sandbox(&bins, arguments.page_port).await?);
@@ -148,7 +152,11 @@ async fn run(arguments: &Arguments, children: &Children) -> Result<(), String> {
     let _ = std::fs::create_dir_all(target.join("demo"));
     let bot = keep_bot(children, &bins, arguments, &page, &aws, &store);
     println!("demo: probes at http://127.0.0.1:{}/readyz, log in target/demo/dronebot.log", arguments.health_port);
-    println!("\n    open {page} and type:  /drone ec2 list\n");
+    println!("\n    open {page} and type:  /drone ec2 list");
+    println!(
+        "    and to deploy:  /drone deploy status, /drone deploy 1.4.2, /drone deploy {} (does not start)\n",
+        service::BROKEN
+    );
     println!("demo: Ctrl-C ends everything");
     let ended = tokio::select! {
         ended = bot => ended,
@@ -225,6 +233,7 @@ async fn keep_bot(
             .env("AWS_REGION", "eu-central-1")
             .env("AWS_ACCESS_KEY_ID", "testing")
             .env("AWS_SECRET_ACCESS_KEY", "testing")
+            .envs(service::settings(&service::DEMO, "shop"))
             .stdin(Stdio::null())
             .stdout(file.try_clone().map_err(|error| error.to_string())?)
             .stderr(file)

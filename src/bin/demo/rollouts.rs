@@ -4,7 +4,7 @@
 
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 /// How the rollouts that begin from now on end.
@@ -61,6 +61,8 @@ struct Known {
     /// By `cluster/service`.
     services: HashMap<String, Service>,
     ending: Ending,
+    /// Digests of images that do not start, however other rollouts end.
+    broken: HashSet<String>,
 }
 
 /// All that is played.
@@ -85,6 +87,12 @@ impl Rollouts {
     #[allow(dead_code, reason = "the demo breaks nothing; the tests do")]
     pub fn end(&self, ending: Ending) {
         self.0.lock().ending = ending;
+    }
+
+    /// The image of this digest does not start.
+    #[allow(dead_code, reason = "the tests say how the next rollout ends")]
+    pub fn breaks(&self, digest: String) {
+        self.0.lock().broken.insert(digest);
     }
 
     /// What is on its way is there.
@@ -168,7 +176,7 @@ impl Rollouts {
                 known.services.insert(place(body, "serviceName"), service);
             }
             "UpdateService" => {
-                let ending = known.ending;
+                let ending = known.ending_of(&body["taskDefinition"]);
                 if let Some(service) = known.services.get_mut(&place(body, "service")) {
                     service.settle(now);
                     service.begin(text(&body["taskDefinition"]), ending, now + lag);
@@ -197,6 +205,13 @@ impl Known {
             return Some(digest.to_owned());
         }
         self.tags.get(image.split_once('/')?.1).cloned()
+    }
+
+    /// How the rollout of a task definition ends, by its ARN or by `family:revision`.
+    fn ending_of(&self, definition: &Value) -> Ending {
+        let found = self.definitions.iter().find(|(arn, _)| name(&json!(arn)) == name(definition));
+        let digest = found.and_then(|(_, (_, image))| self.digest(image));
+        if digest.is_some_and(|digest| self.broken.contains(&digest)) { Ending::RollsBack } else { self.ending }
     }
 
     fn task(&self, arn: &Value) -> Option<Value> {

@@ -10,7 +10,7 @@ pub struct Venv<'a> {
     pub folder: &'a str,
     /// What it is, for people.
     pub what: &'a str,
-    /// The content of its requirements file, every version pinned.
+    /// The content of its requirements file, every version pinned, and every file of it by its hash.
     pub requirements: &'a str,
 }
 
@@ -40,7 +40,7 @@ impl Venv<'_> {
             .map_err(|error| format!("cannot write {}: {error}", requirements.display()))?;
         run(
             Command::new(&python)
-                .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"])
+                .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"])
                 .arg(&requirements),
             &format!(
                 "pip could not install {}: this step needs the network (PyPI, or a mirror by PIP_INDEX_URL) once",

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use crate::clock;
-use crate::people::{APP, BOT_ID, TEAM};
+use crate::people::{APP, BOT_ID, SCRIPTS_APP, SCRIPTS_BOT_ID, TEAM};
 
 /// How many changes a follower may lag behind before it has to read everything again.
 const CHANGES: usize = 20_000;
@@ -89,7 +89,7 @@ impl Message {
         };
         set("bot_id", self.bot_id.as_ref().map(|id| json!(id)));
         set("bot_profile", self.bot_id.as_deref().map(bot_profile));
-        set("app_id", (self.bot_id.as_deref() == Some(BOT_ID)).then(|| json!(APP)));
+        set("app_id", self.bot_id.as_deref().and_then(app_of).map(|app| json!(app)));
         set("blocks", self.blocks.clone());
         set("attachments", self.attachments.clone());
         set("thread_ts", self.thread_ts.as_ref().map(|ts| json!(ts)));
@@ -132,9 +132,23 @@ impl Message {
     }
 }
 
+/// The app that a bot's message names beside the bot.
+fn app_of(bot_id: &str) -> Option<&'static str> {
+    match bot_id {
+        BOT_ID => Some(APP),
+        SCRIPTS_BOT_ID => Some(SCRIPTS_APP),
+        _ => None,
+    }
+}
+
 /// The `bot_profile` of a bot's message.
 pub fn bot_profile(bot_id: &str) -> Value {
-    let (name, app) = if bot_id == BOT_ID { ("drone", APP) } else { ("pager", "APAGER00001") };
+    let name = match bot_id {
+        BOT_ID => "drone",
+        SCRIPTS_BOT_ID => "scripts",
+        _ => "pager",
+    };
+    let app = app_of(bot_id).unwrap_or("APAGER00001");
     json!({"id": bot_id, "deleted": false, "name": name, "updated": 1_700_000_000, "app_id": app, "icons": {}, "team_id": TEAM})
 }
 

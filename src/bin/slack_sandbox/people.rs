@@ -12,6 +12,10 @@ pub const BOT_USER: &str = "UDRONE";
 pub const BOT_ID: &str = "BDRONE";
 /// The app.
 pub const APP: &str = "ADRONE00001";
+/// The app that people's own tokens were given to, and its bot id.
+pub const SCRIPTS_APP: &str = "ASCRIPTS001";
+/// What Slack writes beside the person into all that is posted with such a token.
+pub const SCRIPTS_BOT_ID: &str = "BSCRIPTS";
 
 /// A person or a bot user.
 #[derive(Debug, Clone)]

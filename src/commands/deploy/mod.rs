@@ -11,6 +11,7 @@ mod goal;
 mod plan;
 mod present;
 mod previous;
+mod provenance;
 pub(super) mod rollback;
 mod run;
 pub(super) mod status;

@@ -47,6 +47,33 @@ async fn a_plan_names_service_digests_and_calls() {
     assert_eq!(changes(&service), [""; 0], "planning only reads");
 }
 
+/// Where the settings name a key, an image that it does not vouch for is not even planned.
+#[tokio::test]
+async fn an_image_that_nobody_vouches_for_is_not_deployed_where_somebody_must() {
+    use super::provenance::tests::{key, sealed};
+    let service = FakeService::new();
+    let (pair, public) = key();
+    let cx = cx_deploying(&service);
+    let mut deploy = (*cx.deploy).clone();
+    let web = deploy.services.get_mut("web").expect("web");
+    (web.provenance_key, web.source) = (Some(public), "https://git.test/web".to_owned());
+    assert_eq!(deploy.validate(), Ok(()));
+    let cx = Context { deploy: Arc::new(deploy), ..cx };
+    let said = answer("deploy 1.4.2 web", &cx).await;
+    insta::assert_snapshot!(said, @"[refused] `sha256:bbbbbbbbbbbb` is not deployed to `web`: no signed provenance of it is in ECR. Nothing was changed. My settings (`deploy.services.web.provenance_key`) ask for an image that the pipeline has signed as built from `main` of `https://git.test/web`.");
+    let tag = format!("provenance-{}", digest("b").trim_start_matches("sha256:"));
+    let put = |branch: &str| {
+        let manifest = sealed(&pair, &digest("b"), "https://git.test/web", branch);
+        service.0.lock().manifests.insert(tag.clone(), manifest);
+    };
+    put("feature");
+    let said = answer("deploy 1.4.2 web", &cx).await;
+    assert!(said.contains("its provenance names `feature` as its branch. Nothing was changed."), "{said}");
+    put("main");
+    assert_eq!(planned("deploy 1.4.2 web", &cx).await.steps.len(), 2);
+    assert_eq!(changes(&service), [""; 0]);
+}
+
 #[tokio::test]
 async fn the_only_service_need_not_be_named() {
     let cx = cx_deploying(&FakeService::new());

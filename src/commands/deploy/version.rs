@@ -5,7 +5,7 @@ use super::super::{Command, Context, Found, Journalled, Planned, Row, Scope, wor
 use super::goal::{Goal, Wanted, says};
 use super::plan::{self, Change, NOTHING};
 use super::present::{self, Present};
-use super::{rollback, run, status};
+use super::{provenance, rollback, run, status};
 use crate::aws::{Image, ImageKey};
 use crate::domain::{Button, CommandError, Line, Plan, Reply, Risk, Tone, UsageError};
 use async_trait::async_trait;
@@ -86,6 +86,7 @@ impl Command for Version {
         let present = chosen.present(service, cx, NOTHING).await?;
         let to = self.image(&present, cx).await?;
         plan::refuse_rolling(&present, cx).await?;
+        provenance::require(&present, &to, cx).await?;
         let tasks = present.tasks(cx).await.map_err(|error| error.failure(NOTHING))?;
         let image = format!("{}@{}", present.base, to.digest);
         let change = Change {

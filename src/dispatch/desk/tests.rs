@@ -196,6 +196,35 @@ fn what_the_bot_says_by_itself_is_said_as_it_is_whoever_slack_knows() {
 }
 
 #[test]
+fn a_self_test_pings_whoever_slack_knows_and_may_do_nothing_else() {
+    run(async {
+        // Slack tells nobody who anybody is, and it is asked nothing
+        let office = Office::new(true).await;
+        let said = plain(&office.letter(Source::SelfTest, "dronebot", "ping").await);
+        assert!(
+            said.starts_with("[info] Pong, as self-test ") && said.contains(": I am 0.1.0 (revision abc"),
+            "{said}"
+        );
+        for line in [
+            "help",
+            "whoami",
+            "version",
+            "status",
+            "ec2 list",
+            "ec2 stop i-1",
+            "deploy 1.2.3",
+            "approve 7F3K",
+            "pign",
+            "",
+        ] {
+            let said = plain(&office.letter(Source::SelfTest, "dronebot", line).await);
+            assert!(said.starts_with("[refused]") && !said.contains("Usage") && !said.contains("@U"), "{line}: {said}");
+        }
+        office.house.ends().await;
+    });
+}
+
+#[test]
 fn guests_and_outsiders_learn_nothing_not_even_from_a_mistake() {
     run(async {
         let office = Office::new(false).await;

@@ -209,6 +209,7 @@ fn door(asked: &Asked) -> &'static str {
         Source::Modal => "by a form",
         Source::Shortcut => "by a shortcut",
         Source::House => "by myself",
+        Source::SelfTest => "by a self-test",
     }
 }
 

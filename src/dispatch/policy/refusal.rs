@@ -105,6 +105,7 @@ fn lacking(deny: &Deny, command: &str, principal: &Principal) -> Line {
         (_, Membership::Guest) => line.text("; you are a guest here"),
         (_, Membership::Outside) => line.text("; you belong to another workspace"),
         (_, Membership::Inactive) => line.text("; your account is not an active one"),
+        (_, Membership::Itself) => line.text("; this is a self-test"),
         (true, Membership::Member) => line.text("; you are in no group"),
         (false, Membership::Member) => bold_list(line.text("; you are in "), &groups, " and "),
     };

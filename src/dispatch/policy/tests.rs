@@ -518,6 +518,19 @@ fn channel_hour_weekday_and_time_can_be_named() {
     assert!(policies.could(&member(&[]), STOP, &in_ops()));
 }
 
+#[test]
+fn the_shipped_policies_let_a_self_test_ping_and_nothing_else() {
+    let itself = person(Membership::Itself, &[]);
+    for (name, risk) in ACTIONS.iter().copied() {
+        let action = Action { name, risk };
+        let situation = Situation { source: Door::SelfTest, ..in_ops() };
+        assert_eq!(shipped().could(&itself, action, &situation), name == "ping", "{name}");
+        // a group would change nothing
+        let operator = person(Membership::Itself, &["operators", "viewers", "deployers"]);
+        assert_eq!(shipped().could(&operator, action, &situation), name == "ping", "{name}");
+    }
+}
+
 /// A policy can name each way by which something is asked, it holds for that way and no other, and nothing else is a way.
 #[test]
 fn each_source_can_be_named_and_no_other_word() {

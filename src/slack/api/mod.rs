@@ -18,6 +18,7 @@ pub use types::{
 };
 
 use super::config::SlackConfig;
+use super::origin::Origin;
 use super::proxy::Proxy;
 use super::seal::Seals;
 use super::token::Token;
@@ -41,6 +42,9 @@ pub(super) use transport::{Transport, bearer, describe};
 /// Tells for how long the caller may still make calls; `None` when it may not.
 pub type Fence = Rc<dyn Fn() -> Option<Duration>>;
 
+/// The code of a call that was not made: its address is not Slack's.
+const FOREIGN: &str = "foreign_url";
+
 /// The Web API for one thread: a cheap handle on one pool of connections. Build it where it is used; it cannot be sent.
 #[derive(Clone)]
 pub struct WebApi {
@@ -54,6 +58,8 @@ pub struct WebApi {
 struct Inner {
     wire: Box<dyn Wire>,
     base: String,
+    /// Whose addresses are followed.
+    origin: Origin,
     token: Token,
     /// For the buttons and forms of all that is sent.
     seals: Seals,
@@ -71,9 +77,9 @@ impl WebApi {
 
     /// A client whose calls go this way.
     pub(crate) fn over(wire: Box<dyn Wire>, config: &SlackConfig, pacer: Arc<Pacer>) -> Self {
-        let (base, token) = (config.method_url(""), config.bot_token.clone());
+        let (base, origin, token) = (config.method_url(""), config.origin(), config.bot_token.clone());
         let seals = Seals::new(config.app_token.clone());
-        let inner = Rc::new(Inner { wire, base, token, seals, pacer, timeout: config.api_timeout });
+        let inner = Rc::new(Inner { wire, base, origin, token, seals, pacer, timeout: config.api_timeout });
         Self { inner, patience: config.pacing.max_wait, fence: None }
     }
 
@@ -179,7 +185,7 @@ impl WebApi {
         let started = Instant::now();
         let sealed = self.sealed(message.message, message.channel.as_str());
         let body = encode(&Respond { message: &sealed, ..message.clone() })?;
-        let result = self.paced(method, None, response_url.expose_secret(), None, Content::Json(body)).await;
+        let result = self.given(method, response_url, Content::Json(body)).await;
         let result = result.and_then(|answer| error::response_url(&answer));
         self.record(method, None, started, result)
     }
@@ -217,6 +223,18 @@ impl WebApi {
         let result = self.paced(method, channel, &url, Some(&authorization), content).await;
         let result = result.and_then(|answer| error::web_api(&answer).map(|()| answer));
         self.record(method, channel, started, result)
+    }
+
+    /// A call to an address that Slack has given. It is the permission itself, so no token goes there; and whatever has
+    /// given it, nobody but Slack is called.
+    async fn given(&self, method: Method, address: &SecretString, content: Content) -> Result<Answer, Failed> {
+        let address = address.expose_secret();
+        let is_slack = address.parse::<awc::http::Uri>().is_ok_and(|uri| self.inner.origin.leads_to(&uri));
+        if !is_slack {
+            tracing::error!(method = method.as_str(), "an address that is not slack's was given; it is not called");
+            return Err(Failed::Known(ApiError::Rejected { code: FOREIGN.to_owned() }));
+        }
+        self.paced(method, None, address, None, content).await
     }
 
     async fn paced(

@@ -283,6 +283,40 @@ fn answers_through_a_response_url() {
 }
 
 #[test]
+fn an_address_that_is_not_slacks_is_not_called_whoever_gives_it() {
+    run(async {
+        let nobody = Server::start(|_| answer("ok")).await;
+        let target = nobody.address;
+        // a proxy would bring the call to whatever host is named
+        let proxy = Server::start(move |_| Action::Tunnel(target)).await;
+        let config = SlackConfig {
+            proxy_url: SecretString::from(format!("http://{}", proxy.address)).into(),
+            ..config("https://slack.com/api".to_owned())
+        };
+        let api = client(&config);
+        for url in ["http://127.0.0.1:8999/x", "http://hooks.slack.com/x", "https://slack.com.evil.test/x", "nonsense"]
+        {
+            let message = message();
+            let respond = Respond { message: &message, in_channel: false, replace_original: false };
+            let refused = api.respond(&SecretString::from(url), &respond).await.expect_err(url);
+            assert_eq!(refused, ApiError::Rejected { code: "foreign_url".to_owned() }, "{url}");
+        }
+        assert!(nobody.requests.borrow().is_empty() && proxy.requests.borrow().is_empty());
+    });
+}
+
+#[test]
+fn a_file_is_not_uploaded_to_an_address_that_is_not_slacks() {
+    run(async {
+        let given = answer(r#"{"ok":true,"upload_url":"https://evil.test/upload","file_id":"F1"}"#);
+        let (server, api) = serving(move |_| given.clone()).await;
+        let refused = api.upload_file("list.csv", "a,b").await.expect_err("evil.test is not Slack");
+        assert_eq!(refused, ApiError::Rejected { code: "foreign_url".to_owned() });
+        assert_eq!(server.requests.borrow().len(), 1, "only the address was asked for");
+    });
+}
+
+#[test]
 fn calls_share_one_connection() {
     run(async {
         let (server, api) = serving(|_| answer("ok")).await;

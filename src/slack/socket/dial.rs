@@ -105,12 +105,15 @@ impl Dialler {
     async fn connect(&self, ticket: &SecretString) -> Result<Socket, DialError> {
         let invalid = || retry("open_failed", "apps.connections.open gave no WebSocket address");
         let uri: Uri = ticket.expose_secret().parse().map_err(|_| invalid())?;
-        let plain_is_fine = self.config.api_url.starts_with("http://");
-        match uri.scheme_str() {
-            Some("wss") => {}
-            Some("ws") if plain_is_fine => {}
-            // an https Slack never hands out an address without TLS
-            _ => return Err(invalid()),
+        if !matches!(uri.scheme_str(), Some("ws" | "wss")) {
+            return Err(invalid());
+        }
+        // nor does an https Slack ever hand out an address without TLS
+        if !self.config.origin().leads_to(&uri) {
+            return Err(retry(
+                "open_failed",
+                "apps.connections.open gave an address that is not Slack's; it is not dialled",
+            ));
         }
         let client = self.sockets.client(&uri).map_err(|error| retry("tls", &error.to_string()))?;
         match client.ws(uri).max_frame_size(MESSAGE_LIMIT).connect().await {
@@ -215,9 +218,16 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn an_https_slack_is_never_followed_to_an_address_without_tls() {
+    async fn an_https_slack_is_never_followed_to_an_address_without_tls_nor_to_another_host() {
         let dialler = Dialler::new(Arc::new(SlackConfig::default()), Arc::new(Proxy::default()));
-        for address in ["ws://127.0.0.1:9/link/?ticket=1", "http://127.0.0.1:9/", "127.0.0.1", ""] {
+        for address in [
+            "ws://127.0.0.1:9/link/?ticket=1",
+            "wss://127.0.0.1:9/link/?ticket=1",
+            "wss://slack.com.evil.test/link/?ticket=1",
+            "http://127.0.0.1:9/",
+            "127.0.0.1",
+            "",
+        ] {
             match dialler.connect(&SecretString::from(address)).await {
                 Err(DialError::Retry { reason: "open_failed", text, .. }) => {
                     assert!(!text.contains("ticket"), "{text}")

@@ -173,6 +173,11 @@ impl Bot {
         self.eye().probe(path).await
     }
 
+    /// Where its probes are.
+    pub fn address(&self) -> String {
+        self.health.clone()
+    }
+
     /// A probe's JSON.
     pub async fn json(&self, path: &str) -> (u16, Value) {
         let (status, body) = self.probe(path).await.expect("the probe answers");

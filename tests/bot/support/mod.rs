@@ -6,6 +6,8 @@ pub mod failed;
 #[path = "../../../src/bin/demo/fleet.rs"]
 pub mod fleet;
 pub mod image;
+#[path = "../../../src/bin/demo/service.rs"]
+pub mod made_service;
 mod metadata;
 #[path = "../../../src/bin/demo/moto.rs"]
 mod moto;

@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// Slack's Web API. Its name is as long as the sandbox's addresses need: `ws://` becomes `wss://` in passing.
-const API: &str = "xslack.test";
+/// Slack's Web API, as a company's gateway may call it. Its name is as long as the sandbox's addresses need: `ws://` becomes
+/// `wss://` in passing, and what it becomes is Slack's own, for no other is followed. Nothing here leaves the machine.
+const API: &str = "xslack.com";
 
 /// The company: nothing outside is reached but through its proxy, and names are resolved by nobody else.
 pub struct Company {
@@ -90,7 +91,7 @@ async fn down(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite + U
         if read == 0 {
             break;
         }
-        let plain = [(format!("ws://{API}"), "wss://slack.test"), (format!("http://{API}"), "https://slack.test")];
+        let plain = [(format!("ws://{API}"), "wss://slack.com"), (format!("http://{API}"), "https://slack.com")];
         for (said, true_one) in &plain {
             let places: Vec<usize> = (0..read).filter(|at| buffer[*at..read].starts_with(said.as_bytes())).collect();
             places.iter().for_each(|at| buffer[*at..at + said.len()].copy_from_slice(true_one.as_bytes()));

@@ -90,7 +90,7 @@ fn channel(state: &State, args: &Args) -> Result<String, ApiError> {
 }
 
 /// The `ts` of the thread: of the parent, even where a reply's `ts` is given.
-fn thread(state: &State, channel: &str, args: &Args) -> Result<Option<String>, ApiError> {
+pub fn thread(state: &State, channel: &str, args: &Args) -> Result<Option<String>, ApiError> {
     let Some(ts) = args.text("thread_ts") else { return Ok(None) };
     if crate::clock::parse_ts(ts).is_none() {
         return Err("invalid_thread_ts".into());

@@ -3,6 +3,7 @@
 mod chat;
 mod directory;
 pub mod files;
+mod person;
 mod request;
 mod views;
 
@@ -183,10 +184,13 @@ fn faulty(fault: &ApiFault) -> Answer {
 }
 
 fn run(state: &mut State, method: &str, args: &Args, host: &str) -> Answer {
-    if let Err(code) = authorize(state, method, args) {
+    let person = args.token().and_then(|token| person::of_token(state, token));
+    if let (None, Err(code)) = (&person, authorize(state, method, args)) {
         return Answer::error(&code.into());
     }
-    if let Some(answer) = missing_scope(state, method, args) {
+    if person.is_none()
+        && let Some(answer) = missing_scope(state, method, args)
+    {
         return answer;
     }
     if state.options.rate_limits
@@ -194,10 +198,11 @@ fn run(state: &mut State, method: &str, args: &Args, host: &str) -> Answer {
     {
         return Answer::limited(seconds);
     }
-    let result = match method {
-        "apps.connections.open" => Ok(open_connection(state, host)),
-        "auth.test" => Ok(auth_test(state)),
-        "api.test" => Ok(json!({"args": args.shown()})),
+    let result = match (method, &person) {
+        (_, Some(user)) => person::run(state, method, args, user),
+        ("apps.connections.open", None) => Ok(open_connection(state, host)),
+        ("auth.test", None) => Ok(auth_test(state)),
+        ("api.test", None) => Ok(json!({"args": args.shown()})),
         _ => match chat::run(state, method, args)
             .or_else(|| directory::run(state, method, args))
             .or_else(|| views::run(state, method, args))

@@ -32,6 +32,35 @@ async fn the_bot_posts_edits_reacts_and_deletes_and_people_see_it() {
 }
 
 #[actix_web::test]
+async fn what_is_posted_with_a_persons_token_names_the_program_beside_the_person() {
+    let slack = Slack::start(3000);
+    let (mut socket, _) = slack.connect().await;
+    let as_maya = async |method: &str, args: Value| {
+        let (_, body) = slack.post(&format!("/api/{method}"), Some("xoxp-UMAYA"), &args).await;
+        serde_json::from_str::<Value>(&body).expect("JSON")
+    };
+    let args = json!({"channel": "COPS", "text": "<@UDRONE> ping"});
+    let posted = as_maya("chat.postMessage", args.clone()).await;
+    let event = next(&mut socket).await["payload"]["event"].clone();
+    assert_eq!((&event["type"], &event["user"]), (&json!("app_mention"), &json!("UMAYA")));
+    for said in [&posted["message"], &event] {
+        assert_eq!((&said["bot_id"], &said["app_id"]), (&json!("BSCRIPTS"), &json!("ASCRIPTS001")), "{said}");
+        assert_eq!((&said["bot_profile"]["app_id"], &said["client_msg_id"]), (&json!("ASCRIPTS001"), &Value::Null));
+    }
+    // what the person types is the person's own
+    slack.control("say", json!({"user": "maya", "channel": "ops", "text": "@drone ping"})).await;
+    let typed = next(&mut socket).await["payload"]["event"].clone();
+    assert_eq!((&typed["bot_id"], &typed["app_id"]), (&Value::Null, &Value::Null), "{typed}");
+    let seen = as_maya("conversations.history", json!({"channel": "COPS"})).await;
+    assert_eq!(seen["messages"].as_array().expect("messages").len(), 2);
+    assert_eq!(as_maya("conversations.history", json!({"channel": "CNOWHERE"})).await["error"], "channel_not_found");
+    assert_eq!(as_maya("users.info", json!({"user": "UOMAR"})).await["error"], "not_allowed_token_type");
+    let (_, body) = slack.post("/api/chat.postMessage", Some("xoxp-UNOBODY"), &args).await;
+    assert!(body.contains("invalid_auth"), "{body}");
+    slack.stop().await;
+}
+
+#[actix_web::test]
 async fn an_ephemeral_message_is_seen_by_one() {
     let slack = Slack::start(3000);
     let args = json!({"channel": "COPS", "user": "UMAYA", "text": "psst"});
