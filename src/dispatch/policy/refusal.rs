@@ -47,7 +47,7 @@ pub fn shut_out(deny: &Deny, principal: &Principal, as_member: bool, contacts: &
         Membership::Guest => "you are a guest here",
         Membership::Outside => "you belong to another workspace",
         Membership::Inactive => "your account is not an active one",
-        Membership::Member => "",
+        Membership::Member | Membership::Itself => "",
     };
     let first = match deny.reasons.first() {
         _ if as_member && !you.is_empty() => {

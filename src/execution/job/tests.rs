@@ -290,7 +290,7 @@ fn what_others_must_approve_is_not_shown_where_another_organisation_reads() {
             let need = Need { approvals: 1, ..Need::default() };
             let job = house.job(&request, &Scripted::default(), Task::Run);
             let job = Job { alone, judge: Arc::new(move |_| Ok(need.clone())), ..job };
-            house.pool.submit(job).expect("there is room");
+            house.pool.submit(job, false).expect("there is room");
             within("others to be asked", idle(&house)).await;
             let later = crate::clock::system().now() + jiff::SignedDuration::from_hours(2);
             let due = house.store.outbox.due(later, Wanted::first(100)).await.expect("the outbox is read");

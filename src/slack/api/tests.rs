@@ -297,7 +297,8 @@ fn an_address_that_is_not_slacks_is_not_called_whoever_gives_it() {
         for url in ["http://127.0.0.1:8999/x", "http://hooks.slack.com/x", "https://slack.com.evil.test/x", "nonsense"]
         {
             let message = message();
-            let respond = Respond { message: &message, in_channel: false, replace_original: false };
+            let channel = "C1".into();
+            let respond = Respond { channel: &channel, message: &message, in_channel: false, replace_original: false };
             let refused = api.respond(&SecretString::from(url), &respond).await.expect_err(url);
             assert_eq!(refused, ApiError::Rejected { code: "foreign_url".to_owned() }, "{url}");
         }
