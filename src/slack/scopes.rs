@@ -85,7 +85,7 @@ mod tests {
     #[test]
     fn every_scope_has_its_use() {
         let all = of_bot_token();
-        assert_eq!(all["chat:write"], ["chat.postMessage", "chat.update", "chat.postEphemeral"]);
+        assert_eq!(all["chat:write"], ["chat.postMessage", "chat.update", "chat.delete", "chat.postEphemeral"]);
         assert_eq!(all["im:history"], ["conversations.history", "conversations.replies", "message.im"]);
         assert!(all.values().all(|uses| !uses.is_empty()));
     }

@@ -649,7 +649,7 @@ async fn what_waits_for_its_turn_is_not_journalled_yet() {
         let waited = waited_for_turns(line, &cx, async || cx.aws.deploy_turn("eu-central-1").await).await;
         assert_eq!(waited.len(), calls, "{line}: {:?}", changes(&service));
         for waited in waited {
-            assert!(waited.before > std::time::Duration::from_secs(1), "{line} waited: {waited:?}");
+            assert!(waited.before > std::time::Duration::from_millis(100), "{line} waited: {waited:?}");
             assert_eq!(waited.within, std::time::Duration::ZERO, "{line}: not between the journal and the call");
         }
     }

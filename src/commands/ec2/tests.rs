@@ -427,7 +427,7 @@ async fn what_waits_for_its_turn_is_not_journalled_yet() {
         let cx = on(&region);
         let waited = waited_for_turns(line, &cx, async || cx.aws.turn("eu-central-1", power).await).await;
         assert_eq!(waited.len(), 1, "{line}");
-        assert!(waited[0].before > std::time::Duration::from_millis(300), "{line} waited: {waited:?}");
+        assert!(waited[0].before > std::time::Duration::from_millis(100), "{line} waited: {waited:?}");
         assert_eq!(waited[0].within, std::time::Duration::ZERO, "{line}: not between the journal and the call");
     }
 }

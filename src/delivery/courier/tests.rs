@@ -753,12 +753,16 @@ fn what_is_said_by_the_url_of_a_click_leaves_the_message_with_the_button() {
 }
 
 #[test]
-fn in_a_direct_message_known_by_its_person_nothing_is_edited() {
+fn in_a_direct_message_that_the_bot_may_not_open_the_answer_is_posted_anew() {
     run(async {
-        let post = Post::new(|_| posted()).await;
+        let post = Post::new(|request| match request.path() {
+            "/api/conversations.open" => refused("missing_scope"),
+            _ => posted(),
+        })
+        .await;
         let home = Address::Post { channel: "U1".into(), thread_ts: None, asker: Some("U1".into()) };
         let answer = Letter { replaces: Some("1.5".to_owned()), ..letter(1, home) };
         assert_eq!(post.send(&answer).await, "sent 2.000002");
-        assert_eq!(post.server.paths(), ["/api/chat.postMessage"]);
+        assert_eq!(post.server.paths(), ["/api/conversations.open", "/api/chat.postMessage"]);
     });
 }
