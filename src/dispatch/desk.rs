@@ -15,6 +15,7 @@ use crate::domain::{
     ApprovalRequest, Failure, Line, Principal, Refusal, Reply, Request, Risk, Source, Tone, UsageError, VitalsSource,
 };
 use crate::execution::{self, Answer, Flight, Flights, Job, Task, WorkerPool, Workshop};
+use crate::slack::api::ApiError;
 use crate::store::{Former, State};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -115,7 +116,8 @@ impl Desk {
         let parsed = commands::parse(&request.text);
         let reach = match self.reach(request, &how, &parsed).await {
             Ok(reach) => reach,
-            Err(failure) => return waits_for_slack(request, &failure),
+            Err(Stopped::Answered(name, answer)) => return self.parts.shop.desk.give(request, name, answer).await,
+            Err(Stopped::Unknown(failure)) => return waits_for_slack(request, &failure),
         };
         // from here on it is answered where nobody reads of it who should not
         let request = &*reach.spares(request);
@@ -186,8 +188,8 @@ impl Desk {
         Ok(approval)
     }
 
-    /// Who reads where it was asked. `Err`: it came from the journal, and Slack does not tell now.
-    async fn reach(&self, request: &Request, how: &How, parsed: &Parsed) -> Result<Reach, Failure> {
+    /// Who reads where it was asked. Where Slack cannot be asked now, what only reads is answered to the asker alone.
+    async fn reach(&self, request: &Request, how: &How, parsed: &Parsed) -> Result<Reach, Stopped> {
         // what is said to these says nothing but what they said themselves, or that the bot works
         if matches!(request.source, Source::House | Source::SelfTest) || matches!(how, How::Crowded) {
             return Ok(Reach::Own);
@@ -195,8 +197,9 @@ impl Desk {
         let trust = if is_weighty(parsed) { Trust::LITTLE } else { Trust::USUAL };
         match self.places.reach(&request.channel, trust).await {
             Ok(reach) => Ok(reach),
-            Err(error) if matches!(how, How::TakenUp { .. }) => {
-                Err(Failure::sentence("I could not ask Slack who reads here.", error.to_string()))
+            Err(error) if matches!(how, How::TakenUp { .. }) => Err(Stopped::Unknown(place_unasked(&error))),
+            Err(error) if is_weighty(parsed) => {
+                Err(Stopped::Answered("unknown", alone(failed(request, place_unasked(&error)))))
             }
             Err(error) => {
                 tracing::warn!(req = %request.id, %error, "slack does not tell now who reads here; taken for shared");
@@ -341,6 +344,17 @@ impl Desk {
 /// Whether it changes something, or lets something be changed: then what Slack said is not believed for long.
 fn is_weighty(parsed: &Parsed) -> bool {
     matches!(parsed, Ok((row, _)) if row.risk >= Risk::Change || row.action == APPROVE)
+}
+
+fn place_unasked(error: &ApiError) -> Failure {
+    let text = "I could not ask Slack whether this channel is shared with another organisation, so nothing was run. Try again \
+                in a minute.";
+    Failure::sentence(text, error.to_string())
+}
+
+/// For nobody but the asker.
+fn alone(answer: Answer) -> Answer {
+    Answer { alone: true, ..answer }
 }
 
 /// Slack does not say who it was, or who reads it, and calls may have been made: the next sweep brings it again.

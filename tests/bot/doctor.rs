@@ -49,7 +49,7 @@ async fn all_is_well_and_nothing_was_changed() {
         ✅ app token: Slack takes it for Socket Mode (connections:write).
         ✅ Socket Mode: Slack offers a connection; it was not opened (--link opens one for a moment).
         ✅ bot token: Slack knows it as `drone` (UDRONE) in `Sandbox`.
-        ✅ scopes: The bot token has all that is needed: app_mentions:read, channels:history, chat:write, commands, files:read, files:write, groups:history, im:history, im:write, usergroups:read, users:read.
+        ✅ scopes: The bot token has all that is needed: app_mentions:read, channels:history, channels:read, chat:write, commands, files:read, files:write, groups:history, groups:read, im:history, im:write, mpim:read, usergroups:read, users:read.
         ✅ clock: This machine and Slack agree.
         ✅ user groups: `SOPERATORS` has members: 2.
         ✅ user groups: `SVIEWERS` has members: 1.
@@ -208,7 +208,10 @@ async fn a_missing_scope_and_one_too_many_and_a_wrong_clock_are_told() {
         "im:write",
         "users:read",
         "channels:history",
+        "channels:read",
         "groups:history",
+        "groups:read",
+        "mpim:read",
         "pins:write",
     ];
     world.slack.post("settings", json!({"scopes": granted, "app_scopes": [], "clock_skew_s": 240})).await;

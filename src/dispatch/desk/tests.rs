@@ -800,3 +800,42 @@ fn a_button_approves_the_plan_that_was_shown_with_it_and_no_other() {
         office.house.ends().await;
     });
 }
+
+/// Slack knows the person, and cannot be asked about the place: what reads is answered to the asker alone, and of what
+/// changes something nothing is run.
+#[test]
+fn where_slack_cannot_be_asked_about_the_place_a_change_fails_and_a_read_is_for_the_asker_alone() {
+    run(async {
+        let office = Office::new(false).await;
+        assert!(office.says("UMAYA", "ping", How::Fresh).await.starts_with("[info] Pong"), "maya is known");
+        office.slack_is_down.set(true);
+        let ask = async |number: u128, text: &str| {
+            let request = Request { channel: "CNEW".into(), ..office.house.a_request(number) };
+            let request = Request { user: "UMAYA".into(), text: text.to_owned(), ..request };
+            let request = office.house.accept_this(request).await;
+            office.tell(&request, How::Fresh);
+            let later = clock::system().now() + jiff::SignedDuration::from_hours(2);
+            within("an answer", async {
+                loop {
+                    let due =
+                        office.house.store.outbox.due(later, crate::store::Wanted::first(100)).await.expect("read");
+                    if let Some(letter) = due.into_iter().find(|letter| letter.letter.request == request.id) {
+                        return letter.letter;
+                    }
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+            })
+            .await
+        };
+        for (number, text, begins) in [
+            (11, "ping", "[info] Pong"),
+            (12, "ec2 stop i-1", "[failed] I could not ask Slack whether this channel is shared"),
+        ] {
+            let letter = ask(number, text).await;
+            assert!(plain(&letter.reply).starts_with(begins), "{}", plain(&letter.reply));
+            assert!(matches!(letter.address, crate::store::Address::Ephemeral { .. }), "{:?}", letter.address);
+        }
+        office.slack_is_down.set(false);
+        office.house.ends().await;
+    });
+}
