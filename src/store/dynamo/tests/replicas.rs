@@ -8,8 +8,8 @@ use crate::store::dynamo::Dynamo;
 use crate::store::dynamo::row::Row;
 use crate::store::dynamo::table::Guard;
 use crate::store::{
-    Accepted, Beaten, Card, Delivery, Entry, Final, HouseEvent, Journal, Outbox, ReplicaName, State, Store, StoreError,
-    Wanted, What,
+    Accepted, Beaten, Card, Delivery, Entry, Final, Former, HouseEvent, Journal, Outbox, ReplicaName, State, Store,
+    StoreError, Wanted, What,
 };
 use futures_util::future::join_all;
 use std::collections::HashSet;
@@ -219,7 +219,11 @@ async fn an_adopted_request_says_from_whom_and_what_the_former_owner_says_is_not
     let dead = cell.silent_replica().await;
     accept(&dead, 1).await;
     let heir = cell.replica().await;
-    adopts(&heir, 1).await;
+    accept(&heir, 2).await;
+    adopts(&heir, 2).await;
+    let former = heir.journal.former(id(1));
+    assert!(matches!(former, Former::Other { died: true, .. }), "{former:?}");
+    assert_eq!(heir.journal.former(id(2)), Former::Own, "nobody else ever had it");
     assert!(dead.journal.planned(id(1), plan(1)).await.is_err());
     let last = heir.journal.finish(id(1), Final::Succeeded, letter(1, "Done.", true)).await.unwrap();
     heir.outbox.delivered(last.id, sent("1.1")).await.unwrap();
