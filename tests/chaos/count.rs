@@ -3,6 +3,7 @@
 use crate::acts::modals;
 use crate::approver::Approver;
 use crate::faults::Saboteur;
+use crate::form::Ceilings;
 use crate::load::{Asked, Kind, Load, Way};
 use crate::support::{Message, World};
 use crate::tally::{Seen, Taken, Tally};
@@ -98,11 +99,12 @@ pub async fn count(
     saboteur: &Saboteur,
     approver: &Approver,
     (rest, whole): (Duration, Duration),
+    ceilings: Ceilings,
     misses: Vec<String>,
 ) -> Report {
     let asked: Vec<Asked> = load.asked.iter().chain(&approver.words).cloned().collect();
     let seen = seen(world, &asked, approver).await;
-    let mut tally = Tally::of(&asked, &seen);
+    let mut tally = Tally::of(&asked, &seen, ceilings);
     tally.misses.extend(misses);
     let faults: usize = saboteur.done().values().sum();
     tally.misses.extend(saboteur.ends.misses(faults));

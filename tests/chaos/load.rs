@@ -25,6 +25,9 @@ const LISTED: &str = "us-east-1";
 /// So many are there: three pages.
 const ROWS: usize = 45;
 
+/// So many commands come when nothing breaks any more.
+const CALM: usize = 12;
+
 /// An instance that is nowhere.
 const MISSING: &str = "i-0123456789abcdef0";
 
@@ -111,13 +114,15 @@ pub struct Asked {
     pub thread: Option<String>,
     /// Whether the person saw a form in place of an answer.
     pub opened: bool,
+    /// Whether it was asked when nothing broke any more.
+    pub calm: bool,
 }
 
 impl Asked {
     pub fn new(way: Way, kind: Kind, user: &str, channel: &str, text: &str) -> Self {
         let (user, channel, text) = (user.to_owned(), channel.to_owned(), text.to_owned());
         let (sent, thread) = (Value::Null, None);
-        Self { way, kind, user, channel, text, needs_approval: false, sent, thread, opened: false }
+        Self { way, kind, user, channel, text, needs_approval: false, sent, thread, opened: false, calm: false }
     }
 
     /// The instance that it alone changes, if it does.
@@ -140,6 +145,7 @@ impl Asked {
 
 pub struct Load {
     plan: Vec<Asked>,
+    calm: Vec<Asked>,
     /// What was asked, the presses and forms too.
     pub asked: Vec<Asked>,
 }
@@ -176,11 +182,20 @@ impl Load {
         }
         let mut stock = Stock { rng: Rng::with_seed(seed), mix, targets, tagged, contested, commands };
         let plan: Vec<Asked> = (0..commands).map(|number| stock.one(number)).collect();
-        let people = plan.iter().map(|asked| (asked.user.clone(), matches!(asked.kind, Kind::Forbidden(_))));
+        let calm: Vec<Asked> = (commands..commands + CALM).map(calm).collect();
+        let people =
+            plan.iter().chain(&calm).map(|asked| (asked.user.clone(), matches!(asked.kind, Kind::Forbidden(_))));
         let pressers = plan.iter().filter(|asked| asked.kind == Kind::List).map(|asked| (presser(asked), false));
         let people: Vec<(String, bool)> = people.chain(pressers).collect();
         stream::iter(people).for_each_concurrent(8, async |(id, stranger)| hire(world, &id, stranger).await).await;
-        Self { plan, asked: Vec::new() }
+        Self { plan, calm, asked: Vec::new() }
+    }
+
+    /// Sends some more when nothing breaks any more: a bot that has gone deaf on the way hears none of these.
+    pub async fn send_in_calm(&mut self, slack: &str, patience: Duration) {
+        for asked in std::mem::take(&mut self.calm) {
+            self.asked.extend(acts::act(slack, asked, patience).await);
+        }
     }
 
     /// Sends everything, one after the other, some before others are answered: so many people wait at once, at most.
@@ -262,6 +277,17 @@ impl Stock {
         let id = self.targets.pop().expect("an instance for each");
         (Way::Mention, Kind::Forbidden(id.clone()), format!("ec2 reboot {id}"))
     }
+}
+
+fn calm(number: usize) -> Asked {
+    let token = format!("q{number}z");
+    let (way, kind, text) = match number % 3 {
+        0 => ping(),
+        1 => (Way::Slash, Kind::Token(token.clone()), format!("{token} please")),
+        _ => (Way::Direct, Kind::Token(token.clone()), format!("{token} please")),
+    };
+    let asked = Asked::new(way, kind, &format!("UQ{number}"), &format!("room{}", number % CHANNELS), &text);
+    Asked { calm: true, ..asked }
 }
 
 fn ping() -> (Way, Kind, String) {

@@ -1,6 +1,7 @@
 //! The counting on runs that never were: for each thing that may be wrong one run in which nothing else is, and the words in
 //! which it must be found. A counting that finds nothing in these would find nothing in a real one.
 
+use crate::form::Ceilings;
 use crate::load::{Asked, Kind, Way};
 use crate::support::Message;
 use crate::tally::{Seen, Taken, Tally};
@@ -92,7 +93,7 @@ impl Made {
     }
 
     fn tally(&self) -> Tally {
-        Tally::of(&self.asked, &self.seen)
+        Tally::of(&self.asked, &self.seen, Ceilings { not_taken: 0.12, lost: 0.02 })
     }
 }
 
@@ -200,16 +201,41 @@ fn a_bot_that_hears_little_is_found() {
 }
 
 #[test]
+fn a_bot_that_stays_deaf_when_all_is_mended_is_found() {
+    let mut made = Made::new().pings().answers(0, PONG);
+    made.asked[0].calm = true;
+    clean(&made);
+    made.seen.acks.clear();
+    found("not taken, and nothing was broken", &made);
+    let mut sorry = Made::new().pings().answers(0, "❌ Failed: Something broke on my side while running `ping`.");
+    sorry.asked[0].calm = true;
+    found("not answered as asked", &sorry);
+}
+
+#[test]
+fn words_that_nothing_tells_apart_take_one_answer_each() {
+    let word = || Kind::Word(ID.into(), "01AA".into());
+    let said = |id: &str| format!("✅ Done: `ec2 stop {ID}` of <@UQ9> is declined and will not be run.\n(req {id})");
+    let mut made = Made::new();
+    for taken in [Taken::InTime, Taken::Never] {
+        made = made.asks(Way::Press, word(), "decline 01AA", taken);
+    }
+    for asked in &mut made.asked {
+        (asked.user, asked.thread) = ("UBOSS".into(), Some("0.1".into()));
+    }
+    let made = made.answers(0, &said("7F3K")).answers(0, &said("8F3K"));
+    clean(&made);
+    found("answered 2 times", &made.answers(0, &said("7F3K")));
+}
+
+#[test]
 fn a_second_post_is_found_wherever_it_stands() {
     found("answered 2 times", &Made::new().pings().answers(0, PONG).answers(0, PONG));
     // at the top of the channel, beside the thread, and in a direct message
     found("answers no command", &Made::new().pings().answers(0, PONG).says(PONG, |_| ()));
     let direct = Made::new().pings().answers(0, PONG).says(PONG, |message| message.channel = "DQ0".into());
     found("answers no command", &direct);
-    // a whisper that its response_url could have replaced
-    let twice = Made::new().types(Taken::InTime).whispers(0, URL, UNKNOWN_WORD).whispers(0, URL, UNKNOWN_WORD);
-    found("answered 2 times", &twice);
-    // one that nothing can replace may come twice, and no third time
+    // one that one person alone sees, so that nobody can look for it, may come twice, and no third time
     let whisper = |made: Made| made.whispers(0, EPHEMERAL, UNKNOWN_WORD);
     let twice = whisper(whisper(Made::new().types(Taken::InTime)));
     assert_eq!(clean(&twice).whispered_twice, 1);
@@ -319,7 +345,7 @@ fn progress_that_stays_and_files_that_do_not_come_are_found() {
 fn the_answers_in_one_thread_go_each_to_its_command() {
     let mut made = Made::new().asks(Way::Mention, Kind::List, "ec2 list", Taken::InTime);
     made = made.asks(Way::Press, Kind::Page, "ec2 list --page 2", Taken::InTime);
-    made.asked[1].thread.clone_from(&made.asked[0].thread);
+    made.asked[1].thread = Some("0.1".into());
     let (first, second) = ("45 instances.\nPage 1 of 3. The next: `…`", "45 instances.\nPage 2 of 3. The next: `…`");
     let both = made.answers(0, second).answers(0, first);
     assert_eq!(clean(&both).right, 2);

@@ -125,27 +125,36 @@ async fn run(store: Store, commands: usize, seed: u64, plant: Option<Plant>) -> 
     }
     saboteur.heal(&mut world).await;
     let healed = Instant::now();
-    let (mut quiet, mut misses) = (0, Vec::new());
-    while quiet < 3 {
-        if healed.elapsed() > form.rest() {
-            misses.push(format!("not at rest after {:.0} s", healed.elapsed().as_secs_f64()));
-            break;
-        }
-        // one that was told to stick may end only now
-        saboteur.revive(&mut world);
-        approver.turn().await;
-        quiet = if is_quiet(&mut world).await { quiet + 1 } else { 0 };
-        tokio::time::sleep(Duration::from_millis(500)).await;
-    }
+    let mut misses: Vec<String> = rests(&mut world, &mut saboteur, &mut approver, form).await.into_iter().collect();
     let rest = healed.elapsed();
+    if plant.is_none() {
+        load.send_in_calm(&world.slack.url, form.patience()).await;
+        misses.extend(rests(&mut world, &mut saboteur, &mut approver, form).await);
+    }
     if plant.is_none() {
         // an answer that comes a second time comes after a lease, or when a courier that is not sure looks again
         tokio::time::sleep(form.late()).await;
     }
     misses.extend(end(&mut world, store).await);
-    let report = count(&world, &load, &saboteur, &approver, (rest, begun.elapsed()), misses).await;
+    let report = count(&world, &load, &saboteur, &approver, (rest, begun.elapsed()), form.ceilings(), misses).await;
     tell(&report.table());
     (report, world)
+}
+
+/// Waits until nobody has anything to do any more; what is wrong with that.
+async fn rests(world: &mut World, saboteur: &mut Saboteur, approver: &mut Approver, form: Form) -> Option<String> {
+    let (begun, mut quiet) = (Instant::now(), 0);
+    while quiet < 3 {
+        if begun.elapsed() > form.rest() {
+            return Some(format!("not at rest after {:.0} s", begun.elapsed().as_secs_f64()));
+        }
+        // one that was told to stick may end only now
+        saboteur.revive(world);
+        approver.turn().await;
+        quiet = if is_quiet(world).await { quiet + 1 } else { 0 };
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+    None
 }
 
 /// Everybody is told to end, and does; what is wrong with that or with what is left in the store.

@@ -17,7 +17,7 @@ pub enum Said {
 }
 
 /// How the bot says that it is the bot's own fault, or Slack's.
-const SORRY: [&str; 9] = [
+const SORRY: [&str; 11] = [
     "omething broke on my side",
     "I broke ",
     "I am busy with",
@@ -27,6 +27,8 @@ const SORRY: [&str; 9] = [
     "commands in hand, which is as many as I can keep",
     "could not be opened in time",
     "This thread has asked me more",
+    "I cannot write to my journal",
+    "My journal was slow",
 ];
 
 /// How it begins where it is AWS's.
@@ -61,7 +63,8 @@ fn shows(asked: &Asked, text: &str) -> bool {
         Kind::Page => text.contains("Page 2 of 3."),
         Kind::Change(id) | Kind::Contested(id) => text.contains(id.as_str()) && !is_to_the_approver(text),
         Kind::Forbidden(_) => text.contains("`ec2 reboot` needs the group operators"),
-        Kind::Deploy(_) => text.contains(&format!("`{}", deploys::NAME)),
+        // by either of its names
+        Kind::Deploy(_) => [deploys::NAME, deploys::SERVICE].iter().any(|name| text.contains(&format!("`{name}"))),
         Kind::DeployStatus => text.contains(&format!("service/prod/{}", deploys::SERVICE)),
         Kind::NoTarget(_) => text.contains("is missing.") && text.contains("Usage: "),
         Kind::Word(target, id) => is_to_the_approver(text) && (text.contains(target.as_str()) || text.contains(id)),
@@ -80,6 +83,11 @@ fn bare(text: &str) -> &str {
 
 fn is_bad(text: &str) -> bool {
     text.starts_with(['❌', '⛔', '⚠', '❔'])
+}
+
+/// The id of the request in the small print.
+pub fn request(text: &str) -> Option<&str> {
+    text.lines().last()?.strip_prefix("(req ")?.strip_suffix(')')
 }
 
 /// How well it answers this command, beside others that it may answer.

@@ -2,16 +2,11 @@
 //! starts nothing, so `made_up.rs` can hand it runs that never were.
 
 use crate::approver::instance;
+use crate::form::Ceilings;
 use crate::load::{Asked, Kind, Way};
 use crate::said::{self, Said};
 use crate::support::Message;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// Of the commands of which Slack tells the person so many may not be taken,
-const NOT_TAKEN: f64 = 0.12;
-
-/// and of those that Slack brings again so many may be lost for good.
-const LOST: f64 = 0.02;
 
 /// So many answers may be an apology, or say that nobody knows.
 const SORRY: f64 = 0.15;
@@ -69,6 +64,9 @@ pub struct Tally {
     pub unanswered: usize,
     /// Not taken, and Slack itself told the person.
     pub told: usize,
+    /// Of those of which Slack tells the person, what was not taken, and all.
+    pub not_taken: usize,
+    pub brought_once: usize,
     /// Not taken, and Slack brings it no more: nobody was told.
     pub lost: usize,
     /// Answered though Slack had said that it failed.
@@ -93,12 +91,19 @@ struct Case<'a> {
     taken: Taken,
     answers: Vec<&'a Message>,
     files: usize,
+    /// How often Slack itself told the person that it failed.
     told: usize,
 }
 
 impl<'a> Case<'a> {
     fn finals(&self) -> Vec<&'a Message> {
         self.answers.iter().filter(|answer| !answer.is_progress()).copied().collect()
+    }
+
+    /// Whether another message of the same request answers it.
+    fn has_part_of(&self, message: &Message) -> bool {
+        said::request(&message.text)
+            .is_some_and(|id| self.answers.iter().any(|answer| said::request(&answer.text) == Some(id)))
     }
 
     fn miss(&self, what: &str) -> String {
@@ -161,8 +166,8 @@ impl<'a> Index<'a> {
     }
 }
 
-type Of<'a, K> = BTreeMap<K, Vec<usize>>;
-type Maps<'a> = (Of<'a, &'a str>, Of<'a, &'a str>, Of<'a, String>, Of<'a, &'a str>);
+type Numbers<K> = BTreeMap<K, Vec<usize>>;
+type Maps<'a> = (Numbers<&'a str>, Numbers<&'a str>, Numbers<String>, Numbers<&'a str>);
 
 /// Gives each message of the bot to the one command that it answers; what answers none.
 fn matched<'a>(all: &'a [Asked], seen: &'a Seen) -> (Vec<Case<'a>>, Vec<&'a Message>) {
@@ -178,7 +183,12 @@ fn matched<'a>(all: &'a [Asked], seen: &'a Seen) -> (Vec<Case<'a>>, Vec<&'a Mess
         let fits = |number: &usize| {
             let case = &cases[*number];
             let finals = case.finals().len();
-            (said::fit(case.asked, &message.text), case.taken > Taken::Refused, std::cmp::Reverse(finals))
+            let fit = match message.files.is_empty() {
+                true => said::fit(case.asked, &message.text),
+                false => usize::from(case.asked.kind == Kind::List),
+            };
+            // words that nothing tells apart take one answer each, those first that Slack holds
+            (case.has_part_of(message), fit, finals == 0, case.taken, std::cmp::Reverse(finals))
         };
         match meant.max_by_key(fits) {
             Some(number) if !message.files.is_empty() => cases[number].files += 1,
@@ -186,27 +196,24 @@ fn matched<'a>(all: &'a [Asked], seen: &'a Seen) -> (Vec<Case<'a>>, Vec<&'a Mess
             None => strays.push(message),
         }
     }
+    let mut notes: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for message in seen.messages.iter().filter(|message| message.user.as_deref() == Some("USLACKBOT")) {
+        let person = message.only_for.as_deref().unwrap_or_default();
+        *notes.entry((person, message.channel.as_str())).or_default() += 1;
+    }
     for case in &mut cases {
-        case.told = told(case.asked, seen);
+        let user = case.asked.user.as_str();
+        case.told = match case.asked.way {
+            // the form itself says it
+            Way::Form => usize::from(seen.troubled.contains(user)),
+            _ => notes.get(&(user, place(case.asked).as_str())).copied().unwrap_or_default(),
+        };
     }
     (cases, strays)
 }
 
-/// How often Slack itself told the person that it failed.
-fn told(asked: &Asked, seen: &Seen) -> usize {
-    if asked.way == Way::Form {
-        return usize::from(seen.troubled.contains(&asked.user));
-    }
-    let says = |message: &&Message| {
-        message.user.as_deref() == Some("USLACKBOT")
-            && message.only_for.as_deref() == Some(asked.user.as_str())
-            && message.channel == place(asked)
-    };
-    seen.messages.iter().filter(says).count()
-}
-
 impl Tally {
-    pub fn of(all: &[Asked], seen: &Seen) -> Self {
+    pub fn of(all: &[Asked], seen: &Seen, ceilings: Ceilings) -> Self {
         let mut tally = Self { asked: all.len(), ..Self::default() };
         let (cases, strays) = matched(all, seen);
         for case in &cases {
@@ -219,7 +226,7 @@ impl Tally {
             tally.strays += 1;
             tally.misses.push(format!("answers no command: {message:?}"));
         }
-        tally.shares();
+        tally.shares(ceilings);
         tally
     }
 
@@ -234,6 +241,14 @@ impl Tally {
         let is_answered = !case.finals().is_empty();
         *self.taken.entry((case.asked.way, case.taken)).or_default() += 1;
         let by_press_of_many = matches!(case.asked.kind, Kind::Word(..));
+        // a word for an approval is said until it is heard
+        if !case.asked.way.comes_again() && !by_press_of_many {
+            self.brought_once += 1;
+            self.not_taken += usize::from(case.taken <= Taken::Refused);
+        }
+        if case.asked.calm && case.taken != Taken::InTime {
+            self.misses.push(case.miss("not taken, and nothing was broken"));
+        }
         match (case.taken, case.asked.way.comes_again()) {
             (Taken::Never, true) => self.lost += usize::from(!is_answered),
             // several words of one person in one channel are told apart by nothing
@@ -270,7 +285,11 @@ impl Tally {
             }
         }
         for answer in &finals {
-            match said::read(case.asked, &answer.text) {
+            let said = said::read(case.asked, &answer.text);
+            if case.asked.calm && said != Said::Right {
+                self.misses.push(case.miss("not answered as asked, and nothing was broken"));
+            }
+            match said {
                 Said::Right => self.right += 1,
                 Said::Sorry => self.sorry += 1,
                 Said::Unknown => self.unknown += 1,
@@ -285,9 +304,8 @@ impl Tally {
     }
 
     fn twice(&mut self, case: &Case, finals: &[&Message]) {
-        // what one person alone sees cannot be looked for, and by chat.postEphemeral it cannot be replaced
-        let is_known_limit = finals.iter().filter(|answer| !is_by_ephemeral(answer)).count() <= 1
-            && finals.iter().all(|answer| answer.only_for.is_some());
+        // what one person alone sees cannot be looked for
+        let is_known_limit = finals.iter().all(|answer| answer.only_for.is_some());
         match is_known_limit && finals.len() == 2 {
             true => self.whispered_twice += 1,
             false => {
@@ -351,15 +369,13 @@ impl Tally {
     }
 
     /// What may happen, but not often.
-    fn shares(&mut self) {
-        let alone = |way: Way| !way.comes_again();
+    fn shares(&mut self, ceilings: Ceilings) {
         let late = self.count(|_| true, |taken| taken == Taken::Late);
-        let not_taken = self.count(alone, |taken| taken <= Taken::Refused);
-        let (told, brought) = (self.count(alone, |_| true), self.count(Way::comes_again, |_| true));
+        let brought = self.count(Way::comes_again, |_| true);
         let answers = self.right + self.sorry + self.unknown;
         let shares = [
-            ("were not taken, as Slack told the person", not_taken, told, NOT_TAKEN),
-            ("came again and again and were not taken", self.lost, brought, LOST),
+            ("were not taken, as Slack told the person", self.not_taken, self.brought_once, ceilings.not_taken),
+            ("came again and again and were not taken", self.lost, brought, ceilings.lost),
             ("were answered by an apology, or by nobody's knowing", self.sorry + self.unknown, answers, SORRY),
             ("were answered twice where one person alone sees it", self.whispered_twice, self.asked, WHISPERED_TWICE),
             ("were acknowledged when Slack had given up", late, self.asked, LATE),
