@@ -5,15 +5,16 @@ use super::*;
 fn socket_mode_goes_through_the_proxy_as_well() {
     run(async {
         let mut slack = Server::start(|request| match request.path() {
-            "/api/apps.connections.open" => answer(r#"{"ok":true,"url":"ws://wss.slack.invalid/link/?ticket=1"}"#),
+            "/api/apps.connections.open" => answer(r#"{"ok":true,"url":"ws://slack-wss/link/?ticket=1"}"#),
             _ => Action::Upgrade,
         })
         .await;
         let target = slack.address;
         let proxy = Server::start(move |_| Action::Tunnel(target)).await;
+        // names that only the proxy resolves; without a dot they are a sandbox's, which alone is called without TLS
         let config = SlackConfig {
             proxy_url: SecretString::from(format!("http://{}", proxy.address)).into(),
-            ..config("http://slack.invalid/api".to_owned())
+            ..config("http://slack-api/api".to_owned())
         };
         let route = Proxy::for_config(&config, None, None).expect("valid");
         let (stop, stopped) = watch::channel(false);
@@ -30,7 +31,7 @@ fn socket_mode_goes_through_the_proxy_as_well() {
         };
         let (end, ()) = tokio::join!(slot, talk);
         assert_eq!(end, SlotEnd::Stopped);
-        assert_eq!(proxy.paths(), ["slack.invalid:80", "wss.slack.invalid:80"]);
+        assert_eq!(proxy.paths(), ["slack-api:80", "slack-wss:80"]);
     });
 }
 
