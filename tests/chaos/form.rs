@@ -49,7 +49,7 @@ const HASTE: [(&str, &str); 19] = [
 ];
 
 /// What every run needs.
-const ALWAYS: [(&str, &str); 3] = [
+const ALWAYS: [(&str, &str); 4] = [
     ("DRONEBOT__SUPERVISION__DRILLS", "true"),
     ("DRONEBOT__EXECUTION__APPROVE_WITHIN_SECONDS", "30"),
     // few people ask what hundreds would

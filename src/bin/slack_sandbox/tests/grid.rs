@@ -127,7 +127,7 @@ async fn the_web_api_tells_of_which_organisation_the_person_and_the_app_are() {
         assert_eq!(auth["enterprise_id"].as_str(), is_grid.then_some("ESANDBOX"), "{mode}");
         let maya = slack.form("users.info", &[("user", "UMAYA")]).await;
         assert_eq!(maya["user"]["team_id"], if is_org { "ESANDBOX" } else { "TSANDBOX" }, "{mode}");
-        let teams = is_grid.then(|| json!(["TSANDBOX"])).unwrap_or_default();
+        let teams = if is_grid { json!(["TSANDBOX"]) } else { Value::Null };
         assert_eq!(maya["user"]["enterprise_user"]["teams"], teams, "{mode}");
         let olga = slack.form("users.info", &[("user", "UOLGA")]).await;
         assert_eq!(olga["user"]["team_id"], "TOUTSIDE", "{mode}");
