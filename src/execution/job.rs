@@ -10,7 +10,7 @@ use super::{ExecutionConfig, progress, recover};
 use crate::aws;
 use crate::commands::{Command, Context, Found, Planned, Row};
 use crate::domain::{
-    ApprovalRequest, CommandError, Failure, Line, Plan, Refusal, Reply, Request, RequestId, Risk, Tone,
+    ApprovalRequest, CommandError, Failure, Line, Plan, Refusal, Reply, Request, RequestId, Risk, Target, Tone,
 };
 use crate::store::{ApprovalStore, Final, Outbox, StoreError};
 use crate::supervision::WorkerRuntime;
@@ -169,7 +169,7 @@ async fn plan_and_execute(
             return Ok(None);
         }
         if let StoreError::Busy { target, holder } = &error {
-            return Err(busy(target, *holder).into());
+            return Err(busy(&plan, target, *holder).into());
         }
         let text = "I cannot write to my journal, so I did not make the change. Try again when the store works; \
                     `status` shows it.";
@@ -219,10 +219,10 @@ pub(super) fn of_found(found: Found) -> Answer {
 }
 
 /// Another replica changes it: what it does is known here by its request alone.
-fn busy(target: &str, holder: RequestId) -> Refusal {
-    let target = target.rsplit('/').next().unwrap_or(target);
+fn busy(plan: &Plan, target: &str, holder: RequestId) -> Refusal {
+    let named = plan.targets.iter().find(|one| one.key() == target);
     let line = Line::new()
-        .code(target)
+        .code(named.map_or_else(|| target.to_owned(), Target::label))
         .text(format!(" is being changed by another command (req {}). ", holder.short()))
         .text("Nothing was changed by your command. Send it again when that one is done.");
     Refusal { lines: vec![line] }

@@ -41,12 +41,12 @@ async fn brief(shop: &Shop, text: &str) -> String {
 async fn a_version_is_deployed_by_its_digest_and_rolled_back() {
     let (world, shop) = world(Options::default()).await;
     let reads = async |who: &str, line: &str| brief(&shop, &world.asks(who, line).await).await;
-    insta::assert_snapshot!(reads(VERA, "deploy status").await, @r"
+    insta::assert_snapshot!(reads(VERA, "deploy status").await, @"
     drone (this is me)
     • Service: `service/prod/dronebot` in `eu-central-1`
     • Runs: `1.4.1` (`sha256:1.4.1`) in 2 tasks
     • Task definition: `dronebot:1`
-    • Rollout: COMPLETED, begun DATE TIME UTC
+    • Rollout: COMPLETED, begun 2026-09-21 TIME UTC
     • Tasks: 2 wanted, 2 running, 0 pending, 2 healthy
     • A rollback: not possible: nothing is known that it ran before
     The latest versions:
@@ -78,12 +78,12 @@ async fn a_version_is_deployed_by_its_digest_and_rolled_back() {
     let tag = format!("{}:1.4.1", shop.repository);
     assert_eq!(shop.images().await, [tag, digest("1.4.2").await, digest("1.4.1").await]);
     assert_eq!((made(&world, "UpdateService"), made(&world, "RegisterTaskDefinition")), (3, 3));
-    insta::assert_snapshot!(reads(VERA, "deploy status drone").await, @r"
+    insta::assert_snapshot!(reads(VERA, "deploy status drone").await, @"
     drone (this is me)
     • Service: `service/prod/dronebot` in `eu-central-1`
     • Runs: `1.4.2` (`sha256:1.4.2`) in 2 tasks
     • Task definition: `dronebot:2`
-    • Rollout: COMPLETED, begun DATE TIME UTC
+    • Rollout: COMPLETED, begun 2026-09-21 TIME UTC
     • Tasks: 2 wanted, 2 running, 0 pending, 2 healthy
     • A rollback goes to: `1.4.1` (`sha256:1.4.1`), `dronebot:3`
     The latest versions:

@@ -42,23 +42,23 @@ async fn asleep() -> World {
 async fn all_is_well_and_nothing_was_changed() {
     let world = asleep().await;
     let (code, told) = doctor(&world, &[], &[]);
-    insta::assert_snapshot!(told, @r#"
-        ✅ settings: They can be used.
-        ✅ policies: 9 policies (5c3e9d3d714b) can be used.
-        ✅ store: `FOLDER/dronebot.db` is not there yet; the first start makes it.
-        ✅ app token: Slack takes it for Socket Mode (connections:write).
-        ✅ Socket Mode: Slack offers a connection; it was not opened (--link opens one for a moment).
-        ✅ bot token: Slack knows it as `drone` (UDRONE) in `Sandbox`.
-        ✅ scopes: The bot token has all that is needed: app_mentions:read, channels:history, channels:read, chat:write, commands, files:read, files:write, groups:history, groups:read, im:history, im:write, mpim:read, usergroups:read, users:read.
-        ✅ clock: This machine and Slack agree.
-        ✅ user groups: `SOPERATORS` has members: 2.
-        ✅ user groups: `SVIEWERS` has members: 1.
-        ✅ AWS identity: Account ACCOUNT, as `arn:aws:sts::ACCOUNT:user/moto`.
-        ✅ AWS clock: This machine and AWS agree.
-        ✅ AWS region: `eu-central-1` answers.
-        ✅ AWS permissions: DescribeInstances, DescribeInstanceStatus, DescribeInstanceAttribute, DescribeInstanceTypes, DescribeRegions, StartInstances, StopInstances, RebootInstances are allowed, tried on `i-00000000000000001` by DryRun.
-        The bot can work like this: 0 to mend, 0 to know.
-        "#);
+    insta::assert_snapshot!(told, @"
+    ✅ settings: They can be used.
+    ✅ policies: 10 policies (ced572a6c3d3) can be used.
+    ✅ store: `FOLDER/dronebot.db` is not there yet; the first start makes it.
+    ✅ app token: Slack takes it for Socket Mode (connections:write).
+    ✅ Socket Mode: Slack offers a connection; it was not opened (--link opens one for a moment).
+    ✅ bot token: Slack knows it as `drone` (UDRONE) in `Sandbox`.
+    ✅ scopes: The bot token has all that is needed: app_mentions:read, channels:history, channels:read, chat:write, commands, files:read, files:write, groups:history, groups:read, im:history, im:write, mpim:read, usergroups:read, users:read.
+    ✅ clock: This machine and Slack agree.
+    ✅ user groups: `SOPERATORS` has members: 2.
+    ✅ user groups: `SVIEWERS` has members: 1.
+    ✅ AWS identity: Account ACCOUNT, as `arn:aws:sts::ACCOUNT:user/moto`.
+    ✅ AWS clock: This machine and AWS agree.
+    ✅ AWS region: `eu-central-1` answers.
+    ✅ AWS permissions: DescribeInstances, DescribeInstanceStatus, DescribeInstanceAttribute, DescribeInstanceTypes, DescribeRegions, StartInstances, StopInstances, RebootInstances are allowed, tried on `i-00000000000000001` by DryRun.
+    The bot can work like this: 0 to mend, 0 to know.
+    ");
     assert_eq!(code, 0);
     let left = std::fs::read_dir(world.folder.path()).expect("the folder").count();
     assert_eq!(left, 0, "no file was made");
@@ -128,27 +128,27 @@ async fn every_problem_is_told_with_what_to_do() {
         ("DRONEBOT__STORE__PATH", "/dev/null/dronebot.db"),
     ];
     let (code, told) = doctor(&world, &[], &env);
-    insta::assert_snapshot!(told, @r#"
-        ✅ settings: They can be used.
-        ✅ policies: 9 policies (5c3e9d3d714b) can be used.
-        ❌ store: /dev/null/dronebot.db: Not a directory (os error 20).
-           → Check the rights on the folder, or set store.path to another file.
-        ❌ app token: Slack refuses the app token (invalid_auth).
-           → Check slack.app_token: Slack does not know it.
-        ❌ bot token: Slack does not accept the bot token (`invalid_auth`).
-           → Set slack.bot_token to the Bot User OAuth Token of OAuth & Permissions; install the app again if there is none.
-        ❌ user groups: The bot token lacks a scope for this (`missing_scope`).
-           → Add what is missing under OAuth & Permissions, and install the app again.
-        ✅ AWS identity: Account ACCOUNT, as `arn:aws:sts::ACCOUNT:user/moto`.
-        ✅ AWS clock: This machine and AWS agree.
-        ✅ AWS region: `eu-central-1` answers.
-        ❌ AWS permissions: AWS does not allow `ec2:DescribeInstanceTypes`.
-           → Allow ec2:DescribeInstanceTypes to the bot's role (`dronebot iam-policy` prints the whole policy).
-        ❌ AWS permissions: AWS does not allow `ec2:StopInstances`.
-           → Allow ec2:StopInstances to the bot's role (`dronebot iam-policy` prints the whole policy).
-        ✅ AWS permissions: DescribeInstances, DescribeInstanceStatus, DescribeInstanceAttribute, DescribeRegions, StartInstances, RebootInstances are allowed, tried on `i-00000000000000001` by DryRun.
-        The bot cannot work like this: 6 to mend, 0 to know.
-        "#);
+    insta::assert_snapshot!(told, @"
+    ✅ settings: They can be used.
+    ✅ policies: 10 policies (ced572a6c3d3) can be used.
+    ❌ store: /dev/null/dronebot.db: Not a directory (os error 20).
+       → Check the rights on the folder, or set store.path to another file.
+    ❌ app token: Slack refuses the app token (invalid_auth).
+       → Check slack.app_token: Slack does not know it.
+    ❌ bot token: Slack does not accept the bot token (`invalid_auth`).
+       → Set slack.bot_token to the Bot User OAuth Token of OAuth & Permissions; install the app again if there is none.
+    ❌ user groups: The bot token lacks a scope for this (`missing_scope`).
+       → Add what is missing under OAuth & Permissions, and install the app again.
+    ✅ AWS identity: Account ACCOUNT, as `arn:aws:sts::ACCOUNT:user/moto`.
+    ✅ AWS clock: This machine and AWS agree.
+    ✅ AWS region: `eu-central-1` answers.
+    ❌ AWS permissions: AWS does not allow `ec2:DescribeInstanceTypes`.
+       → Allow ec2:DescribeInstanceTypes to the bot's role (`dronebot iam-policy` prints the whole policy).
+    ❌ AWS permissions: AWS does not allow `ec2:StopInstances`.
+       → Allow ec2:StopInstances to the bot's role (`dronebot iam-policy` prints the whole policy).
+    ✅ AWS permissions: DescribeInstances, DescribeInstanceStatus, DescribeInstanceAttribute, DescribeRegions, StartInstances, RebootInstances are allowed, tried on `i-00000000000000001` by DryRun.
+    The bot cannot work like this: 6 to mend, 0 to know.
+    ");
     assert_eq!(code, 78);
 }
 
@@ -189,8 +189,8 @@ async fn services_that_may_be_deployed_are_looked_at() {
        → See deploy.services in the settings.
     ");
     world.aws.break_next("DescribeImages", Trouble::Error("AccessDeniedException", 400), 9);
-    insta::assert_snapshot!(look(&[]).1, @r"
-    ❌ deploy: AWS does not allow me `ecr:DescribeImages` (`AccessDeniedException`, `eu-central-1`, account `ACCOUNT`): User: arn:aws:sts::123456789012:assumed-role/dronebot/task is not authorized to perform: ecr:DescribeImages because no identity-based policy allows the ecr:DescribeImages action.
+    insta::assert_snapshot!(look(&[]).1, @"
+    ❌ deploy: AWS does not allow me `ecr:DescribeImages` (`AccessDeniedException`, `eu-central-1`, account `ACCOUNT`): User: arn:aws:sts::ACCOUNT:assumed-role/dronebot/task is not authorized to perform: ecr:DescribeImages because no identity-based policy allows the ecr:DescribeImages action.
        → Allow ecr:DescribeImages to the bot's role (`dronebot iam-policy` prints the whole policy).
     ");
 }
@@ -261,22 +261,22 @@ async fn a_slack_and_an_aws_that_cannot_be_reached_are_told_and_not_waited_for()
         [("AWS_ENDPOINT_URL", "http://127.0.0.1:9"), ("DRONEBOT__SLACK__PROXY_URL", "http://maya:pa55@127.0.0.1:9")];
     let (code, told) = doctor(&world, &[], &env);
     assert!(!told.contains("pa55"));
-    insta::assert_snapshot!(told, @r#"
-        ✅ settings: They can be used.
-        ✅ policies: 9 policies (5c3e9d3d714b) can be used.
-        ✅ store: `FOLDER/dronebot.db` is not there yet; the first start makes it.
-        ❌ app token: Slack cannot be asked: apps.connections.open: connect: cannot connect: proxy cannot be reached: Connection refused (os error 111).
-           → Check the network, slack.api_url, and the proxy (slack.proxy_url, HTTPS_PROXY, NO_PROXY).
-        ❌ bot token: Slack cannot be asked (`connect`).
-           → Check the network, slack.api_url, and the proxy (slack.proxy_url, HTTPS_PROXY, NO_PROXY).
-        ❌ user groups: Slack cannot be asked (`connect`).
-           → Check the network, slack.api_url, and the proxy (slack.proxy_url, HTTPS_PROXY, NO_PROXY).
-        ❌ AWS identity: I cannot reach AWS STS in `eu-central-1`.
-           → Check the network, the region's name and AWS_ENDPOINT_URL; the proxy of the settings is for Slack alone.
-        ❌ AWS region: I cannot reach AWS EC2 in `eu-central-1`.
-           → Check the network, the region's name and AWS_ENDPOINT_URL; the proxy of the settings is for Slack alone.
-        The bot cannot work like this: 5 to mend, 0 to know.
-        "#);
+    insta::assert_snapshot!(told, @"
+    ✅ settings: They can be used.
+    ✅ policies: 10 policies (ced572a6c3d3) can be used.
+    ✅ store: `FOLDER/dronebot.db` is not there yet; the first start makes it.
+    ❌ app token: Slack cannot be asked: apps.connections.open: connect: cannot connect: proxy cannot be reached: Connection refused (os error 111).
+       → Check the network, slack.api_url, and the proxy (slack.proxy_url, HTTPS_PROXY, NO_PROXY).
+    ❌ bot token: Slack cannot be asked (`connect`).
+       → Check the network, slack.api_url, and the proxy (slack.proxy_url, HTTPS_PROXY, NO_PROXY).
+    ❌ user groups: Slack cannot be asked (`connect`).
+       → Check the network, slack.api_url, and the proxy (slack.proxy_url, HTTPS_PROXY, NO_PROXY).
+    ❌ AWS identity: I cannot reach AWS STS in `eu-central-1`.
+       → Check the network, the region's name and AWS_ENDPOINT_URL; the proxy of the settings is for Slack alone.
+    ❌ AWS region: I cannot reach AWS EC2 in `eu-central-1`.
+       → Check the network, the region's name and AWS_ENDPOINT_URL; the proxy of the settings is for Slack alone.
+    The bot cannot work like this: 5 to mend, 0 to know.
+    ");
     assert_eq!(code, 78);
 }
 

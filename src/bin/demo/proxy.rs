@@ -4,6 +4,8 @@
 
 #[path = "asked.rs"]
 mod asked;
+#[path = "upstream.rs"]
+mod upstream;
 
 use super::rollouts::Rollouts;
 use actix_web::dev::ServerHandle;
@@ -16,6 +18,7 @@ use std::net::TcpListener;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
+use upstream::{Upstream, ask};
 
 /// Longer than any caller waits.
 const FOR_EVER: Duration = Duration::from_secs(3_600);
@@ -252,11 +255,6 @@ fn time_of_day() -> String {
     format!("{:.3}", jiff::Timestamp::now())
 }
 
-struct Upstream {
-    url: String,
-    account: Option<String>,
-}
-
 /// Starts the proxy on a free port, on threads of its own that live until it is closed. `account` separates the
 /// callers of one Moto from each other.
 pub fn start(url: String, account: Option<String>) -> Result<(String, Arc<Control>), String> {
@@ -378,29 +376,4 @@ async fn container(
         }
         _ => Some((status, kind, said)),
     }
-}
-
-async fn ask(
-    request: &HttpRequest,
-    body: Bytes,
-    upstream: &Upstream,
-) -> Option<(actix_web::http::StatusCode, String, String)> {
-    thread_local! {
-        static CLIENT: awc::Client = awc::Client::builder().timeout(Duration::from_secs(60)).finish();
-    }
-    let url = format!("{}{}", upstream.url, request.uri());
-    let mut ask = CLIENT.with(|client| client.request(request.method().clone(), url));
-    for (name, value) in request.headers() {
-        if name != "host" && name != "content-length" && name != "connection" {
-            ask = ask.insert_header((name.clone(), value.clone()));
-        }
-    }
-    if let Some(account) = &upstream.account {
-        ask = ask.insert_header(("x-moto-account-id", account.as_str()));
-    }
-    let mut answer = ask.send_body(body).await.ok()?;
-    let kind =
-        answer.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or("text/xml").to_owned();
-    let bytes = answer.body().limit(16 << 20).await.ok()?;
-    Some((answer.status(), kind, String::from_utf8_lossy(&bytes).into_owned()))
 }

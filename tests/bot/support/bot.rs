@@ -82,6 +82,14 @@ pub fn command(slack: &str, aws: &str, folder: &Path) -> Command {
     command_in(None, slack, aws, folder)
 }
 
+/// An address as it is called in a network namespace.
+fn seen_from(netns: Option<&str>, url: &str) -> String {
+    match url.rsplit_once(':') {
+        Some((_, port)) if netns.is_some() => format!("http://{}:{port}", net::NEIGHBOUR),
+        _ => url.to_owned(),
+    }
+}
+
 /// The same in a network namespace.
 fn command_in(netns: Option<&str>, slack: &str, aws: &str, folder: &Path) -> Command {
     let sandbox = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/sandbox.toml");
@@ -98,7 +106,7 @@ fn command_in(netns: Option<&str>, slack: &str, aws: &str, folder: &Path) -> Com
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
         .env("DRONEBOT_CONFIG", sandbox)
-        .env("DRONEBOT__SLACK__API_URL", format!("{slack}/api"))
+        .env("DRONEBOT__SLACK__API_URL", format!("{}/api", seen_from(netns, slack)))
         .env("DRONEBOT__SLACK__APP_TOKEN", "xapp-sandbox")
         .env("DRONEBOT__SLACK__BOT_TOKEN", "xoxb-sandbox")
         .env("DRONEBOT__STORE__PATH", folder.join("dronebot.db"))

@@ -27,6 +27,13 @@ impl Default for Place {
 /// How many hosts there are.
 const HOSTS: usize = 2;
 
+/// What the hosts call the machine on which the sandbox is: the bot asks one without TLS only where it is its own machine,
+/// or a neighbour that is known by a bare name.
+pub const NEIGHBOUR: &str = "outside";
+
+/// Where `ip netns exec` finds what a namespace has of its own under `/etc`.
+const OWN_ETC: &str = "/etc/netns";
+
 /// The network of one test; it goes with the value.
 #[derive(Debug)]
 pub struct Net {
@@ -73,6 +80,10 @@ impl Net {
             ip(&["-n", netns, "addr", "add", &address, "dev", "eth0"])?;
             ip(&["-n", netns, "link", "set", "eth0", "up"])?;
             ip(&["-n", netns, "link", "set", "lo", "up"])?;
+            let own = Path::new(OWN_ETC).join(netns);
+            let hosts = format!("127.0.0.1 localhost\n{} {NEIGHBOUR}\n", self.address());
+            let written = std::fs::create_dir_all(&own).and_then(|()| std::fs::write(own.join("hosts"), hosts));
+            written.map_err(|error| format!("{} cannot be written: {error}", own.display()))?;
         }
         Ok(())
     }
@@ -109,6 +120,7 @@ impl Drop for Net {
         for host in 0..HOSTS {
             let _ = ip(&["link", "del", &self.host(host)]);
             let _ = ip(&["netns", "del", &self.host(host)]);
+            let _ = std::fs::remove_dir_all(Path::new(OWN_ETC).join(self.host(host)));
         }
         let _ = ip(&["link", "del", &self.name]);
     }
@@ -154,6 +166,7 @@ fn sweep() {
     let spaces = ip(&["netns", "list"]).unwrap_or_default();
     for name in spaces.lines().filter_map(|line| of_dead(line.split(' ').next()?)) {
         let _ = ip(&["netns", "del", &name]);
+        let _ = std::fs::remove_dir_all(Path::new(OWN_ETC).join(&name));
     }
     let links = ip(&["-o", "link", "show", "type", "bridge"]).unwrap_or_default();
     for name in links.lines().filter_map(|line| of_dead(line.split(": ").nth(1)?)) {
