@@ -51,14 +51,38 @@ impl Hosts {
 
     /// The replica that has taken the most commands becomes the world's own; the other one stays.
     async fn busiest_first(&mut self) {
-        let count = async |bot: &Bot| bot.metric("dronebot_requests_total", &["accepted"]).await.unwrap_or_default();
-        let other = self.world.others.pop().expect("another");
-        if count(&other).await > count(self.world.bot()).await {
-            let bot = self.world.bot.replace(other).expect("a bot");
-            self.world.others.push(bot);
-        } else {
-            self.world.others.push(other);
+        if self.taken_by(&self.world.others[0]).await > self.taken_by(self.own()).await {
+            self.swap();
         }
+    }
+
+    /// Has somebody say this; the replica that takes it becomes the world's own.
+    async fn taker_first(&mut self, who: &str, text: &str) -> String {
+        let before = self.taken_by(self.own()).await + self.taken_by(&self.world.others[0]).await;
+        let others = self.taken_by(&self.world.others[0]).await;
+        let ts = self.world.says(who, "ops", text).await;
+        until("it is taken", async || {
+            self.taken_by(self.own()).await + self.taken_by(&self.world.others[0]).await > before
+        })
+        .await;
+        if self.taken_by(&self.world.others[0]).await > others {
+            self.swap();
+        }
+        ts
+    }
+
+    fn own(&self) -> &Bot {
+        self.world.bot.as_ref().expect("a bot")
+    }
+
+    async fn taken_by(&self, bot: &Bot) -> f64 {
+        bot.metric("dronebot_requests_total", &["accepted"]).await.unwrap_or_default()
+    }
+
+    fn swap(&mut self) {
+        let other = self.world.others.pop().expect("another");
+        let bot = self.world.bot.replace(other).expect("a bot");
+        self.world.others.push(bot);
     }
 
     fn place(&mut self) -> Place {
@@ -211,9 +235,8 @@ async fn an_answer_that_waits_on_a_host_that_is_cut_off_is_given_by_the_other_on
     // of three commands one replica gets two; the answer to its second waits for its turn
     let mut asked = Vec::new();
     let waiting = loop {
-        asked.push(hosts.world.says(NINA, "ops", "@drone ping").await);
-        hosts.busiest_first().await;
-        let ts = asked.last().expect("one").clone();
+        let ts = hosts.taker_first(NINA, "@drone ping").await;
+        asked.push(ts.clone());
         let bot = hosts.world.bot.as_ref().expect("a bot");
         let queue = ["queue=\"letters on their way\""];
         // its first answer is on its way for a moment too; only the second has to wait for its turn

@@ -109,7 +109,7 @@ async fn an_answer_that_slack_does_not_take_shows_in_the_age_of_the_outbox() {
 
 #[actix_web::test]
 async fn probes_answer_under_load() {
-    let each = ("DRONEBOT__EXECUTION__MAX_OPEN_EACH", "100".to_owned());
+    let each = ("DRONEBOT__EXECUTION__MAX_OPEN_EACH", "1000".to_owned());
     let env = vec![("DRONEBOT__LOG__FILTER", "warn".to_owned()), each];
     let mut world = World::with(Options { env, ..Options::default() }).await;
     let texts: Vec<String> = (0..100).map(|number| format!("word{number:03}")).collect();

@@ -47,6 +47,8 @@ fn called(world: &World, action: &str) -> usize {
 async fn what_the_full_disk_does_not_take_is_not_acked_and_comes_again() {
     let mut env = hasty();
     env.push(("DRONEBOT__STORE__MAX_MIB", "1".into()));
+    // one person fills it
+    env.push(("DRONEBOT__EXECUTION__MAX_OPEN_EACH", "5000".into()));
     let mut world = World::with(Options { env, ..Options::default() }).await;
     world.slack.ack_timeout(Duration::from_millis(1_500)).await;
     // an answer that is delivered would make room

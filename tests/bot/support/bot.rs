@@ -82,10 +82,10 @@ pub fn command(slack: &str, aws: &str, folder: &Path) -> Command {
     command_in(None, slack, aws, folder)
 }
 
-/// An address as it is called in a network namespace.
-fn seen_from(netns: Option<&str>, url: &str) -> String {
+/// The address of a sandbox as the hosts of a network call it; that on this machine stays.
+fn as_neighbour(url: &str) -> String {
     match url.rsplit_once(':') {
-        Some((_, port)) if netns.is_some() => format!("http://{}:{port}", net::NEIGHBOUR),
+        Some((host, port)) if !host.ends_with("//127.0.0.1") => format!("http://{}:{port}", net::NEIGHBOUR),
         _ => url.to_owned(),
     }
 }
@@ -106,7 +106,7 @@ fn command_in(netns: Option<&str>, slack: &str, aws: &str, folder: &Path) -> Com
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
         .env("DRONEBOT_CONFIG", sandbox)
-        .env("DRONEBOT__SLACK__API_URL", format!("{}/api", seen_from(netns, slack)))
+        .env("DRONEBOT__SLACK__API_URL", format!("{}/api", as_neighbour(slack)))
         .env("DRONEBOT__SLACK__APP_TOKEN", "xapp-sandbox")
         .env("DRONEBOT__SLACK__BOT_TOKEN", "xoxb-sandbox")
         .env("DRONEBOT__STORE__PATH", folder.join("dronebot.db"))
