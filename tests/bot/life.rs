@@ -130,7 +130,10 @@ async fn the_last_answer_of_a_change_that_ends_within_the_drain_leaves_before_th
 #[actix_web::test]
 async fn what_is_said_while_a_bot_is_told_to_end_is_answered_once_by_it_or_by_the_next() {
     // Slack brings a mention four times in all, later and later, and the next life is there by then
-    let env = vec![("DRONEBOT__SLACK__PACING__CHANNEL_INTERVAL_SECONDS", "0.1".to_owned())];
+    let env = vec![
+        ("DRONEBOT__SLACK__PACING__CHANNEL_INTERVAL_SECONDS", "0.1".to_owned()),
+        ("DRONEBOT__EXECUTION__MAX_OPEN_EACH", "100".to_owned()),
+    ];
     let mut world = World::with(Options { env, ..Options::default() }).await;
     let hasty = serde_json::json!({"ack_timeout_ms": 1_000, "retry_after_ms": [0, 2_000, 6_000]});
     world.slack.post("settings", hasty).await;

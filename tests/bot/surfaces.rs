@@ -222,6 +222,8 @@ async fn killed_before_the_form_was_open_the_next_life_says_it_in_words() {
 async fn a_form_that_the_journal_does_not_take_stays_open_and_works_after_a_restart() {
     let env = vec![
         ("DRONEBOT__STORE__MAX_MIB", "1".into()),
+        // one person fills it
+        ("DRONEBOT__EXECUTION__MAX_OPEN_EACH", "5000".into()),
         ("DRONEBOT__DELIVERY__RETRY_MIN_MS", "50".into()),
         ("DRONEBOT__DELIVERY__POLL_MS", "100".into()),
     ];
