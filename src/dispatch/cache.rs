@@ -118,6 +118,13 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
         })
     }
 
+    /// The value, if it is there and need not be asked again.
+    pub(super) fn kept(&self, key: &K, trust: Trust) -> Option<V> {
+        let entries = self.entries.borrow();
+        let kept = entries.get(key).filter(|kept| kept.stands(Instant::now(), trust))?;
+        kept.answer.get()?.clone().ok()
+    }
+
     /// Asks Slack, unless it has just been asked in vain.
     async fn ask(&self, fetch: impl AsyncFnOnce() -> Result<V, ApiError>) -> Result<V, ApiError> {
         // the semaphore is never closed

@@ -4,7 +4,7 @@ use super::approvals::{self, Review};
 use super::cache::Trust;
 use super::callers::Callers;
 use super::people::{self, People, PeopleParts};
-use super::permits::Permits;
+use super::permits::{Permits, action};
 use super::places::{HeardPlaces, Places, Reach};
 use super::policy::Policies;
 use super::{How, forms, shortcuts};
@@ -12,7 +12,8 @@ use crate::aws::Aws;
 use crate::clock::Clock;
 use crate::commands::{self, Command, Context, DeployConfig, Limits, Row, Scope};
 use crate::domain::{
-    ApprovalRequest, Failure, Line, Principal, Refusal, Reply, Request, Risk, Source, Tone, UsageError, VitalsSource,
+    ApprovalRequest, Failure, Line, Principal, Refusal, Reply, ReplyTo, Request, Risk, Source, Tone, UsageError,
+    VitalsSource,
 };
 use crate::execution::{self, Answer, Flight, Flights, Job, Task, WorkerPool, Workshop};
 use crate::slack::api::ApiError;
@@ -194,6 +195,10 @@ impl Desk {
         if matches!(request.source, Source::House | Source::SelfTest) || matches!(how, How::Crowded) {
             return Ok(Reach::Own);
         }
+        // nor is Slack asked about each channel for what the asker alone reads and no policy judges by the place
+        if self.place_means_nothing(request, parsed) {
+            return Ok(self.places.known(&request.channel).unwrap_or(Reach::Own));
+        }
         let trust = if is_weighty(parsed) { Trust::LITTLE } else { Trust::USUAL };
         match self.places.reach(&request.channel, trust).await {
             Ok(reach) => Ok(reach),
@@ -206,6 +211,13 @@ impl Desk {
                 Ok(Reach::Unknown)
             }
         }
+    }
+
+    fn place_means_nothing(&self, request: &Request, parsed: &Parsed) -> bool {
+        let is_alone =
+            matches!(request.reply_to, ReplyTo::Caller { .. } | ReplyTo::Presser { .. } | ReplyTo::Alone { .. });
+        let is_judged = |row: &'static Row| is_weighty(parsed) || self.parts.policies.look_at_place(action(row));
+        is_alone && !parsed.as_ref().is_ok_and(|(row, _)| is_judged(row))
     }
 
     async fn understand(

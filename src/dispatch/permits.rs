@@ -324,7 +324,7 @@ fn whole_second(time: jiff::Timestamp) -> jiff::Timestamp {
     jiff::Timestamp::from_second(time.as_second()).unwrap_or(time)
 }
 
-fn action(row: &Row) -> Action<'_> {
+pub(super) fn action(row: &Row) -> Action<'_> {
     Action { name: row.action, risk: row.risk }
 }
 

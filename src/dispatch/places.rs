@@ -108,6 +108,13 @@ impl Places {
         self.asked.get(channel, trust, async || self.ask(channel).await).await
     }
 
+    /// What is known of it without asking.
+    pub(super) fn known(&self, channel: &ChannelId) -> Option<Reach> {
+        let heard = self.heard.said(channel, Trust::USUAL.fresh());
+        let heard = heard.map(|shared| if shared { Reach::Shared } else { Reach::Own });
+        heard.or_else(|| self.asked.kept(channel, Trust::USUAL))
+    }
+
     async fn ask(&self, channel: &ChannelId) -> Result<Reach, ApiError> {
         match self.api.is_shared(channel).await {
             Ok(Some(true)) => Ok(Reach::Shared),

@@ -45,10 +45,10 @@ pub const SLASH: Bounds<8> = Bounds([
     at_most(285.0, "slash: allocations"),
     // today 138,600 to 139,300
     at_most(152_000.0, "slash: bytes allocated"),
-    // *command finished*
-    at_most(1.0, "slash: lines logged"),
-    // today 196
-    at_most(215.0, "slash: bytes logged"),
+    // *audit: decision* (who, where, what, the verdict and its policies) and *command finished*
+    at_most(2.0, "slash: lines logged"),
+    // today 513 to 515
+    at_most(560.0, "slash: bytes logged"),
     // the answer
     at_most(1.0, "slash: calls to Slack"),
 ]);
@@ -63,9 +63,9 @@ pub const MENTION: Bounds<8> = Bounds([
     at_most(355.0, "mention: allocations"),
     // today 140,400 to 143,200
     at_most(156_000.0, "mention: bytes allocated"),
-    at_most(1.0, "mention: lines logged"),
-    // today 196
-    at_most(215.0, "mention: bytes logged"),
+    at_most(2.0, "mention: lines logged"),
+    // today 513 to 515
+    at_most(560.0, "mention: bytes logged"),
     at_most(1.0, "mention: calls to Slack"),
 ]);
 

@@ -4,7 +4,7 @@
 
 use super::Situation;
 use crate::domain::{ChannelId, Source};
-use cedar_policy::PolicySet;
+use cedar_policy::{ActionConstraint, Policy, PolicySet};
 use serde_json::Value;
 
 /// How finely the policies look at the time.
@@ -33,13 +33,25 @@ impl ContextUse {
     /// Reads the policies. One that cannot be read, or uses the context as a whole, may look at everything.
     pub(super) fn of(set: &PolicySet) -> Self {
         let mut used = Self::NOTHING;
-        for policy in set.policies() {
-            match policy.to_json() {
-                Ok(policy) => used.read(&policy["conditions"]),
-                Err(_) => return Self::ALL,
-            }
-        }
+        set.policies().for_each(|policy| used.add(policy));
         used
+    }
+
+    /// The actions of each policy that looks at who else reads where it is asked.
+    pub(super) fn place_readers(set: &PolicySet) -> Vec<ActionConstraint> {
+        let looks = |policy: &&Policy| {
+            let mut used = Self::NOTHING;
+            used.add(policy);
+            used.external
+        };
+        set.policies().filter(looks).map(Policy::action_constraint).collect()
+    }
+
+    fn add(&mut self, policy: &Policy) {
+        match policy.to_json() {
+            Ok(policy) => self.read(&policy["conditions"]),
+            Err(_) => *self = Self::ALL,
+        }
     }
 
     /// Notes each `context.name` and `context has name` within an expression in Cedar's JSON form.

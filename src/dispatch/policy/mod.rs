@@ -23,7 +23,7 @@ pub use question::{Action, Deny, MOST_APPROVALS, Reason, Resource, Situation, Ve
 pub use refusal::{refusal, refusal_saying, shut_out};
 
 use crate::domain::{Membership, Principal, Risk, TeamId, UserId};
-use cedar_policy::{Authorizer, EntityTypeName, PolicyId, PolicySet};
+use cedar_policy::{ActionConstraint, Authorizer, EntityTypeName, EntityUid, PolicyId, PolicySet};
 use context_use::ContextUse;
 use entities::Known;
 use evaluate::Found;
@@ -46,6 +46,8 @@ pub struct Policies {
     hash: String,
     /// What they look at of a situation.
     context_use: ContextUse,
+    /// The actions of which they want to know who reads where it is asked.
+    place_readers: Vec<ActionConstraint>,
     /// What was found ahead of a resource.
     memory: ahead::Memory,
 }
@@ -80,6 +82,7 @@ impl Policies {
             unknown_groups: unknown_groups.collect(),
             forbidding_groups: literals::groups_forbidding(&loaded.set),
             context_use: ContextUse::of(&loaded.set),
+            place_readers: ContextUse::place_readers(&loaded.set),
             set: loaded.set,
             authorizer: Authorizer::new(),
             known,
@@ -94,6 +97,22 @@ impl Policies {
     /// with.
     pub fn hash(&self) -> &str {
         &self.hash
+    }
+
+    /// Whether who reads where it is asked can matter to what they say of an action.
+    pub fn look_at_place(&self, action: Action<'_>) -> bool {
+        let classes = [Risk::Basic, Risk::Read, Risk::Change].map(Risk::as_str);
+        let may_be = |uid: &EntityUid| {
+            let name: &str = uid.id().unescaped();
+            // a group of actions that a schema of one's own makes may have it as a member
+            let is_another = classes.contains(&name) || self.resources.contains_key(name);
+            name == action.name || name == action.risk.as_str() || !is_another
+        };
+        self.place_readers.iter().any(|constraint| match constraint {
+            ActionConstraint::Any => true,
+            ActionConstraint::Eq(uid) => may_be(uid),
+            ActionConstraint::In(uids) => uids.iter().any(may_be),
+        })
     }
 
     /// How many policies there are.

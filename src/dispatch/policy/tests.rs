@@ -923,3 +923,23 @@ proptest! {
         }
     }
 }
+
+/// Slack is asked about a channel only where a policy judges by it.
+#[test]
+fn which_actions_are_judged_by_who_else_reads_is_known_beforehand() {
+    let all = [PING, LIST, STOP, DEPLOY];
+    let judged = |policies: &Policies| all.map(|action| policies.look_at_place(action));
+    assert_eq!(judged(shipped()), [false, false, true, true]);
+    let table = [
+        ("action == Action::\"ec2:list\"", "context.external", [false, true, false, false]),
+        ("action in Action::\"change\"", "context.external", [false, false, true, true]),
+        ("action in [Action::\"basic\", Action::\"ec2:stop\"]", "context.external", [true, false, true, false]),
+        ("action", "context.external", [true; 4]),
+        ("action", "context.direct_message", [false; 4]),
+    ];
+    for (scope, condition, expected) in table {
+        let text = format!("@id(\"no\") @reason(\"no\") forbid (principal, {scope}, resource) when {{ {condition} }};");
+        let policies = with_text(&text).unwrap_or_else(|error| panic!("{text}: {error:?}"));
+        assert_eq!(judged(&policies), expected, "{scope} {condition}");
+    }
+}
