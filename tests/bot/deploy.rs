@@ -198,7 +198,7 @@ async fn a_rollout_is_one_message_edited_in_place_and_can_be_stopped() {
     • Service: `service/prod/dronebot` in `eu-central-1`
     • Runs: `1.4.1` (`sha256:1.4.1`) in 2 tasks
     • Task definition: `dronebot:2`
-    • Rollout: IN_PROGRESS: `1.4.2` (`dronebot:2`), 0 of 2 tasks, begun DATE TIME UTC
+    • Rollout: IN_PROGRESS: `1.4.2` (`dronebot:2`), 0 of 2 tasks, begun 2026-09-21 TIME UTC
     • Tasks: 2 wanted, 2 running, 0 pending, 2 healthy
     • A rollback stops it and goes back to: `1.4.1` (`sha256:1.4.1`), `dronebot:1`
     The latest versions:
