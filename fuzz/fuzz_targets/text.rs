@@ -1,9 +1,16 @@
 //! Any text and any blocks: nothing panics, and what comes out is one clean line.
 #![no_main]
 
-// the folder alone, without the bot around it
+// the folder alone, without the bot around it, and what it takes from the domain
 #[path = "../../src/slack/text/mod.rs"]
 mod text;
+
+#[path = "../../src/domain/invisible.rs"]
+mod invisible;
+
+mod domain {
+    pub use crate::invisible::is_invisible;
+}
 
 use libfuzzer_sys::fuzz_target;
 

@@ -89,6 +89,8 @@ pub struct Control {
     struck: AtomicUsize,
     lag: Mutex<Duration>,
     gate: Mutex<Gate>,
+    /// Items of a table whose calls do not count, beside what replicas say of themselves all the time.
+    overlooked: Mutex<Vec<&'static str>>,
     down: AtomicBool,
     server: OnceLock<ServerHandle>,
 }
@@ -136,6 +138,16 @@ impl Control {
         self.gate.lock().reached
     }
 
+    /// From now on calls about this item are neither counted nor held.
+    pub fn overlook(&self, item: &'static str) {
+        self.overlooked.lock().push(item);
+    }
+
+    fn is_overlooked(&self, body: &str) -> bool {
+        let names = |item: &str| body.contains(&format!(r#"{{"S":"{item}"}}"#));
+        names("replica") || self.overlooked.lock().iter().any(|item| names(item))
+    }
+
     /// Holds nothing more. What is held stays so: its caller is dead.
     pub fn pass(&self) {
         *self.gate.lock() = Gate::default();
@@ -153,10 +165,7 @@ impl Control {
     /// of themselves all the time does not count.
     fn gate(&self, action: &str, body: &str) -> Option<bool> {
         let mut gate = self.gate.lock();
-        if !gate.armed
-            || body.contains(r#"{"S":"replica"}"#)
-            || gate.action.as_ref().is_some_and(|meant| meant != action)
-        {
+        if !gate.armed || self.is_overlooked(body) || gate.action.as_ref().is_some_and(|meant| meant != action) {
             return None;
         }
         if gate.left > 0 {
@@ -298,7 +307,7 @@ async fn answer(
     control: &Control,
     upstream: &Upstream,
 ) -> HttpResponse {
-    if !form.contains(r#"{"S":"replica"}"#) {
+    if !control.is_overlooked(&form) {
         control.calls.lock().push((action.clone(), ids.clone()));
     }
     let gate = control.gate(&action, &form);
