@@ -3,7 +3,7 @@
 
 use crate::aws::Aws;
 use crate::clock;
-use crate::domain::{Before, Part, Reply, RequestId, Step};
+use crate::domain::{Facts, Part, Reply, RequestId, Step};
 use crate::settings::Settings;
 use crate::store::{self, Archive, Event, HouseEntry, HouseEvent, StoreError, StoreKind, What};
 use futures_util::future::LocalBoxFuture;
@@ -187,16 +187,9 @@ fn told(what: &What) -> (String, Vec<String>) {
 fn started(step: &Step) -> Vec<String> {
     let targets = step.targets.iter().map(|target| words(target)).collect::<Vec<_>>().join(", ");
     let call = format!("{} in {}: {targets}", words(&step.operation), words(&step.region));
-    let before = step.before.iter().map(|(id, before)| format!("{} was {}", words(id), was(before)));
+    let facts = |before: &Facts| before.words().map(|fact| words(&fact)).collect::<Vec<_>>().join(", ");
+    let before = step.before.iter().map(|(id, before)| format!("{} before: {}", words(id), facts(before)));
     std::iter::once(call).chain(before).collect()
-}
-
-fn was(before: &Before) -> String {
-    let Before { state, kind, zone, public_ip, elastic_ip, private_ip, launched, .. } = before;
-    let address = public_ip.as_ref().map(|ip| format!("{ip}{}", if *elastic_ip { " (elastic)" } else { "" }));
-    let launched = launched.as_ref().map(|at| format!("launched {at}"));
-    let all = [Some(state.clone()), Some(kind.clone()), zone.clone(), address, private_ip.clone(), launched];
-    all.into_iter().flatten().map(|word| words(&word)).collect::<Vec<_>>().join(", ")
 }
 
 /// What a person read, line by line.
@@ -259,13 +252,10 @@ mod tests {
 
     #[test]
     fn the_story_of_a_change_says_who_did_what_and_how_it_was_before() {
-        let before = Before {
-            state: "running".into(),
-            kind: "t3.micro".into(),
-            public_ip: Some("203.0.113.7".into()),
-            launched: Some("2026-02-01T00:00:00Z".into()),
-            ..Before::default()
-        };
+        let before = Facts::of(&serde_json::json!({
+            "state": "running", "kind": "t3.micro", "zone": null, "public_ip": "203.0.113.7", "elastic_ip": false,
+            "launched": "2026-02-01T00:00:00Z",
+        }));
         let step = Step {
             index: 0,
             operation: "ec2:StopInstances".into(),
@@ -310,7 +300,7 @@ request 01KJMMA2G00000000000000007 (req 0007)
                                           plan 0011aabbccdd, policies e3b0c44298fc
                                           approved by U0JON, U0ANN
 2026-03-01T12:00:02.000Z  step 0 begins   ec2:StopInstances in eu-central-1: i-0abc
-                                          i-0abc was running, t3.micro, 203.0.113.7, launched 2026-02-01T00:00:00Z
+                                          i-0abc before: state running, kind t3.micro, public_ip 203.0.113.7, launched 2026-02-01T00:00:00Z
 2026-03-01T12:00:03.000Z  adopted         from replica R1, which died with it
                                           by replica R2, fence 2
 2026-03-01T12:00:04.000Z  step 0 ends     done

@@ -39,15 +39,6 @@ impl Bucket {
             Self::EcrRead => (50.0, 20.0),
         }
     }
-
-    /// The service whose calls they are, as IAM names it.
-    pub(super) fn service(self) -> &'static str {
-        match self {
-            Self::Describe | Self::Mutate | Self::Start => "ec2",
-            Self::EcsRead | Self::EcsWrite => "ecs",
-            Self::EcrRead => "ecr",
-        }
-    }
 }
 
 /// The buckets that are kept before those are forgotten that are full: the account has fewer regions.

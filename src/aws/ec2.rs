@@ -1,7 +1,7 @@
 //! The EC2 calls that the commands are made of. Each one waits for its turn, is timed and counted, and fails with a
 //! classified error.
 
-use super::budget::Bucket;
+use super::call::{self, Call};
 use super::{Aws, AwsError, Checks, Class, Instance, Protection};
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::types;
@@ -94,19 +94,12 @@ pub enum Power {
 }
 
 impl Power {
-    /// AWS's name of the call.
-    pub fn operation(self) -> &'static str {
+    /// The call that makes it.
+    pub fn call(self) -> &'static Call {
         match self {
-            Self::Start => "StartInstances",
-            Self::Stop => "StopInstances",
-            Self::Reboot => "RebootInstances",
-        }
-    }
-
-    fn bucket(self) -> Bucket {
-        match self {
-            Self::Start => Bucket::Start,
-            Self::Stop | Self::Reboot => Bucket::Mutate,
+            Self::Start => &call::START_INSTANCES,
+            Self::Stop => &call::STOP_INSTANCES,
+            Self::Reboot => &call::REBOOT_INSTANCES,
         }
     }
 }
@@ -135,8 +128,8 @@ impl Aws {
     }
 
     async fn pages(&self, region: &str, filters: Vec<types::Filter>) -> Result<Vec<Instance>, AwsError> {
-        const OPERATION: &str = "DescribeInstances";
-        let client = self.ec2(OPERATION, region).await?.read;
+        const CALL: &Call = &call::DESCRIBE_INSTANCES;
+        let client = self.ec2(CALL, region).await?.read;
         let mut found = Vec::new();
         let mut token: Option<String> = None;
         loop {
@@ -145,7 +138,7 @@ impl Aws {
                 .set_filters((!filters.is_empty()).then(|| filters.clone()))
                 .max_results(PAGE)
                 .set_next_token(token.clone());
-            let mut page = self.observed(OPERATION, region, Some(Bucket::Describe), Box::pin(call.send())).await?;
+            let mut page = self.observed(CALL, region, Box::pin(call.send())).await?;
             for reservation in page.reservations.take().unwrap_or_default() {
                 self.learn_account(reservation.owner_id());
                 let instances = reservation.instances.unwrap_or_default();
@@ -161,22 +154,22 @@ impl Aws {
 
     /// Some instance of a region that is not terminated, if there is one: to try out what is permitted.
     pub async fn some_instance(&self, region: &str) -> Result<Option<String>, AwsError> {
-        const OPERATION: &str = "DescribeInstances";
-        let client = self.ec2(OPERATION, region).await?.read;
+        const CALL: &Call = &call::DESCRIBE_INSTANCES;
+        let client = self.ec2(CALL, region).await?.read;
         let states = ["pending", "running", "stopping", "stopped"].map(str::to_owned).to_vec();
         let lasting = types::Filter::builder().name("instance-state-name").set_values(Some(states)).build();
         let call = client.describe_instances().filters(lasting).max_results(PAGE);
-        let page = self.observed(OPERATION, region, Some(Bucket::Describe), Box::pin(call.send())).await?;
+        let page = self.observed(CALL, region, Box::pin(call.send())).await?;
         let ids = page.reservations().iter().flat_map(|reservation| reservation.instances());
         Ok(ids.filter_map(|instance| instance.instance_id()).min().map(str::to_owned))
     }
 
     /// The status checks of these instances, by id; an instance of which AWS says nothing is missing.
     pub async fn checks(&self, region: &str, ids: &[String]) -> Result<BTreeMap<String, Checks>, AwsError> {
-        const OPERATION: &str = "DescribeInstanceStatus";
-        let client = self.ec2(OPERATION, region).await?.read;
+        const CALL: &Call = &call::DESCRIBE_INSTANCE_STATUS;
+        let client = self.ec2(CALL, region).await?.read;
         let call = client.describe_instance_status().include_all_instances(true).set_instance_ids(Some(ids.to_vec()));
-        let answer = self.observed(OPERATION, region, Some(Bucket::Describe), Box::pin(call.send())).await?;
+        let answer = self.observed(CALL, region, Box::pin(call.send())).await?;
         let word = |summary: Option<&types::InstanceStatusSummary>| {
             summary.and_then(|summary| summary.status()).map_or("unknown", |status| status.as_str()).to_owned()
         };
@@ -206,11 +199,11 @@ impl Aws {
     }
 
     async fn attribute(&self, region: &str, id: &str, name: types::InstanceAttributeName) -> Result<bool, AwsError> {
-        const OPERATION: &str = "DescribeInstanceAttribute";
-        let client = self.ec2(OPERATION, region).await?.read;
+        const CALL: &Call = &call::DESCRIBE_INSTANCE_ATTRIBUTE;
+        let client = self.ec2(CALL, region).await?.read;
         let is_stop = name == types::InstanceAttributeName::DisableApiStop;
         let call = client.describe_instance_attribute().instance_id(id).attribute(name);
-        let answer = self.observed(OPERATION, region, Some(Bucket::Describe), Box::pin(call.send())).await?;
+        let answer = self.observed(CALL, region, Box::pin(call.send())).await?;
         let value = if is_stop { answer.disable_api_stop() } else { answer.disable_api_termination() };
         Ok(value.and_then(types::AttributeBooleanValue::value).unwrap_or(false))
     }
@@ -221,11 +214,11 @@ impl Aws {
         region: &str,
         kinds: &BTreeSet<String>,
     ) -> Result<BTreeSet<String>, AwsError> {
-        const OPERATION: &str = "DescribeInstanceTypes";
-        let client = self.ec2(OPERATION, region).await?.read;
+        const CALL: &Call = &call::DESCRIBE_INSTANCE_TYPES;
+        let client = self.ec2(CALL, region).await?.read;
         let kinds = kinds.iter().map(|kind| types::InstanceType::from(kind.as_str())).collect();
         let call = client.describe_instance_types().set_instance_types(Some(kinds));
-        let answer = self.observed(OPERATION, region, Some(Bucket::Describe), Box::pin(call.send())).await?;
+        let answer = self.observed(CALL, region, Box::pin(call.send())).await?;
         Ok(answer
             .instance_types()
             .iter()
@@ -243,7 +236,7 @@ impl Aws {
             // Whoever answers here did not understand that it was a rehearsal.
             Ok(()) => {
                 let message = "the endpoint answered a dry run as if it had made the change";
-                let own = AwsError::own("ec2", power.operation(), region, Class::Lost, message);
+                let own = AwsError::own(power.call().service(), power.call().operation(), region, Class::Lost, message);
                 Err(AwsError { code: Some(super::error::IGNORED.into()), ..own })
             }
         }
@@ -252,7 +245,7 @@ impl Aws {
     /// Waits until it is this change's turn, so that [`Aws::power`] waits for nothing: between the journal's word that a call
     /// begins and the call itself there is to be no time.
     pub async fn turn(&self, region: &str, power: Power) {
-        self.budget.take(region, power.bucket()).await;
+        self.await_turn(power.call(), region).await;
     }
 
     /// Makes this change, once, whose [`Aws::turn`] has come. An error with [`AwsError::may_have_happened`] means: look.
@@ -261,68 +254,70 @@ impl Aws {
     }
 
     async fn make_power(&self, region: &str, power: Power, ids: &[String], dry: bool) -> Result<(), AwsError> {
-        let operation = power.operation();
-        let client = self.ec2(operation, region).await?.change;
-        let (ids, bucket) = (Some(ids.to_vec()), Some(power.bucket()));
+        let made = power.call();
+        let client = self.ec2(made, region).await?.change;
+        let ids = Some(ids.to_vec());
         match power {
             Power::Start => {
                 let call = client.start_instances().set_instance_ids(ids).dry_run(dry);
-                self.told(operation, region, bucket, Box::pin(call.send())).await.map(drop)
+                self.told(made, region, Box::pin(call.send())).await.map(drop)
             }
             Power::Stop => {
                 let call = client.stop_instances().set_instance_ids(ids).dry_run(dry);
-                self.told(operation, region, bucket, Box::pin(call.send())).await.map(drop)
+                self.told(made, region, Box::pin(call.send())).await.map(drop)
             }
             Power::Reboot => {
                 let call = client.reboot_instances().set_instance_ids(ids).dry_run(dry).customize();
                 let call = call.interceptor(RebootAnswer);
-                self.told(operation, region, bucket, Box::pin(call.send())).await.map(drop)
+                self.told(made, region, Box::pin(call.send())).await.map(drop)
             }
         }
     }
 
     /// The regions that are enabled for the account.
     pub async fn describe_regions(&self) -> Result<Vec<String>, AwsError> {
-        const OPERATION: &str = "DescribeRegions";
+        const CALL: &Call = &call::DESCRIBE_REGIONS;
         let region = self.default_region().await?;
-        let client = self.ec2(OPERATION, &region).await?.read;
+        let client = self.ec2(CALL, &region).await?.read;
         let call = client.describe_regions().send();
-        let answer = self.observed(OPERATION, &region, Some(Bucket::Describe), Box::pin(call)).await?;
+        let answer = self.observed(CALL, &region, Box::pin(call)).await?;
         Ok(answer.regions().iter().filter_map(|region| region.region_name().map(str::to_owned)).collect())
     }
 
     /// Makes a call when its turn has come, and times, counts and classifies it.
     pub(super) async fn observed<T, E>(
         &self,
-        operation: &'static str,
+        call: &'static Call,
         region: &str,
-        bucket: Option<Bucket>,
-        call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        answer: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     ) -> Result<T, AwsError>
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        if let Some(bucket) = bucket {
+        self.await_turn(call, region).await;
+        self.told(call, region, answer).await
+    }
+
+    /// Waits until AWS's bucket has room for this call.
+    pub(super) async fn await_turn(&self, call: &Call, region: &str) {
+        if let Some(bucket) = call.bucket {
             self.budget.take(region, bucket).await;
         }
-        self.told(operation, region, bucket, call).await
     }
 
     /// Makes a call whose turn has come.
     pub(super) async fn told<T, E>(
         &self,
-        operation: &'static str,
+        call: &'static Call,
         region: &str,
-        bucket: Option<Bucket>,
-        call: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        answer: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
     ) -> Result<T, AwsError>
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
         let start = Instant::now();
-        let other = if operation == "GetSecretValue" { "secretsmanager" } else { "sts" };
-        let service = bucket.map_or(other, Bucket::service);
-        let result = call.await.map_err(|error| AwsError::from_sdk(service, operation, region, &error));
+        let (operation, bucket) = (call.operation(), call.bucket);
+        let result = answer.await.map_err(|error| AwsError::from_sdk(call, region, &error));
         let result = self.placed(region, result);
         let class = result.as_ref().map_or_else(|error| error.class.as_str(), |_| "ok");
         metrics::counter!("dronebot_aws_calls_total", "operation" => operation, "class" => class).increment(1);

@@ -1,6 +1,6 @@
 //! Which image a version is: the ECR calls that the commands are made of, and how images are named.
 
-use super::budget::Bucket;
+use super::call::{self, Call};
 use super::service::time;
 use super::{Aws, AwsError, Class};
 use aws_sdk_ecr::types;
@@ -170,8 +170,8 @@ struct Part {
 impl Aws {
     /// The tagged images of a repository, the newest first.
     pub async fn images(&self, repository: &Repository) -> Result<Vec<Image>, AwsError> {
-        const OPERATION: &str = "DescribeImages";
-        let client = self.ecr(OPERATION, &repository.region).await?;
+        const CALL: &Call = &call::DESCRIBE_IMAGES;
+        let client = self.ecr(CALL, &repository.region).await?;
         let tagged = types::DescribeImagesFilter::builder().tag_status(types::TagStatus::Tagged).build();
         let mut found: Vec<Image> = Vec::new();
         let mut token: Option<String> = None;
@@ -183,8 +183,7 @@ impl Aws {
                 .filter(tagged.clone())
                 .max_results(PAGE)
                 .set_next_token(token.take());
-            let bucket = Some(Bucket::EcrRead);
-            let page = self.observed(OPERATION, &repository.region, bucket, Box::pin(call.send())).await?;
+            let page = self.observed(CALL, &repository.region, Box::pin(call.send())).await?;
             found.extend(page.image_details().iter().filter_map(Image::from_sdk).filter(|image| !image.is_companion()));
             token = page.next_token().filter(|next| !next.is_empty()).map(str::to_owned);
             if token.is_none() {
@@ -197,14 +196,14 @@ impl Aws {
 
     /// One image, if it is there.
     pub async fn image(&self, repository: &Repository, key: &ImageKey) -> Result<Option<Image>, AwsError> {
-        const OPERATION: &str = "DescribeImages";
-        let client = self.ecr(OPERATION, &repository.region).await?;
+        const CALL: &Call = &call::DESCRIBE_IMAGES;
+        let client = self.ecr(CALL, &repository.region).await?;
         let call = client
             .describe_images()
             .set_registry_id(repository.account.clone())
             .repository_name(&repository.name)
             .image_ids(key.sdk());
-        let answer = self.observed(OPERATION, &repository.region, Some(Bucket::EcrRead), Box::pin(call.send())).await;
+        let answer = self.observed(CALL, &repository.region, Box::pin(call.send())).await;
         let answer = match answer {
             Ok(answer) => answer,
             // that the repository is missing is another matter
@@ -218,17 +217,17 @@ impl Aws {
 
     /// The digests of the images that an index consists of: a task may show the one of its platform. None of another image.
     pub async fn parts(&self, repository: &Repository, image: &Image) -> Result<Vec<String>, AwsError> {
-        const OPERATION: &str = "BatchGetImage";
+        const CALL: &Call = &call::BATCH_GET_IMAGE;
         if !image.is_index {
             return Ok(Vec::new());
         }
-        let client = self.ecr(OPERATION, &repository.region).await?;
+        let client = self.ecr(CALL, &repository.region).await?;
         let call = client
             .batch_get_image()
             .set_registry_id(repository.account.clone())
             .repository_name(&repository.name)
             .image_ids(ImageKey::Digest(image.digest.clone()).sdk());
-        let answer = self.observed(OPERATION, &repository.region, Some(Bucket::EcrRead), Box::pin(call.send())).await?;
+        let answer = self.observed(CALL, &repository.region, Box::pin(call.send())).await?;
         let manifest = answer.images().first().and_then(|image| image.image_manifest()).unwrap_or_default();
         let index = serde_json::from_str(manifest).unwrap_or(Index { manifests: Vec::new() });
         Ok(index.manifests.into_iter().map(|part| part.digest).collect())
@@ -236,24 +235,24 @@ impl Aws {
 
     /// The manifest that a tag names, if there is one; read as it is.
     pub async fn manifest(&self, repository: &Repository, tag: &str) -> Result<Option<String>, AwsError> {
-        const OPERATION: &str = "BatchGetImage";
-        let client = self.ecr(OPERATION, &repository.region).await?;
+        const CALL: &Call = &call::BATCH_GET_IMAGE;
+        let client = self.ecr(CALL, &repository.region).await?;
         let call = client
             .batch_get_image()
             .set_registry_id(repository.account.clone())
             .repository_name(&repository.name)
             .image_ids(ImageKey::Tag(tag.to_owned()).sdk())
             .accepted_media_types("application/vnd.oci.image.manifest.v1+json");
-        let answer = self.observed(OPERATION, &repository.region, Some(Bucket::EcrRead), Box::pin(call.send())).await?;
+        let answer = self.observed(CALL, &repository.region, Box::pin(call.send())).await?;
         Ok(answer.images().first().and_then(|image| image.image_manifest()).map(str::to_owned))
     }
 
     /// The client of a region, built on first use.
-    async fn ecr(&self, operation: &'static str, region: &str) -> Result<aws_sdk_ecr::Client, AwsError> {
+    async fn ecr(&self, call: &'static Call, region: &str) -> Result<aws_sdk_ecr::Client, AwsError> {
         if let Some(client) = self.ecr.get(region) {
             return Ok(client);
         }
-        let Some(sdk) = self.sdk().await else { return Err(self.unknown_region("ecr", operation, region)) };
+        let Some(sdk) = self.sdk().await else { return Err(self.unknown_region(call, region)) };
         let conf = aws_sdk_ecr::config::Builder::from(sdk)
             .region(aws_sdk_ecr::config::Region::new(region.to_owned()))
             .retry_config(self.retries())

@@ -1,7 +1,7 @@
 //! The ECS calls that deployments are made of. Each one waits for its turn, is timed and counted, and fails with a
 //! classified error.
 
-use super::budget::Bucket;
+use super::call::{self, Call};
 use super::ecr::pinned;
 use super::service::{Definition, Past, Revision, Service, ServiceAt, Task, time};
 use super::{Aws, AwsError, Clients, EcsClients};
@@ -20,11 +20,11 @@ const PAST: i32 = 20;
 impl Aws {
     /// A service, if it is there.
     pub async fn service(&self, at: &ServiceAt) -> Result<Option<Service>, AwsError> {
-        const OPERATION: &str = "DescribeServices";
-        let client = self.ecs(OPERATION, &at.region).await?.read;
+        const CALL: &Call = &call::DESCRIBE_SERVICES;
+        let client = self.ecs(CALL, &at.region).await?.read;
         let call =
             client.describe_services().cluster(&at.cluster).services(&at.service).include(types::ServiceField::Tags);
-        let answer = self.observed(OPERATION, &at.region, Some(Bucket::EcsRead), Box::pin(call.send())).await?;
+        let answer = self.observed(CALL, &at.region, Box::pin(call.send())).await?;
         let found = answer.services().first();
         // arn:aws:ecs:eu-central-1:123456789012:service/prod/web
         self.learn_account(found.and_then(|found| found.service_arn()).and_then(|arn| arn.split(':').nth(4)));
@@ -47,8 +47,8 @@ impl Aws {
     }
 
     async fn task_arns(&self, at: &ServiceAt, desired: types::DesiredStatus) -> Result<Vec<String>, AwsError> {
-        const OPERATION: &str = "ListTasks";
-        let client = self.ecs(OPERATION, &at.region).await?.read;
+        const CALL: &Call = &call::LIST_TASKS;
+        let client = self.ecs(CALL, &at.region).await?.read;
         let mut arns = Vec::new();
         let mut token: Option<String> = None;
         loop {
@@ -58,7 +58,7 @@ impl Aws {
                 .service_name(&at.service)
                 .desired_status(desired.clone())
                 .set_next_token(token.clone());
-            let page = self.observed(OPERATION, &at.region, Some(Bucket::EcsRead), Box::pin(call.send())).await?;
+            let page = self.observed(CALL, &at.region, Box::pin(call.send())).await?;
             arns.extend(page.task_arns().iter().cloned());
             match page.next_token.filter(|next| !next.is_empty()) {
                 // The same token twice would go on for ever.
@@ -69,12 +69,12 @@ impl Aws {
     }
 
     async fn describe_tasks(&self, at: &ServiceAt, container: &str, arns: &[String]) -> Result<Vec<Task>, AwsError> {
-        const OPERATION: &str = "DescribeTasks";
-        let client = self.ecs(OPERATION, &at.region).await?.read;
+        const CALL: &Call = &call::DESCRIBE_TASKS;
+        let client = self.ecs(CALL, &at.region).await?.read;
         let mut tasks = Vec::new();
         for part in arns.chunks(TASKS) {
             let call = client.describe_tasks().cluster(&at.cluster).set_tasks(Some(part.to_vec()));
-            let answer = self.observed(OPERATION, &at.region, Some(Bucket::EcsRead), Box::pin(call.send())).await?;
+            let answer = self.observed(CALL, &at.region, Box::pin(call.send())).await?;
             tasks.extend(answer.tasks().iter().map(|task| Task::from_sdk(task, container)));
         }
         Ok(tasks)
@@ -82,10 +82,10 @@ impl Aws {
 
     /// A revision of a task definition, by its ARN.
     pub async fn definition(&self, region: &str, arn: &str) -> Result<Definition, AwsError> {
-        const OPERATION: &str = "DescribeTaskDefinition";
-        let client = self.ecs(OPERATION, region).await?.read;
+        const CALL: &Call = &call::DESCRIBE_TASK_DEFINITION;
+        let client = self.ecs(CALL, region).await?.read;
         let call = client.describe_task_definition().task_definition(arn).include(types::TaskDefinitionField::Tags);
-        let answer = self.observed(OPERATION, region, Some(Bucket::EcsRead), Box::pin(call.send())).await?;
+        let answer = self.observed(CALL, region, Box::pin(call.send())).await?;
         let tags = answer.tags().to_vec();
         let sdk = answer.task_definition.unwrap_or_else(|| types::TaskDefinition::builder().build());
         Ok(Definition { sdk, tags })
@@ -93,15 +93,15 @@ impl Aws {
 
     /// The ARNs of the latest active revisions of a family, the newest first.
     pub async fn definitions(&self, region: &str, family: &str, most: usize) -> Result<Vec<String>, AwsError> {
-        const OPERATION: &str = "ListTaskDefinitions";
-        let client = self.ecs(OPERATION, region).await?.read;
+        const CALL: &Call = &call::LIST_TASK_DEFINITIONS;
+        let client = self.ecs(CALL, region).await?.read;
         let call = client
             .list_task_definitions()
             .family_prefix(family)
             .status(types::TaskDefinitionStatus::Active)
             .sort(types::SortOrder::Desc)
             .max_results(i32::try_from(most).unwrap_or(i32::MAX).min(100));
-        let answer = self.observed(OPERATION, region, Some(Bucket::EcsRead), Box::pin(call.send())).await?;
+        let answer = self.observed(CALL, region, Box::pin(call.send())).await?;
         let mut arns = answer.task_definition_arns().to_vec();
         let revision = |arn: &String| arn.rsplit(':').next().and_then(|number| number.parse::<u64>().ok());
         arns.sort_by_key(|arn| std::cmp::Reverse(revision(arn)));
@@ -128,7 +128,7 @@ impl Aws {
     /// Waits until it is the turn of a changing call, so that [`Aws::register`], [`Aws::update_service`] and
     /// [`Aws::roll_back`] wait for nothing: between the journal's word that a call begins and the call there is to be no time.
     pub async fn deploy_turn(&self, region: &str) {
-        self.budget.take(region, Bucket::EcsWrite).await;
+        self.await_turn(&call::UPDATE_SERVICE, region).await;
     }
 
     /// Makes a revision, once, with a note of the request that makes it; returns its ARN.
@@ -139,8 +139,8 @@ impl Aws {
         container: &str,
         request: &str,
     ) -> Result<String, AwsError> {
-        const OPERATION: &str = "RegisterTaskDefinition";
-        let client = self.ecs(OPERATION, region).await?.change;
+        const CALL: &Call = &call::REGISTER_TASK_DEFINITION;
+        let client = self.ecs(CALL, region).await?.change;
         let Definition { sdk, tags } = wanted.made_by(container, request);
         // AWS's own, and what delivery/ noted of another deployment: which version it brought, and what ran before
         let is_another_s =
@@ -165,9 +165,9 @@ impl Aws {
             .set_ephemeral_storage(sdk.ephemeral_storage)
             .set_runtime_platform(sdk.runtime_platform)
             .set_enable_fault_injection(sdk.enable_fault_injection);
-        let answer = self.told(OPERATION, region, Some(Bucket::EcsWrite), Box::pin(call.send())).await?;
+        let answer = self.told(CALL, region, Box::pin(call.send())).await?;
         let made = answer.task_definition().and_then(|made| made.task_definition_arn()).filter(|arn| !arn.is_empty());
-        made.map(str::to_owned).ok_or_else(|| AwsError::hollow("ecs", OPERATION, region, "task definition"))
+        made.map(str::to_owned).ok_or_else(|| AwsError::hollow(CALL, region, "task definition"))
     }
 
     /// Gives a service another task definition, once; returns the id of the deployment that it begins. `again`: begins
@@ -178,39 +178,39 @@ impl Aws {
         definition: &str,
         again: bool,
     ) -> Result<Option<String>, AwsError> {
-        const OPERATION: &str = "UpdateService";
-        let client = self.ecs(OPERATION, &at.region).await?.change;
+        const CALL: &Call = &call::UPDATE_SERVICE;
+        let client = self.ecs(CALL, &at.region).await?.change;
         let call = client
             .update_service()
             .cluster(&at.cluster)
             .service(&at.service)
             .task_definition(definition)
             .set_force_new_deployment(again.then_some(true));
-        let answer = self.told(OPERATION, &at.region, Some(Bucket::EcsWrite), Box::pin(call.send())).await?;
+        let answer = self.told(CALL, &at.region, Box::pin(call.send())).await?;
         let service = answer.service().map(Service::from_sdk);
-        let service = service.ok_or_else(|| AwsError::hollow("ecs", OPERATION, &at.region, "service"))?;
+        let service = service.ok_or_else(|| AwsError::hollow(CALL, &at.region, "service"))?;
         Ok(service.primary().map(|primary| primary.id.clone()).filter(|id| !id.is_empty()))
     }
 
     /// Lets ECS roll back a service deployment that is under way, once.
     pub async fn roll_back(&self, region: &str, deployment: &str) -> Result<(), AwsError> {
-        const OPERATION: &str = "StopServiceDeployment";
-        let client = self.ecs(OPERATION, region).await?.change;
+        const CALL: &Call = &call::STOP_SERVICE_DEPLOYMENT;
+        let client = self.ecs(CALL, region).await?.change;
         let call = client
             .stop_service_deployment()
             .service_deployment_arn(deployment)
             .stop_type(types::StopServiceDeploymentStopType::Rollback);
-        let answer = self.told(OPERATION, region, Some(Bucket::EcsWrite), Box::pin(call.send())).await?;
+        let answer = self.told(CALL, region, Box::pin(call.send())).await?;
         let stopped = answer.service_deployment_arn().map(drop);
-        stopped.ok_or_else(|| AwsError::hollow("ecs", OPERATION, region, "service deployment"))
+        stopped.ok_or_else(|| AwsError::hollow(CALL, region, "service deployment"))
     }
 
     /// The latest service deployments, the newest first, the one under way included.
     pub async fn past(&self, at: &ServiceAt) -> Result<Vec<Past>, AwsError> {
-        const OPERATION: &str = "ListServiceDeployments";
-        let client = self.ecs(OPERATION, &at.region).await?.read;
+        const CALL: &Call = &call::LIST_SERVICE_DEPLOYMENTS;
+        let client = self.ecs(CALL, &at.region).await?.read;
         let call = client.list_service_deployments().cluster(&at.cluster).service(&at.service).max_results(PAST);
-        let answer = self.observed(OPERATION, &at.region, Some(Bucket::EcsRead), Box::pin(call.send())).await?;
+        let answer = self.observed(CALL, &at.region, Box::pin(call.send())).await?;
         let mut past: Vec<Past> = answer.service_deployments().iter().map(past).collect();
         past.sort_by_key(|one| std::cmp::Reverse(one.created));
         Ok(past)
@@ -218,13 +218,13 @@ impl Aws {
 
     /// Revisions of a service by their ARNs, as far as this container is concerned.
     pub async fn revisions(&self, at: &ServiceAt, container: &str, arns: &[String]) -> Result<Vec<Revision>, AwsError> {
-        const OPERATION: &str = "DescribeServiceRevisions";
+        const CALL: &Call = &call::DESCRIBE_SERVICE_REVISIONS;
         if arns.is_empty() {
             return Ok(Vec::new());
         }
-        let client = self.ecs(OPERATION, &at.region).await?.read;
+        let client = self.ecs(CALL, &at.region).await?.read;
         let call = client.describe_service_revisions().set_service_revision_arns(Some(arns.to_vec()));
-        let answer = self.observed(OPERATION, &at.region, Some(Bucket::EcsRead), Box::pin(call.send())).await?;
+        let answer = self.observed(CALL, &at.region, Box::pin(call.send())).await?;
         let of = |sdk: &types::ServiceRevision| {
             let image = sdk.container_images().iter().find(|one| one.container_name() == Some(container));
             let digest = image.and_then(|one| one.image_digest().or_else(|| one.image().and_then(pinned)));
@@ -238,11 +238,11 @@ impl Aws {
     }
 
     /// The clients of a region, built on first use.
-    async fn ecs(&self, operation: &'static str, region: &str) -> Result<EcsClients, AwsError> {
+    async fn ecs(&self, call: &'static Call, region: &str) -> Result<EcsClients, AwsError> {
         if let Some(clients) = self.ecs.get(region) {
             return Ok(clients);
         }
-        let Some(sdk) = self.sdk().await else { return Err(self.unknown_region("ecs", operation, region)) };
+        let Some(sdk) = self.sdk().await else { return Err(self.unknown_region(call, region)) };
         let build = |retries: RetryConfig, timeouts: TimeoutConfig| {
             let conf = aws_sdk_ecs::config::Builder::from(sdk)
                 .region(aws_sdk_ecs::config::Region::new(region.to_owned()))

@@ -1,5 +1,6 @@
 //! What can go wrong with a call, in the classes that decide what is done and said about it.
 
+use super::call::Call;
 use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -147,12 +148,7 @@ pub struct AwsError {
 
 impl AwsError {
     /// The error of a call, classified.
-    pub(super) fn from_sdk<E>(
-        service: &'static str,
-        operation: &'static str,
-        region: &str,
-        error: &SdkError<E, HttpResponse>,
-    ) -> Self
+    pub(super) fn from_sdk<E>(call: &Call, region: &str, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
@@ -164,8 +160,8 @@ impl AwsError {
         };
         let request_id = error.request_id().or_else(|| answered.and_then(|e| e.meta().request_id()));
         Self {
-            service,
-            operation,
+            service: call.service(),
+            operation: call.operation(),
             region: region.to_owned(),
             class: classify(error, code.as_deref()),
             code,
@@ -200,8 +196,9 @@ impl AwsError {
     }
 
     /// The error of a call whose answer says that it went well and does not say what came of it: none of AWS's.
-    pub(super) fn hollow(service: &'static str, operation: &'static str, region: &str, what: &str) -> Self {
-        let own = Self::own(service, operation, region, Class::Lost, format!("the answer names no {what}"));
+    pub(super) fn hollow(call: &Call, region: &str, what: &str) -> Self {
+        let own =
+            Self::own(call.service(), call.operation(), region, Class::Lost, format!("the answer names no {what}"));
         Self { status: Some(200), ..own }
     }
 

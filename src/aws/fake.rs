@@ -165,7 +165,7 @@ impl World {
             Power::Stop => &["stopping", "stopped"],
             Power::Reboot => &["running"],
         };
-        let states = self.after.get(power.operation()).cloned().unwrap_or_else(|| default.to_vec());
+        let states = self.after.get(power.call().operation()).cloned().unwrap_or_else(|| default.to_vec());
         let (next_ip, trace) = (self.next_ip.clone(), self.trace);
         for id in ids {
             let machine = self.machine(id);
@@ -324,7 +324,7 @@ macro_rules! changing {
         impl FakeRegion {
             fn $name(&self) -> Rule {
                 let (world, seen) = (self.0.clone(), self.0.clone());
-                let operation = $power.operation();
+                let operation = $power.call().operation();
                 mock!($call)
                     .match_requests(move |input| {
                         !seen.lock().loses(&name_of_call(operation, input.dry_run() == Some(true)))
@@ -402,7 +402,8 @@ impl HttpConnector for Wire {
         let error = match world.fault(operation) {
             Some(Fault::Lost { happened }) => {
                 let powers = [Power::Start, Power::Stop, Power::Reboot];
-                if let (true, Some(power)) = (happened, powers.into_iter().find(|p| p.operation() == operation)) {
+                if let (true, Some(power)) = (happened, powers.into_iter().find(|p| p.call().operation() == operation))
+                {
                     world.change(power, &ids);
                 }
                 ConnectorError::timeout("no answer within 10 s".into())

@@ -1,5 +1,6 @@
 //! As whom the bot acts, and by whose clock.
 
+use super::call::{self, Call};
 use super::{Aws, AwsError};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
@@ -51,9 +52,9 @@ impl Aws {
     }
 
     async fn ask_identity(&self, date: SeenDate) -> Result<Identity, AwsError> {
-        const OPERATION: &str = "GetCallerIdentity";
+        const CALL: &Call = &call::GET_CALLER_IDENTITY;
         let region = self.default_region().await?;
-        let Some(sdk) = self.sdk().await else { return Err(self.unknown_region("sts", OPERATION, &region)) };
+        let Some(sdk) = self.sdk().await else { return Err(self.unknown_region(CALL, &region)) };
         let conf = aws_sdk_sts::config::Builder::from(sdk)
             .region(aws_sdk_sts::config::Region::new(region.clone()))
             .retry_config(self.retries())
@@ -61,7 +62,7 @@ impl Aws {
             .interceptor(date)
             .build();
         let call = aws_sdk_sts::Client::from_conf(conf).get_caller_identity().send();
-        let identity = self.observed(OPERATION, &region, None, Box::pin(call)).await?;
+        let identity = self.observed(CALL, &region, Box::pin(call)).await?;
         let word = |word: Option<&str>| word.unwrap_or_default().to_owned();
         Ok(Identity { account: word(identity.account()), arn: word(identity.arn()) })
     }

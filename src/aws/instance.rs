@@ -1,9 +1,12 @@
 //! An EC2 instance as the commands see it: only what they use, in plain types.
 
-use crate::domain::Target;
+use crate::domain::{ResourceKind, Target};
 use aws_sdk_ec2::types;
 use std::collections::BTreeMap;
 use std::fmt;
+
+/// The kind of an instance among targets.
+pub const INSTANCE: ResourceKind = ResourceKind::new("ec2:instance");
 
 /// The states of an instance.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -170,6 +173,7 @@ impl Instance {
     /// What a policy judges.
     pub fn target(&self, account: &str) -> Target {
         Target {
+            kind: INSTANCE,
             id: self.id.clone(),
             name: self.name().map(str::to_owned),
             account: account.to_owned(),

@@ -6,6 +6,7 @@
 
 mod advice;
 mod budget;
+pub mod call;
 mod config;
 mod ec2;
 mod ecr;
@@ -21,15 +22,16 @@ mod service;
 
 pub use advice::{Trouble, places};
 pub use budget::{before_reads, is_before_reads};
+pub use call::Call;
 pub use config::{AwsConfig, MetadataUse};
 pub use ec2::{Filter, Power};
 pub use ecr::{Image, ImageKey, Repository, pinned, unpinned};
 pub use error::{AwsError, Class};
 pub use identity::Identity;
-pub use instance::{Checks, Instance, Protection, State, Volume};
+pub use instance::{Checks, INSTANCE, Instance, Protection, State, Volume};
 pub use metadata::{Look, Metadata, MetadataSources};
 pub use region::{is_region, region_like, region_of_place};
-pub use service::{Definition, Deployment, Past, Revision, Rollout, Service, ServiceAt, Task};
+pub use service::{Definition, Deployment, Past, Revision, Rollout, SERVICE, Service, ServiceAt, Task};
 
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
@@ -204,11 +206,11 @@ impl Aws {
     }
 
     /// The clients of a region, built on first use.
-    async fn ec2(&self, operation: &'static str, region: &str) -> Result<Ec2Clients, AwsError> {
+    async fn ec2(&self, call: &'static Call, region: &str) -> Result<Ec2Clients, AwsError> {
         if let Some(clients) = self.ec2.get(region) {
             return Ok(clients);
         }
-        let Some(sdk) = self.sdk().await else { return Err(self.unknown_region("ec2", operation, region)) };
+        let Some(sdk) = self.sdk().await else { return Err(self.unknown_region(call, region)) };
         let build = |retries: RetryConfig, timeouts: TimeoutConfig| {
             let conf = aws_sdk_ec2::config::Builder::from(sdk)
                 .region(aws_sdk_ec2::config::Region::new(region.to_owned()))
@@ -274,8 +276,8 @@ impl Aws {
             .build()
     }
 
-    fn unknown_region(&self, service: &'static str, operation: &'static str, region: &str) -> AwsError {
-        AwsError::own(service, operation, region, Class::NotSent, "no client was given for this region")
+    fn unknown_region(&self, call: &Call, region: &str) -> AwsError {
+        AwsError::own(call.service(), call.operation(), region, Class::NotSent, "no client was given for this region")
     }
 }
 

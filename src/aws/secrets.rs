@@ -1,5 +1,6 @@
 //! Secrets by reference, read where they are kept. What is read is never logged, and stands in no error.
 
+use super::call::{self, Call};
 use super::{Aws, AwsError, Class};
 use crate::domain::SecretReference;
 use secrecy::SecretString;
@@ -14,45 +15,41 @@ impl Aws {
     }
 
     async fn parameter(&self, name: &str) -> Result<SecretString, AwsError> {
-        const OPERATION: &str = "GetParameter";
+        const CALL: &Call = &call::GET_PARAMETER;
         let region = self.default_region().await?;
-        let Some(sdk) = self.sdk().await else { return Err(self.unknown_region("ssm", OPERATION, &region)) };
+        let Some(sdk) = self.sdk().await else { return Err(self.unknown_region(CALL, &region)) };
         let conf = aws_sdk_ssm::config::Builder::from(sdk)
             .region(aws_sdk_ssm::config::Region::new(region.clone()))
             .retry_config(self.retries())
             .timeout_config(self.timeouts(self.config.read_attempts));
         let client = aws_sdk_ssm::Client::from_conf(conf.build());
         let call = client.get_parameter().name(name).with_decryption(true).send();
-        let answer = self.observed(OPERATION, &region, None, Box::pin(call)).await?;
+        let answer = self.observed(CALL, &region, Box::pin(call)).await?;
         let value = answer.parameter().and_then(|parameter| parameter.value());
-        value.map(SecretString::from).ok_or_else(|| empty("ssm", OPERATION, &region, "the parameter has no value"))
+        value.map(SecretString::from).ok_or_else(|| empty(CALL, &region, "the parameter has no value"))
     }
 
     async fn secret_value(&self, id: &str, key: Option<&str>) -> Result<SecretString, AwsError> {
-        const OPERATION: &str = "GetSecretValue";
+        const CALL: &Call = &call::GET_SECRET_VALUE;
         let region = self.default_region().await?;
-        let Some(sdk) = self.sdk().await else { return Err(self.unknown_region("secretsmanager", OPERATION, &region)) };
+        let Some(sdk) = self.sdk().await else { return Err(self.unknown_region(CALL, &region)) };
         let conf = aws_sdk_secretsmanager::config::Builder::from(sdk)
             .region(aws_sdk_secretsmanager::config::Region::new(region.clone()))
             .retry_config(self.retries())
             .timeout_config(self.timeouts(self.config.read_attempts));
         let client = aws_sdk_secretsmanager::Client::from_conf(conf.build());
         let call = client.get_secret_value().secret_id(id).send();
-        let answer = self.observed(OPERATION, &region, None, Box::pin(call)).await?;
-        let text = answer
-            .secret_string()
-            .ok_or_else(|| empty("secretsmanager", OPERATION, &region, "the secret is no text"))?;
+        let answer = self.observed(CALL, &region, Box::pin(call)).await?;
+        let text = answer.secret_string().ok_or_else(|| empty(CALL, &region, "the secret is no text"))?;
         let Some(key) = key else { return Ok(SecretString::from(text)) };
         // an error of the parser could repeat what it met
         let fields: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
         let value = fields.get(key).and_then(serde_json::Value::as_str);
-        value
-            .map(SecretString::from)
-            .ok_or_else(|| empty("secretsmanager", OPERATION, &region, &format!("its JSON has no text `{key}`")))
+        value.map(SecretString::from).ok_or_else(|| empty(CALL, &region, &format!("its JSON has no text `{key}`")))
     }
 }
 
 /// AWS answered, and what it has is no secret that could be used.
-fn empty(service: &'static str, operation: &'static str, region: &str, what: &str) -> AwsError {
-    AwsError::own(service, operation, region, Class::NotFound, what)
+fn empty(call: &Call, region: &str, what: &str) -> AwsError {
+    AwsError::own(call.service(), call.operation(), region, Class::NotFound, what)
 }

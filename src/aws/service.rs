@@ -1,9 +1,10 @@
 //! An ECS service as the commands see it: only what they use, in plain types.
 
 use super::ecr::pinned;
-use crate::domain::Target;
+use crate::domain::{ResourceKind, Target};
 use aws_sdk_ecs::types;
 use aws_smithy_types::DateTime;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 
 /// The label of a container that says which request made its task definition.
@@ -12,8 +13,11 @@ const MADE_BY: &str = "dronebot.request";
 /// How many of the events of a service are read.
 const EVENTS: usize = 50;
 
+/// The kind of a service among targets.
+pub const SERVICE: ResourceKind = ResourceKind::new("ecs:service");
+
 /// Which service: where it is, and what it is called there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceAt {
     /// Its region.
     pub region: String,
@@ -168,6 +172,7 @@ impl Service {
     /// What a policy judges.
     pub fn target(&self, at: &ServiceAt, name: &str, account: &str) -> Target {
         Target {
+            kind: SERVICE,
             id: at.id(),
             name: Some(name.to_owned()),
             account: account.to_owned(),

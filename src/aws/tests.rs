@@ -1,3 +1,4 @@
+use super::call;
 use super::fake::{FakeRegion, Fault, Machine};
 use super::*;
 use aws_sdk_ec2::config::{Credentials, Region};
@@ -312,7 +313,7 @@ async fn the_clients_of_many_regions_are_not_kept() {
     let sdk = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build();
     let aws = Aws { sdk: Some(OnceCell::new_with(Some(sdk))), ..Aws::new(config) };
     for region in invented(1_500) {
-        aws.ec2("DescribeInstances", &region).await.expect("a client");
+        aws.ec2(&call::DESCRIBE_INSTANCES, &region).await.expect("a client");
     }
     assert_eq!(aws.built().len(), 40);
 }

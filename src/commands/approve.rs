@@ -22,6 +22,7 @@ pub(super) const ROW: Row = Row {
     risk: Risk::Basic,
     action: "approve",
     calls: &[],
+    inspect: None,
     parse: |words| Ok(Box::new(args::parse::<Approve>(words)?)),
     usage: || args::usage::<Approve>(ROW.name),
     options: args::options::<Approve>,

@@ -2,7 +2,7 @@
 //! usage line) is added by [`super::parse`].
 
 use super::words;
-use crate::aws::{State, is_region, region_like, region_of_place};
+use crate::aws::{is_region, region_like, region_of_place};
 use crate::domain::{RequestId, SHOWN, UsageError};
 use clap::builder::ArgAction;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -172,33 +172,12 @@ pub(super) fn region(text: &str) -> Result<RegionWord, String> {
     Err(format!("must be an AWS region such as `{example}`, not {}", words::said(text)))
 }
 
-/// Reads the state of an instance.
-pub(super) fn state(text: &str) -> Result<State, String> {
-    match State::parse(&text.trim().to_lowercase()) {
-        State::Other(_) => {
-            let known: Vec<&str> = State::ALL.iter().map(State::as_str).collect();
-            Err(format!("must be {}, not {}", words::list(&known, "or"), words::said(text)))
-        }
-        state => Ok(state),
-    }
-}
-
 /// Reads `key=value`.
 pub(super) fn tag(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err(format!("must be a tag such as `env=dev`, not {}", words::said(text))),
     }
-}
-
-/// Reads a type of instance; `*` and `?` stand for any text.
-pub(super) fn kind(text: &str) -> Result<String, String> {
-    let lower = text.trim().to_lowercase();
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '*' | '?');
-    if lower.is_empty() || lower.len() > 40 || !lower.chars().all(fits) {
-        return Err(format!("must be an instance type such as `t3.micro`, not {}", words::said(text)));
-    }
-    Ok(lower)
 }
 
 /// Reads the id of a request, whole or short, in any case of letters.

@@ -1,7 +1,7 @@
 //! What every command is made of.
 
 use super::DeployConfig;
-use crate::aws::Aws;
+use crate::aws::{Aws, Call};
 use crate::clock::Clock;
 use crate::domain::{
     CommandError, Line, Plan, Principal, Refusal, Reply, RequestId, Risk, Source, Step, Target, UsageError,
@@ -26,8 +26,10 @@ pub struct Row {
     pub risk: Risk,
     /// The Cedar action, `ec2:stop`; its parent is the risk.
     pub action: &'static str,
-    /// The calls to AWS that it may make, by their IAM names: what the bot's role needs for it.
-    pub calls: &'static [&'static str],
+    /// The calls to AWS that it may make: what the bot's role needs for it.
+    pub calls: &'static [&'static Call],
+    /// How one looks at what it acts on; `None` where it changes nothing.
+    pub inspect: Option<&'static Inspect>,
     /// Builds the command from the words after its name.
     pub parse: Parse,
     /// `ec2 stop <target>… [--region <region>]`, from the clap definition.
@@ -36,6 +38,14 @@ pub struct Row {
     pub options: fn() -> Vec<(String, String)>,
     /// The clap definition itself: what a form is made of.
     pub definition: fn() -> clap::Command,
+}
+
+/// How one looks at the targets of a command: what a person is told to do when its outcome is not known.
+pub struct Inspect {
+    /// The name of the command that shows one, `ec2 show`.
+    pub command: &'static str,
+    /// The line that shows this one, `ec2 show i-0abc --region eu-central-1`.
+    pub line: fn(&Target) -> String,
 }
 
 /// The Cedar action of a command, as the policy room judges it.

@@ -21,6 +21,7 @@ pub(super) const ROW: Row = Row {
     risk: Risk::Basic,
     action: "decline",
     calls: &[],
+    inspect: None,
     parse: |words| Ok(Box::new(args::parse::<Decline>(words)?)),
     usage: || args::usage::<Decline>(ROW.name),
     options: args::options::<Decline>,

@@ -21,6 +21,7 @@ pub(super) const ROW: Row = Row {
     risk: Risk::Basic,
     action: "help",
     calls: &[],
+    inspect: None,
     parse: |words| Ok(Box::new(args::parse::<Help>(words)?)),
     usage: || args::usage::<Help>(ROW.name),
     options: args::options::<Help>,

@@ -1,13 +1,11 @@
 //! What the bot's AWS role needs, derived from the table of commands: a policy for each class of commands, and no call in it
 //! that no command makes.
 
-use super::{COMMANDS, DeployConfig, ServiceConfig};
+use super::{COMMANDS, DeployConfig, REACHES};
+use crate::aws::Call;
 use crate::domain::{PROTECTING, Risk, SecretReference, UNPROTECTED};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-
-/// What comes with a call although it is none: ECS passes the roles of the task definition on, and copies its tags.
-const WITH: [(&str, &[&str]); 1] = [("ecs:RegisterTaskDefinition", &["ecs:TagResource", "iam:PassRole"])];
 
 /// The calls that a store in DynamoDB makes. The last two are those of `dronebot store init`.
 pub const STORE: [&str; 7] = [
@@ -20,9 +18,6 @@ pub const STORE: [&str; 7] = [
     "dynamodb:UpdateTimeToLive",
 ];
 
-/// The calls that change a target whose tags may guard it.
-const GUARDED: [&str; 4] = ["ec2:RebootInstances", "ec2:StartInstances", "ec2:StopInstances", "ecs:UpdateService"];
-
 /// What the settings name, to which a policy is narrowed.
 #[derive(Clone, Copy, Debug)]
 pub struct Named<'a> {
@@ -34,6 +29,17 @@ pub struct Named<'a> {
     pub table: &'a str,
     /// The secrets that AWS keeps.
     pub secrets: &'a [SecretReference],
+}
+
+/// What fills the places in braces of a call's ARNs, by their names.
+pub type Place = BTreeMap<&'static str, String>;
+
+/// Where some services of AWS are called, as the settings say.
+pub struct Reach {
+    /// The services, by their IAM names.
+    pub services: &'static [&'static str],
+    /// Each place in which they are called; none where the settings leave nothing to be called.
+    pub places: fn(Named<'_>) -> Vec<Place>,
 }
 
 /// The policy of one class, of the `store`, of the `secrets`, or without a name of all commands; `None` where there is no
@@ -54,14 +60,16 @@ pub fn document(name: Option<&str>, named: Named<'_>) -> Option<Value> {
 /// The policy of the commands of one class, or of all.
 pub fn policy(class: Option<Risk>, named: Named<'_>) -> Value {
     let rows = COMMANDS.iter().filter(|row| class.is_none_or(|class| row.risk == class));
-    let calls = rows.flat_map(|row| row.calls.iter().copied());
-    // where nothing may be deployed, no command calls ECS or ECR
-    let calls: BTreeSet<&str> = calls.filter(|call| !named.deploy.services.is_empty() || !is_of_deploy(call)).collect();
-    let with = WITH.iter().filter(|(call, _)| calls.contains(call)).flat_map(|(_, with)| with.iter().copied());
+    let calls: BTreeMap<&str, &Call> = rows
+        .flat_map(|row| row.calls.iter().copied())
+        .flat_map(|call| [call].into_iter().chain(call.with.iter().copied()))
+        .filter(|call| !places(call, named).is_empty())
+        .map(|call| (call.name, call))
+        .collect();
     let mut statements: BTreeMap<(Vec<String>, String), Vec<&str>> = BTreeMap::new();
-    for call in calls.iter().copied().chain(with) {
+    for call in calls.values() {
         let condition = condition(call, named).map(|condition| condition.to_string());
-        statements.entry((resources(call, named), condition.unwrap_or_default())).or_default().push(call);
+        statements.entry((resources(call, named), condition.unwrap_or_default())).or_default().push(call.name);
     }
     let statement = |((resources, condition), mut calls): ((Vec<String>, String), Vec<&str>)| {
         calls.sort_unstable();
@@ -77,8 +85,8 @@ pub fn policy(class: Option<Risk>, named: Named<'_>) -> Value {
 
 /// What protects a target from the bot's policies protects it from its role as well, by the same rule. A condition of IAM
 /// knows a tag's key in any case of letters, and `Null` is there because a tag that is missing differs from every value.
-fn guarding(calls: &BTreeSet<&str>) -> Vec<Value> {
-    let guarded: Vec<&str> = GUARDED.into_iter().filter(|call| calls.contains(call)).collect();
+fn guarding(calls: &BTreeMap<&str, &Call>) -> Vec<Value> {
+    let guarded: Vec<&str> = calls.values().filter(|call| call.is_guarded).map(|call| call.name).collect();
     let deny = |tag: &str| {
         let key = format!("aws:ResourceTag/{tag}");
         json!({
@@ -124,86 +132,49 @@ fn secrets(references: &[SecretReference]) -> Value {
     json!({"Version": "2012-10-17", "Statement": statements})
 }
 
-fn is_of_deploy(call: &str) -> bool {
-    call.starts_with("ecs:") || call.starts_with("ecr:")
+/// The places in which the service of a call is called.
+fn places(call: &Call, named: Named<'_>) -> Vec<Place> {
+    let reach = REACHES.iter().find(|reach| reach.services.contains(&call.service()));
+    reach.map(|reach| (reach.places)(named)).unwrap_or_default()
 }
 
 /// When a call may be made, where it is not told by its resource: for which service a role is passed on, and in which
 /// regions what knows no resource is called.
-fn condition(call: &str, named: Named<'_>) -> Option<Value> {
-    match call {
-        "iam:PassRole" => Some(json!({"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}})),
-        // asked in the region of commands that name none, which may be none of those that are listed
-        "ec2:DescribeRegions" => None,
-        _ if named.regions.is_empty() || resources(call, named) != ["*"] => None,
-        _ => Some(json!({"StringEquals": {"aws:RequestedRegion": regions_of(call, named)}})),
+fn condition(call: &Call, named: Named<'_>) -> Option<Value> {
+    if let Some((key, value)) = call.condition {
+        return Some(json!({"StringEquals": {key: value}}));
     }
+    let is_narrowed = call.is_of_default_region || named.regions.is_empty() || !call.on.is_empty();
+    (!is_narrowed).then(|| json!({"StringEquals": {"aws:RequestedRegion": regions_of(call, named)}}))
 }
 
 /// The regions in which a call is made that knows no resource.
-fn regions_of(call: &str, named: Named<'_>) -> Vec<String> {
-    let own = named.deploy.services.values().filter_map(|one| one.region.clone());
-    let own = own.filter(|_| is_of_deploy(call));
+fn regions_of(call: &Call, named: Named<'_>) -> Vec<String> {
+    let own = places(call, named).into_iter().filter_map(|mut place| place.remove("region"));
+    let own = own.filter(|region| region != "*");
     named.regions.iter().cloned().chain(own).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// On what a call may be made: as narrow as AWS knows it, and as the listed services and regions say.
-fn resources(call: &str, named: Named<'_>) -> Vec<String> {
-    let services = named.deploy.services.values();
-    let each = |of: &dyn Fn(&ServiceConfig, &str) -> String| -> Vec<String> {
-        let services = services.clone().map(|one| of(one, one.region.as_deref().unwrap_or("*")));
-        services.collect::<BTreeSet<_>>().into_iter().collect()
-    };
-    match call {
-        "ec2:StartInstances" | "ec2:StopInstances" | "ec2:RebootInstances" => {
-            let of = |region: &str| format!("arn:aws:ec2:{region}:*:instance/*");
-            match named.regions {
-                [] => vec![of("*")],
-                regions => regions.iter().map(|region| of(region)).collect::<BTreeSet<_>>().into_iter().collect(),
-            }
-        }
-        "ecs:DescribeServices" | "ecs:ListServiceDeployments" | "ecs:UpdateService" => {
-            each(&|one, region| format!("arn:aws:ecs:{region}:*:service/{}/{}", one.cluster, one.service))
-        }
-        "ecs:DescribeServiceRevisions" => {
-            each(&|one, region| format!("arn:aws:ecs:{region}:*:service-revision/{}/{}/*", one.cluster, one.service))
-        }
-        // by the service, and by the deployment itself
-        "ecs:StopServiceDeployment" => {
-            let mut both = each(&|one, region| {
-                format!("arn:aws:ecs:{region}:*:service-deployment/{}/{}/*", one.cluster, one.service)
-            });
-            both.extend(resources("ecs:UpdateService", named));
-            both
-        }
-        "ecs:DescribeTasks" => each(&|one, region| format!("arn:aws:ecs:{region}:*:task/{}/*", one.cluster)),
-        "ecs:TagResource" => each(&|_, region| format!("arn:aws:ecs:{region}:*:task-definition/*")),
-        // the image's own address says where its repository is
-        "ecr:DescribeImages" | "ecr:BatchGetImage" => {
-            each(&|one, _| format!("arn:aws:ecr:*:*:repository/{}", one.repository))
-        }
-        "iam:PassRole" => roles(services.clone()),
-        // AWS knows these for everything or not at all
-        _ => vec!["*".to_owned()],
+/// On what a call may be made: as narrow as AWS knows it, and as the settings say.
+fn resources(call: &Call, named: Named<'_>) -> Vec<String> {
+    if call.on.is_empty() {
+        return vec!["*".to_owned()];
     }
+    let places = places(call, named);
+    let filled = |arn: &&str| -> Vec<String> { places.iter().map(|place| fill(arn, place)).collect() };
+    call.on.iter().flat_map(filled).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// The roles that may be passed on. A service of which none is named runs with any.
-fn roles<'a>(services: impl Iterator<Item = &'a ServiceConfig>) -> Vec<String> {
-    let arn = |role: &String| match role.starts_with("arn:") {
-        true => role.clone(),
-        false => format!("arn:aws:iam::*:role/{}", role.trim_start_matches('/')),
-    };
-    let of = |one: &ServiceConfig| match one.roles.as_slice() {
-        [] => vec!["arn:aws:iam::*:role/*".to_owned()],
-        roles => roles.iter().map(arn).collect(),
-    };
-    services.flat_map(of).collect::<BTreeSet<_>>().into_iter().collect()
+/// An ARN with its places filled.
+fn fill(arn: &str, place: &Place) -> String {
+    place.iter().fold(arn.to_owned(), |arn, (name, value)| arn.replace(&format!("{{{name}}}"), value))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::ServiceConfig;
     use super::*;
+    use crate::aws::call;
     use crate::domain::Guarded;
 
     fn actions(policy: &Value) -> Vec<String> {
@@ -322,11 +293,10 @@ mod tests {
     #[test]
     fn every_call_is_named_as_iam_names_it_once() {
         for row in COMMANDS {
-            let calls: BTreeSet<&&str> = row.calls.iter().collect();
+            let calls: BTreeSet<&str> = row.calls.iter().map(|call| call.name).collect();
             assert_eq!(calls.len(), row.calls.len(), "{}", row.name);
-            assert!(row.calls.iter().all(|call| {
-                call.split_once(':').is_some_and(|(service, _)| ["ec2", "ecs", "ecr"].contains(&service))
-            }));
+            let is_reached = |call: &&Call| REACHES.iter().any(|reach| reach.services.contains(&call.service()));
+            assert!(row.calls.iter().all(is_reached), "{}", row.name);
         }
     }
 
@@ -366,7 +336,9 @@ mod tests {
             );
             assert!(stack.contains(&text), "{text}");
         }
-        let deny = format!("Effect: Deny\n                Action: [{}]", GUARDED.join(", "));
+        let calls = COMMANDS.iter().flat_map(|row| row.calls.iter()).filter(|call| call.is_guarded);
+        let guarded: Vec<&str> = calls.map(|call| call.name).collect::<BTreeSet<_>>().into_iter().collect();
+        let deny = format!("Effect: Deny\n                Action: [{}]", guarded.join(", "));
         assert_eq!(stack.matches(&deny).count(), PROTECTING.len(), "{deny}");
         let reads = policy(Some(Risk::Read), naming(&shop()));
         assert!(!reads.to_string().contains("Deny"));
@@ -375,10 +347,10 @@ mod tests {
     #[test]
     fn listed_services_narrow_the_policy() {
         let deploy = shop();
-        let of = |call: &str| resources(call, naming(&deploy));
-        assert_eq!(of("ecs:UpdateService"), ["arn:aws:ecs:eu-central-1:*:service/prod/shop"]);
-        assert_eq!(of("ecs:DescribeTasks"), ["arn:aws:ecs:eu-central-1:*:task/prod/*"]);
-        assert_eq!(of("ecr:DescribeImages"), ["arn:aws:ecr:*:*:repository/team/shop"]);
+        let of = |call: &Call| resources(call, naming(&deploy));
+        assert_eq!(of(&call::UPDATE_SERVICE), ["arn:aws:ecs:eu-central-1:*:service/prod/shop"]);
+        assert_eq!(of(&call::DESCRIBE_TASKS), ["arn:aws:ecs:eu-central-1:*:task/prod/*"]);
+        assert_eq!(of(&call::DESCRIBE_IMAGES), ["arn:aws:ecr:*:*:repository/team/shop"]);
         let statements = policy(Some(Risk::Change), naming(&deploy));
         let pass = statements["Statement"].as_array().unwrap().iter().find(|one| one["Action"][0] == "iam:PassRole");
         assert_eq!(pass.unwrap()["Condition"]["StringEquals"]["iam:PassedToService"], "ecs-tasks.amazonaws.com");

@@ -22,13 +22,13 @@ mod whoami;
 mod words;
 
 pub use command::{
-    Action, Command, Context, Decide, Enters, Found, Journalled, Limits, MayOrWhy, Parse, Planned, Row, Scope,
+    Action, Command, Context, Decide, Enters, Found, Inspect, Journalled, Limits, MayOrWhy, Parse, Planned, Row, Scope,
     SeesOrWhy, StepError,
 };
 pub use config::CommandsConfig;
 pub use deploy::{DeployConfig, ServiceConfig};
 pub use form::{Answers, Wrong, fill, form};
-pub use iam::{Named, STORE as STORE_CALLS, document as iam_document, policy as iam_policy};
+pub use iam::{Named, Place, Reach, STORE as STORE_CALLS, document as iam_document, policy as iam_policy};
 pub use status::troubles;
 
 use crate::domain::{Button, Line, Risk, UsageError};
@@ -51,6 +51,9 @@ pub static COMMANDS: &[&Row] = &[
     &deploy::version::ROW,
     &deploy::rollback::ROW,
 ];
+
+/// Where the services are called whose calls the rows name.
+pub static REACHES: &[&Reach] = &[&ec2::REACH, &deploy::REACH];
 
 /// A row whose name the words begin with.
 #[derive(Clone, Copy)]
@@ -96,10 +99,9 @@ fn below(row: &'static Row) -> impl Iterator<Item = &'static Row> {
     COMMANDS.iter().copied().filter(move |other| other.name.starts_with(&prefix))
 }
 
-/// The command that shows what a line is about: for when nobody knows what became of it.
-pub fn shows(text: &str) -> &'static str {
-    let first = text.split_whitespace().next().unwrap_or_default();
-    if first.eq_ignore_ascii_case(deploy::version::ROW.name) { deploy::status::ROW.name } else { ec2::show::ROW.name }
+/// How one looks at what a line is about, for when its outcome is not known; `None` for one that changes nothing.
+pub fn inspect(text: &str) -> Option<&'static Inspect> {
+    find(&split(text).ok()?).ok()?.row.inspect
 }
 
 /// The row with the longest name that the words begin with, in any case of letters.

@@ -17,6 +17,7 @@ pub(super) const ROW: Row = Row {
     risk: Risk::Basic,
     action: "ping",
     calls: &[],
+    inspect: None,
     parse: |words| Ok(Box::new(args::parse::<Ping>(words)?)),
     usage: || args::usage::<Ping>(ROW.name),
     options: args::options::<Ping>,

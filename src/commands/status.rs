@@ -20,6 +20,7 @@ pub(super) const ROW: Row = Row {
     risk: Risk::Read,
     action: "status",
     calls: &[],
+    inspect: None,
     parse: |words| Ok(Box::new(args::parse::<Status>(words)?)),
     usage: || args::usage::<Status>(ROW.name),
     options: args::options::<Status>,

@@ -17,6 +17,7 @@ pub(super) const ROW: Row = Row {
     risk: Risk::Read,
     action: "version",
     calls: &[],
+    inspect: None,
     parse: |words| Ok(Box::new(args::parse::<Version>(words)?)),
     usage: || args::usage::<Version>(ROW.name),
     options: args::options::<Version>,

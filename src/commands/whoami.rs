@@ -17,6 +17,7 @@ pub(super) const ROW: Row = Row {
     risk: Risk::Basic,
     action: "whoami",
     calls: &[],
+    inspect: None,
     parse: |words| Ok(Box::new(args::parse::<Whoami>(words)?)),
     usage: || args::usage::<Whoami>(ROW.name),
     options: args::options::<Whoami>,

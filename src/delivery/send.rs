@@ -319,7 +319,7 @@ pub(super) fn judge(error: ApiError, letter: &Letter, parts: &CourierParts) -> D
 /// What is sent in the place of an answer that breaks the sender: how it ended, and no more.
 pub(super) fn unsayable(letter: &Letter) -> Letter {
     let reply = Reply::new(letter.letter.reply.tone).sentence(
-        "I have an answer, and something on my side breaks when I write it down. Look at what it was about with `ec2 show`, \
+        "I have an answer, and something on my side breaks when I write it down. Look at its targets before anything else, \
          and tell the platform team.",
     );
     let letter = letter.clone();

@@ -321,9 +321,8 @@ impl Desk {
     fn lost_plan(&self, request: &Request) -> Answer {
         let former = self.parts.shop.desk.journal.former(request.id);
         let first = execution::interrupted(&former, &request.text)
-            .text(", and I do not understand any more what my journal says of it. I do not know what was done. Check the targets with ")
-            .code(commands::shows(&request.text))
-            .text(".");
+            .text(", and I do not understand any more what my journal says of it. I do not know what was done. Check the targets");
+        let first = execution::with_command(first, &request.text).text(".");
         Answer::unknown(Reply::new(Tone::Unknown).text(first))
     }
 

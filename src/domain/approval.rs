@@ -149,15 +149,8 @@ mod tests {
     }
 
     fn asked(needed: u32) -> ApprovalRequest {
-        let plan = Plan {
-            command: "ec2 stop".to_owned(),
-            text: "stop i-0abc in eu-central-1".to_owned(),
-            targets: Vec::new(),
-            steps: Vec::new(),
-            cautions: Vec::new(),
-            policies: None,
-            approved: Vec::new(),
-        };
+        let plan =
+            Plan { command: "ec2 stop".to_owned(), text: "stop i-0abc in eu-central-1".to_owned(), ..Plan::default() };
         ApprovalRequest {
             request: RequestId::new(1, 1),
             user: "UMAYA".into(),

@@ -103,6 +103,7 @@ mod tests {
             plain.iter().flat_map(around).collect::<Vec<_>>()
         };
         let target = |key: &str, value: &str| Target {
+            kind: crate::domain::ResourceKind::new("ec2:instance"),
             id: "i-0abc".to_owned(),
             name: None,
             account: "123456789012".to_owned(),

@@ -3,8 +3,8 @@
 
 use super::former::{broke, interrupted};
 use super::onlookers::Onlookers;
+use super::recover::with_command;
 use crate::clock::Clock;
-use crate::commands;
 use crate::delivery::{Courier, Deliver};
 use crate::domain::{
     CommandError, Failure, Line, Part, Refusal, Reply, ReplyTo, Request, Source, Tone, UnknownOutcome, UsageError,
@@ -82,9 +82,7 @@ impl Answer {
             false => {
                 first.text("Nothing was changed by it. Send it again if you still want it; if I break again, give ")
             }
-            true => first
-                .text("I do not know what was done. Check the targets with ")
-                .code(commands::shows(&request.text))
+            true => with_command(first.text("I do not know what was done. Check the targets"), &request.text)
                 .text(" before anything else, and give "),
         };
         let line = first.code(format!("req {}", request.id.short())).text(" to the platform team.");
@@ -106,8 +104,8 @@ impl Answer {
     /// A failure of ours when calls may have been made before it.
     pub fn bug_after_begin(request: &Request, former: &Former) -> Self {
         let line = interrupted(former, &request.text)
-            .text(", and something broke on my side when I took it up. I do not know what was done. Check the targets with ")
-            .code(commands::shows(&request.text))
+            .text(", and something broke on my side when I took it up. I do not know what was done. Check the targets");
+        let line = with_command(line, &request.text)
             .text(" and give ")
             .code(format!("req {}", request.id.short()))
             .text(" to the platform team.");

@@ -99,6 +99,7 @@ mod tests {
             trigger: None,
         };
         let target = |id: &str| Target {
+            kind: crate::aws::SERVICE,
             id: id.to_owned(),
             name: None,
             account: "123456789012".to_owned(),

@@ -24,6 +24,7 @@ pub use job::{Job, Judge, Task, Workshop, run};
 pub use locks::Locks;
 pub use onlookers::{Onlookers, Turn};
 pub use pool::WorkerPool;
+pub use recover::with_command;
 pub use worker::AwsWorker;
 
 use serde::Deserialize;

@@ -35,19 +35,25 @@ pub(super) fn while_running(what: &str, job: &Job) -> Line {
 }
 
 fn unseen(plan: &Plan) -> Line {
-    let line = Line::new().text("AWS does not answer, so I cannot tell whether it was done. Check with ");
+    let line = Line::new().text("AWS does not answer, so I cannot tell whether it was done. ");
+    let said = commands::inspect(&plan.command).map_or("Check ", |_| "Check with ");
     plan.targets
         .iter()
         .take(3)
         .enumerate()
-        .fold(line, |line, (index, target)| {
+        .fold(line.text(said), |line, (index, target)| {
             let line = if index > 0 { line.text(", ") } else { line };
-            match (target.kind(), &target.name) {
-                ("ecs:service", Some(name)) => line.code(format!("deploy status {name}")),
-                _ => line.code(format!("ec2 show {} --region {}", target.id, target.region)),
-            }
+            line.code(commands::inspect(&plan.command).map_or_else(|| target.label(), |inspect| (inspect.line)(target)))
         })
         .text(".")
+}
+
+/// By which command the targets of this line are looked at, where there is one.
+pub fn with_command(line: Line, text: &str) -> Line {
+    match commands::inspect(text) {
+        Some(inspect) => line.text(" with ").code(inspect.command),
+        None => line,
+    }
 }
 
 /// When even looking breaks: what was asked, and that nobody knows.
@@ -55,8 +61,8 @@ pub(super) fn unseen_answer(job: &Job) -> Answer {
     let line = Line::new()
         .text("Something broke on my side while running ")
         .code(&job.request.text)
-        .text(", and again when I looked. I do not know whether it was done; check its targets with ")
-        .code(commands::shows(&job.request.text))
+        .text(", and again when I looked. I do not know whether it was done; check its targets");
+    let line = with_command(line, &job.request.text)
         .text(" and give ")
         .code(format!("req {}", job.request.id.short()))
         .text(" to the platform team.");
@@ -66,29 +72,38 @@ pub(super) fn unseen_answer(job: &Job) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Target;
+    use crate::domain::{ResourceKind, Target};
     use std::collections::BTreeMap;
 
     #[test]
     fn what_could_not_be_seen_is_named_with_the_command_that_shows_it() {
         let target = |id: &str, name: Option<&str>| Target {
+            kind: ResourceKind::new("any:thing"),
             id: id.to_owned(),
             name: name.map(str::to_owned),
             account: "123456789012".to_owned(),
             region: "eu-central-1".to_owned(),
             tags: BTreeMap::new(),
         };
-        let plan = |targets| Plan {
-            command: String::new(),
+        let plan = |command: &str, targets| Plan {
+            command: command.to_owned(),
             text: String::new(),
+            detail: None,
             targets,
-            steps: Vec::new(),
-            cautions: Vec::new(),
-            policies: None,
-            approved: Vec::new(),
+            ..Plan::default()
         };
-        let said =
-            unseen(&plan(vec![target("i-0abc", Some("web-1")), target("service/prod/shop", Some("web"))])).plain();
-        assert!(said.ends_with("Check with ec2 show i-0abc --region eu-central-1, deploy status web."), "{said}");
+        let instances = || vec![target("i-0abc", Some("web-1")), target("i-0def", None)];
+        for (command, targets, shown) in [
+            (
+                "ec2 stop",
+                instances(),
+                "Check with ec2 show i-0abc --region eu-central-1, ec2 show i-0def --region eu-central-1.",
+            ),
+            ("deploy rollback", vec![target("service/prod/shop", Some("web"))], "Check with deploy status web."),
+            ("of a newer program", instances(), "Check web-1 (i-0abc), i-0def."),
+        ] {
+            let said = unseen(&plan(command, targets)).plain();
+            assert!(said.ends_with(shown), "{said}");
+        }
     }
 }

@@ -73,15 +73,7 @@ mod tests {
             before: std::collections::BTreeMap::new(),
         };
         let (command, text) = ("test stop".to_owned(), "stop i-1".to_owned());
-        Plan {
-            command,
-            text,
-            targets: Vec::new(),
-            steps: vec![step],
-            cautions: Vec::new(),
-            policies: None,
-            approved: Vec::new(),
-        }
+        Plan { command, text, steps: vec![step], ..Plan::default() }
     }
 
     #[test]

@@ -118,6 +118,7 @@ pub(crate) fn plan(number: u64) -> Plan {
         command: "ec2 stop".into(),
         text: "stop i-0abc in eu-central-1".into(),
         targets: vec![Target {
+            kind: ResourceKind::new("ec2:instance"),
             id: format!("i-{number}"),
             name: Some("web-1".into()),
             account: "123456789012".into(),
@@ -125,6 +126,7 @@ pub(crate) fn plan(number: u64) -> Plan {
             tags: [("env".to_owned(), "prod".to_owned())].into(),
         }],
         steps: vec![step(0)],
+        detail: Some(Box::new(serde_json::json!({"goal": "stopped", "looks": 3}))),
         cautions: vec!["data on instance stores is lost".into()],
         policies: Some("e3b0c44298fc".into()),
         approved: Vec::new(),
@@ -132,8 +134,7 @@ pub(crate) fn plan(number: u64) -> Plan {
 }
 
 pub(crate) fn step(index: u32) -> Step {
-    let (state, public_ip) = ("running".to_owned(), Some("203.0.113.7".to_owned()));
-    let before = Before { state, kind: "t3.micro".into(), public_ip, ..Before::default() };
+    let before = Facts::of(&serde_json::json!({"state": "running", "kind": "t3.micro", "public_ip": "203.0.113.7"}));
     Step {
         index,
         operation: "ec2:StopInstances".into(),

@@ -55,7 +55,7 @@ async fn the_story_of_a_command_is_told_when_the_bot_has_let_go_of_its_file() {
     for said in [
         format!("{MAYA} asked: ec2 stop web-1"),
         format!("stop {} in {HOME}", ids[0]),
-        format!("{} was running, t3.micro", ids[0]),
+        format!("{} before: state running, kind t3.micro", ids[0]),
         "policies ".to_owned(),
         "| ".to_owned(),
         ", fence 1".to_owned(),

@@ -89,7 +89,7 @@ async fn each_command_makes_the_calls_of_its_row_and_no_other() {
 
     let mut somewhere = BTreeSet::new();
     for row in COMMANDS {
-        let listed: BTreeSet<String> = row.calls.iter().map(ToString::to_string).collect();
+        let listed: BTreeSet<String> = row.calls.iter().map(|call| call.name.to_owned()).collect();
         let called = made.remove(row.name).unwrap_or_default();
         let called: BTreeSet<String> = called.into_iter().filter(|call| call != ALWAYS).collect();
         let strange: Vec<_> = called.difference(&listed).collect();

@@ -16,6 +16,7 @@ mod ec2_list;
 mod ec2_power;
 mod ec2_show;
 mod failures;
+mod former;
 mod grid;
 mod health;
 mod home;

@@ -1,7 +1,9 @@
 //! What AWS says: as whom the bot acts, its clock, the region, and what the role may do, found out without doing it.
 
 use super::{Finding, bounded, clock};
-use crate::aws::{Aws, AwsConfig, AwsError, Class, Metadata, MetadataSources, Power, Repository, ServiceAt};
+use crate::aws::{
+    Aws, AwsConfig, AwsError, Call, Class, Metadata, MetadataSources, Power, Repository, ServiceAt, call,
+};
 use crate::clock;
 use crate::commands::ServiceConfig;
 use crate::settings::Settings;
@@ -12,6 +14,17 @@ const CLOCK: &str = "AWS clock";
 const REGION: &str = "AWS region";
 const PERMISSIONS: &str = "AWS permissions";
 const DEPLOY: &str = "deploy";
+
+/// The calls of EC2 that are tried, in the order of their answers; the list of instances is asked before.
+const TRIED: [&Call; 7] = [
+    &call::DESCRIBE_INSTANCE_STATUS,
+    &call::DESCRIBE_INSTANCE_ATTRIBUTE,
+    &call::DESCRIBE_INSTANCE_TYPES,
+    &call::DESCRIBE_REGIONS,
+    &call::START_INSTANCES,
+    &call::STOP_INSTANCES,
+    &call::REBOOT_INSTANCES,
+];
 
 /// What to do about missing credentials.
 const CREDENTIALS: &str = "give the bot a role (instance profile, task role, IRSA), or set AWS_PROFILE or AWS_ACCESS_KEY_ID \
@@ -141,20 +154,21 @@ async fn permissions(aws: &Aws, region: &str, instance: Option<String>) -> Vec<F
     let id = instance.clone().unwrap_or_else(|| "i-0123456789abcdef0".to_owned());
     let ids = [id.clone()];
     let kinds = BTreeSet::from(["t3.micro".to_owned()]);
-    let power = async |power: Power| (power.operation(), allowed(&aws.may_power(region, power, &ids).await));
-    let (start, stop, reboot, checks, attribute, types, regions) = futures_util::join!(
+    let power = async |power: Power| allowed(&aws.may_power(region, power, &ids).await);
+    let answers: [Option<bool>; TRIED.len()] = futures_util::join!(
+        async { allowed(&aws.checks(region, &ids).await) },
+        async { allowed(&aws.stop_protection(region, &id).await) },
+        async { allowed(&aws.instance_store_kinds(region, &kinds).await) },
+        async { allowed(&aws.describe_regions().await) },
         power(Power::Start),
         power(Power::Stop),
         power(Power::Reboot),
-        async { ("DescribeInstanceStatus", allowed(&aws.checks(region, &ids).await)) },
-        async { ("DescribeInstanceAttribute", allowed(&aws.stop_protection(region, &id).await)) },
-        async { ("DescribeInstanceTypes", allowed(&aws.instance_store_kinds(region, &kinds).await)) },
-        async { ("DescribeRegions", allowed(&aws.describe_regions().await)) },
-    );
-    let tried = [checks, attribute, types, regions, start, stop, reboot];
+    )
+    .into();
+    let tried: Vec<(&Call, Option<bool>)> = TRIED.into_iter().zip(answers).collect();
     let of = |wanted: Option<bool>| -> Vec<&str> {
         let these = tried.iter().filter(|(_, answer)| *answer == wanted);
-        these.map(|(operation, _)| *operation).collect()
+        these.map(|(call, _)| call.operation()).collect()
     };
     let mut found: Vec<Finding> = of(Some(false))
         .into_iter()
@@ -194,5 +208,19 @@ fn unclear(check: &'static str, error: &AwsError) -> Finding {
         Class::Throttled | Class::Server => Finding::problem(check, error.what_is_so(), "try again in a minute"),
         _ if check == DEPLOY => Finding::problem(check, error.what_is_so(), "see deploy.services in the settings"),
         _ => Finding::problem(check, error.what_is_so(), "check aws.region and the account"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::COMMANDS;
+
+    #[test]
+    fn every_call_of_ec2_that_a_command_makes_is_tried() {
+        let of_rows = COMMANDS.iter().flat_map(|row| row.calls.iter()).map(|call| call.name);
+        let of_rows: BTreeSet<&str> = of_rows.filter(|name| name.starts_with("ec2:")).collect();
+        let tried = TRIED.iter().map(|call| call.name).chain([call::DESCRIBE_INSTANCES.name]);
+        assert_eq!(tried.collect::<BTreeSet<_>>(), of_rows);
     }
 }

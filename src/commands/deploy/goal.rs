@@ -1,25 +1,24 @@
-//! What a planned deployment is to come to. All of it stands in the plan's steps, so that whoever takes it up after a
-//! restart, the new body of the bot itself among them, needs nothing else.
+//! What a planned deployment is to come to. All of it is the detail of the plan, so that any process that takes it up after a
+//! restart, one in the new body of the bot itself among them, needs nothing else.
 
 use super::super::{Context, words};
-use crate::aws::{Image, ImageKey, Repository, ServiceAt, Task, pinned, unpinned};
+use crate::aws::{Image, ImageKey, Repository, ServiceAt, Task, call, pinned, unpinned};
 use crate::domain::{Plan, RequestId, Step};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The calls, by their IAM names.
-pub(super) const REGISTER: &str = "ecs:RegisterTaskDefinition";
-pub(super) const UPDATE: &str = "ecs:UpdateService";
-pub(super) const STOP: &str = "ecs:StopServiceDeployment";
+mod former;
 
-/// How the tag that was typed stands among the ids, and the digest that ran before.
-const TAG: &str = "tag:";
-const WAS: &str = "was:";
+/// The calls, by their IAM names.
+pub(super) const REGISTER: &str = call::REGISTER_TASK_DEFINITION.name;
+pub(super) const UPDATE: &str = call::UPDATE_SERVICE.name;
+pub(super) const STOP: &str = call::STOP_SERVICE_DEPLOYMENT.name;
 
 /// The longest note of a request.
 const LONGEST_TOKEN: usize = 64;
 
 /// What is to come of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Goal {
     /// The name by which people know the service.
     pub(super) name: String,
@@ -51,8 +50,6 @@ impl Goal {
             calls.push((REGISTER, vec![base.clone(), self.container.clone(), self.image.clone()]));
         }
         let mut ids = vec![self.at.id(), self.container.clone(), self.image.clone()];
-        ids.extend(self.tag.as_ref().map(|tag| format!("{TAG}{tag}")));
-        ids.extend(self.was.as_ref().map(|digest| format!("{WAS}{digest}")));
         ids.push(self.from.clone());
         ids.extend(self.to.clone());
         ids.extend(self.under_way.clone());
@@ -69,25 +66,9 @@ impl Goal {
         (0..).zip(calls).map(step).collect()
     }
 
-    /// Reads it off a plan. Each id tells by its form what it is of.
+    /// What a plan says of it.
     pub(super) fn of(plan: &Plan) -> Option<Self> {
-        let last = plan.steps.last()?;
-        let at = ServiceAt::parse(&last.region, last.targets.first()?)?;
-        let is_definition = |id: &&String| id.contains(":task-definition/");
-        let mut definitions = last.targets.iter().filter(is_definition).cloned();
-        let register = plan.steps.iter().find(|step| step.operation == REGISTER);
-        Some(Self {
-            name: plan.targets.first()?.name.clone()?,
-            at,
-            container: last.targets.get(1)?.clone(),
-            image: last.targets.iter().find(|id| pinned(id).is_some())?.clone(),
-            from: definitions.next()?,
-            to: definitions.next(),
-            base: register.and_then(|step| step.targets.iter().find(is_definition).cloned()),
-            under_way: last.targets.iter().find(|id| id.contains(":service-deployment/")).cloned(),
-            tag: last.targets.iter().skip(2).find_map(|id| id.strip_prefix(TAG)).map(str::to_owned),
-            was: last.targets.iter().skip(2).find_map(|id| id.strip_prefix(WAS)).map(str::to_owned),
-        })
+        plan.detail().or_else(|| former::goal(plan))
     }
 
     /// The digest that the tasks are to run.

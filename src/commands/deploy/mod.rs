@@ -8,6 +8,7 @@
 
 mod config;
 mod goal;
+mod inspect;
 mod plan;
 mod present;
 mod previous;
@@ -19,6 +20,36 @@ mod verdict;
 pub(super) mod version;
 
 pub use config::{DeployConfig, ServiceConfig};
+
+use super::{Place, Reach};
+
+/// ECS and ECR are called for the services that the settings list, and with their roles.
+pub(super) const REACH: Reach = Reach {
+    services: &["ecs", "ecr", "iam"],
+    places: |named| named.deploy.services.values().flat_map(places).collect(),
+};
+
+/// A service once for each role that it runs with. One of which none is named runs with any.
+fn places(one: &ServiceConfig) -> Vec<Place> {
+    let arn = |role: &String| match role.starts_with("arn:") {
+        true => role.clone(),
+        false => format!("arn:aws:iam::*:role/{}", role.trim_start_matches('/')),
+    };
+    let roles = match one.roles.as_slice() {
+        [] => vec!["arn:aws:iam::*:role/*".to_owned()],
+        roles => roles.iter().map(arn).collect(),
+    };
+    let place = |role| {
+        Place::from([
+            ("region", one.region.clone().unwrap_or_else(|| "*".to_owned())),
+            ("cluster", one.cluster.clone()),
+            ("service", one.service.clone()),
+            ("repository", one.repository.clone()),
+            ("role", role),
+        ])
+    };
+    roles.into_iter().map(place).collect()
+}
 
 #[cfg(test)]
 mod tests;

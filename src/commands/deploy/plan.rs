@@ -101,9 +101,8 @@ pub(super) fn made(command: &str, verb: &str, goal: Goal, from: Option<&str>, ta
         text,
         targets: vec![target],
         steps: goal.steps(cx.request),
-        cautions: Vec::new(),
-        policies: None,
-        approved: Vec::new(),
+        detail: serde_json::to_value(&goal).ok().map(Box::new),
+        ..Plan::default()
     }
 }
 
@@ -114,10 +113,7 @@ pub(super) fn hidden(command: &str, verb: &str, chosen: &Chosen, target: &Target
             command: command.to_owned(),
             text: format!("{verb} {}", chosen.name),
             targets: vec![target.clone()],
-            steps: Vec::new(),
-            cautions: Vec::new(),
-            policies: None,
-            approved: Vec::new(),
+            ..Plan::default()
         })
     })
 }

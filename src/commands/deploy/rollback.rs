@@ -4,11 +4,12 @@
 use super::super::args;
 use super::super::{Command, Context, Found, Journalled, Planned, Row, Scope, words};
 use super::goal::{Goal, known, says, with_revision};
+use super::inspect::INSPECT;
 use super::plan::{self, Change, NOTHING};
 use super::present::{self, Present};
 use super::previous::{Previous, previous};
 use super::run;
-use crate::aws::{AwsError, Image, ImageKey, Task};
+use crate::aws::{AwsError, Image, ImageKey, Task, call};
 use crate::domain::{CommandError, Failure, Plan, Refusal, Risk, Target};
 use async_trait::async_trait;
 
@@ -28,19 +29,20 @@ pub(in super::super) const ROW: Row = Row {
     risk: Risk::Change,
     action: "deploy:rollback",
     calls: &[
-        "ecr:BatchGetImage",
-        "ecr:DescribeImages",
-        "ecs:DescribeServiceRevisions",
-        "ecs:DescribeServices",
-        "ecs:DescribeTaskDefinition",
-        "ecs:DescribeTasks",
-        "ecs:ListServiceDeployments",
-        "ecs:ListTaskDefinitions",
-        "ecs:ListTasks",
-        "ecs:RegisterTaskDefinition",
-        "ecs:StopServiceDeployment",
-        "ecs:UpdateService",
+        &call::BATCH_GET_IMAGE,
+        &call::DESCRIBE_IMAGES,
+        &call::DESCRIBE_SERVICE_REVISIONS,
+        &call::DESCRIBE_SERVICES,
+        &call::DESCRIBE_TASK_DEFINITION,
+        &call::DESCRIBE_TASKS,
+        &call::LIST_SERVICE_DEPLOYMENTS,
+        &call::LIST_TASK_DEFINITIONS,
+        &call::LIST_TASKS,
+        &call::REGISTER_TASK_DEFINITION,
+        &call::STOP_SERVICE_DEPLOYMENT,
+        &call::UPDATE_SERVICE,
     ],
+    inspect: Some(&INSPECT),
     parse: |words| Ok(Box::new(args::parse::<Rollback>(words)?)),
     usage: || args::usage::<Rollback>(ROW.name),
     options: args::options::<Rollback>,

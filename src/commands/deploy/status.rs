@@ -6,7 +6,7 @@ use super::goal::{revision, says, short};
 use super::present::{self, Chosen, Present};
 use super::previous::previous;
 use super::{plan, rollback, version};
-use crate::aws::{AwsError, Image, Rollout, Service, Task};
+use crate::aws::{AwsError, Image, Rollout, Service, Task, call};
 use crate::domain::{Button, CommandError, Line, Part, Reply, Risk, Table, Tone};
 use async_trait::async_trait;
 use futures_util::future::join3;
@@ -36,15 +36,16 @@ pub(in super::super) const ROW: Row = Row {
     risk: Risk::Read,
     action: "deploy:status",
     calls: &[
-        "ecr:DescribeImages",
-        "ecs:DescribeServiceRevisions",
-        "ecs:DescribeServices",
-        "ecs:DescribeTaskDefinition",
-        "ecs:DescribeTasks",
-        "ecs:ListServiceDeployments",
-        "ecs:ListTaskDefinitions",
-        "ecs:ListTasks",
+        &call::DESCRIBE_IMAGES,
+        &call::DESCRIBE_SERVICE_REVISIONS,
+        &call::DESCRIBE_SERVICES,
+        &call::DESCRIBE_TASK_DEFINITION,
+        &call::DESCRIBE_TASKS,
+        &call::LIST_SERVICE_DEPLOYMENTS,
+        &call::LIST_TASK_DEFINITIONS,
+        &call::LIST_TASKS,
     ],
+    inspect: None,
     parse: |words| Ok(Box::new(args::parse::<Status>(words)?)),
     usage: || args::usage::<Status>(ROW.name),
     options: args::options::<Status>,

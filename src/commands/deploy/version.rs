@@ -3,10 +3,11 @@
 use super::super::args;
 use super::super::{Command, Context, Found, Journalled, Planned, Row, Scope, words};
 use super::goal::{Goal, Wanted, says};
+use super::inspect::INSPECT;
 use super::plan::{self, Change, NOTHING};
 use super::present::{self, Present};
 use super::{provenance, rollback, run, status};
-use crate::aws::{Image, ImageKey};
+use crate::aws::{Image, ImageKey, call};
 use crate::domain::{Button, CommandError, Line, Plan, Reply, Risk, Tone, UsageError};
 use async_trait::async_trait;
 
@@ -35,18 +36,19 @@ pub(in super::super) const ROW: Row = Row {
     risk: Risk::Change,
     action: "deploy:version",
     calls: &[
-        "ecr:BatchGetImage",
-        "ecr:DescribeImages",
-        "ecs:DescribeServiceRevisions",
-        "ecs:DescribeServices",
-        "ecs:DescribeTaskDefinition",
-        "ecs:DescribeTasks",
-        "ecs:ListServiceDeployments",
-        "ecs:ListTaskDefinitions",
-        "ecs:ListTasks",
-        "ecs:RegisterTaskDefinition",
-        "ecs:UpdateService",
+        &call::BATCH_GET_IMAGE,
+        &call::DESCRIBE_IMAGES,
+        &call::DESCRIBE_SERVICE_REVISIONS,
+        &call::DESCRIBE_SERVICES,
+        &call::DESCRIBE_TASK_DEFINITION,
+        &call::DESCRIBE_TASKS,
+        &call::LIST_SERVICE_DEPLOYMENTS,
+        &call::LIST_TASK_DEFINITIONS,
+        &call::LIST_TASKS,
+        &call::REGISTER_TASK_DEFINITION,
+        &call::UPDATE_SERVICE,
     ],
+    inspect: Some(&INSPECT),
     parse: |words| Ok(Box::new(args::parse::<Version>(words)?)),
     usage: || args::usage::<Version>(ROW.name),
     options: args::options::<Version>,

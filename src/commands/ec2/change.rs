@@ -3,10 +3,11 @@
 
 use super::super::args::{self, RegionWord};
 use super::super::{Context, Planned, words};
+use super::before::Before;
 use super::regions;
 use super::targets::{Search, Selector};
 use crate::aws::{AwsError, Class, Instance, Power, State};
-use crate::domain::{Before, CommandError, Line, Part, Plan, Refusal, Reply, RequestId, Step, Tone, UnknownOutcome};
+use crate::domain::{CommandError, Facts, Line, Part, Plan, Refusal, Reply, RequestId, Step, Tone, UnknownOutcome};
 use futures_util::future::{join_all, try_join_all};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -86,10 +87,7 @@ impl Change {
                 command: self.command.to_owned(),
                 text: self.text(&[]),
                 targets: found.iter().map(|one| one.target(&account)).collect(),
-                cautions: Vec::new(),
-                steps: Vec::new(),
-                policies: None,
-                approved: Vec::new(),
+                ..Plan::default()
             })),
             result => Ok(result?),
         }
@@ -115,8 +113,7 @@ impl Change {
             targets: found.iter().map(|one| one.target(account)).collect(),
             cautions: self.cautions(&needed, cx).await,
             steps,
-            policies: None,
-            approved: Vec::new(),
+            ..Plan::default()
         }))
     }
 
@@ -161,16 +158,16 @@ impl Change {
 
     /// One call for each region, ids sorted.
     fn steps(&self, needed: &[&Instance], request: RequestId) -> Vec<Step> {
-        let mut by_region: BTreeMap<&str, BTreeMap<String, Before>> = BTreeMap::new();
+        let mut by_region: BTreeMap<&str, BTreeMap<String, Facts>> = BTreeMap::new();
         for one in needed {
-            by_region.entry(&one.region).or_default().insert(one.id.clone(), before(one));
+            by_region.entry(&one.region).or_default().insert(one.id.clone(), Facts::of(&Before::of(one)));
         }
         by_region
             .into_iter()
             .zip(0..)
             .map(|((region, before), index)| Step {
                 index,
-                operation: format!("ec2:{}", self.power.operation()),
+                operation: self.power.call().name.to_owned(),
                 region: region.to_owned(),
                 targets: before.keys().cloned().collect(),
                 token: format!("cmd-{request}-{index}").chars().take(LONGEST_TOKEN).collect(),
@@ -315,20 +312,6 @@ fn too_many(on: &On, found: usize, most: usize) -> Refusal {
         if typed.len() == 1 { "means" } else { "mean" },
         words::count(found, "instance"),
     ))
-}
-
-fn before(one: &Instance) -> Before {
-    Before {
-        state: one.state.as_str().to_owned(),
-        kind: one.kind.clone(),
-        zone: one.zone.clone(),
-        public_ip: one.public_ip.clone(),
-        elastic_ip: one.elastic_ip,
-        private_ip: one.private_ip.clone(),
-        launched: one.launched.map(|at| at.to_string()),
-        reason: Some(one.state_reason.clone().unwrap_or_default()),
-        transition: Some(one.transition.clone().unwrap_or_default()),
-    }
 }
 
 fn label(one: &Instance) -> String {

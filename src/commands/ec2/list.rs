@@ -4,7 +4,7 @@
 use super::super::args::{self, RegionWord};
 use super::super::{Command, Context, Planned, Row, Scope, words};
 use super::regions::{self, Entered};
-use crate::aws::{AwsError, Filter, Instance, State, is_region};
+use crate::aws::{AwsError, Filter, Instance, State, call, is_region};
 use crate::domain::{Attachment, Button, CommandError, Line, Part, Reply, Risk, Table, Tone, UsageError};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
@@ -13,13 +13,13 @@ use std::collections::BTreeMap;
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(super) struct List {
     /// Only in this state: `running`, `stopped`, …; several by commas
-    #[arg(long, value_name = "state", value_delimiter = ',', value_parser = args::state)]
+    #[arg(long, value_name = "state", value_delimiter = ',', value_parser = read_state)]
     state: Vec<State>,
     /// Only with this tag; several tags must all be there, several values of one tag mean any of them
     #[arg(long, value_name = "key=value", value_parser = args::tag)]
     tag: Vec<(String, String)>,
     /// Only of this type, such as `t3.micro` or `m5.*`; several by commas
-    #[arg(long = "type", value_name = "type", value_delimiter = ',', value_parser = args::kind)]
+    #[arg(long = "type", value_name = "type", value_delimiter = ',', value_parser = read_kind)]
     kind: Vec<String>,
     /// Only with a name like this; `*` is any text
     #[arg(long, value_name = "pattern")]
@@ -30,6 +30,27 @@ pub(super) struct List {
     /// Which page of a long list
     #[arg(long, value_name = "number", value_parser = args::page)]
     page: Option<usize>,
+}
+
+/// Reads the state of an instance.
+fn read_state(text: &str) -> Result<State, String> {
+    match State::parse(&text.trim().to_lowercase()) {
+        State::Other(_) => {
+            let known: Vec<&str> = State::ALL.iter().map(State::as_str).collect();
+            Err(format!("must be {}, not {}", words::list(&known, "or"), words::said(text)))
+        }
+        state => Ok(state),
+    }
+}
+
+/// Reads a type of instance; `*` and `?` stand for any text.
+fn read_kind(text: &str) -> Result<String, String> {
+    let lower = text.trim().to_lowercase();
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '*' | '?');
+    if lower.is_empty() || lower.len() > 40 || !lower.chars().all(fits) {
+        return Err(format!("must be an instance type such as `t3.micro`, not {}", words::said(text)));
+    }
+    Ok(lower)
 }
 
 /// The row of `ec2 list`.
@@ -44,7 +65,8 @@ pub(in super::super) const ROW: Row = Row {
     ],
     risk: Risk::Read,
     action: "ec2:list",
-    calls: &["ec2:DescribeInstances", "ec2:DescribeRegions"],
+    calls: &[&call::DESCRIBE_INSTANCES, &call::DESCRIBE_REGIONS],
+    inspect: None,
     parse: |words| Ok(Box::new(args::parse::<List>(words).map_err(|error| stray(error, words))?)),
     usage: || args::usage::<List>(ROW.name),
     options: args::options::<List>,

@@ -1,7 +1,10 @@
-//! The commands on EC2 instances, and what they share: how targets (`targets`) and regions (`regions`) are named and found, and how a change
-//! of power is planned (`change`), made and watched (`run`), and reported (`verdict`).
+//! The commands on EC2 instances, and what they share: how targets (`targets`) and regions (`regions`) are named and found, and
+//! how a change of power is planned (`change`) from what was there (`before`), made and watched (`run`), and reported
+//! (`verdict`).
 
+mod before;
 mod change;
+mod inspect;
 pub(super) mod list;
 mod near;
 pub(super) mod reboot;
@@ -12,6 +15,17 @@ pub(super) mod start;
 pub(super) mod stop;
 mod targets;
 mod verdict;
+
+use super::{Place, Reach};
+
+/// EC2 is called in the regions that the settings name, or in any.
+pub(super) const REACH: Reach = Reach {
+    services: &["ec2"],
+    places: |named| match named.regions {
+        [] => vec![Place::from([("region", "*".to_owned())])],
+        regions => regions.iter().map(|region| Place::from([("region", region.clone())])).collect(),
+    },
+};
 
 #[cfg(test)]
 mod tests;

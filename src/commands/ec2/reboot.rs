@@ -4,8 +4,9 @@
 use super::super::args;
 use super::super::{Command, Context, Found, Journalled, Planned, Row, Scope};
 use super::change::{Change, On};
+use super::inspect::INSPECT;
 use super::{regions, run};
-use crate::aws::{Power, State};
+use crate::aws::{Power, State, call};
 use crate::domain::{CommandError, Plan, Risk};
 use async_trait::async_trait;
 
@@ -23,7 +24,13 @@ pub(in super::super) const ROW: Row = Row {
     examples: &["ec2 reboot web-1", "ec2 reboot i-0123456789abcdef0 --region us-east-1"],
     risk: Risk::Change,
     action: "ec2:reboot",
-    calls: &["ec2:DescribeInstances", "ec2:DescribeInstanceStatus", "ec2:DescribeRegions", "ec2:RebootInstances"],
+    calls: &[
+        &call::DESCRIBE_INSTANCES,
+        &call::DESCRIBE_INSTANCE_STATUS,
+        &call::DESCRIBE_REGIONS,
+        &call::REBOOT_INSTANCES,
+    ],
+    inspect: Some(&INSPECT),
     parse: |words| Ok(Box::new(args::parse::<Reboot>(words)?)),
     usage: || args::usage::<Reboot>(ROW.name),
     options: args::options::<Reboot>,

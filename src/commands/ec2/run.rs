@@ -3,10 +3,11 @@
 //! where it should, or where somebody else has put it.
 
 use super::super::{Context, Found, Journalled, StepError, words};
+use super::before::Before;
 use super::change::Change;
 use super::verdict::{Report, Seen, Verdict};
 use crate::aws::{AwsError, Class, Filter, Instance, Power, State};
-use crate::domain::{Before, CommandError, Line, Part, Plan, Reply, Step, Target, Tone};
+use crate::domain::{CommandError, Line, Part, Plan, Reply, Step, Target, Tone};
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -93,7 +94,7 @@ struct Watched<'a> {
     /// How many looks were refused, one after the other.
     refused: u32,
     /// How it was when it was planned.
-    before: Option<&'a Before>,
+    before: Option<Before>,
     last: Option<Instance>,
     trouble: Option<AwsError>,
     verdict: Option<Verdict>,
@@ -213,7 +214,7 @@ impl Watched<'_> {
     /// Whether it left its state and has come back to it, between two looks or before the first: AWS gives another reason
     /// for that state than when it was planned, or another time; and what runs was launched anew.
     fn came_back(&self, change: &Change, found: &Instance) -> bool {
-        let Some(before) = self.before else { return false };
+        let Some(before) = &self.before else { return false };
         let is_new = |was: Option<&String>, is: Option<&String>| was.zip(is).is_some_and(|(was, is)| was != is);
         let launched = found.launched.map(|at| at.to_string());
         is_new(before.reason.as_ref(), found.state_reason.as_ref())

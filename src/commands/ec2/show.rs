@@ -4,7 +4,7 @@ use super::super::args::{self, RegionWord};
 use super::super::{Command, Context, Planned, Row, Scope, words};
 use super::regions;
 use super::targets::{self, Search, Selector};
-use crate::aws::{AwsError, Checks, Instance, Protection, State};
+use crate::aws::{AwsError, Checks, Instance, Protection, State, call};
 use crate::domain::{Button, CommandError, Guarded, Line, Part, Reply, Risk, Tone, UsageError, guards};
 use async_trait::async_trait;
 use futures_util::future::join;
@@ -28,11 +28,12 @@ pub(in super::super) const ROW: Row = Row {
     risk: Risk::Read,
     action: "ec2:show",
     calls: &[
-        "ec2:DescribeInstances",
-        "ec2:DescribeInstanceAttribute",
-        "ec2:DescribeInstanceStatus",
-        "ec2:DescribeRegions",
+        &call::DESCRIBE_INSTANCES,
+        &call::DESCRIBE_INSTANCE_ATTRIBUTE,
+        &call::DESCRIBE_INSTANCE_STATUS,
+        &call::DESCRIBE_REGIONS,
     ],
+    inspect: None,
     parse: |words| Ok(Box::new(args::parse::<Show>(words)?)),
     usage: || args::usage::<Show>(ROW.name),
     options: args::options::<Show>,

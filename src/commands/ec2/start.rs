@@ -3,8 +3,9 @@
 use super::super::args;
 use super::super::{Command, Context, Found, Journalled, Planned, Row, Scope};
 use super::change::{Change, On};
+use super::inspect::INSPECT;
 use super::{regions, run};
-use crate::aws::{Power, State};
+use crate::aws::{Power, State, call};
 use crate::domain::{CommandError, Plan, Risk};
 use async_trait::async_trait;
 
@@ -22,7 +23,8 @@ pub(in super::super) const ROW: Row = Row {
     examples: &["ec2 start web-1", "ec2 start i-0123456789abcdef0 web-2 --region us-east-1", "ec2 start tag:env=dev"],
     risk: Risk::Change,
     action: "ec2:start",
-    calls: &["ec2:DescribeInstances", "ec2:DescribeRegions", "ec2:StartInstances"],
+    calls: &[&call::DESCRIBE_INSTANCES, &call::DESCRIBE_REGIONS, &call::START_INSTANCES],
+    inspect: Some(&INSPECT),
     parse: |words| Ok(Box::new(args::parse::<Start>(words)?)),
     usage: || args::usage::<Start>(ROW.name),
     options: args::options::<Start>,

@@ -4,8 +4,9 @@
 use super::super::args;
 use super::super::{Command, Context, Found, Journalled, Planned, Row, Scope};
 use super::change::{Change, On};
+use super::inspect::INSPECT;
 use super::{regions, run};
-use crate::aws::{Power, State};
+use crate::aws::{Power, State, call};
 use crate::domain::{CommandError, Plan, Risk};
 use async_trait::async_trait;
 
@@ -24,12 +25,13 @@ pub(in super::super) const ROW: Row = Row {
     risk: Risk::Change,
     action: "ec2:stop",
     calls: &[
-        "ec2:DescribeInstances",
-        "ec2:DescribeInstanceAttribute",
-        "ec2:DescribeInstanceTypes",
-        "ec2:DescribeRegions",
-        "ec2:StopInstances",
+        &call::DESCRIBE_INSTANCES,
+        &call::DESCRIBE_INSTANCE_ATTRIBUTE,
+        &call::DESCRIBE_INSTANCE_TYPES,
+        &call::DESCRIBE_REGIONS,
+        &call::STOP_INSTANCES,
     ],
+    inspect: Some(&INSPECT),
     parse: |words| Ok(Box::new(args::parse::<Stop>(words)?)),
     usage: || args::usage::<Stop>(ROW.name),
     options: args::options::<Stop>,

@@ -261,7 +261,7 @@ async fn each_step_knows_how_its_targets_were_before() {
     let plan = planned("ec2 stop i-1 i-2", &on(&region)).await;
     let before = &plan.steps[0].before;
     assert_eq!(before.keys().collect::<Vec<_>>(), ["i-1"], "what needs no change is not touched");
-    let web = &before["i-1"];
+    let web: super::before::Before = before["i-1"].read().expect("EC2's facts");
     assert_eq!(
         (web.state.as_str(), web.kind.as_str(), web.zone.as_deref()),
         ("running", "t3.micro", Some("eu-central-1a"))

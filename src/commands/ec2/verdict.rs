@@ -2,9 +2,10 @@
 //! lost is told as what was seen.
 
 use super::super::{Found, words};
+use super::before::Before;
 use super::change::{Change, NOTHING, loses_address};
 use crate::aws::{AwsError, Checks, Instance, Power, State};
-use crate::domain::{Before, CommandError, Line, Part, Plan, Reply, Step, Target, Tone};
+use crate::domain::{CommandError, Line, Part, Plan, Reply, Step, Target, Tone};
 use std::time::Duration;
 
 /// Where a target came to rest.
@@ -105,9 +106,9 @@ impl<'a> Report<'a> {
     }
 
     /// How a target was when its change was planned.
-    pub(super) fn before(&self, target: &Target) -> Option<&'a Before> {
+    pub(super) fn before(&self, target: &Target) -> Option<Before> {
         let mut steps = self.plan.steps.iter().filter(|step| step.region == target.region);
-        steps.find_map(|step| step.before.get(&target.id))
+        steps.find_map(|step| step.before.get(&target.id))?.read()
     }
 
     pub(super) fn saw(&mut self, target: &'a Target, seen: Seen) {

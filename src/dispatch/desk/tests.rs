@@ -173,15 +173,7 @@ fn a_plan() -> Plan {
         token: "t".to_owned(),
         before: Default::default(),
     };
-    Plan {
-        command: "ec2 stop".to_owned(),
-        text: "stop i-1".to_owned(),
-        targets: Vec::new(),
-        steps: vec![step],
-        cautions: Vec::new(),
-        policies: None,
-        approved: Vec::new(),
-    }
+    Plan { command: "ec2 stop".to_owned(), text: "stop i-1".to_owned(), steps: vec![step], ..Plan::default() }
 }
 
 #[test]
@@ -653,6 +645,7 @@ fn an_approval_of_somebody_who_may_not_run_it_any_more_lets_nothing_be_done() {
     run(async {
         let office = Office::new(false).await;
         let target = crate::domain::Target {
+            kind: crate::aws::INSTANCE,
             id: "i-1".to_owned(),
             name: None,
             account: "123456789012".to_owned(),
@@ -758,6 +751,7 @@ fn a_button_approves_the_plan_that_was_shown_with_it_and_no_other() {
     run(async {
         let office = Office::new(false).await;
         let target = crate::domain::Target {
+            kind: crate::aws::INSTANCE,
             id: "i-1".to_owned(),
             name: Some("web-1".to_owned()),
             account: "123456789012".to_owned(),

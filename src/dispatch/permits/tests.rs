@@ -54,6 +54,7 @@ fn row(name: &str) -> &'static Row {
 
 fn plan(command: &str, tags: &[&[(&str, &str)]]) -> Plan {
     let target = |(number, tags): (usize, &&[(&str, &str)])| Target {
+        kind: crate::aws::INSTANCE,
         id: format!("i-{number}"),
         name: Some("web".to_owned()),
         account: "123456789012".to_owned(),
@@ -64,10 +65,7 @@ fn plan(command: &str, tags: &[&[(&str, &str)]]) -> Plan {
         command: command.to_owned(),
         text: "something".to_owned(),
         targets: tags.iter().enumerate().map(target).collect(),
-        steps: Vec::new(),
-        cautions: Vec::new(),
-        policies: None,
-        approved: Vec::new(),
+        ..Plan::default()
     }
 }
 

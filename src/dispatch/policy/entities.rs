@@ -96,7 +96,7 @@ impl Known {
             }
             Resource::Target(target) => {
                 let attributes = HashMap::from([
-                    ("kind".to_owned(), text(target.kind())),
+                    ("kind".to_owned(), text(target.kind.as_str())),
                     ("account".to_owned(), text(&target.account)),
                     ("region".to_owned(), text(&target.region)),
                     ("protected".to_owned(), RestrictedExpression::new_bool(target.is_protected())),
@@ -127,6 +127,7 @@ impl Known {
     /// it asks for. One example of each resource type is tried with each action.
     pub fn conforms(&self, schema: &Schema, resources: &BTreeMap<String, Vec<EntityTypeName>>) -> Result<(), String> {
         let target = Target {
+            kind: crate::domain::ResourceKind::new("k"),
             id: "i-0".to_owned(),
             name: None,
             account: "0".to_owned(),

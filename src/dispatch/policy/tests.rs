@@ -58,6 +58,7 @@ fn member(groups: &[&str]) -> Principal {
 
 fn target(tags: &[(&str, &str)]) -> Target {
     Target {
+        kind: crate::aws::INSTANCE,
         id: "i-0abc".into(),
         name: Some("web-1".into()),
         account: "123456789012".into(),
@@ -84,7 +85,7 @@ fn words(refusal: &crate::domain::Refusal) -> String {
 
 #[test]
 fn deployers_deploy_and_nothing_else() {
-    let service = |tags| Target { id: "service/prod/web".into(), ..target(tags) };
+    let service = |tags| Target { kind: crate::aws::SERVICE, id: "service/prod/web".into(), ..target(tags) };
     let (open, protected) = (service(&[]), service(&[("protected", "yes")]));
     let status = Action { name: "deploy:status", risk: Risk::Read };
     let back = Action { name: "deploy:rollback", risk: Risk::Change };
@@ -108,7 +109,7 @@ fn a_policy_tells_a_service_from_an_instance() {
     let text =
         r#"@id("services") permit (principal, action, resource is Target) when { resource.kind == "ecs:service" };"#;
     let policies = with_text(text).unwrap();
-    let service = Target { id: "service/prod/web".into(), ..target(&[]) };
+    let service = Target { kind: crate::aws::SERVICE, id: "service/prod/web".into(), ..target(&[]) };
     let may = |action, on: &Target| policies.judge(&member(&[]), action, &Resource::Target(on), &in_ops()).is_permit();
     assert!(may(DEPLOY, &service) && !may(STOP, &target(&[])));
 }
@@ -794,6 +795,7 @@ fn any_target() -> impl Strategy<Value = Target> {
     let key = prop_oneof!["protected", "Protected", "drone-protected", "env", ".*"];
     let value = prop_oneof!["true", "false", ".*"];
     (proptest::collection::btree_map(key, value, 0..4), ".*", ".*").prop_map(|(tags, id, region)| Target {
+        kind: crate::aws::INSTANCE,
         id,
         name: None,
         account: "1".into(),

@@ -64,6 +64,7 @@ static ROW: Row = Row {
     risk: Risk::Change,
     action: "test:stop",
     calls: &[],
+    inspect: None,
     parse: |_| Err(UsageError::sentence("not parsed")),
     usage: || "test stop".to_owned(),
     definition: || clap::Command::new("test"),
@@ -72,6 +73,7 @@ static ROW: Row = Row {
 
 fn plan() -> Plan {
     let target = Target {
+        kind: crate::aws::INSTANCE,
         id: "i-1".to_owned(),
         name: None,
         account: "1".to_owned(),
@@ -91,9 +93,7 @@ fn plan() -> Plan {
         text: "stop i-1".to_owned(),
         targets: vec![target],
         steps: vec![step],
-        cautions: Vec::new(),
-        policies: None,
-        approved: Vec::new(),
+        ..Plan::default()
     }
 }
 

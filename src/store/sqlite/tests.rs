@@ -593,15 +593,8 @@ async fn a_panic_in_the_writer_costs_one_operation_and_its_neighbours_nothing() 
     store.journal.accept(new(2, &["event:2"])).await.unwrap();
     // the first asks it once, then the second does
     clock.0.store(2, Ordering::SeqCst);
-    let plan = crate::domain::Plan {
-        command: "ec2 stop".into(),
-        text: "stop".into(),
-        targets: Vec::new(),
-        steps: Vec::new(),
-        cautions: Vec::new(),
-        policies: None,
-        approved: Vec::new(),
-    };
+    let plan =
+        crate::domain::Plan { command: "ec2 stop".into(), text: "stop".into(), ..crate::domain::Plan::default() };
     let operations = async {
         tokio::join!(
             store.journal.planned(id(1), plan.clone()),
