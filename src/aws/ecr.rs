@@ -1,7 +1,8 @@
 //! Which image a version is: the ECR calls that the commands are made of, and how images are named.
 
 use super::call::{self, Call};
-use super::service::time;
+use super::image_name::unpinned;
+use super::time::time;
 use super::{Aws, AwsError, Class};
 use aws_sdk_ecr::types;
 use serde::Deserialize;
@@ -37,18 +38,6 @@ impl Repository {
         };
         Some(Self { account, region, name: name.to_owned() })
     }
-}
-
-/// The digest that an image is pinned to: what stands after its `@`.
-pub fn pinned(image: &str) -> Option<&str> {
-    image.split_once('@').map(|(_, digest)| digest).filter(|digest| digest.starts_with("sha256:"))
-}
-
-/// An image without its digest and its tag. A colon in the host is its port.
-pub fn unpinned(image: &str) -> &str {
-    let image = image.split('@').next().unwrap_or_default();
-    let last = image.rfind('/').map_or(0, |at| at + 1);
-    image[last..].find(':').map_or(image, |at| &image[..last + at])
 }
 
 /// How one asks for an image.
@@ -265,20 +254,6 @@ impl Aws {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_image_is_taken_apart() {
-        for (image, without, digest) in [
-            ("r.io/web:1.0", "r.io/web", None),
-            ("r.io:5000/team/web:1.0", "r.io:5000/team/web", None),
-            ("r.io:5000/web", "r.io:5000/web", None),
-            ("r.io/web@sha256:aa", "r.io/web", Some("sha256:aa")),
-            ("r.io/web:1.0@sha256:aa", "r.io/web", Some("sha256:aa")),
-            ("web", "web", None),
-        ] {
-            assert_eq!((unpinned(image), pinned(image)), (without, digest), "{image}");
-        }
-    }
 
     #[test]
     fn the_registry_tells_account_and_region() {

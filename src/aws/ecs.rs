@@ -2,8 +2,9 @@
 //! classified error.
 
 use super::call::{self, Call};
-use super::ecr::pinned;
-use super::service::{Definition, Past, Revision, Service, ServiceAt, Task, time};
+use super::image_name::pinned;
+use super::service::{Definition, Past, Revision, Service, ServiceAt, Task};
+use super::time::time;
 use super::{Aws, AwsError, Clients, EcsClients};
 use aws_sdk_ecs::types;
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};

@@ -1,9 +1,9 @@
 //! An ECS service as the commands see it: only what they use, in plain types.
 
-use super::ecr::pinned;
+use super::image_name::pinned;
+use super::time::time;
 use crate::domain::{ResourceKind, Target};
 use aws_sdk_ecs::types;
-use aws_smithy_types::DateTime;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 
@@ -216,11 +216,6 @@ fn why_stopped(sdk: &types::Task) -> Option<String> {
     let of_task = sdk.stopped_reason().filter(|reason| !reason.is_empty()).map(str::to_owned);
     let all: Vec<String> = of_task.into_iter().chain(sdk.containers().iter().filter_map(of_container)).collect();
     (!all.is_empty()).then(|| all.join("; "))
-}
-
-/// A moment as the rest of the program has it.
-pub(super) fn time(moment: &DateTime) -> Option<jiff::Timestamp> {
-    jiff::Timestamp::from_second(moment.secs()).ok()
 }
 
 /// One task, as far as one of its containers is concerned.

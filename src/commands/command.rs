@@ -133,6 +133,13 @@ pub struct Context {
     pub decide: Decide,
 }
 
+impl Context {
+    /// The row of this name, if the principal could run it on anything at all: what is offered by a button.
+    pub fn permitted(&self, name: &str) -> Option<&'static Row> {
+        super::row(name).filter(|row| (self.may)(row))
+    }
+}
+
 /// What planning found.
 #[derive(Clone, Debug)]
 pub enum Planned {

@@ -6,6 +6,9 @@ use clap::builder::ArgAction;
 use std::any::TypeId;
 use std::collections::BTreeMap;
 
+/// How several values of one argument are given that has no delimiter of its own.
+const BY_SPACES: &str = "Several are separated by spaces.";
+
 /// What was filled in, by the fields' names; nothing where a field was left empty.
 pub type Answers = BTreeMap<String, Vec<String>>;
 
@@ -144,16 +147,17 @@ fn fields(row: &Row, words: &[String]) -> Vec<Field> {
                 }
                 _ => values.into_iter().next(),
             });
-            Field {
-                label: label(arg),
-                hint: arg.get_help().map(|help| Line::sentence(&help.to_string()).plain()),
-                required: arg.is_required_set(),
-                kind,
-                value,
-                name,
-            }
+            Field { label: label(arg), hint: hint(arg, &kind), required: arg.is_required_set(), kind, value, name }
         })
         .collect()
+}
+
+/// What the argument means, and how several are given where its help does not say it: those with a delimiter say so.
+fn hint(arg: &clap::Arg, kind: &FieldKind) -> Option<String> {
+    let help = arg.get_help().map(|help| Line::sentence(&help.to_string()).plain());
+    let by_spaces = matches!(kind, FieldKind::Text { many: true }) && arg.get_value_delimiter().is_none();
+    let hint: Vec<String> = help.into_iter().chain(by_spaces.then(|| BY_SPACES.to_owned())).collect();
+    (!hint.is_empty()).then(|| hint.join(". "))
 }
 
 fn kind(arg: &clap::Arg) -> FieldKind {

@@ -99,6 +99,11 @@ fn below(row: &'static Row) -> impl Iterator<Item = &'static Row> {
     COMMANDS.iter().copied().filter(move |other| other.name.starts_with(&prefix))
 }
 
+/// The row of exactly this name.
+pub fn row(name: &str) -> Option<&'static Row> {
+    COMMANDS.iter().copied().find(|row| row.name == name)
+}
+
 /// How one looks at what a line is about, for when its outcome is not known; `None` for one that changes nothing.
 pub fn inspect(text: &str) -> Option<&'static Inspect> {
     find(&split(text).ok()?).ok()?.row.inspect

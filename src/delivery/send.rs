@@ -305,9 +305,7 @@ pub(super) fn judge(error: ApiError, letter: &Letter, parts: &CourierParts) -> D
             later(letter.unsure, Duration::from_secs(parts.config.retry_max_seconds), parts, error.to_string())
         }
         // our own pace: nothing has failed, so nothing is doubled
-        ApiError::Retry { after: Some(turn), code } if code == "paced" => {
-            later(letter.unsure, *turn, parts, error.to_string())
-        }
+        ApiError::Paced { after } => later(letter.unsure, *after, parts, error.to_string()),
         ApiError::Retry { after: Some(after), .. } => {
             later(letter.unsure, (*after).max(backoff(letter, parts)), parts, error.to_string())
         }

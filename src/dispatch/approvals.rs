@@ -188,7 +188,7 @@ async fn find(parts: &DeskParts, which: &str) -> Result<ApprovalRequest, Command
 }
 
 pub(super) fn row_of(plan: &Plan) -> Result<&'static Row, Refusal> {
-    let row = commands::COMMANDS.iter().copied().find(|row| row.name == plan.command);
+    let row = commands::row(&plan.command);
     row.ok_or_else(|| Refusal::sentence("I do not know that command any more. Nothing was approved."))
 }
 

@@ -137,7 +137,7 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
         let fetched = fetch().await;
         let mut vain = self.vain.borrow_mut();
         match &fetched {
-            Err(error @ (ApiError::Retry { .. } | ApiError::Auth { .. })) => {
+            Err(error @ (ApiError::Retry { .. } | ApiError::Paced { .. } | ApiError::Auth { .. })) => {
                 let now = Instant::now();
                 let pause = match vain.as_ref() {
                     // asked at the same time
@@ -146,7 +146,9 @@ impl<K: Eq + Hash + Clone, V: Clone> Cache<K, V> {
                     None => VAIN,
                 };
                 let silence = match error {
-                    ApiError::Retry { after: Some(after), .. } => (*after).min(SILENCE_MOST),
+                    ApiError::Retry { after: Some(after), .. } | ApiError::Paced { after } => {
+                        (*after).min(SILENCE_MOST)
+                    }
                     _ => pause,
                 };
                 *vain = Some(Vain { error: error.clone(), until: now + silence, pause });

@@ -143,7 +143,7 @@ impl Desk {
 fn give_up_or_try_again(turn: Turn, user: &UserId, error: &ApiError) {
     match error {
         // our own pace: nothing has failed
-        ApiError::Retry { after: Some(wait), code } if code == "paced" => drop(turn.again(*wait, false)),
+        ApiError::Paced { after } => drop(turn.again(*after, false)),
         ApiError::Retry { after, .. } => {
             let again = turn.again(after.unwrap_or_default().max(PAUSE), true);
             tracing::warn!(%user, %error, again, "home was not published");

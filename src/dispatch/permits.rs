@@ -3,7 +3,7 @@
 use super::callers::Rights;
 use super::places::Reach;
 use super::policy::{Action, Deny, Policies, Reason, Resource, Situation, Verdict, refusal, refusal_saying, shut_out};
-use crate::commands::{COMMANDS, Enters, MayOrWhy, Row, SeesOrWhy};
+use crate::commands::{self, COMMANDS, Enters, MayOrWhy, Row, SeesOrWhy};
 use crate::domain::{
     ApprovalRequest, ChannelId, Line, Membership, Plan, Principal, Refusal, Request, RequestId, Risk, Source, Target,
     UserId,
@@ -100,7 +100,7 @@ impl Permits {
     /// The refusal of whoever may not even have help, and so nothing at all: it is about the person and not about a
     /// command, which need not be what was typed. It says of what was asked that this came of it.
     pub(super) fn shut_out(&self, outcome: &str) -> Result<(), Refusal> {
-        let Some(help) = COMMANDS.iter().find(|row| row.name == "help") else { return Ok(()) };
+        let Some(help) = commands::row("help") else { return Ok(()) };
         let Asking { principal, situation, .. } = &*self.asking;
         let Verdict::Deny(deny) = self.policies.judge_ahead(principal, action(help), situation) else { return Ok(()) };
         let member = Principal { membership: Membership::Member, ..principal.clone() };

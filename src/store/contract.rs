@@ -326,7 +326,7 @@ pub(crate) async fn every_transition_is_as_drawn(place: &dyn Place) {
         assert!(matches!(store.journal.finish(id(1), Final::Failed, wrong).await, Err(StoreError::Failed(_))));
     }
     for missing in [State::Planned, State::Running, State::Failed] {
-        assert!(matches!(ask(&store, 999, missing).await, Err(StoreError::Failed(_))), "{missing:?}");
+        assert!(matches!(ask(&store, 999, missing).await, Err(StoreError::NotFound(_))), "{missing:?}");
     }
     store.close(PATIENCE).await.unwrap();
 }
@@ -489,7 +489,7 @@ pub(crate) async fn no_progress_follows_the_final_answer(place: &dyn Place) {
     store.outbox.delivered(last.id, sent("1.1")).await.unwrap();
     assert!(store.outbox.put(letter(1, "Still stopping.", false)).await.unwrap().is_none());
     assert_eq!(store.outbox.depth().await.unwrap(), QueueDepth::default());
-    assert!(matches!(store.outbox.put(letter(2, "Of nothing.", false)).await, Err(StoreError::Failed(_))));
+    assert!(matches!(store.outbox.put(letter(2, "Of nothing.", false)).await, Err(StoreError::NotFound(_))));
     accepted(&store, 3).await;
     assert!(matches!(store.outbox.put(letter(3, "Final?", true)).await, Err(StoreError::Failed(_))));
     store.close(PATIENCE).await.unwrap();

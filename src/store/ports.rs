@@ -33,6 +33,9 @@ pub enum StoreError {
     /// The store's writer is gone or too far behind.
     #[error("store is not available: {0}")]
     Unavailable(String),
+    /// There is no such request.
+    #[error("request {0} is not in the journal")]
+    NotFound(RequestId),
     /// The request is not in a state from which this transition is legal.
     #[error("illegal transition of request {id} from {from} to {to}")]
     Transition {

@@ -63,7 +63,19 @@ async fn the_file_of_an_older_program_is_read_and_what_it_began_is_told() {
     file.execute_batch(&FILE.in_words_of(&ids, &shop)).expect("the dump is read");
     drop(file);
     world.wake().await;
-    insta::assert_snapshot!(told(&world).await, @"");
+    insta::assert_snapshot!(told(&world).await, @"
+    ⛔ Not approved: Nobody approved `ec2 stop web-2` within 15 minutes, so it was not run. Nothing was changed.
+    (req XXXX)
+    --
+    ✅ Done: I was restarted while running `ec2 stop web-1`.
+    I looked: `web-1 (i-00000000000000001)` is stopped.
+    `web-1 (i-00000000000000001)` has lost its public address `ADDRESS`; a start gives it another.
+    (req XXXX)
+    --
+    ❌ Failed: I was restarted while running `deploy 1.4.2`.
+    I looked: `drone` still has `1.4.1` (`dronebot:1`), so `1.4.2` (`sha256:0c0f9ca86c80`) was not deployed. Look with `deploy status drone`.
+    (req XXXX)
+    ");
     assert_eq!(world.aws.made().len(), 1, "the stop of this test alone: {:?}", world.aws.made());
     world.ends_clean().await;
 }
@@ -79,7 +91,19 @@ async fn the_table_of_an_older_program_is_read_and_what_it_began_is_told() {
         table.put_item().table_name("dronebot").set_item(Some(item)).send().await.expect("it is written");
     }
     world.wake().await;
-    insta::assert_snapshot!(told(&world).await, @"");
+    insta::assert_snapshot!(told(&world).await, @"
+    ⛔ Not approved: Nobody approved `ec2 stop web-2` within 15 minutes, so it was not run. Nothing was changed.
+    (req XXXX)
+    --
+    ✅ Done: I was restarted while running `ec2 stop web-1`.
+    I looked: `web-1 (i-00000000000000001)` is stopped.
+    `web-1 (i-00000000000000001)` has lost its public address `ADDRESS`; a start gives it another.
+    (req XXXX)
+    --
+    ❌ Failed: I was restarted while running `deploy 1.4.2`.
+    I looked: `drone` still has `1.4.1` (`dronebot:1`), so `1.4.2` (`sha256:0c0f9ca86c80`) was not deployed. Look with `deploy status drone`.
+    (req XXXX)
+    ");
     assert_eq!(world.aws.made().len(), 1, "the stop of this test alone: {:?}", world.aws.made());
     world.ends_clean().await;
 }

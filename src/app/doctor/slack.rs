@@ -191,7 +191,7 @@ fn refused(check: &'static str, error: &ApiError) -> Finding {
             format!("Slack asks for silence (`{code}`)"),
             format!("try again in {} seconds", after.as_secs().max(1)),
         ),
-        ApiError::Retry { .. } | ApiError::Ambiguous { .. } => {
+        ApiError::Retry { .. } | ApiError::Paced { .. } | ApiError::Ambiguous { .. } => {
             Finding::problem(check, format!("Slack cannot be asked (`{code}`)"), REACH)
         }
         ApiError::Config { .. } | ApiError::Rejected { .. } => Finding::problem(

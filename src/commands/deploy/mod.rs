@@ -8,7 +8,7 @@
 
 mod config;
 mod goal;
-mod inspect;
+mod names;
 mod plan;
 mod present;
 mod previous;

@@ -4,7 +4,7 @@
 use super::super::args;
 use super::super::{Command, Context, Found, Journalled, Planned, Row, Scope, words};
 use super::goal::{Goal, known, says, with_revision};
-use super::inspect::INSPECT;
+use super::names::{INSPECT, ROLLBACK};
 use super::plan::{self, Change, NOTHING};
 use super::present::{self, Present};
 use super::previous::{Previous, previous};
@@ -23,7 +23,7 @@ pub(super) struct Rollback {
 
 /// The row of `deploy rollback`.
 pub(in super::super) const ROW: Row = Row {
-    name: "deploy rollback",
+    name: ROLLBACK,
     summary: "Brings back what a service ran before, or stops its rollout",
     examples: &["deploy rollback", "deploy rollback web"],
     risk: Risk::Change,

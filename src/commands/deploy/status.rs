@@ -3,9 +3,10 @@
 use super::super::args;
 use super::super::{Command, Context, Planned, Row, Scope, words};
 use super::goal::{revision, says, short};
+use super::names::{self, DEPLOY, ROLLBACK, STATUS};
+use super::plan;
 use super::present::{self, Chosen, Present};
 use super::previous::previous;
-use super::{plan, rollback, version};
 use crate::aws::{AwsError, Image, Rollout, Service, Task, call};
 use crate::domain::{Button, CommandError, Line, Part, Reply, Risk, Table, Tone};
 use async_trait::async_trait;
@@ -30,7 +31,7 @@ pub(super) struct Status {
 
 /// The row of `deploy status`.
 pub(in super::super) const ROW: Row = Row {
-    name: "deploy status",
+    name: STATUS,
     summary: "Shows what a service runs, its rollout, and the versions there are",
     examples: &["deploy status", "deploy status web"],
     risk: Risk::Read,
@@ -313,16 +314,15 @@ impl Page<'_> {
         let digest = self.present.digest(self.tasks);
         let newest = self.images.as_ref().ok().and_then(|images| images.first());
         let newest = newest.filter(|image| Some(&image.digest) != digest.as_ref() && !service.is_rolling());
-        if let Some(version) = newest.and_then(Image::version).filter(|_| (cx.may)(&version::ROW)) {
+        if let Some(version) = newest.and_then(Image::version).filter(|_| cx.permitted(DEPLOY).is_some()) {
             // what a tag means may be something else when it is pressed
-            let line = newest.and_then(|image| version::line(&image.digest, name));
+            let line = newest.and_then(|image| names::deploy(&image.digest, name));
             buttons.extend(line.map(|line| {
-                Button::run(format!("Deploy {}", words::cut(version, 40)), line)
-                    .confirm(version::question(version, name))
+                Button::run(format!("Deploy {}", words::cut(version, 40)), line).confirm(names::question(version, name))
             }));
         }
-        if goes_back && (cx.may)(&rollback::ROW) {
-            let line = words::line(rollback::ROW.name.split(' ').chain([name.as_str()]));
+        if let Some(back) = cx.permitted(ROLLBACK).filter(|_| goes_back) {
+            let line = words::line(back.name.split(' ').chain([name.as_str()]));
             let question = Line::from(format!("Roll {} back?", words::name(name)));
             buttons.extend(line.map(|line| Button::run("Roll back", line).confirm(question).danger()));
         }

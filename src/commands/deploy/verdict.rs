@@ -3,8 +3,8 @@
 
 use super::super::{Context, Found, words};
 use super::goal::{Goal, Wanted, known, named, says, short};
+use super::names::ROLLBACK;
 use super::plan::SELF;
-use super::rollback;
 use crate::aws::{AwsError, Deployment, Rollout, Service, Task, pinned};
 use crate::domain::{Line, Plan, Reply, Tone};
 use std::collections::BTreeMap;
@@ -198,7 +198,7 @@ impl Report<'_> {
             return String::new();
         }
         let (before, name) = (named(was.as_deref(), from, self.goal, cx).await, words::name(name));
-        match self.plan.command == rollback::ROW.name {
+        match self.plan.command == ROLLBACK {
             // whoever rolls back twice in panic is back where the trouble was
             true => format!(" Before: {before}; a second `deploy rollback {name}` would bring that again."),
             false => format!(" Before: {before}; `deploy rollback {name}` goes back."),

@@ -3,12 +3,12 @@
 use super::super::args;
 use super::super::{Command, Context, Found, Journalled, Planned, Row, Scope, words};
 use super::goal::{Goal, Wanted, says};
-use super::inspect::INSPECT;
+use super::names::{DEPLOY, INSPECT, ROLLBACK, STATUS};
 use super::plan::{self, Change, NOTHING};
 use super::present::{self, Present};
-use super::{provenance, rollback, run, status};
+use super::{provenance, run};
 use crate::aws::{Image, ImageKey, call};
-use crate::domain::{Button, CommandError, Line, Plan, Reply, Risk, Tone, UsageError};
+use crate::domain::{Button, CommandError, Plan, Reply, Risk, Tone, UsageError};
 use async_trait::async_trait;
 
 /// How many of the latest versions are named to somebody who named one that is not there.
@@ -30,7 +30,7 @@ pub(super) struct Version {
 
 /// The row of `deploy`.
 pub(in super::super) const ROW: Row = Row {
-    name: "deploy",
+    name: DEPLOY,
     summary: "Deploys a version to a service, me included, and follows it to its end",
     examples: &["deploy 1.4.2", "deploy 1.4.2 web"],
     risk: Risk::Change,
@@ -154,8 +154,7 @@ impl Version {
         if !latest.is_empty() {
             text += &format!(" The latest are {}.", words::list(&latest, "and"));
         }
-        let meant = self.meant().filter(|row| (cx.may)(row));
-        let Some(row) = meant else { return UsageError::sentence(&text) };
+        let Some(row) = self.meant().and_then(|name| cx.permitted(name)) else { return UsageError::sentence(&text) };
         let error = UsageError::sentence(&format!("{text} Did you mean `{}`?", row.name));
         let Some(line) = words::line(row.name.split(' ').chain(self.service.as_deref())) else { return error };
         error.buttons(vec![match row.risk {
@@ -165,24 +164,13 @@ impl Version {
     }
 
     /// The subcommand that the version looks like: `deploy stauts`.
-    fn meant(&self) -> Option<&'static Row> {
-        let rows: [&'static Row; 2] = [&status::ROW, &rollback::ROW];
+    fn meant(&self) -> Option<&'static str> {
         let said = self.version.to_lowercase();
-        rows.into_iter().find(|row| {
-            let last = row.name.rsplit(' ').next().unwrap_or_default();
+        [STATUS, ROLLBACK].into_iter().find(|name| {
+            let last = name.rsplit(' ').next().unwrap_or_default();
             strsim::damerau_levenshtein(&said, last) as f64 / last.len() as f64 <= NEAR
         })
     }
-}
-
-/// What a button says about what it deploys.
-pub(super) fn line(version: &str, service: &str) -> Option<String> {
-    words::line([ROW.name, version, service])
-}
-
-/// The question before a version is deployed.
-pub(super) fn question(version: &str, service: &str) -> Line {
-    Line::from(format!("Deploy {} to {}?", words::name(version), words::name(service)))
 }
 
 #[cfg(test)]

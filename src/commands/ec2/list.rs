@@ -3,6 +3,7 @@
 
 use super::super::args::{self, RegionWord};
 use super::super::{Command, Context, Planned, Row, Scope, words};
+use super::names::{LIST, SHOW};
 use super::regions::{self, Entered};
 use crate::aws::{AwsError, Filter, Instance, State, call, is_region};
 use crate::domain::{Attachment, Button, CommandError, Line, Part, Reply, Risk, Table, Tone, UsageError};
@@ -55,7 +56,7 @@ fn read_kind(text: &str) -> Result<String, String> {
 
 /// The row of `ec2 list`.
 pub(in super::super) const ROW: Row = Row {
-    name: "ec2 list",
+    name: LIST,
     summary: "Lists instances, with their state and type",
     examples: &[
         "ec2 list",
@@ -94,7 +95,7 @@ fn stray(error: UsageError, words: &[String]) -> UsageError {
     let meant = match State::parse(&lower) {
         State::Other(_) if is_region(&lower) || lower == "all" => vec![list("--region")],
         State::Other(_) if args::tag(word).is_ok() => vec![list("--tag")],
-        State::Other(_) => vec![format!("{} {}", super::show::ROW.name, words::quoted(word)), list("--name")],
+        State::Other(_) => vec![format!("{SHOW} {}", words::quoted(word)), list("--name")],
         _ => vec![list("--state")],
     };
     let with = |line: &String| words::line(options.iter().copied()).map(|rest| format!("{line} {rest}"));

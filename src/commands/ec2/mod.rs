@@ -4,8 +4,8 @@
 
 mod before;
 mod change;
-mod inspect;
 pub(super) mod list;
+mod names;
 mod near;
 pub(super) mod reboot;
 mod regions;

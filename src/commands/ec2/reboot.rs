@@ -4,7 +4,7 @@
 use super::super::args;
 use super::super::{Command, Context, Found, Journalled, Planned, Row, Scope};
 use super::change::{Change, On};
-use super::inspect::INSPECT;
+use super::names::{INSPECT, REBOOT};
 use super::{regions, run};
 use crate::aws::{Power, State, call};
 use crate::domain::{CommandError, Plan, Risk};
@@ -19,7 +19,7 @@ struct Reboot {
 
 /// The row of `ec2 reboot`.
 pub(in super::super) const ROW: Row = Row {
-    name: "ec2 reboot",
+    name: REBOOT,
     summary: "Reboots running instances, and looks at their status checks",
     examples: &["ec2 reboot web-1", "ec2 reboot i-0123456789abcdef0 --region us-east-1"],
     risk: Risk::Change,

@@ -2,6 +2,7 @@
 
 use super::super::args::{self, RegionWord};
 use super::super::{Command, Context, Planned, Row, Scope, words};
+use super::names::{REBOOT, SHOW, START, STOP};
 use super::regions;
 use super::targets::{self, Search, Selector};
 use crate::aws::{AwsError, Checks, Instance, Protection, State, call};
@@ -22,7 +23,7 @@ pub(super) struct Show {
 
 /// The row of `ec2 show`.
 pub(in super::super) const ROW: Row = Row {
-    name: "ec2 show",
+    name: SHOW,
     summary: "Shows one instance: state, addresses, protection, tags, volumes",
     examples: &["ec2 show web-1", "ec2 show i-0123456789abcdef0 --region us-east-1", "ec2 show tag:role=primary"],
     risk: Risk::Read,
@@ -160,14 +161,14 @@ fn moment(transition: &str) -> Option<String> {
 fn power(one: &Instance, protection: Option<&Result<Protection, AwsError>>, cx: &Context) -> Vec<Button> {
     let is_protected = protection.and_then(|known| known.as_ref().ok()).is_some_and(|protection| protection.stop);
     let kept = one.root_is_instance_store || is_protected;
-    let fitting: &[&Row] = match one.state {
-        State::Stopped => &[&super::start::ROW],
-        State::Running if kept => &[&super::reboot::ROW],
-        State::Running => &[&super::stop::ROW, &super::reboot::ROW],
+    let fitting: &[&str] = match one.state {
+        State::Stopped => &[START],
+        State::Running if kept => &[REBOOT],
+        State::Running => &[STOP, REBOOT],
         _ => &[],
     };
     let label = one.name().map_or_else(|| one.id.clone(), |name| format!("{} ({})", words::name(name), one.id));
-    let button = |row: &&Row| {
+    let button = |row: &'static Row| {
         let line = words::line(row.name.split(' ').chain([one.id.as_str(), "--region", &one.region]))?;
         let verb = row.name.split(' ').next_back().unwrap_or_default();
         let verb: String = verb.chars().take(1).flat_map(char::to_uppercase).chain(verb.chars().skip(1)).collect();
@@ -175,7 +176,7 @@ fn power(one: &Instance, protection: Option<&Result<Protection, AwsError>>, cx: 
         let button = Button::run(verb, line).confirm(question);
         Some(if one.state == State::Running { button.danger() } else { button })
     };
-    fitting.iter().filter(|row| (cx.may)(row)).filter_map(button).collect()
+    fitting.iter().filter_map(|name| cx.permitted(name)).filter_map(button).collect()
 }
 
 fn state(one: &Instance) -> Line {

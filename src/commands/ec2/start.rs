@@ -3,7 +3,7 @@
 use super::super::args;
 use super::super::{Command, Context, Found, Journalled, Planned, Row, Scope};
 use super::change::{Change, On};
-use super::inspect::INSPECT;
+use super::names::{INSPECT, START};
 use super::{regions, run};
 use crate::aws::{Power, State, call};
 use crate::domain::{CommandError, Plan, Risk};
@@ -18,7 +18,7 @@ struct Start {
 
 /// The row of `ec2 start`.
 pub(in super::super) const ROW: Row = Row {
-    name: "ec2 start",
+    name: START,
     summary: "Starts stopped instances, and waits until they run",
     examples: &["ec2 start web-1", "ec2 start i-0123456789abcdef0 web-2 --region us-east-1", "ec2 start tag:env=dev"],
     risk: Risk::Change,

@@ -4,7 +4,7 @@
 use super::super::args;
 use super::super::{Command, Context, Found, Journalled, Planned, Row, Scope};
 use super::change::{Change, On};
-use super::inspect::INSPECT;
+use super::names::{INSPECT, STOP};
 use super::{regions, run};
 use crate::aws::{Power, State, call};
 use crate::domain::{CommandError, Plan, Risk};
@@ -19,7 +19,7 @@ struct Stop {
 
 /// The row of `ec2 stop`.
 pub(in super::super) const ROW: Row = Row {
-    name: "ec2 stop",
+    name: STOP,
     summary: "Stops running instances, and waits until they are stopped",
     examples: &["ec2 stop web-1", "ec2 stop i-0123456789abcdef0 web-2 --region us-east-1", "ec2 stop tag:env=dev"],
     risk: Risk::Change,

@@ -2,6 +2,7 @@
 //! name that fits several instances is a question, and patterns must be asked for by `name:`.
 
 use super::super::{Context, args, words};
+use super::names::{LIST, SHOW};
 use super::near;
 use crate::aws::{AwsError, Filter, Instance};
 use crate::domain::{Button, CommandError, Line, UsageError};
@@ -225,14 +226,14 @@ impl Search<'_> {
         let button = |one: &&Instance| {
             let verb = self.changing.filter(|_| self.selectors.len() == 1 && !is_list);
             let rest = words::line([one.id.as_str(), "--region", &one.region])?;
-            let line = format!("{} {rest}", verb.unwrap_or(super::show::ROW.name));
+            let line = format!("{} {rest}", verb.unwrap_or(SHOW));
             Some(match verb {
                 Some(verb) => Button::form(format!("{}…", near::button_label(verb, one)), line),
                 None => Button::run(near::button_label("Show", one), line),
             })
         };
         // whoever may change may have no right to look
-        let may = self.changing.is_some() && self.selectors.len() == 1 && !is_list || (cx.may)(&super::show::ROW);
+        let may = self.changing.is_some() && self.selectors.len() == 1 && !is_list || cx.permitted(SHOW).is_some();
         let near: Vec<Button> = if may { shown.filter_map(button).collect() } else { Vec::new() };
         error.buttons.splice(0..0, near);
         error
@@ -275,7 +276,7 @@ impl Search<'_> {
 
 /// A button for each that shows it, for whoever may.
 pub(super) fn show_each(instances: &[&Instance], cx: &Context) -> Vec<Button> {
-    if !(cx.may)(&super::show::ROW) {
+    if cx.permitted(SHOW).is_none() {
         return Vec::new();
     }
     let show = |one: &&Instance| {
@@ -287,8 +288,8 @@ pub(super) fn show_each(instances: &[&Instance], cx: &Context) -> Vec<Button> {
 
 /// The button that lists every instance, for whoever may.
 fn list_all(cx: &Context) -> Vec<Button> {
-    let may = (cx.may)(&super::list::ROW);
-    may.then(|| Button::run("List every instance", "ec2 list --region all")).into_iter().collect()
+    let list = cx.permitted(LIST);
+    list.map(|row| Button::run("List every instance", format!("{} --region all", row.name))).into_iter().collect()
 }
 
 /// `i-0abc` running, t3.micro, eu-central-1a, launched …

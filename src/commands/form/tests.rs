@@ -22,13 +22,13 @@ fn answers(filled: &[(&str, &str)]) -> Answers {
 fn a_form_is_made_of_the_commands_definition() {
     insta::assert_snapshot!(shown("ec2 stop"), @r"
     ec2 stop [Run]: Stops running instances, and waits until they are stopped.
-    Target* (target, Text { many: true }) = None: An instance: its id, its name, name:web-* for all names that fit, or tag:key=value for all that have the tag
+    Target* (target, Text { many: true }) = None: An instance: its id, its name, name:web-* for all names that fit, or tag:key=value for all that have the tag. Several are separated by spaces.
     Region (region, Text { many: true }) = None: Where the instances are: a region, several by commas; without it, the usual one
     ");
     insta::assert_snapshot!(shown("EC2 list --page 2 --state running,stopped --tag a=1 --tag 'b=2 3'"), @r#"
     ec2 list [Run]: Lists instances, with their state and type.
     State (state, Text { many: true }) = Some("running stopped"): Only in this state: running, stopped, …; several by commas
-    Tag (tag, Text { many: true }) = Some("a=1 'b=2 3'"): Only with this tag; several tags must all be there, several values of one tag mean any of them
+    Tag (tag, Text { many: true }) = Some("a=1 'b=2 3'"): Only with this tag; several tags must all be there, several values of one tag mean any of them. Several are separated by spaces.
     Type (kind, Text { many: true }) = None: Only of this type, such as t3.micro or m5.*; several by commas
     Name (name, Text { many: false }) = None: Only with a name like this; * is any text
     Region (region, Text { many: true }) = None: Where: a region, several by commas, or all
@@ -40,7 +40,7 @@ fn a_form_is_made_of_the_commands_definition() {
 fn what_has_been_said_is_filled_in_and_what_is_wrong_is_left_out() {
     insta::assert_snapshot!(shown("ec2 stop --region us-east-1"), @r#"
     ec2 stop [Run]: Stops running instances, and waits until they are stopped.
-    Target* (target, Text { many: true }) = None: An instance: its id, its name, name:web-* for all names that fit, or tag:key=value for all that have the tag
+    Target* (target, Text { many: true }) = None: An instance: its id, its name, name:web-* for all names that fit, or tag:key=value for all that have the tag. Several are separated by spaces.
     Region (region, Text { many: true }) = Some("us-east-1"): Where the instances are: a region, several by commas; without it, the usual one
     "#);
     insta::assert_snapshot!(shown("ec2 show 'web 1' --region us-east-1"), @r#"

@@ -599,7 +599,7 @@ fn waiting_for_our_own_pace_doubles_nothing() {
         else {
             panic!("slack asked for silence")
         };
-        assert_eq!(error, "slack cannot do this now: paced");
+        assert_eq!(error, "the pace of calls to slack has no room for this yet");
         assert!(not_before.duration_since(now) <= SignedDuration::from_secs(6), "not the longest pause");
         assert_eq!(post.server.paths().len(), 1, "the second was not sent");
     });

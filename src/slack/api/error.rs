@@ -23,10 +23,16 @@ pub enum ApiError {
     /// It was not done; try again, not before `after` where that is given.
     #[error("slack cannot do this now: {code}")]
     Retry {
-        /// How long Slack (or the pace) asks to wait.
+        /// How long Slack asks to wait.
         after: Option<Duration>,
-        /// `ratelimited`, `http_503`, `connect`, `paced`, `fenced`, …
+        /// `ratelimited`, `http_503`, `connect`, `fenced`, …
         code: String,
+    },
+    /// It was not sent: the bot's own pace has no room for it yet.
+    #[error("the pace of calls to slack has no room for this yet")]
+    Paced {
+        /// When there will be.
+        after: Duration,
     },
     /// It may have been done: the answer was lost. Do not blindly repeat.
     #[error("it is not known whether slack did this: {code}")]
@@ -48,7 +54,7 @@ impl ApiError {
         match self {
             Self::Auth { .. } => "auth",
             Self::Config { .. } => "config",
-            Self::Retry { .. } => "retry",
+            Self::Retry { .. } | Self::Paced { .. } => "retry",
             Self::Ambiguous { .. } => "ambiguous",
             Self::Rejected { .. } => "rejected",
         }
@@ -62,6 +68,7 @@ impl ApiError {
             | Self::Retry { code, .. }
             | Self::Ambiguous { code }
             | Self::Rejected { code } => code,
+            Self::Paced { .. } => "paced",
         }
     }
 }
@@ -79,7 +86,7 @@ pub(super) enum Failed {
 
 impl Failed {
     pub(super) fn paced(wait: Duration) -> Self {
-        Self::Known(ApiError::Retry { after: Some(wait), code: "paced".to_owned() })
+        Self::Known(ApiError::Paced { after: wait })
     }
 
     pub(super) fn fenced() -> Self {

@@ -281,9 +281,7 @@ impl WebApi {
             Ok(_) => "ok",
             Err(error) => error.class(),
         };
-        if let Err(ApiError::Retry { after: Some(after), code }) = &result
-            && code != "paced"
-        {
+        if let Err(ApiError::Retry { after: Some(after), code }) = &result {
             self.inner.pacer.refused(method, channel, *after, error::is_limit(code));
         }
         let name = method.as_str();

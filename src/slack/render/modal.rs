@@ -173,12 +173,8 @@ fn input(field: &Field) -> Value {
         "optional": optional,
         "element": element(field),
     });
-    let known = field.hint.as_deref().is_some_and(|hint| hint.contains("by commas"));
-    let several = matches!(field.kind, FieldKind::Text { many: true }) && !known;
-    let hint = [field.hint.as_deref(), several.then_some("Several are separated by spaces.")];
-    let hint: Vec<&str> = hint.into_iter().flatten().collect();
-    if !hint.is_empty() {
-        block["hint"] = json!(plain_text(clean(&hint.join(". "), LONGEST)));
+    if let Some(hint) = &field.hint {
+        block["hint"] = json!(plain_text(clean(hint, LONGEST)));
     }
     block
 }

@@ -7,7 +7,7 @@
 //! tested with more than one replica.
 
 use super::adopt::SIDE_BY_SIDE;
-use super::item::{Item, item, text};
+use super::item::{Item, VOID, is_void, item, text};
 use super::row::{Row, pk};
 use super::table::Guard;
 use super::{Dynamo, row};
@@ -197,11 +197,4 @@ impl Dynamo {
         self.memory.lock().doubtful.remove(&id);
         Ok(())
     }
-}
-
-/// The state of a request that never came to be.
-const VOID: &str = "void";
-
-pub(super) fn is_void(item: &Item) -> bool {
-    text(item, "state") == Some(VOID)
 }

@@ -1,5 +1,6 @@
 //! What happened: to a request it stands in its row, to the house in items of their own.
 
+use super::body::EventBody;
 use super::item::{item, text};
 use super::row::{Row, id_of, nanos, time};
 use super::table::{Ask, Guard, short as brief, sort_key};
@@ -10,20 +11,9 @@ use crate::store::{Archive, AuditLog, Event, HouseEntry, HouseEvent, ReplicaName
 use async_trait::async_trait;
 use aws_sdk_dynamodb::error::DisplayErrorContext;
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 /// What happened to the house: the items of this name, sorted by time.
 const HOUSE: &str = "house";
-
-/// An event as a row has it.
-#[derive(Serialize, Deserialize)]
-pub(super) struct EventBody<W> {
-    pub(super) at: i64,
-    pub(super) replica: ReplicaName,
-    pub(super) fence: i64,
-    #[serde(flatten)]
-    pub(super) what: W,
-}
 
 /// All that happened to a request.
 fn events(row: Row) -> Vec<Event> {

@@ -1,7 +1,7 @@
 //! The JSON of a row.
 
 use crate::domain::{Plan, Step};
-use crate::store::Way;
+use crate::store::{ReplicaName, Way};
 use serde::{Deserialize, Serialize};
 
 /// What is not asked for by itself, as JSON. What is added here has a default, so that old rows stay readable.
@@ -65,4 +65,14 @@ pub(super) struct LetterBody {
     pub(super) unsure: bool,
     #[serde(default)]
     pub(super) error: Option<String>,
+}
+
+/// An event as a row has it.
+#[derive(Serialize, Deserialize)]
+pub(super) struct EventBody<W> {
+    pub(super) at: i64,
+    pub(super) replica: ReplicaName,
+    pub(super) fence: i64,
+    #[serde(flatten)]
+    pub(super) what: W,
 }

@@ -1,7 +1,6 @@
 //! One transition, one conditional write.
 
-use super::accept::is_void;
-use super::item::{Item, number, text};
+use super::item::{Item, is_void, number, text};
 use super::row::{PIECE, Row, mark, pk};
 use super::table::Guard;
 use super::{Dynamo, row};
@@ -66,7 +65,7 @@ impl Dynamo {
         match self.load(id).await? {
             Some(row) if row.holder == *me => Ok(row),
             Some(_) => Err(StoreError::Fenced(id)),
-            None => Err(StoreError::Failed(format!("request {id} is not in the journal"))),
+            None => Err(StoreError::NotFound(id)),
         }
     }
 

@@ -54,3 +54,10 @@ pub(super) fn text<'a>(item: &'a Item, name: &str) -> Option<&'a str> {
 pub(super) fn number(item: &Item, name: &str) -> Option<i64> {
     item.get(name).and_then(|value| value.as_n().ok()).and_then(|text| text.parse().ok())
 }
+
+/// The state of a request that never came to be.
+pub(super) const VOID: &str = "void";
+
+pub(super) fn is_void(item: &Item) -> bool {
+    text(item, "state") == Some(VOID)
+}

@@ -305,7 +305,7 @@ impl Outbox for Dynamo {
         });
         match noted.await {
             // there is no such letter any more
-            Err(StoreError::Failed(error)) if error.ends_with("is not in the journal") => Ok(()),
+            Err(StoreError::NotFound(_)) => Ok(()),
             other => other,
         }
     }

@@ -1,7 +1,6 @@
 //! A request with all that belongs to it, and its item.
 
-use super::audit::EventBody;
-use super::body::{Body, LetterBody, StepBody};
+use super::body::{Body, EventBody, LetterBody, StepBody};
 use super::item::{Item, Value, item, number, text};
 use crate::domain::{ChannelId, Plan, Reply, Request, RequestId, Source, Tone, UserId};
 use crate::store::wire::{self, AddressRow};

@@ -236,7 +236,7 @@ impl Book {
             .prepare_cached("SELECT state FROM requests WHERE id = ?1")?
             .query_row([key(id)], |row| rows::word(row, 0, State::parse))
             .optional()?;
-        state.ok_or_else(|| StoreError::Failed(format!("request {id} is not in the journal")).into())
+        state.ok_or_else(|| StoreError::NotFound(id).into())
     }
 
     pub(super) fn set_state(&mut self, id: RequestId, state: State) {

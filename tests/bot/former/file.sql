@@ -1,7 +1,8 @@
 -- What the program of commit b6b1f43 left in its file when it was killed: a stop and a deployment whose calls were made, and
--- a stop that waits for an approval. `sqlite3 dronebot.db .dump`, with the two pragmas that a dump leaves out.
+-- a stop that waits for an approval. `sqlite3 dronebot.db .dump`, with the pragmas that a dump leaves out.
 PRAGMA application_id = 1148350318;
 PRAGMA user_version = 6;
+PRAGMA foreign_keys = OFF;
 BEGIN TRANSACTION;
 CREATE TABLE audit (
     request BLOB    NOT NULL REFERENCES requests (id) ON DELETE CASCADE,

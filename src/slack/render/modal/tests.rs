@@ -57,7 +57,7 @@ fn each_kind_of_field_has_its_input() {
         },
         "hint": {
           "type": "plain_text",
-          "text": "What target is. Several are separated by spaces.",
+          "text": "What target is",
           "emoji": false
         }
       },
