@@ -52,7 +52,7 @@
 //! | [`intake`] | from an envelope, or a signed self-test, to a journalled request | dispatch, slack, store, health, supervision, clock, domain |
 //! | [`dispatch`] | finds, parses, finds out who asks, judges, takes approvals, hands on | execution and what that may |
 //! | [`execution`] | plans, runs, verifies, takes up after a crash | delivery, commands, aws and what delivery may |
-//! | [`commands`] | one file per command, and the table of them | aws, clock, domain |
+//! | [`commands`] | one file per command, the table of them, and the kernel of those that change something | aws, clock, domain |
 //! | [`delivery`] | from the outbox to Slack | slack, store, health, supervision, clock, domain |
 //! | [`slack`] | Socket Mode, Web API, text forms, rendering; knows nothing of the bot | clock, domain |
 //! | [`aws`] | the only place that builds SDK clients | clock, domain |

@@ -1,7 +1,7 @@
 //! What a planned deployment is to come to. All of it is the detail of the plan, so that any process that takes it up after a
 //! restart, one in the new body of the bot itself among them, needs nothing else.
 
-use super::super::{Context, words};
+use super::super::{Context, change, words};
 use crate::aws::{Image, ImageKey, Repository, ServiceAt, Task, call, pinned, unpinned};
 use crate::domain::{Plan, RequestId, Step};
 use serde::{Deserialize, Serialize};
@@ -13,9 +13,6 @@ mod former;
 pub(super) const REGISTER: &str = call::REGISTER_TASK_DEFINITION.name;
 pub(super) const UPDATE: &str = call::UPDATE_SERVICE.name;
 pub(super) const STOP: &str = call::STOP_SERVICE_DEPLOYMENT.name;
-
-/// The longest note of a request.
-const LONGEST_TOKEN: usize = 64;
 
 /// What is to come of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,7 +56,7 @@ impl Goal {
             operation: operation.to_owned(),
             region: self.at.region.clone(),
             targets,
-            token: format!("cmd-{request}-{index}").chars().take(LONGEST_TOKEN).collect(),
+            token: change::token(request, index),
             // the first targets name what the service has now
             before: BTreeMap::new(),
         };

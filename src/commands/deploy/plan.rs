@@ -8,8 +8,7 @@ use super::previous::REVISIONS;
 use crate::aws::{Definition, Image, Service, Task};
 use crate::domain::{CommandError, Line, Plan, Refusal, Target};
 
-/// The sentence of every plan that comes to nothing.
-pub(super) const NOTHING: &str = "Nothing was changed.";
+pub(super) use super::super::change::NOTHING_CHANGED as NOTHING;
 
 /// What somebody who deploys the bot by the bot should know before; afterwards it is seen.
 pub(super) const SELF: &str = "This is me: I am replaced by it, and my new body answers.";

@@ -1,79 +1,26 @@
-//! How a planned deployment is made and followed. Every call is journalled before it is made and made once. Then ECS is
-//! asked until the service has come to rest: with the wanted digest in its tasks, or without.
+//! How a planned deployment is made and looked at: ECS is asked until the service has come to rest, with the wanted digest in
+//! its tasks, or without.
 
+use super::super::change::{self, CallOutcome, LOOKS_AFTER_LOSS, Patience, RunningChange, Stage};
 use super::super::{Context, Found, Journalled, StepError, words};
 use super::goal::{Goal, REGISTER, STOP, UPDATE, Wanted, short};
 use super::verdict::{Report, Seen, Verdict};
-use crate::aws::{AwsError, Class, Definition, Deployment, Rollout, Service, Task, pinned};
+use crate::aws::{AwsError, Definition, Deployment, Rollout, Service, Task, pinned};
 use crate::domain::{CommandError, Failure, Line, Plan, Reply, Step, Tone};
-use parking_lot::Mutex;
+use async_trait::async_trait;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use tokio::time::Instant;
 
-/// How many looks may find the service unchanged after a call whose answer was lost, before it counts as not made. ECS's
-/// descriptions lag behind its changes. Besides, the call must have had the time that a call may take: until then it may
-/// still be on its way.
-const LOOKS_AFTER_LOSS: u32 = 3;
-/// The same after a call that ECS accepted, where a change is sure to come; and how many looks may find other digests in
-/// the tasks of a rollout that is called completed.
-const LOOKS_AFTER_ACCEPT: u32 = 10;
-/// How many looks one after the other may be refused before that is believed.
-const REFUSED_LOOKS: u32 = 10;
-
-/// Makes the planned calls, follows the rollout, and reports. After a call that was refused or lost, no other is made.
+/// Makes the planned calls, follows the rollout, and reports.
 pub(super) async fn execute(plan: &Plan, cx: &Context, journal: &dyn Journalled) -> Result<Found, CommandError> {
-    let start = Instant::now();
-    let mut goal = Goal::of(plan).ok_or_else(|| unreadable(plan))?;
-    let made = Mutex::new(None);
-    let (mut accepted, mut called) = (true, start);
-    show(&goal, "asking AWS", start, cx);
-    for step in &plan.steps {
-        let wanted = match step.operation.as_str() {
-            REGISTER => Some(wanted(&goal, cx).await?),
-            _ => None,
-        };
-        // what is made already needs no call; every call has its turn before the journal says that it begins
-        let is_there = matches!(wanted, Some((_, Some(_))));
-        if !is_there {
-            cx.aws.deploy_turn(&goal.at.region).await;
-        }
-        called = Instant::now();
-        let call: futures_util::future::BoxFuture<'_, _> = match step.operation.as_str() {
-            REGISTER => Box::pin(register(&goal, step, wanted, cx, &made)),
-            UPDATE => Box::pin(update(&goal, cx, &made)),
-            STOP => Box::pin(stop(&goal, cx)),
-            _ => return Err(unreadable(plan)),
-        };
-        match journal.step(step, call).await {
-            Ok(()) => {}
-            Err(StepError::Refused(error)) => return Err(error),
-            Err(StepError::Lost(cause)) => {
-                tracing::warn!(request = %cx.request, operation = %step.operation, %cause, "answer lost, looking");
-                if step.operation == REGISTER {
-                    return Ok(Found::NotDone(Reply::new(Tone::Failed).sentence(&unregistered(&goal))));
-                }
-                accepted = false;
-            }
-        }
-        if step.operation == REGISTER {
-            goal.to = made.lock().take();
-        }
-    }
-    if cx.deploy.own.as_ref() == Some(&goal.name) {
-        (cx.bequeath)();
-    }
-    let begun = made.into_inner();
-    let lead = if accepted { "" } else { "AWS did not confirm it. I looked: " };
-    Ok(follow(plan, &goal, Told { accepted, begun, called }, lead, start, cx).await)
+    let goal = Goal::of(plan).ok_or_else(|| unreadable(plan))?;
+    change::execute(&mut DeployChange::new(plan, goal, true), plan, cx, journal).await
 }
 
 /// Looks at what is true now, as after a call whose answer was lost.
 pub(super) async fn verify(plan: &Plan, cx: &Context) -> Result<Found, CommandError> {
     let goal = Goal::of(plan).ok_or_else(|| unreadable(plan))?;
-    let start = Instant::now();
-    let told = Told { accepted: false, begun: None, called: start };
-    Ok(follow(plan, &goal, told, "I looked: ", start, cx).await)
+    Ok(change::verify(&mut DeployChange::new(plan, goal, false), cx).await)
 }
 
 fn unreadable(plan: &Plan) -> CommandError {
@@ -109,159 +56,207 @@ async fn wanted(goal: &Goal, cx: &Context) -> Result<(Definition, Option<String>
     Ok((wanted, found.map(|found| found.arn().to_owned())))
 }
 
-/// Makes the revision, unless it is there.
-async fn register(
-    goal: &Goal,
-    step: &Step,
-    wanted: Option<(Definition, Option<String>)>,
-    cx: &Context,
-    made: &Mutex<Option<String>>,
-) -> Result<(), StepError> {
-    let region = &goal.at.region;
-    let wanted = match wanted {
-        Some((wanted, None)) => wanted,
-        there => {
-            *made.lock() = there.and_then(|(_, arn)| arn);
-            return Ok(());
-        }
-    };
-    let most = super::previous::REVISIONS;
-    let error = match cx.aws.register(region, &wanted, &goal.container, &step.token).await {
-        Ok(arn) => {
-            *made.lock() = Some(arn);
-            return Ok(());
-        }
-        Err(error) => error,
-    };
-    let mut looks = if error.may_have_happened() { LOOKS_AFTER_LOSS } else { 0 };
-    while looks > 0 {
-        if let Ok(Some(found)) = cx.aws.definition_like(region, &wanted, most).await {
-            *made.lock() = Some(found.arn().to_owned());
-            return Ok(());
-        }
-        looks -= 1;
-        tokio::time::sleep(cx.limits.poll).await;
-    }
-    Err(failed(goal, &error))
-}
-
-async fn update(goal: &Goal, cx: &Context, begun: &Mutex<Option<String>>) -> Result<(), StepError> {
-    let to = goal.to.as_deref().unwrap_or_default();
-    match cx.aws.update_service(&goal.at, to, to == goal.from).await {
-        Ok(id) => {
-            *begun.lock() = id;
-            Ok(())
-        }
-        Err(error) => Err(failed(goal, &error)),
-    }
-}
-
-async fn stop(goal: &Goal, cx: &Context) -> Result<(), StepError> {
-    let deployment = goal.under_way.as_deref().unwrap_or_default();
-    cx.aws.roll_back(&goal.at.region, deployment).await.map_err(|error| failed(goal, &error))
-}
-
-/// Whether the service is at rest with the wanted digest in all its tasks.
-pub(super) fn is_so(goal: &Goal, wanted: &Wanted, service: &Service, tasks: &[Task]) -> bool {
-    let Some(primary) = service.primary() else { return false };
-    let rests = match &primary.rollout {
-        Some(rollout) => *rollout == Rollout::Completed,
-        None => service.is_steady(),
-    };
-    let running: Vec<&Task> = tasks.iter().filter(|task| task.is_running).collect();
-    let enough = i32::try_from(running.len()).is_ok_and(|running| running >= service.desired);
-    // without any task only the task definition tells
-    let is_meant = !running.is_empty() || goal.to.as_ref() == Some(&primary.definition);
-    rests && enough && is_meant && running.iter().all(|task| wanted.runs_in(task))
-}
-
-/// What is known of the call that begins it.
-struct Told {
-    /// Whether ECS accepted it; otherwise its answer was lost.
+/// A deployment that is being made.
+struct DeployChange<'a> {
+    plan: &'a Plan,
+    goal: Goal,
+    /// Whether its calls are made by this life, which therefore knows what ECS said to them.
+    is_first_life: bool,
+    /// Whether ECS accepted the call that begins it; otherwise its answer was lost.
     accepted: bool,
+    /// The revision that is to be made, and its ARN if it is there already.
+    revision: Option<(Definition, Option<String>)>,
+    /// The ARN of the revision that was made or found.
+    made: Option<String>,
     /// The deployment that it began, where ECS told.
     begun: Option<String>,
-    /// When it was made, or what is certain to be later.
-    called: Instant,
-}
-
-async fn follow(plan: &Plan, goal: &Goal, told: Told, lead: &'static str, start: Instant, cx: &Context) -> Found {
-    let wanted = Wanted::of(goal, cx).await;
-    let accepted = told.accepted;
-    let mut watch = Watch {
-        goal,
-        wanted: &wanted,
-        cx,
-        told,
-        moved: false,
-        still: 0,
-        stray: 0,
-        ours: BTreeMap::new(),
-        given_up: None,
-        seen: None,
-        trouble: None,
-        refused: 0,
-    };
-    let verdict = watch.until_it_rests(start).await;
-    let (seen, given_up) = (watch.seen.take(), watch.given_up.take());
-    let report = Report { plan, goal, wanted: &wanted, lead, accepted, given_up, took: start.elapsed() };
-    report.found(verdict, seen, cx).await
-}
-
-struct Watch<'a> {
-    goal: &'a Goal,
-    wanted: &'a Wanted,
-    cx: &'a Context,
-    told: Told,
+    /// The image that the tasks are to run.
+    wanted: Option<Wanted>,
     /// Whether the wanted task definition has been seen as the one that the service is to have.
     moved: bool,
-    /// How many looks found the service as it was before.
-    still: u32,
-    /// How many looks found a completed rollout with other digests.
-    stray: u32,
+    patience: Patience,
     /// Which task definitions pin the wanted digest, by ARN.
     ours: BTreeMap<String, bool>,
     /// Why ECS has given the wanted task definition up, while it said so.
     given_up: Option<String>,
     seen: Option<Seen>,
     trouble: Option<AwsError>,
-    /// How many looks were refused, one after the other.
-    refused: u32,
+    verdict: Option<Verdict>,
 }
 
-impl Watch<'_> {
-    async fn until_it_rests(&mut self, start: Instant) -> Verdict {
-        loop {
-            let verdict = match self.look().await {
-                Ok(()) => self.judge(),
-                // Trouble while waiting is no outcome: a throttle or an expired token passes, and a refusal may.
-                Err(error) => {
-                    let is_refused = matches!(error.class, Class::Denied | Class::Input);
-                    self.refused = if is_refused { self.refused + 1 } else { 0 };
-                    self.trouble = Some(error.clone());
-                    (self.refused >= REFUSED_LOOKS).then_some(Verdict::Blind(error))
-                }
-            };
-            if let Some(verdict) = verdict {
-                return verdict;
-            }
-            if start.elapsed() + self.cx.limits.poll > self.cx.limits.wait {
-                return self.trouble.take().map_or(Verdict::Slow, Verdict::Blind);
-            }
-            show(self.goal, &self.state(), start, self.cx);
-            tokio::time::sleep(self.cx.limits.poll).await;
+#[async_trait]
+impl RunningChange for DeployChange<'_> {
+    async fn prepare(&mut self, step: &Step, cx: &Context) -> Result<(), CommandError> {
+        self.revision = match step.operation.as_str() {
+            REGISTER => Some(wanted(&self.goal, cx).await?),
+            UPDATE | STOP => None,
+            _ => return Err(unreadable(self.plan)),
+        };
+        // what is made already needs no call
+        if !matches!(self.revision, Some((_, Some(_)))) {
+            cx.aws.deploy_turn(&self.goal.at.region).await;
+        }
+        Ok(())
+    }
+
+    async fn call(&mut self, step: &Step, cx: &Context) -> Result<(), StepError> {
+        match step.operation.as_str() {
+            REGISTER => self.register(step, cx).await,
+            UPDATE => self.update(cx).await,
+            _ => self.stop(cx).await,
         }
     }
 
-    async fn look(&mut self) -> Result<(), AwsError> {
-        let Some(service) = self.cx.aws.service(&self.goal.at).await? else {
+    fn take(&mut self, step: &Step, outcome: CallOutcome, cx: &Context) -> Option<Result<Found, CommandError>> {
+        let registers = step.operation == REGISTER;
+        match outcome {
+            CallOutcome::Accepted if registers => self.goal.to = self.made.take(),
+            CallOutcome::Accepted | CallOutcome::NotTried => {}
+            CallOutcome::Lost if registers => {
+                let reply = Reply::new(Tone::Failed).sentence(&unregistered(&self.goal));
+                return Some(Ok(Found::NotDone(reply)));
+            }
+            CallOutcome::Lost => {
+                self.accepted = false;
+                self.patience = Patience::new(false);
+            }
+            CallOutcome::Refused(error) => return Some(Err(error)),
+        }
+        if !registers && cx.deploy.own.as_ref() == Some(&self.goal.name) {
+            (cx.bequeath)();
+        }
+        None
+    }
+
+    fn progress(&self, stage: Stage<'_>, elapsed: Duration) -> Reply {
+        let state = match stage {
+            Stage::Calling(_) => "asking AWS".to_owned(),
+            Stage::Watching => self.state(),
+        };
+        let elapsed = words::span(Duration::from_secs(elapsed.as_secs()));
+        let doing = if self.goal.under_way.is_some() { "Rolling back" } else { "Deploying" };
+        let line = Line::sentence(&format!("{doing} `{}`: {state}… {elapsed}", words::name(&self.goal.name)));
+        Reply::new(Tone::Progress).text(line)
+    }
+
+    async fn look(&mut self, arrived: bool, cx: &Context) {
+        if self.wanted.is_none() {
+            self.wanted = Some(Wanted::of(&self.goal, cx).await);
+        }
+        self.verdict = match self.ask(cx).await {
+            Ok(()) => {
+                self.trouble = None;
+                self.patience.answered();
+                self.judge(arrived)
+            }
+            Err(error) => {
+                let is_blind = self.patience.is_blind(&error);
+                self.trouble = Some(error.clone());
+                is_blind.then_some(Verdict::Blind(error))
+            }
+        };
+    }
+
+    fn is_at_rest(&self) -> bool {
+        self.verdict.is_some()
+    }
+
+    fn awaits_arrival(&self) -> bool {
+        false
+    }
+
+    async fn report(&mut self, took: Duration, cx: &Context) -> Found {
+        let slow = self.trouble.take().map_or(Verdict::Slow, Verdict::Blind);
+        let verdict = self.verdict.take().unwrap_or(slow);
+        let wanted = match self.wanted.take() {
+            Some(wanted) => wanted,
+            None => Wanted::of(&self.goal, cx).await,
+        };
+        let lead = match (self.is_first_life, self.accepted) {
+            (true, true) => "",
+            (true, false) => "AWS did not confirm it. I looked: ",
+            (false, _) => "I looked: ",
+        };
+        let (accepted, given_up) = (self.accepted, self.given_up.take());
+        let seen = self.seen.take();
+        let report = Report { plan: self.plan, goal: &self.goal, wanted: &wanted, lead, accepted, given_up, took };
+        report.found(verdict, seen, cx).await
+    }
+}
+
+impl<'a> DeployChange<'a> {
+    fn new(plan: &'a Plan, goal: Goal, is_first_life: bool) -> Self {
+        Self {
+            plan,
+            goal,
+            is_first_life,
+            accepted: is_first_life,
+            revision: None,
+            made: None,
+            begun: None,
+            wanted: None,
+            moved: false,
+            patience: Patience::new(is_first_life),
+            ours: BTreeMap::new(),
+            given_up: None,
+            seen: None,
+            trouble: None,
+            verdict: None,
+        }
+    }
+
+    /// Makes the revision, unless it is there.
+    async fn register(&mut self, step: &Step, cx: &Context) -> Result<(), StepError> {
+        let region = &self.goal.at.region;
+        let wanted = match self.revision.take() {
+            Some((wanted, None)) => wanted,
+            there => {
+                self.made = there.and_then(|(_, arn)| arn);
+                return Ok(());
+            }
+        };
+        let most = super::previous::REVISIONS;
+        let error = match cx.aws.register(region, &wanted, &self.goal.container, &step.token).await {
+            Ok(arn) => {
+                self.made = Some(arn);
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        let mut looks = if error.may_have_happened() { LOOKS_AFTER_LOSS } else { 0 };
+        while looks > 0 {
+            if let Ok(Some(found)) = cx.aws.definition_like(region, &wanted, most).await {
+                self.made = Some(found.arn().to_owned());
+                return Ok(());
+            }
+            looks -= 1;
+            tokio::time::sleep(cx.limits.poll).await;
+        }
+        Err(failed(&self.goal, &error))
+    }
+
+    async fn update(&mut self, cx: &Context) -> Result<(), StepError> {
+        let to = self.goal.to.as_deref().unwrap_or_default();
+        let begun = cx.aws.update_service(&self.goal.at, to, to == self.goal.from).await;
+        self.begun = begun.map_err(|error| failed(&self.goal, &error))?;
+        Ok(())
+    }
+
+    async fn stop(&self, cx: &Context) -> Result<(), StepError> {
+        let deployment = self.goal.under_way.as_deref().unwrap_or_default();
+        let stopped = cx.aws.roll_back(&self.goal.at.region, deployment).await;
+        stopped.map_err(|error| failed(&self.goal, &error))
+    }
+
+    async fn ask(&mut self, cx: &Context) -> Result<(), AwsError> {
+        let Some(service) = cx.aws.service(&self.goal.at).await? else {
             self.seen = Some(Seen { service: None, tasks: Vec::new() });
             return Ok(());
         };
-        let tasks = self.cx.aws.tasks(&self.goal.at, &self.goal.container).await?;
+        let tasks = cx.aws.tasks(&self.goal.at, &self.goal.container).await?;
         for arn in service.deployments.iter().map(|one| &one.definition) {
             if !self.ours.contains_key(arn) && self.goal.to.is_none() {
-                let definition = self.cx.aws.definition(&self.goal.at.region, arn).await?;
+                let definition = cx.aws.definition(&self.goal.at.region, arn).await?;
                 let digest = definition.image(&self.goal.container).and_then(pinned);
                 self.ours.insert(arn.clone(), digest == Some(self.goal.digest()));
             }
@@ -271,8 +266,6 @@ impl Watch<'_> {
             self.given_up = Some(reason);
         }
         self.seen = Some(Seen { service: Some(service), tasks });
-        self.trouble = None;
-        self.refused = 0;
         Ok(())
     }
 
@@ -284,7 +277,7 @@ impl Watch<'_> {
     }
 
     /// Where the service has come to rest, if it has.
-    fn judge(&mut self) -> Option<Verdict> {
+    fn judge(&mut self, arrived: bool) -> Option<Verdict> {
         let seen = self.seen.clone()?;
         let Some(service) = seen.service.as_ref().filter(|service| service.is_active) else {
             return Some(Verdict::Gone);
@@ -293,25 +286,22 @@ impl Watch<'_> {
         let is_before = primary.definition == self.goal.from;
         if self.is_ours(primary) {
             // the deployment that was there before, of the same task definition
-            let is_old = self.told.begun.as_ref().is_some_and(|begun| *begun != primary.id);
-            if is_before && is_old { self.unmoved() } else { self.rollout(service, primary, &seen.tasks) }
+            let is_old = self.begun.as_ref().is_some_and(|begun| *begun != primary.id);
+            if is_before && is_old { self.unmoved(arrived) } else { self.rollout(service, primary, &seen.tasks) }
         } else if self.goes_back(service, primary) {
             let rests = primary.rollout.as_ref().map_or(service.is_steady(), |rollout| *rollout != Rollout::InProgress);
             rests.then_some(Verdict::RolledBack)
         } else if is_before {
             // that a rollout is to be stopped does not show before ECS begins to
-            let is_coming = self.goal.under_way.is_some() && self.told.accepted && service.is_rolling();
-            if is_coming { None } else { self.unmoved() }
+            let is_coming = self.goal.under_way.is_some() && self.accepted && service.is_rolling();
+            if is_coming { None } else { self.unmoved(arrived) }
         } else {
             Some(Verdict::Overtaken)
         }
     }
 
-    fn unmoved(&mut self) -> Option<Verdict> {
-        self.still += 1;
-        let patience = if self.told.accepted { LOOKS_AFTER_ACCEPT } else { LOOKS_AFTER_LOSS };
-        let arrived = self.told.accepted || self.told.called.elapsed() >= self.cx.aws.call_timeout();
-        (self.still >= patience && arrived).then_some(Verdict::Unchanged)
+    fn unmoved(&mut self, arrived: bool) -> Option<Verdict> {
+        self.patience.is_unchanged(arrived).then_some(Verdict::Unchanged)
     }
 
     fn rollout(&mut self, service: &Service, primary: &Deployment, tasks: &[Task]) -> Option<Verdict> {
@@ -319,14 +309,11 @@ impl Watch<'_> {
         if primary.rollout == Some(Rollout::Failed) {
             return Some(Verdict::Failed);
         }
-        if is_so(self.goal, self.wanted, service, tasks) {
+        if self.wanted.as_ref().is_some_and(|wanted| is_so(&self.goal, wanted, service, tasks)) {
             return Some(Verdict::Reached);
         }
-        if primary.rollout == Some(Rollout::Completed) {
-            self.stray += 1;
-            return (self.stray >= LOOKS_AFTER_ACCEPT).then_some(Verdict::Different);
-        }
-        None
+        let is_called_done = primary.rollout == Some(Rollout::Completed);
+        (is_called_done && self.patience.is_another()).then_some(Verdict::Different)
     }
 
     /// Whether the service is being put back, or has been: ECS says so, or it had the wanted task definition before.
@@ -346,17 +333,26 @@ impl Watch<'_> {
         let Some(Seen { service: Some(service), tasks }) = &self.seen else { return "asking AWS".to_owned() };
         let rollout = service.primary().and_then(|primary| primary.rollout.as_ref());
         let running = tasks.iter().filter(|task| task.is_running);
-        let (of_it, all) = (running.clone().filter(|task| self.wanted.runs_in(task)).count(), running.count());
+        let (of_it, all) = (
+            running.clone().filter(|task| self.wanted.as_ref().is_some_and(|wanted| wanted.runs_in(task))).count(),
+            running.count(),
+        );
         let digest = short(self.goal.digest());
         let word = rollout.map_or("in progress", Rollout::as_str);
         format!("rollout {}, {of_it} of {all} running tasks have `{digest}`", words::name(word))
     }
 }
 
-/// Shows work in progress: one message for the whole deployment.
-fn show(goal: &Goal, state: &str, start: Instant, cx: &Context) {
-    let elapsed = Duration::from_secs(start.elapsed().as_secs());
-    let doing = if goal.under_way.is_some() { "Rolling back" } else { "Deploying" };
-    let line = Line::sentence(&format!("{doing} `{}`: {state}… {}", words::name(&goal.name), words::span(elapsed)));
-    (cx.progress)(Reply::new(Tone::Progress).text(line));
+/// Whether the service is at rest with the wanted digest in all its tasks.
+pub(super) fn is_so(goal: &Goal, wanted: &Wanted, service: &Service, tasks: &[Task]) -> bool {
+    let Some(primary) = service.primary() else { return false };
+    let rests = match &primary.rollout {
+        Some(rollout) => *rollout == Rollout::Completed,
+        None => service.is_steady(),
+    };
+    let running: Vec<&Task> = tasks.iter().filter(|task| task.is_running).collect();
+    let enough = i32::try_from(running.len()).is_ok_and(|running| running >= service.desired);
+    // without any task only the task definition tells
+    let is_meant = !running.is_empty() || goal.to.as_ref() == Some(&primary.definition);
+    rests && enough && is_meant && running.iter().all(|task| wanted.runs_in(task))
 }

@@ -2,6 +2,7 @@
 //! allow it, and what a person should know before. Planning only reads.
 
 use super::super::args::{self, RegionWord};
+use super::super::change::token;
 use super::super::{Context, Planned, words};
 use super::before::Before;
 use super::regions;
@@ -11,11 +12,7 @@ use crate::domain::{CommandError, Facts, Line, Part, Plan, Refusal, Reply, Reque
 use futures_util::future::{join_all, try_join_all};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The sentence of every plan that comes to nothing.
-pub(super) const NOTHING: &str = "Nothing was changed.";
-
-/// The longest idempotency token that AWS takes.
-const LONGEST_TOKEN: usize = 64;
+pub(super) use super::super::change::NOTHING_CHANGED as NOTHING;
 
 /// What a change is made on.
 #[derive(clap::Args, Clone, Debug)]
@@ -170,7 +167,7 @@ impl Change {
                 operation: self.power.call().name.to_owned(),
                 region: region.to_owned(),
                 targets: before.keys().cloned().collect(),
-                token: format!("cmd-{request}-{index}").chars().take(LONGEST_TOKEN).collect(),
+                token: token(request, index),
                 before,
             })
             .collect()

@@ -1,85 +1,43 @@
-//! How a planned change is made and watched. Every call waits for its turn, is journalled, and is then made, once. Then AWS is
-//! asked, again and again and for all targets of a region in one call, until each target has come to rest somewhere:
-//! where it should, or where somebody else has put it.
+//! How a change of power is made and looked at: for all targets of a region in one call, until each target has come to rest
+//! somewhere, where it should or where somebody else has put it.
 
+use super::super::change::{self, CallOutcome, Patience, RunningChange, Stage};
 use super::super::{Context, Found, Journalled, StepError, words};
 use super::before::Before;
 use super::change::Change;
 use super::verdict::{Report, Seen, Verdict};
-use crate::aws::{AwsError, Class, Filter, Instance, Power, State};
+use crate::aws::{AwsError, Checks, Filter, Instance, Power, State};
 use crate::domain::{CommandError, Line, Part, Plan, Reply, Step, Target, Tone};
+use async_trait::async_trait;
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use tokio::time::Instant;
 
-/// How many looks may find a target unchanged after a call whose answer was lost, before it counts as not made. AWS's
-/// descriptions lag behind its changes. Besides, the call must have had the time that a call may take: until then it may
-/// still be on its way.
-const LOOKS_AFTER_LOSS: u32 = 3;
-/// The same after a call that AWS accepted, where a change is sure to come.
-const LOOKS_AFTER_ACCEPT: u32 = 10;
-/// How many looks one after the other may be refused before that is believed: a role is mended, a policy takes its time.
-const REFUSED_LOOKS: u32 = 10;
-
-/// Makes the planned calls, one after the other, waits, and reports. After a call that was refused or lost, no other is
-/// made: what is not understood is not continued.
+/// Makes the planned calls, waits, and reports.
 pub(super) async fn execute(
     change: &Change,
     plan: &Plan,
     cx: &Context,
     journal: &dyn Journalled,
 ) -> Result<Found, CommandError> {
-    let start = Instant::now();
-    let mut called = start;
-    let mut report = Report::new(change, plan, "AWS did not confirm it. I looked: ");
-    for step in &plan.steps {
-        if report.is_interrupted() {
-            report.not_tried(step);
-            continue;
-        }
-        show(change, &targets_of(plan, step), &BTreeMap::new(), start, cx);
-        cx.aws.turn(&step.region, change.power).await;
-        called = Instant::now();
-        match journal.step(step, Box::pin(call(change, plan, step, cx))).await {
-            Ok(()) => report.accepted(step),
-            Err(StepError::Lost(cause)) => {
-                tracing::warn!(request = %cx.request, operation = %step.operation, %cause, "answer lost, looking");
-                report.lost(step);
-            }
-            // Nothing at all was done: the sentence of the refusal says it all.
-            Err(StepError::Refused(error)) if step.index == 0 && plan.steps.len() == 1 => return Err(error),
-            Err(StepError::Refused(error)) => report.refused(step, error),
-        }
-    }
-    watch(change, &mut report, cx, (start, called)).await;
-    Ok(report.found(start.elapsed()))
+    let mut running = PowerChange::new(change, plan, "AWS did not confirm it. I looked: ");
+    change::execute(&mut running, plan, cx, journal).await
 }
 
 /// Looks at what is true now, as after a call whose answer was lost.
 pub(super) async fn verify(change: &Change, plan: &Plan, cx: &Context) -> Found {
-    let start = Instant::now();
-    let mut report = Report::new(change, plan, "I looked: ");
-    plan.steps.iter().for_each(|step| report.lost(step));
-    watch(change, &mut report, cx, (start, start)).await;
-    report.found(start.elapsed())
+    let mut running = PowerChange::new(change, plan, "I looked: ");
+    plan.steps.iter().for_each(|step| running.report.called(step, CallOutcome::Lost));
+    change::verify(&mut running, cx).await
 }
 
-async fn call(change: &Change, plan: &Plan, step: &Step, cx: &Context) -> Result<(), StepError> {
-    let result = cx.aws.power(&step.region, change.power, &step.targets).await;
-    result.map_err(|error| match error.may_have_happened() {
-        true => StepError::Lost(error.to_string()),
-        false => {
-            let names: Vec<String> = targets_of(plan, step).iter().map(|target| words::label(target)).collect();
-            let was = if names.len() == 1 { "was" } else { "were" };
-            let not_done = format!("{} {was} not {}.", words::list(&names, "and"), change.past);
-            StepError::Refused(error.failure(&not_done).into())
-        }
-    })
-}
-
-fn targets_of<'a>(plan: &'a Plan, step: &Step) -> Vec<&'a Target> {
-    plan.targets.iter().filter(|target| target.region == step.region && step.targets.contains(&target.id)).collect()
+/// A change of power that is being made.
+struct PowerChange<'a> {
+    change: &'a Change,
+    plan: &'a Plan,
+    report: Report<'a>,
+    /// What is looked at, once the calls are made.
+    watched: Option<Vec<Watched<'a>>>,
 }
 
 /// What is known of a watched target so far.
@@ -89,10 +47,7 @@ struct Watched<'a> {
     accepted: bool,
     /// Whether it has been seen on its way.
     moved: bool,
-    /// How many looks found it as it was before, or not at all.
-    still: u32,
-    /// How many looks were refused, one after the other.
-    refused: u32,
+    patience: Patience,
     /// How it was when it was planned.
     before: Option<Before>,
     last: Option<Instance>,
@@ -100,50 +55,118 @@ struct Watched<'a> {
     verdict: Option<Verdict>,
 }
 
-/// Looks until all have come to rest. The last call was `called` at this time, or before.
-async fn watch(change: &Change, report: &mut Report<'_>, cx: &Context, (start, called): (Instant, Instant)) {
-    let mut watched: Vec<Watched<'_>> = report
-        .watched()
-        .into_iter()
-        .map(|(target, accepted)| Watched {
+impl<'a> PowerChange<'a> {
+    fn new(change: &'a Change, plan: &'a Plan, lead: &'static str) -> Self {
+        Self { change, plan, report: Report::new(change, plan, lead), watched: None }
+    }
+
+    fn watched(&self) -> &[Watched<'a>] {
+        self.watched.as_deref().unwrap_or_default()
+    }
+
+    /// The targets whose change may have been made.
+    fn to_watch(&self) -> Vec<Watched<'a>> {
+        let watched = |(target, accepted)| Watched {
             target,
             accepted,
             moved: false,
-            still: 0,
-            refused: 0,
-            before: report.before(target),
+            patience: Patience::new(accepted),
+            before: self.report.before(target),
             last: None,
             trouble: None,
             verdict: None,
+        };
+        self.report.watched().into_iter().map(watched).collect()
+    }
+}
+
+#[async_trait]
+impl RunningChange for PowerChange<'_> {
+    async fn prepare(&mut self, step: &Step, cx: &Context) -> Result<(), CommandError> {
+        cx.aws.turn(&step.region, self.change.power).await;
+        Ok(())
+    }
+
+    async fn call(&mut self, step: &Step, cx: &Context) -> Result<(), StepError> {
+        let result = cx.aws.power(&step.region, self.change.power, &step.targets).await;
+        result.map_err(|error| match error.may_have_happened() {
+            true => StepError::Lost(error.to_string()),
+            false => {
+                let names: Vec<String> =
+                    targets_of(self.plan, step).iter().map(|target| words::label(target)).collect();
+                let was = if names.len() == 1 { "was" } else { "were" };
+                let not_done = format!("{} {was} not {}.", words::list(&names, "and"), self.change.past);
+                StepError::Refused(error.failure(&not_done).into())
+            }
         })
-        .collect();
-    loop {
-        let left = cx.aws.call_timeout().saturating_sub(called.elapsed());
-        look(change, &mut watched, left.is_zero(), cx).await;
-        let resting = watched.iter().all(|one| one.verdict.is_some());
-        if resting || start.elapsed() + cx.limits.poll > cx.limits.wait {
-            break;
+    }
+
+    fn take(&mut self, step: &Step, outcome: CallOutcome, _: &Context) -> Option<Result<Found, CommandError>> {
+        match outcome {
+            // nothing at all was done: the sentence of the refusal says it all
+            CallOutcome::Refused(error) if self.plan.steps.len() == 1 => Some(Err(error)),
+            outcome => {
+                self.report.called(step, outcome);
+                None
+            }
         }
-        let states =
-            watched.iter().filter_map(|one| Some((&*one.target.id, one.last.as_ref()?.state.clone()))).collect();
-        let targets: Vec<&Target> = watched.iter().map(|one| one.target).collect();
-        show(change, &targets, &states, start, cx);
-        // whoever waits for a call that never came is not to wait for a whole look more
-        let on_its_way = !left.is_zero() && watched.iter().any(|one| one.verdict.is_none() && !one.accepted);
-        let left = cx.aws.call_timeout().saturating_sub(called.elapsed());
-        tokio::time::sleep(if on_its_way { cx.limits.poll.min(left) } else { cx.limits.poll }).await;
     }
-    let checks = if change.power == Power::Reboot { checks(&watched, cx).await } else { BTreeMap::new() };
-    for one in watched {
-        let verdict = one.verdict.unwrap_or(match (&one.last, one.trouble) {
-            (_, Some(error)) => Verdict::Blind(error),
-            (Some(_), None) => Verdict::Slow,
-            (None, None) => Verdict::Vanished,
-        });
-        let seen =
-            Seen { accepted: one.accepted, verdict, checks: checks.get(&one.target.id).cloned(), instance: one.last };
-        report.saw(one.target, seen);
+
+    fn progress(&self, stage: Stage<'_>, elapsed: Duration) -> Reply {
+        let (targets, states): (Vec<&Target>, BTreeMap<&str, &State>) = match stage {
+            Stage::Calling(step) => (targets_of(self.plan, step), BTreeMap::new()),
+            Stage::Watching => {
+                let watched = self.watched().iter();
+                let states =
+                    watched.clone().filter_map(|one| Some((one.target.id.as_str(), &one.last.as_ref()?.state)));
+                (watched.map(|one| one.target).collect(), states.collect())
+            }
+        };
+        let elapsed = Duration::from_secs(elapsed.as_secs());
+        let line = |target: &&Target| {
+            let state = states.get(target.id.as_str()).map_or("asking AWS", |state| state.as_str());
+            let line = Line::new().text(format!("{} ", self.change.doing)).code(words::label(target));
+            line.text(format!(": {}… {}", words::name(state), words::span(elapsed)))
+        };
+        let reply = Reply::new(Tone::Progress);
+        match targets.as_slice() {
+            [one] => reply.text(line(one)),
+            many => reply.part(Part::List(many.iter().map(line).collect())),
+        }
     }
+
+    async fn look(&mut self, arrived: bool, cx: &Context) {
+        let mut watched = self.watched.take().unwrap_or_else(|| self.to_watch());
+        look(self.change, &mut watched, arrived, cx).await;
+        self.watched = Some(watched);
+    }
+
+    fn is_at_rest(&self) -> bool {
+        self.watched().iter().all(|one| one.verdict.is_some())
+    }
+
+    fn awaits_arrival(&self) -> bool {
+        self.watched().iter().any(|one| one.verdict.is_none() && !one.accepted)
+    }
+
+    async fn report(&mut self, took: Duration, cx: &Context) -> Found {
+        let watched = self.watched.take().unwrap_or_default();
+        let checks = if self.change.power == Power::Reboot { checks(&watched, cx).await } else { BTreeMap::new() };
+        for one in watched {
+            let verdict = one.verdict.unwrap_or(match (&one.last, one.trouble) {
+                (_, Some(error)) => Verdict::Blind(error),
+                (Some(_), None) => Verdict::Slow,
+                (None, None) => Verdict::Vanished,
+            });
+            let checks = checks.get(&one.target.id).cloned();
+            self.report.saw(one.target, Seen { accepted: one.accepted, verdict, checks, instance: one.last });
+        }
+        self.report.found(took)
+    }
+}
+
+fn targets_of<'a>(plan: &'a Plan, step: &Step) -> Vec<&'a Target> {
+    plan.targets.iter().filter(|target| target.region == step.region && step.targets.contains(&target.id)).collect()
 }
 
 /// One look at every target that has not come to rest, in one call for each region. `arrived`: no call can be on its way any
@@ -171,20 +194,15 @@ async fn look(change: &Change, watched: &mut [Watched<'_>], arrived: bool, cx: &
 
 impl Watched<'_> {
     fn fail(&mut self, error: &AwsError) {
-        // Trouble while waiting is no outcome: a throttle or an expired token passes, and a refusal may.
-        let is_refused = matches!(error.class, Class::Denied | Class::Input);
-        self.refused = if is_refused { self.refused + 1 } else { 0 };
-        self.verdict = (self.refused >= REFUSED_LOOKS).then(|| Verdict::Blind(error.clone()));
+        self.verdict = self.patience.is_blind(error).then(|| Verdict::Blind(error.clone()));
         self.trouble = Some(error.clone());
     }
 
     fn learn(&mut self, change: &Change, found: Option<&Instance>, arrived: bool) {
         self.trouble = None;
-        self.refused = 0;
-        let patience = if self.accepted { LOOKS_AFTER_ACCEPT } else { LOOKS_AFTER_LOSS };
+        self.patience.answered();
         let Some(found) = found else {
-            self.still += 1;
-            self.verdict = (self.still >= patience).then_some(Verdict::Vanished);
+            self.verdict = self.patience.is_missing().then_some(Verdict::Vanished);
             return;
         };
         self.last = Some(found.clone());
@@ -202,15 +220,12 @@ impl Watched<'_> {
         } else if *state == change.from && self.came_back(change, found) {
             Some(Verdict::Elsewhere)
         } else if *state == change.from && !self.moved {
-            self.still += 1;
-            (self.still >= patience && (self.accepted || arrived)).then_some(Verdict::Unchanged)
+            self.patience.is_unchanged(arrived).then_some(Verdict::Unchanged)
         } else {
             Some(Verdict::Elsewhere)
         };
     }
-}
 
-impl Watched<'_> {
     /// Whether it left its state and has come back to it, between two looks or before the first: AWS gives another reason
     /// for that state than when it was planned, or another time; and what runs was launched anew.
     fn came_back(&self, change: &Change, found: &Instance) -> bool {
@@ -224,7 +239,7 @@ impl Watched<'_> {
 }
 
 /// What the status checks say of the targets, where AWS tells.
-async fn checks(watched: &[Watched<'_>], cx: &Context) -> BTreeMap<String, crate::aws::Checks> {
+async fn checks(watched: &[Watched<'_>], cx: &Context) -> BTreeMap<String, Checks> {
     let regions: BTreeSet<&str> = watched.iter().map(|one| one.target.region.as_str()).collect();
     let asked =
         regions.into_iter().map(|region| {
@@ -235,19 +250,4 @@ async fn checks(watched: &[Watched<'_>], cx: &Context) -> BTreeMap<String, crate
             }
         });
     join_all(asked).await.into_iter().flatten().collect()
-}
-
-/// Shows work in progress: one message for the whole change.
-fn show(change: &Change, targets: &[&Target], states: &BTreeMap<&str, State>, start: Instant, cx: &Context) {
-    let elapsed = Duration::from_secs(start.elapsed().as_secs());
-    let line = |target: &&Target| {
-        let state = states.get(target.id.as_str()).map_or("asking AWS", State::as_str);
-        let line = Line::new().text(format!("{} ", change.doing)).code(words::label(target));
-        line.text(format!(": {}… {}", words::name(state), words::span(elapsed)))
-    };
-    let reply = Reply::new(Tone::Progress);
-    (cx.progress)(match targets {
-        [one] => reply.text(line(one)),
-        many => reply.part(Part::List(many.iter().map(line).collect())),
-    });
 }

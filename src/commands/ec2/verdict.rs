@@ -1,6 +1,7 @@
 //! What a change came to, target by target, and the sentences for it. What was accepted is told as a change; what was
 //! lost is told as what was seen.
 
+use super::super::change::CallOutcome;
 use super::super::{Found, words};
 use super::before::Before;
 use super::change::{Change, NOTHING, loses_address};
@@ -38,15 +39,6 @@ pub(super) struct Seen {
     pub(super) checks: Option<Checks>,
 }
 
-/// What became of a step.
-#[derive(Debug)]
-enum Fate {
-    Accepted,
-    Lost,
-    Refused(CommandError),
-    NotTried,
-}
-
 /// Collects what happens, and says it.
 #[derive(Debug)]
 pub(super) struct Report<'a> {
@@ -54,7 +46,7 @@ pub(super) struct Report<'a> {
     plan: &'a Plan,
     /// What stands before that which was only seen.
     lead: &'static str,
-    fates: Vec<(Step, Fate)>,
+    calls: Vec<(Step, CallOutcome)>,
     seen: Vec<(&'a Target, Seen)>,
 }
 
@@ -69,35 +61,20 @@ enum Rank {
 impl<'a> Report<'a> {
     /// A report with nothing in it. `lead` stands before what was only seen, such as `I looked: `.
     pub(super) fn new(change: &'a Change, plan: &'a Plan, lead: &'static str) -> Self {
-        Self { change, plan, lead, fates: Vec::new(), seen: Vec::new() }
+        Self { change, plan, lead, calls: Vec::new(), seen: Vec::new() }
     }
 
-    pub(super) fn accepted(&mut self, step: &Step) {
-        self.fates.push((step.clone(), Fate::Accepted));
-    }
-
-    pub(super) fn lost(&mut self, step: &Step) {
-        self.fates.push((step.clone(), Fate::Lost));
-    }
-
-    pub(super) fn refused(&mut self, step: &Step, error: CommandError) {
-        self.fates.push((step.clone(), Fate::Refused(error)));
-    }
-
-    pub(super) fn not_tried(&mut self, step: &Step) {
-        self.fates.push((step.clone(), Fate::NotTried));
-    }
-
-    /// Whether a step did not end well.
-    pub(super) fn is_interrupted(&self) -> bool {
-        self.fates.iter().any(|(_, fate)| !matches!(fate, Fate::Accepted))
+    /// What became of the call of a step.
+    pub(super) fn called(&mut self, step: &Step, outcome: CallOutcome) {
+        self.calls.push((step.clone(), outcome));
     }
 
     /// The targets to look at, and whether AWS accepted their change.
     pub(super) fn watched(&self) -> Vec<(&'a Target, bool)> {
-        let made = self.fates.iter().filter(|(_, fate)| matches!(fate, Fate::Accepted | Fate::Lost));
-        made.flat_map(|(step, fate)| {
-            let accepted = matches!(fate, Fate::Accepted);
+        let made =
+            self.calls.iter().filter(|(_, outcome)| matches!(outcome, CallOutcome::Accepted | CallOutcome::Lost));
+        made.flat_map(|(step, outcome)| {
+            let accepted = matches!(outcome, CallOutcome::Accepted);
             let (region, ids) = (step.region.clone(), step.targets.clone());
             let of_step = move |target: &&Target| target.region == region && ids.contains(&target.id);
             self.plan.targets.iter().filter(of_step).map(move |target| (target, accepted))
@@ -118,7 +95,8 @@ impl<'a> Report<'a> {
     /// The whole of it, after this time.
     pub(super) fn found(&self, took: Duration) -> Found {
         let mut ranks: Vec<Rank> = self.seen.iter().map(|(_, seen)| self.rank(seen)).collect();
-        let refused = self.fates.iter().filter(|(_, fate)| matches!(fate, Fate::Refused(_) | Fate::NotTried));
+        let refused =
+            self.calls.iter().filter(|(_, outcome)| matches!(outcome, CallOutcome::Refused(_) | CallOutcome::NotTried));
         ranks.extend(refused.flat_map(|(step, _)| step.targets.iter().map(|_| Rank::NotDone)));
         let mut lines: Vec<Line> = self.seen.iter().map(|(target, seen)| self.line(target, seen, took)).collect();
         lines.extend(self.unmade());
@@ -293,15 +271,15 @@ impl<'a> Report<'a> {
     /// The targets of calls that were refused or never made.
     fn unmade(&self) -> Vec<Line> {
         let mut lines = Vec::new();
-        for (step, fate) in &self.fates {
-            match fate {
-                Fate::Accepted | Fate::Lost => {}
-                Fate::NotTried => lines
+        for (step, outcome) in &self.calls {
+            match outcome {
+                CallOutcome::Accepted | CallOutcome::Lost => {}
+                CallOutcome::NotTried => lines
                     .push(Line::sentence(&format!("{} not tried, because the one before failed.", self.names(step)))),
-                Fate::Refused(CommandError::Usage(error)) => lines.extend(error.lines.clone()),
-                Fate::Refused(CommandError::Refused(error)) => lines.extend(error.lines.clone()),
-                Fate::Refused(CommandError::Failed(error)) => lines.extend(error.lines.clone()),
-                Fate::Refused(CommandError::Unknown(error)) => lines.extend(error.lines.clone()),
+                CallOutcome::Refused(CommandError::Usage(error)) => lines.extend(error.lines.clone()),
+                CallOutcome::Refused(CommandError::Refused(error)) => lines.extend(error.lines.clone()),
+                CallOutcome::Refused(CommandError::Failed(error)) => lines.extend(error.lines.clone()),
+                CallOutcome::Refused(CommandError::Unknown(error)) => lines.extend(error.lines.clone()),
             }
         }
         lines
