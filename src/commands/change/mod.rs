@@ -51,7 +51,7 @@ pub(super) enum Stage<'a> {
 #[async_trait]
 pub(super) trait RunningChange: Send {
     /// Finds what the call of a step needs, and waits for its turn: between the journal's word that a call begins and the call
-    /// itself there is to be no time.
+    /// itself there is to be no time. An error is taken as a refusal of the call.
     async fn prepare(&mut self, step: &Step, cx: &Context) -> Result<(), CommandError>;
 
     /// Makes the call of a step, once.

@@ -23,9 +23,14 @@ pub(in super::super) async fn execute(
                 (cx.progress)(progress.clone());
                 shown = Some(progress);
             }
-            change.prepare(step, cx).await?;
+            let ready = change.prepare(step, cx).await;
             called = Instant::now();
-            match journal.step(step, Box::pin(change.call(step, cx))).await {
+            let made = match ready {
+                Ok(()) => journal.step(step, Box::pin(change.call(step, cx))).await,
+                // the calls before it may have changed something: it is told as theirs are
+                Err(error) => Err(StepError::Refused(error)),
+            };
+            match made {
                 Ok(()) => CallOutcome::Accepted,
                 Err(StepError::Lost(cause)) => {
                     tracing::warn!(request = %cx.request, operation = %step.operation, %cause, "answer lost, looking");

@@ -129,9 +129,10 @@ impl RunningChange for DeployChange<'_> {
     }
 
     fn progress(&self, stage: Stage<'_>, elapsed: Duration) -> Reply {
-        let state = match stage {
-            Stage::Calling(_) => "asking AWS".to_owned(),
-            Stage::Watching => self.state(),
+        let (state, elapsed) = match stage {
+            // the same before each call, and so it is shown once
+            Stage::Calling(_) => ("asking AWS".to_owned(), Duration::ZERO),
+            Stage::Watching => (self.state(), elapsed),
         };
         let elapsed = words::span(Duration::from_secs(elapsed.as_secs()));
         let doing = if self.goal.under_way.is_some() { "Rolling back" } else { "Deploying" };

@@ -640,7 +640,10 @@ async fn what_waits_for_its_turn_is_not_journalled_yet() {
         [("deploy 1.4.2 web", false, 2), ("deploy rollback web", false, 1), ("deploy rollback web", true, 1)]
     {
         let service = FakeService::new();
-        let cx = cx_deploying(&service);
+        let mut cx = cx_deploying(&service);
+        let shown: Arc<Mutex<Vec<String>>> = Arc::default();
+        let progress = Arc::clone(&shown);
+        cx.progress = Arc::new(move |reply| progress.lock().push(super::super::testing::plain(&reply)));
         if is_under_way {
             service.0.lock().past = vec![("IN_PROGRESS", 8, "b", None), ("SUCCESSFUL", 7, "a", None)];
             service.0.lock().definitions.push(definition(8, &format!("{REPOSITORY}@{}", digest("b"))));
@@ -648,6 +651,8 @@ async fn what_waits_for_its_turn_is_not_journalled_yet() {
         }
         let waited = waited_for_turns(line, &cx, async || cx.aws.deploy_turn("eu-central-1").await).await;
         assert_eq!(waited.len(), calls, "{line}: {:?}", changes(&service));
+        let asking = shown.lock().iter().filter(|said| said.contains("asking AWS")).count();
+        assert_eq!(asking, 1, "{line}: however long a call waits, this is shown once: {shown:?}");
         for waited in waited {
             assert!(waited.before > std::time::Duration::from_millis(100), "{line} waited: {waited:?}");
             assert_eq!(waited.within, std::time::Duration::ZERO, "{line}: not between the journal and the call");
