@@ -196,7 +196,7 @@ async fn attempt(letter: &Letter, round: &Round) -> Delivery {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Recorded {
     Yes,
-    /// It is another replica's by now, and what became of it here is that one's to find out.
+    /// It is another replica's by now, or its request is forgotten: there is nobody to tell.
     Foreign,
     NotYet,
 }
@@ -204,7 +204,7 @@ enum Recorded {
 async fn record(letter: &Letter, delivery: &Delivery, parts: &CourierParts) -> Recorded {
     match parts.outbox.delivered(letter.id, delivery.clone()).await {
         Ok(()) => Recorded::Yes,
-        Err(error @ StoreError::Fenced(_)) => {
+        Err(error @ (StoreError::Fenced(_) | StoreError::NotFound(_))) => {
             tracing::warn!(req = %letter.letter.request, %error, "delivery is not recorded");
             Recorded::Foreign
         }

@@ -122,10 +122,12 @@ impl ApprovalRequest {
         true
     }
 
-    /// Whether this is the plan that was shown. Who approved it, and by which policies, is no part of what was shown.
+    /// Whether this is the plan that was shown. Who approved it, and by which policies, is no part of what was shown; nor is a
+    /// detail, where a program showed it that knew none and wrote all of it into the steps.
     pub fn is_for(&self, plan: &Plan) -> bool {
-        let shown = |plan: &Plan| Plan { policies: None, approved: Vec::new(), ..plan.clone() };
-        shown(&self.plan) == shown(plan)
+        let shown = |plan: &Plan, detail| Plan { policies: None, approved: Vec::new(), detail, ..plan.clone() };
+        let detail = self.plan.detail.as_ref().and(plan.detail.clone());
+        shown(&self.plan, self.plan.detail.clone()) == shown(plan, detail)
     }
 
     /// When the last word that was needed came.
@@ -215,7 +217,12 @@ mod tests {
         let approval = asked(1);
         let permitted = Plan { policies: Some("e3b0".to_owned()), ..approval.plan.clone() };
         assert!(approval.is_for(&permitted));
-        let other = Plan { text: "stop i-0def in eu-central-1".to_owned(), ..permitted };
+        let other = Plan { text: "stop i-0def in eu-central-1".to_owned(), ..permitted.clone() };
         assert!(!approval.is_for(&other));
+        // a detail counts where it was shown; a program of before showed none
+        let detailed = |number: u32| Plan { detail: Some(Box::new(number.into())), ..permitted.clone() };
+        assert!(approval.is_for(&detailed(1)));
+        let shown = ApprovalRequest { plan: detailed(1), ..approval };
+        assert!(shown.is_for(&detailed(1)) && !shown.is_for(&detailed(2)) && !shown.is_for(&permitted));
     }
 }

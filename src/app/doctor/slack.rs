@@ -191,7 +191,12 @@ fn refused(check: &'static str, error: &ApiError) -> Finding {
             format!("Slack asks for silence (`{code}`)"),
             format!("try again in {} seconds", after.as_secs().max(1)),
         ),
-        ApiError::Retry { .. } | ApiError::Paced { .. } | ApiError::Ambiguous { .. } => {
+        ApiError::Paced { .. } => Finding::warning(
+            check,
+            "Slack was not asked: the bot's own pace has no room for so many calls at once",
+            "raise slack.pacing.max_wait_seconds for this check, or leave it: the bot asks when there is room",
+        ),
+        ApiError::Retry { .. } | ApiError::Ambiguous { .. } => {
             Finding::problem(check, format!("Slack cannot be asked (`{code}`)"), REACH)
         }
         ApiError::Config { .. } | ApiError::Rejected { .. } => Finding::problem(

@@ -47,6 +47,9 @@ impl Goal {
             calls.push((REGISTER, vec![base.clone(), self.container.clone(), self.image.clone()]));
         }
         let mut ids = vec![self.at.id(), self.container.clone(), self.image.clone()];
+        // for a program of before that takes the plan up when this one was rolled back: it reads them here
+        ids.extend(self.tag.as_ref().map(|tag| format!("{}{tag}", former::TAG)));
+        ids.extend(self.was.as_ref().map(|digest| format!("{}{digest}", former::WAS)));
         ids.push(self.from.clone());
         ids.extend(self.to.clone());
         ids.extend(self.under_way.clone());

@@ -42,7 +42,7 @@ async fn a_plan_names_service_digests_and_calls() {
     [plan] deploy web (service/prod/shop in eu-central-1): sha256:a… → sha256:b…
     target web (service/prod/shop) eu-central-1 123456789012
     step 0 ecs:RegisterTaskDefinition eu-central-1 arn:aws:ecs:eu-central-1:123456789012:task-definition/web:7 web REPO@sha256:b…
-    step 1 ecs:UpdateService eu-central-1 service/prod/shop web REPO@sha256:b… arn:aws:ecs:eu-central-1:123456789012:task-definition/web:7
+    step 1 ecs:UpdateService eu-central-1 service/prod/shop web REPO@sha256:b… tag:1.4.2 was:sha256:a… arn:aws:ecs:eu-central-1:123456789012:task-definition/web:7
     ");
     assert_eq!(changes(&service), [""; 0], "planning only reads");
 }
@@ -668,7 +668,7 @@ async fn a_rollback_deploys_the_digest_that_ran_before() {
     insta::assert_snapshot!(brief(&answer("deploy rollback web", &cx_deploying(&service)).await), @r"
     [plan] roll back web (service/prod/shop in eu-central-1): sha256:a… → sha256:0…
     target web (service/prod/shop) eu-central-1 123456789012
-    step 0 ecs:UpdateService eu-central-1 service/prod/shop web REPO@sha256:0… arn:aws:ecs:eu-central-1:123456789012:task-definition/web:7 arn:aws:ecs:eu-central-1:123456789012:task-definition/web:6
+    step 0 ecs:UpdateService eu-central-1 service/prod/shop web REPO@sha256:0… was:sha256:a… arn:aws:ecs:eu-central-1:123456789012:task-definition/web:7 arn:aws:ecs:eu-central-1:123456789012:task-definition/web:6
     caution `1.4.0` (`sha256:000000000000`) takes the place of `1.4.1` (`sha256:aaaaaaaaaaaa`), which was pushed later.
     ");
     service.after(

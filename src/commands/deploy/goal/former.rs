@@ -6,8 +6,8 @@ use crate::aws::{ServiceAt, pinned};
 use crate::domain::Plan;
 
 /// What stood before the tag that was typed, and before the digest that ran.
-const TAG: &str = "tag:";
-const WAS: &str = "was:";
+pub(super) const TAG: &str = "tag:";
+pub(super) const WAS: &str = "was:";
 
 pub(super) fn goal(plan: &Plan) -> Option<Goal> {
     let last = plan.steps.last()?;
