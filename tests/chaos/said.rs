@@ -17,7 +17,7 @@ pub enum Said {
 }
 
 /// How the bot says that it is the bot's own fault, or Slack's.
-const SORRY: [&str; 11] = [
+const SORRY: [&str; 13] = [
     "omething broke on my side",
     "I broke ",
     "I am busy with",
@@ -28,6 +28,8 @@ const SORRY: [&str; 11] = [
     "could not be opened in time",
     "This thread has asked me more",
     "I cannot write to my journal",
+    "I cannot reach my journal",
+    "Slack does not tell me",
     "My journal was slow",
 ];
 
