@@ -5,6 +5,7 @@ use super::super::emoji::{shortcode, spelled};
 use super::super::words;
 use super::targets::Selector;
 use crate::aws::Instance;
+use crate::domain::is_invisible;
 
 /// How unlike a name may be to be offered: this share of its letters.
 const NEAR: f64 = 0.34;
@@ -42,13 +43,6 @@ pub(super) fn folded(text: &str) -> String {
 fn meant(text: &str) -> String {
     let name = folded(text);
     if name.contains(':') { folded(&spelled(&name)) } else { name }
-}
-
-fn is_invisible(character: char) -> bool {
-    matches!(character,
-        '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180F}'
-        | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{3164}'
-        | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
 /// A folded name in which each run of emoji, as characters or as shortcodes, is one sign.

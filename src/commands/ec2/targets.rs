@@ -210,10 +210,7 @@ impl Search<'_> {
         cx: &Context,
         account: &str,
     ) -> UsageError {
-        let is_list = matches!(selector, Selector::Name(name) if near::parts(name).len() > 1 || name.ends_with(','));
-        if is_list {
-            error.lines.push(Line::from("Several targets stand side by side, with a space between them and no comma."));
-        }
+        let is_list = is_list(selector);
         error.lines.push(Line::from(if near.len() == 1 {
             "Did you mean this one?"
         } else {
@@ -246,13 +243,16 @@ impl Search<'_> {
             Selector::Name(_) => ("instance with the name", "`ec2 list --region all`".to_owned()),
             Selector::Pattern(_) | Selector::Tag(..) => ("instance that fits", "`ec2 list --region all`".to_owned()),
         };
-        UsageError::sentence(&format!(
+        let mut error = UsageError::sentence(&format!(
             "I found no {what} `{typed}` in {}. {} If it is in another region, add `--region <region>`; {look} shows \
              every instance.",
             words::list(self.regions, "and"),
             self.not_done
-        ))
-        .buttons(list_all(cx))
+        ));
+        if is_list(selector) {
+            error.lines.push(Line::from("Several targets stand side by side, with a space between them and no comma."));
+        }
+        error.buttons(list_all(cx))
     }
 
     fn ambiguous(&self, selector: &Selector, found: &[Instance], cx: &Context, account: &str) -> UsageError {
@@ -272,6 +272,11 @@ impl Search<'_> {
         }
         UsageError::sentence(&text).candidates(candidates).buttons(show_each(&seen, cx))
     }
+}
+
+/// Whether several targets were written as one word, with commas.
+fn is_list(selector: &Selector) -> bool {
+    matches!(selector, Selector::Name(name) if near::parts(name).len() > 1 || name.ends_with(','))
 }
 
 /// A button for each that shows it, for whoever may.

@@ -730,6 +730,11 @@ async fn a_wrong_name_is_answered_with_the_nearest_as_buttons() {
     - `worker-1 (i-1)` running
     - `worker-2 (i-2)` stopped
     ");
+    // ids too, and what is like nothing here
+    for line in ["ec2 stop i-0abc,i-0def", "ec2 stop i-0abc, i-0def", "ec2 show far-away,nowhere"] {
+        let said = answer(line, &cx).await;
+        assert!(said.contains("and no comma."), "{line}: {said}");
+    }
     let near = answer("ec2 show db-p", &cx).await;
     assert!(near.ends_with("Did you mean this one?\n- `db-primary (i-3)` running"), "{near}");
     let far = answer("ec2 show nothing-like-it", &cx).await;
