@@ -117,7 +117,12 @@ async fn decide(parts: &DeskParts, permits: &Permits, said: &str, word: Word) ->
     if word == Word::Approve && shown.is_some_and(|shown| shown != plan_hash(&approval.plan)) {
         return Err(Refusal { lines: vec![of_another_plan(&approval)] }.into());
     }
-    let said = parts.shop.approvals.say(approval.request, word, me, parts.clock.now()).await.map_err(unread)?;
+    let said = parts
+        .shop
+        .approvals
+        .say(approval.request, word, me, parts.clock.now())
+        .await
+        .map_err(|error| unread(which, error))?;
     let Some(said) = said else { return Err(unknown(which).into()) };
     let standing = said.approval.standing(parts.clock.now());
     tracing::info!(req = %said.approval.request, by = %me, ?word, ?standing, taken = said.taken.is_ok(), "word on a change");
@@ -157,7 +162,7 @@ async fn find(parts: &DeskParts, which: &str) -> Result<ApprovalRequest, Command
         Some(id) => vec![id],
         None => {
             let short = which.to_uppercase();
-            let mut ids = parts.shop.approvals.asked_as(&short, ALIKE).await.map_err(unread)?;
+            let mut ids = parts.shop.approvals.asked_as(&short, ALIKE).await.map_err(|error| unread(which, error))?;
             // what waits here is known here, also where the index is late or from before
             ids.extend(parts.shop.awaiting.ids().into_iter().filter(|id| id.short() == short));
             ids.sort_unstable_by(|a, b| b.cmp(a));
@@ -167,7 +172,7 @@ async fn find(parts: &DeskParts, which: &str) -> Result<ApprovalRequest, Command
     };
     let mut found: Vec<ApprovalRequest> = Vec::new();
     for id in ids {
-        found.extend(parts.shop.approvals.asked(id).await.map_err(unread)?);
+        found.extend(parts.shop.approvals.asked(id).await.map_err(|error| unread(which, error))?);
     }
     let now = parts.clock.now();
     let waits = |approval: &&ApprovalRequest| matches!(approval.standing(now), Standing::Pending(_));
@@ -192,10 +197,13 @@ pub(super) fn row_of(plan: &Plan) -> Result<&'static Row, Refusal> {
     row.ok_or_else(|| Refusal::sentence("I do not know that command any more. Nothing was approved."))
 }
 
-fn unread(error: StoreError) -> CommandError {
-    let text = "I cannot reach my journal, so your word was not taken. Nothing was changed. Say it again when the store works; \
-                `status` shows it.";
-    Failure::sentence(text, error.to_string()).into()
+fn unread(which: &str, error: StoreError) -> CommandError {
+    let line = Line::from("I cannot reach my journal, so your word on ")
+        .code(which)
+        .text(" was not taken. Nothing was changed. Say it again when the store works; ")
+        .code("status")
+        .text(" shows it.");
+    Failure { lines: vec![line], cause: error.to_string() }.into()
 }
 
 fn unknown(which: &str) -> UsageError {

@@ -37,7 +37,7 @@ const SORRY: [&str; 13] = [
 const OF_AWS: [&str; 3] = ["AWS ", "ECS ", "ECR "];
 
 /// What is said to somebody who says a word on the change of another.
-const TO_THE_APPROVER: [&str; 10] = [
+const TO_THE_APPROVER: [&str; 11] = [
     "is approved and runs now",
     "has your approval",
     "is called off",
@@ -48,6 +48,7 @@ const TO_THE_APPROVER: [&str; 10] = [
     "was declined by",
     "was approved already",
     "Nothing was approved",
+    "so your word on",
 ];
 
 fn is_to_the_approver(text: &str) -> bool {
