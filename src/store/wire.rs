@@ -101,17 +101,19 @@ pub(super) fn place(reply_to: &ReplyTo) -> (&'static str, Option<&str>, Option<&
     }
 }
 
-/// The reverse of [`place`].
-pub(super) fn reply_to(place: &str, thread_ts: Option<String>, response_url: Option<SecretString>) -> ReplyTo {
-    match (place, response_url) {
+/// The reverse of [`place`]; `None` for a word of a newer program: a guess could tell all what was meant for one.
+pub(super) fn reply_to(place: &str, thread_ts: Option<String>, response_url: Option<SecretString>) -> Option<ReplyTo> {
+    Some(match (place, response_url) {
         ("thread", _) => ReplyTo::Thread { thread_ts: thread_ts.unwrap_or_default(), begun: false },
         ("in_thread", _) => ReplyTo::Thread { thread_ts: thread_ts.unwrap_or_default(), begun: true },
         ("alone", _) => ReplyTo::Alone { thread_ts },
         ("channel", _) => ReplyTo::Channel,
         ("beside", response_url) => ReplyTo::Beside { thread_ts, response_url },
         ("presser", Some(response_url)) => ReplyTo::Presser { response_url },
-        (_, response_url) => ReplyTo::Caller { response_url },
-    }
+        // a press whose address is gone
+        ("caller" | "presser", response_url) => ReplyTo::Caller { response_url },
+        _ => return None,
+    })
 }
 
 /// An address in its parts.

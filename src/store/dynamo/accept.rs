@@ -10,7 +10,7 @@ use super::adopt::SIDE_BY_SIDE;
 use super::item::{Item, VOID, is_void, item, text};
 use super::row::{Row, pk};
 use super::table::Guard;
-use super::{Dynamo, row};
+use super::{Doubt, Dynamo, row};
 use crate::domain::RequestId;
 use crate::store::{Accepted, NewRequest, ReplicaName, StoreError};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -33,7 +33,7 @@ impl Dynamo {
         let me = self.name_with_lease(Duration::ZERO)?;
         let id = new.request.id;
         // what nobody waits for any more may come to be all the same
-        self.memory.lock().doubtful.insert(id, Instant::now());
+        self.memory.lock().doubtful.insert(id, Doubt { since: Instant::now(), adopting: None });
         let accepted = tokio::time::timeout(PATIENCE, Box::pin(self.claim(new, me))).await;
         let accepted =
             accepted.unwrap_or_else(|_| Err(StoreError::Unavailable(format!("no answer within {PATIENCE:?}"))));
@@ -170,18 +170,47 @@ impl Dynamo {
         ])
     }
 
-    /// Looks for requests whose acceptance nobody heard of, and keeps those that came to be: side by side, until the table
-    /// fails.
+    /// Looks for requests of which nobody heard whether they were accepted or adopted, and keeps those that are this
+    /// replica's: side by side, until the table fails.
     pub(super) async fn settle_doubts(&self) -> Result<(), StoreError> {
-        let due = |at: &Instant| at.elapsed() > PATIENCE * 2;
-        let doubtful: Vec<RequestId> =
-            self.memory.lock().doubtful.iter().filter(|(_, at)| due(at)).map(|(id, _)| *id).collect();
+        let due = |doubt: &Doubt| doubt.since.elapsed() > PATIENCE * 2;
+        let doubtful: Vec<(RequestId, Option<i64>)> = {
+            let memory = self.memory.lock();
+            let due = memory.doubtful.iter().filter(|(_, doubt)| due(doubt));
+            due.map(|(id, doubt)| (*id, doubt.adopting)).collect()
+        };
         let me = self.name()?;
-        let settled = stream::iter(doubtful).map(|id| Ok(self.settle_doubt(id, &me)));
+        let settled = stream::iter(doubtful).map(|(id, adopting)| Ok(self.settle_doubt(id, adopting, &me)));
         settled.try_buffer_unordered(SIDE_BY_SIDE).try_collect().await
     }
 
-    async fn settle_doubt(&self, id: RequestId, me: &ReplicaName) -> Result<(), StoreError> {
+    async fn settle_doubt(&self, id: RequestId, adopting: Option<i64>, me: &ReplicaName) -> Result<(), StoreError> {
+        match adopting {
+            Some(version) => self.settle_adoption(id, version, me).await?,
+            None => self.settle_acceptance(id, me).await?,
+        }
+        Ok(())
+    }
+
+    /// The write may have arrived when its answer was lost. Then this replica holds what it does not know, and as long as
+    /// it lives nobody else looks for it.
+    async fn settle_adoption(&self, id: RequestId, version: i64, me: &ReplicaName) -> Result<(), StoreError> {
+        let found = self.load(id).await?;
+        let is_known = self.memory.lock().rows.contains_key(&id);
+        match found {
+            Some(row) if row.holder == *me && !is_known => {
+                tracing::warn!(req = %id, "request was adopted after all");
+                self.keep_found(row);
+            }
+            // it may still arrive, until somebody writes the row again
+            Some(row) if row.version == version && row.is_open() => return Ok(()),
+            _ => {}
+        }
+        self.memory.lock().doubtful.remove(&id);
+        Ok(())
+    }
+
+    async fn settle_acceptance(&self, id: RequestId, me: &ReplicaName) -> Result<(), StoreError> {
         let found = match self.load(id).await? {
             // a write that is still on its way must not come to be when nobody looks for it any more
             None if self.table.put(self.void_item(id), Some(Guard::Free)).await? => None,

@@ -2,12 +2,12 @@
 //! its open requests is adopted by a conditional write that raises its fence. Each is this replica's from then on, and
 //! told at once, whatever becomes of the others.
 
-use super::Dynamo;
 use super::change::guard;
 use super::item::{Item, number, text};
 use super::replica::{ALIVE, GONE, LEFT};
 use super::row::{DEAD, Row, id_of, mark};
 use super::table::{Ask, Guard};
+use super::{Doubt, Dynamo};
 use crate::domain::RequestId;
 use crate::store::{ReplicaName, State, StoreError, What};
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -49,6 +49,14 @@ const SETTLED: u32 = 4;
 
 /// And is looked at no more often than this, by those too that were started since.
 pub(super) const QUIET: Duration = Duration::from_secs(60);
+
+/// Of those that are noted as empty so many are asked for in one look, whoever waits longest first: in a table that has
+/// hundreds of them, all that became due together would keep it busy for longer than until they are due again.
+const QUIET_AT_ONCE: usize = 1;
+
+/// One that is noted as empty and has not been seen for so long, by the clock on the wall, is forgotten by whoever looks at
+/// it: where none lives for [`REMEMBERED`], each would leave its row for ever.
+const ANCIENT: jiff::SignedDuration = jiff::SignedDuration::from_hours(7 * 24);
 
 /// Says in a replica's row that it holds nothing.
 pub(super) const EMPTY: &str = "empty";
@@ -108,11 +116,17 @@ impl Dynamo {
         Ok(())
     }
 
-    /// The others as they were looked at last, those first whose work was to be looked for first.
+    /// The others as they were looked at last, those first whose work was to be looked for first; of those that hold nothing
+    /// as far as is known, no more than [`QUIET_AT_ONCE`].
     fn others(&self) -> Vec<(ReplicaName, Item)> {
         let memory = self.memory.lock();
         let mut rows: Vec<_> = memory.others.iter().map(|(name, row)| (name.clone(), row.clone())).collect();
         rows.sort_by_key(|(name, _)| memory.watched.get(name).map(|seen| seen.due));
+        let mut quiet = 0;
+        rows.retain(|(_, row)| {
+            quiet += usize::from(row.contains_key(EMPTY));
+            quiet <= QUIET_AT_ONCE || !row.contains_key(EMPTY)
+        });
         rows
     }
 
@@ -161,7 +175,7 @@ impl Dynamo {
     /// A replica that is gone was found to hold nothing: it is forgotten when it has been gone for long, and looked at less
     /// often until then.
     async fn holds_nothing(&self, name: &ReplicaName, mut row: Item, since: Duration) -> Result<(), StoreError> {
-        if since > self.remembered {
+        if since > self.remembered || self.is_ancient(&row) {
             self.table.delete("replica", &name.0, None).await?;
             self.memory.lock().watched.remove(name);
             return Ok(());
@@ -175,6 +189,11 @@ impl Dynamo {
             self.table.put(row, Some(Guard::Is(vec![("state", state.into())]))).await?;
         }
         Ok(())
+    }
+
+    fn is_ancient(&self, row: &Item) -> bool {
+        let seen = number(row, "seen").and_then(|seen| jiff::Timestamp::from_millisecond(seen).ok());
+        row.contains_key(EMPTY) && seen.is_some_and(|seen| self.clock.now().duration_since(seen) > ANCIENT)
     }
 
     /// Whether what a replica has may be adopted, and if so, whether it died.
@@ -236,7 +255,7 @@ impl Dynamo {
     }
 
     async fn adopt_one(&self, row: Row, me: &ReplicaName, died: bool) -> Result<(), StoreError> {
-        let (id, guard) = (row.request.id, guard(&row));
+        let (id, row_version, guard) = (row.request.id, row.version, guard(&row));
         let mut mine = Row { holder: me.clone(), ..row.clone() };
         mine.fence += 1;
         mine.version += 1;
@@ -252,7 +271,9 @@ impl Dynamo {
             // put off by another's clock: it is tried at once
             letter.not_before = letter.not_before.min(self.clock.now());
         }
+        self.memory.lock().doubtful.insert(id, Doubt { since: Instant::now(), adopting: Some(row_version) });
         let written = self.write(&mine, guard).await?;
+        self.memory.lock().doubtful.remove(&id);
         if written || self.load(id).await?.is_some_and(|found| found.mark == mine.mark) {
             tracing::info!(req = %id, fence = mine.fence, state = mine.state.as_str(), "request adopted");
             metrics::counter!("dronebot_requests_adopted_total").increment(1);

@@ -85,8 +85,8 @@ struct Memory {
     rows: BTreeMap<RequestId, Row>,
     /// How much of that is whose.
     shares: Shares,
-    /// Requests whose acceptance nobody heard of: the table may have them.
-    doubtful: BTreeMap<RequestId, Instant>,
+    /// Requests of which nobody heard whether they were accepted, or adopted: the table may have them.
+    doubtful: BTreeMap<RequestId, Doubt>,
     /// Dead letters in the table, when they were counted last, and those since.
     dead: u64,
     counted: Option<Instant>,
@@ -119,6 +119,14 @@ impl Memory {
         self.shares.recount([]);
         self.rows.clear();
     }
+}
+
+/// A row that was written, and of which nothing was heard.
+#[derive(Clone, Copy)]
+struct Doubt {
+    since: Instant,
+    /// The version of the row that was to be adopted; none of one that was to be accepted.
+    adopting: Option<i64>,
 }
 
 /// What is known of another replica.

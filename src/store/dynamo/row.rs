@@ -278,6 +278,8 @@ impl Row {
         let state = State::parse(state).ok_or_else(|| format!("`{state}` is no state that this program knows"))?;
         let body: Body = serde_json::from_str(text_of_body).map_err(|error| error.to_string())?;
         let source = Source::parse(&body.source).ok_or_else(|| format!("`{}` is no source", body.source))?;
+        let reply_to = wire::reply_to(&body.place, body.thread_ts, body.url.map(SecretString::from));
+        let reply_to = reply_to.ok_or_else(|| format!("`{}` is no place for an answer", body.place))?;
         let request = Request {
             id,
             source,
@@ -285,7 +287,7 @@ impl Row {
             user: UserId(body.user),
             channel: ChannelId(body.channel),
             text: body.text,
-            reply_to: wire::reply_to(&body.place, body.thread_ts, body.url.map(SecretString::from)),
+            reply_to,
             accepted_at: time(body.accepted_at),
             trigger: None,
         };

@@ -4,9 +4,10 @@ use super::book::{Book, Done, illegal};
 use super::held::Change;
 use super::letters::{LetterRow, Posted};
 use super::rows::key;
-use crate::domain::{ReplyTo, RequestId};
+use crate::domain::{Plan, ReplyTo, RequestId};
+use crate::store::wire::rewritten;
 use crate::store::{State, StoreError};
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 /// A request that waits for others, ready to be written.
 pub(super) struct WaitingRow {
@@ -43,5 +44,18 @@ impl Book {
         self.tell_written(id, self.clock.now(), &row.told)?;
         let posted = self.put(&row.letter)?;
         posted.ok_or_else(|| StoreError::Failed(format!("request {id} has its answer already")).into())
+    }
+
+    /// The plan in the place of the one that was written when others were asked: what a newer program put there stays.
+    pub(super) fn replanned(&self, id: RequestId, plan: &str) -> Done<String> {
+        let was: Option<Option<String>> = self
+            .connection
+            .prepare_cached("SELECT plan FROM requests WHERE id = ?1")?
+            .query_row([key(id)], |row| row.get(0))
+            .optional()?;
+        match (was.flatten(), serde_json::from_str::<Plan>(plan)) {
+            (Some(was), Ok(plan)) => Ok(rewritten(&was, &plan)?),
+            _ => Ok(plan.to_owned()),
+        }
     }
 }

@@ -252,6 +252,7 @@ impl Book {
             return Err(illegal(id, from, State::Planned));
         }
         self.lock(id, targets)?;
+        let plan = &self.replanned(id, plan)?;
         let state = State::Planned;
         self.execute(
             "UPDATE requests SET state = ?2, plan = ?3 WHERE id = ?1",

@@ -65,7 +65,8 @@ pub(super) const ENTRY: &str = "id, source, team, user, channel, text, place, th
 pub(super) fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     let id = id(row, 0)?;
     let response_url = row.get::<_, Option<String>>(8)?.map(SecretString::from);
-    let reply_to = wire::reply_to(row.get_ref(6)?.as_str()?, row.get(7)?, response_url);
+    let thread_ts: Option<String> = row.get(7)?;
+    let reply_to = word(row, 6, |place| wire::reply_to(place, thread_ts.clone(), response_url.clone()))?;
     let request = Request {
         id,
         source: word(row, 1, Source::parse)?,

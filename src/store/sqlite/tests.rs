@@ -220,6 +220,11 @@ async fn a_newer_schema_that_only_adds_is_used_and_what_was_added_stays() {
     let store = folder.open();
     store.journal.accept(new(1, &["event:1"])).await.unwrap();
     store.close(PATIENCE).await.unwrap();
+    // others are asked, by that program
+    let mut asked: serde_json::Value = serde_json::to_value(plan(1)).unwrap();
+    (asked["mood"], asked["steps"][0]["mood"]) = ("wild".into(), "wild".into());
+    let asked = asked.to_string();
+    Connection::open(folder.path()).unwrap().execute("UPDATE requests SET plan = ?1", [&asked]).unwrap();
     let newer = "ALTER TABLE requests ADD COLUMN mood TEXT NOT NULL DEFAULT 'calm'; UPDATE requests SET mood = 'wild';
         ALTER TABLE letters ADD COLUMN colour TEXT; CREATE TABLE dreams (x TEXT NOT NULL PRIMARY KEY) STRICT";
     let connection = Connection::open(folder.path()).unwrap();
@@ -248,6 +253,10 @@ async fn a_newer_schema_that_only_adds_is_used_and_what_was_added_stays() {
     let moods = "SELECT group_concat(mood || ' ' || state, ', ' ORDER BY id) FROM requests";
     let moods: String = connection.query_row(moods, [], |row| row.get(0)).unwrap();
     assert_eq!((version, moods.as_str()), (7, "wild succeeded, calm accepted"));
+    let kept = "SELECT plan FROM requests WHERE state = 'succeeded'";
+    let kept: String = connection.query_row(kept, [], |row| row.get(0)).unwrap();
+    let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    assert_eq!(value(&kept), value(&asked), "what was added within a plan too");
     drop(connection);
     read(&folder.config()).unwrap().history(id(1)).await.unwrap();
 }
@@ -268,7 +277,8 @@ fn what_the_program_before_may_use_was_only_added_to() {
 }
 
 /// Words that a newer program may have written, each into the row of request 2.
-const STRANGE: [&str; 4] = [
+const STRANGE: [&str; 5] = [
+    "UPDATE requests SET place = 'moon' WHERE id = x'ID'",
     "UPDATE requests SET state = 'scheduled' WHERE id = x'ID'",
     "UPDATE requests SET source = 'schedule' WHERE id = x'ID'",
     "INSERT INTO steps (request, step, state, body) VALUES (x'ID', 0, 'skipped', '{}')",

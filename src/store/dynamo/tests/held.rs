@@ -2,7 +2,7 @@
 
 use super::Cell;
 use crate::store::contract::{PATIENCE, id, letter, new};
-use crate::store::dynamo::Dynamo;
+use crate::store::dynamo::{Doubt, Dynamo};
 use crate::store::{Entry, Final, Held, Journal, Replicas};
 use futures_util::FutureExt;
 use std::time::Duration;
@@ -108,7 +108,8 @@ async fn doubts_are_settled_side_by_side_and_keep_no_adoption_back() {
     let dead = cell.dynamo().await;
     accept(&dead, 500..=500).await;
     let long_ago = tokio::time::Instant::now() - Duration::from_secs(60);
-    store.memory.lock().doubtful.extend((1..=160).map(|number| (id(number), long_ago)));
+    let doubt = Doubt { since: long_ago, adopting: None };
+    store.memory.lock().doubtful.extend((1..=160).map(|number| (id(number), doubt)));
     let begun = tokio::time::Instant::now();
     while store.all().await.unwrap().iter().filter(|replica| replica.is_alive).count() == 2 {
         assert!(begun.elapsed() < PATIENCE);

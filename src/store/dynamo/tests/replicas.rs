@@ -4,9 +4,9 @@ use super::Cell;
 use crate::clock::Clock;
 use crate::domain::{Plan, RequestId};
 use crate::store::contract::{PATIENCE, Place, id, letter, new, plan, sent, step, taken_up};
-use crate::store::dynamo::Dynamo;
 use crate::store::dynamo::row::Row;
 use crate::store::dynamo::table::Guard;
+use crate::store::dynamo::{Doubt, Dynamo};
 use crate::store::{
     Accepted, Beaten, Card, Delivery, Entry, Final, Former, HouseEvent, Journal, Outbox, ReplicaName, State, Store,
     StoreError, Wanted, What,
@@ -247,17 +247,54 @@ async fn a_request_of_which_nothing_was_heard_can_never_come_to_be_later() {
     let cell = Cell::on_moto();
     let store = cell.dynamo().await;
     let long_ago = tokio::time::Instant::now() - Duration::from_secs(60);
-    store.memory.lock().doubtful.insert(id(1), long_ago);
+    let doubt = Doubt { since: long_ago, adopting: None };
+    store.memory.lock().doubtful.insert(id(1), doubt);
     // and one that came to be after all
     let row = Row::new(crate::store::contract::request(2), store.name().unwrap());
     assert!(store.write(&row, Guard::Free).await.unwrap());
-    store.memory.lock().doubtful.insert(id(2), long_ago);
+    store.memory.lock().doubtful.insert(id(2), doubt);
     let entries = store.take_up().await.unwrap();
     assert_eq!(entries.iter().map(|entry| (entry.request.id, entry.late)).collect::<Vec<_>>(), [(id(2), true)]);
     // its write arrives at last
     let late = Row::new(crate::store::contract::request(1), store.name().unwrap());
     assert!(!store.write(&late, Guard::Free).await.unwrap());
     assert!(store.memory.lock().doubtful.is_empty());
+}
+
+/// An heir whose answer is lost holds what it does not know, and lives: nobody else would ever look for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_was_adopted_by_a_write_whose_answer_was_lost_is_worked_on() {
+    let cell = Cell::on_moto();
+    let dead = cell.dynamo().await;
+    for number in [1, 2, 3] {
+        Journal::accept(&dead, new(number, &[])).await.unwrap();
+    }
+    let heir = cell.dynamo().await;
+    let (me, long_ago) = (heir.name().unwrap(), tokio::time::Instant::now() - Duration::from_secs(60));
+    let doubt = |adopting| Doubt { since: long_ago, adopting: Some(adopting) };
+    let row = async |number| heir.load(id(number)).await.unwrap().unwrap();
+    // the first arrived; the second has not, and may; of the third another was faster
+    let other = ReplicaName("other".into());
+    for (number, holder) in [(1, &me), (3, &other)] {
+        let was = row(number).await;
+        let adopted = Row { holder: holder.clone(), fence: 2, version: was.version + 1, ..was.clone() };
+        assert!(heir.write(&adopted, super::super::change::guard(&was)).await.unwrap());
+        heir.memory.lock().doubtful.insert(id(number), doubt(was.version));
+    }
+    let second = row(2).await.version;
+    heir.memory.lock().doubtful.insert(id(2), doubt(second));
+    heir.settle_doubts().await.unwrap();
+    let held = || heir.memory.lock().rows.keys().copied().collect::<Vec<_>>();
+    assert_eq!(held(), [id(1)], "and it is told to whoever works on it");
+    assert!(!heir.memory.lock().rows[&id(1)].late, "its person was told nothing else");
+    assert_eq!(heir.memory.lock().doubtful.keys().copied().collect::<Vec<_>>(), [id(2)]);
+    // it arrives at last
+    let was = row(2).await;
+    let adopted = Row { holder: me, fence: 2, version: was.version + 1, ..was.clone() };
+    assert!(heir.write(&adopted, super::super::change::guard(&was)).await.unwrap());
+    heir.settle_doubts().await.unwrap();
+    assert_eq!(held(), [id(1), id(2)]);
+    assert!(heir.memory.lock().doubtful.is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
