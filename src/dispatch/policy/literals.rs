@@ -1,6 +1,7 @@
 //! What policies name. A name that no request ever has makes a policy that is accepted and never applies: a `forbid` of a
 //! region that is written `frankfurt`, of another bot, of a group that the settings do not have.
 
+use super::compared;
 use super::entities::BOT;
 use super::load::{PolicyError, Source};
 use crate::aws::is_region;
@@ -26,6 +27,9 @@ pub(super) fn check(source: &Source, set: &PolicySet, groups: &BTreeSet<String>)
     for policy in set.policies() {
         let offset = policy.as_ref().loc().map(|loc| loc.start());
         let forbids = policy.effect() == Effect::Forbid;
+        for words in compared::strange(policy) {
+            problems.push((offset, source.at(offset, &format!("for policy `{}`, {words}", policy.id()))));
+        }
         for uid in policy.entity_literals() {
             if let Some(because) = strange(&uid, forbids, groups) {
                 let words = format!("for policy `{}`, nothing is ever `{uid}`: {because}", policy.id());

@@ -8,6 +8,7 @@
 //! it), and a request whose entities cannot be built is denied.
 
 mod ahead;
+mod compared;
 mod context_use;
 mod entities;
 mod evaluate;

@@ -444,8 +444,16 @@ fn a_policy_that_no_request_can_meet_is_refused() {
         "resource == Target::\"web-1\"",
         "resource == Target::\"service/prod\"",
         "principal in Group::\"suspended\"",
+        "resource is Target && resource.kind == \"ec2.instance\"",
+        "resource is Region && \"frankfurt\" != resource.name",
+        "resource is Target && [\"eu-central-1\", \"eu-central-1b\"].contains(resource.region)",
+        "resource is Target && resource.account == \"prod\"",
+        "context.weekday == \"Sunday\" || context.hour == 24",
+        "context.channel == \"#ops\"",
+        "!(principal.membership == \"guests\")",
+        "principal.team == \"acme\"",
     ];
-    insta::assert_debug_snapshot!(refused.map(|scope| forbid(scope).expect(scope)), @r#"
+    insta::assert_debug_snapshot!(refused.map(|scope| forbid(scope).expect(scope)), @r##"
     [
         "my.cedar:1: for policy `f`, nothing is ever `Bot::\"drone\"`: the bot is `Bot::\"dronebot\"`",
         "my.cedar:1: for policy `f`, nothing is ever `Region::\"frankfurt\"`: a region is like `Region::\"eu-central-1\"`",
@@ -455,13 +463,25 @@ fn a_policy_that_no_request_can_meet_is_refused() {
         "my.cedar:1: for policy `f`, nothing is ever `Target::\"web-1\"`: a target is like `Target::\"i-0123456789abcdef0\"` or `Target::\"service/prod/web\"`",
         "my.cedar:1: for policy `f`, nothing is ever `Target::\"service/prod\"`: a target is like `Target::\"i-0123456789abcdef0\"` or `Target::\"service/prod/web\"`",
         "my.cedar:1: for policy `f`, nothing is ever `Group::\"suspended\"`: the settings have no [groups.suspended]",
+        "my.cedar:1: for policy `f`, `resource.kind` is never `\"ec2.instance\"`: it is one of `\"ec2:instance\"`, `\"ecs:service\"`",
+        "my.cedar:1: for policy `f`, `resource.name` is never `\"frankfurt\"`: it is like `\"eu-central-1\"`",
+        "my.cedar:1: for policy `f`, `resource.region` is never `\"eu-central-1b\"`: it is like `\"eu-central-1\"`",
+        "my.cedar:1: for policy `f`, `resource.account` is never `\"prod\"`: it is twelve digits, like `\"123456789012\"`",
+        "my.cedar:1: for policy `f`, `context.hour` is never `24`: it is 0 to 23\nmy.cedar:1: for policy `f`, `context.weekday` is never `\"Sunday\"`: it is one of `\"monday\"`, `\"tuesday\"`, `\"wednesday\"`, `\"thursday\"`, `\"friday\"`, `\"saturday\"`, `\"sunday\"`",
+        "my.cedar:1: for policy `f`, `context.channel` is never `\"#ops\"`: it is an id of Slack's, like `\"C0123ABCD\"`",
+        "my.cedar:1: for policy `f`, `principal.membership` is never `\"guests\"`: it is one of `\"member\"`, `\"guest\"`, `\"outside\"`, `\"inactive\"`, `\"self\"`",
+        "my.cedar:1: for policy `f`, `principal.team` is never `\"acme\"`: it is an id of Slack's, like `\"T0123ABCD\"`",
     ]
-    "#);
+    "##);
     for good in [
         "resource == Bot::\"dronebot\"",
         "resource in Region::\"eu-central-1\" || resource in Account::\"123456789012\"",
         "principal == User::\"U0123ABCD\" || principal in Group::\"viewers\"",
         "resource == Target::\"i-0123456789abcdef0\" || resource == Target::\"service/prod/web\"",
+        "resource is Target && resource.kind == \"ecs:service\" && resource.account != \"123456789012\"",
+        "context.weekday == \"sunday\" && context.hour == 23 && context.channel == \"C0123ABCD\"",
+        "principal.membership == \"guest\" && principal.team == \"T0123ABCD\"",
+        "resource is Target && resource.hasTag(\"env\") && resource.getTag(\"env\") == \"anything\"",
     ] {
         assert_eq!(forbid(good), None, "{good}");
     }
