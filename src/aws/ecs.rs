@@ -15,6 +15,8 @@ const NOT_COPIED: [&str; 2] = ["aws:", "dronebot:"];
 const TASKS: usize = 100;
 /// The most stopped tasks that are looked at for a reason.
 const STOPPED: usize = 10;
+/// The most that are described to find those: ECS keeps them for about an hour.
+const DESCRIBED: usize = 300;
 /// The most service deployments that are read of the past.
 const PAST: i32 = 20;
 
@@ -40,10 +42,11 @@ impl Aws {
 
     /// Tasks of a service that stopped lately, the latest first.
     pub async fn stopped_tasks(&self, at: &ServiceAt, container: &str) -> Result<Vec<Task>, AwsError> {
-        let mut arns = self.task_arns(at, types::DesiredStatus::Stopped).await?;
-        arns.truncate(STOPPED);
-        let mut tasks = self.describe_tasks(at, container, &arns).await?;
+        // ECS lists them in no order, so which are the latest is known when they are described
+        let arns = self.task_arns(at, types::DesiredStatus::Stopped).await?;
+        let mut tasks = self.describe_tasks(at, container, &arns[..arns.len().min(DESCRIBED)]).await?;
         tasks.sort_by(|a, b| b.stopped.cmp(&a.stopped));
+        tasks.truncate(STOPPED);
         Ok(tasks)
     }
 

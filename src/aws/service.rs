@@ -248,7 +248,8 @@ impl Task {
             },
             image: container.and_then(|one| one.image()).map(str::to_owned),
             digest: container.and_then(|one| one.image_digest()).map(str::to_owned),
-            stopped: sdk.stopped_at().and_then(time).and_then(|at| Some((at, why_stopped(sdk)?))),
+            // one that is about to stop has a reason, and no time yet
+            stopped: sdk.stopped_at().or(sdk.stopping_at()).and_then(time).and_then(|at| Some((at, why_stopped(sdk)?))),
         }
     }
 

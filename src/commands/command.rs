@@ -111,6 +111,8 @@ pub struct Context {
     pub sees_or_why: SeesOrWhy,
     /// Whether the principal may see this resource by the running command: what a list leaves out and counts.
     pub sees: Arc<dyn Fn(&Target) -> bool + Send + Sync>,
+    /// Whether the principal may look at this resource at all: by the running command, or by the one that shows such a thing.
+    pub shows: Arc<dyn Fn(&Target) -> bool + Send + Sync>,
     /// The refusal of a region of an account in which the principal may not run the command at all: asked before the
     /// region is.
     pub enters: Enters,

@@ -15,6 +15,7 @@ mod decline;
 mod deploy;
 mod ec2;
 mod emoji;
+mod folded;
 mod form;
 mod help;
 mod iam;

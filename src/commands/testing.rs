@@ -95,6 +95,7 @@ pub(crate) fn cx_on(regions: &[(&str, &FakeRegion)]) -> Context {
         may_or_why: Arc::new(|_| Ok(())),
         sees_or_why: Arc::new(|_| Ok(())),
         sees: Arc::new(|_| true),
+        shows: Arc::new(|_| true),
         enters: Arc::new(|_, _| Ok(())),
         aws: aws(regions),
         vitals: Arc::new(Healthy),

@@ -6,8 +6,8 @@ use std::time::Duration;
 /// The longest name that is shown in a sentence.
 const LONGEST: usize = 80;
 
-/// The longest reason that is shown in a sentence: ECS gives a container's 1,024 letters, and its other reasons less.
-const LONGEST_REASON: usize = 1_100;
+/// The longest reason that is shown in a sentence: ECS gives 1,024 letters of each container, and a message takes no more of two.
+const LONGEST_REASON: usize = 2_000;
 
 /// A name from outside, made fit to stand between backticks: no backtick, no control or direction characters, and
 /// not longer than a line.

@@ -8,11 +8,12 @@ use super::permits::Permits;
 use crate::commands::{self, Decide, Row};
 use crate::domain::{
     ApprovalRequest, CommandError, Failure, Line, NotTaken, Plan, Refusal, Reply, Request, RequestId, SHOWN, Standing,
-    Tone, UsageError, Word,
+    Tone, UsageError, UserId, Word,
 };
-use crate::execution::{Answer, Waiting};
+use crate::execution::{Answer, Waiting, concerning};
 use crate::store::{State, StoreError, plan_hash};
 use actix::Addr;
+use jiff::Timestamp;
 use std::sync::Arc;
 
 /// How many requests of one short id are looked at.
@@ -58,8 +59,8 @@ pub(super) async fn review(parts: &DeskParts, request: &Request, how: &How) -> R
     match approval.standing(now) {
         Standing::Pending(_) => Review::Waits,
         Standing::Granted => Review::Granted(Box::new(approval)),
-        Standing::Declined(by) => Review::Over(declined(request, by)),
-        Standing::Expired => Review::Over(expired(&approval)),
+        Standing::Declined(by) => Review::Over(declined(&approval, by)),
+        Standing::Expired => Review::Over(expired(&approval, now)),
     }
 }
 
@@ -117,14 +118,10 @@ async fn decide(parts: &DeskParts, permits: &Permits, said: &str, word: Word) ->
     if word == Word::Approve && shown.is_some_and(|shown| shown != plan_hash(&approval.plan)) {
         return Err(Refusal { lines: vec![of_another_plan(&approval)] }.into());
     }
-    let said = parts
-        .shop
-        .approvals
-        .say(approval.request, word, me, parts.clock.now())
-        .await
-        .map_err(|error| unread(which, error))?;
+    let now = parts.clock.now();
+    let said = parts.shop.approvals.say(approval.request, word, me, now).await.map_err(|error| unread(which, error))?;
     let Some(said) = said else { return Err(unknown(which).into()) };
-    let standing = said.approval.standing(parts.clock.now());
+    let standing = said.approval.standing(now);
     tracing::info!(req = %said.approval.request, by = %me, ?word, ?standing, taken = said.taken.is_ok(), "word on a change");
     match said.taken {
         Ok(()) => Ok(taken(&said.approval, &standing, own)),
@@ -138,7 +135,7 @@ async fn decide(parts: &DeskParts, permits: &Permits, said: &str, word: Word) ->
                 let line = Line::from("Ask ").user(first.clone());
                 rest.iter().fold(line, |line, other| line.text(" or ").user(other.clone())).text(".")
             });
-            Err(Refusal { lines: [not_taken(&said.approval, not)].into_iter().chain(ask).collect() }.into())
+            Err(Refusal { lines: [not_taken(&said.approval, not, now)].into_iter().chain(ask).collect() }.into())
         }
     }
 }
@@ -258,13 +255,20 @@ fn already(approval: &ApprovalRequest, word: Word, standing: &Standing) -> Line 
     }
 }
 
-fn not_taken(approval: &ApprovalRequest, not: NotTaken) -> Line {
+/// What becomes of a question whose time nobody can tell.
+const CLOCKS: &str =
+    "was not run: one of my clocks was wrong when it was asked, so nobody can tell how long it has waited.";
+
+fn not_taken(approval: &ApprovalRequest, not: NotTaken, now: Timestamp) -> Line {
     match not {
         NotTaken::Own => Line::new()
             .code(&approval.text)
             .text(" is your own, so somebody else must approve it. Nothing was approved."),
         NotTaken::Decided(Standing::Declined(by)) => {
             named(approval).text(" was declined by ").user(by).text(" already. Nothing was changed.")
+        }
+        NotTaken::Decided(Standing::Expired) if approval.is_of_another_clock(now) => {
+            named(approval).text(format!(" {CLOCKS} Nothing was changed. It can be sent again."))
         }
         NotTaken::Decided(Standing::Expired) => named(approval)
             .text(format!(" had to be approved by {}, so it was not run. ", approval.expires_at.strftime("%H:%M UTC")))
@@ -275,35 +279,41 @@ fn not_taken(approval: &ApprovalRequest, not: NotTaken) -> Line {
     }
 }
 
-fn over(tone: Tone, line: Line) -> Answer {
-    let refused = Answer::refused(&Refusal { lines: vec![line] });
+fn over(tone: Tone, lines: Vec<Line>) -> Answer {
+    let refused = Answer::refused(&Refusal { lines });
     // who has seen what was to be approved is told what became of it
     Answer { alone: false, reply: Reply { tone, ..refused.reply.clone() }, ..refused }
 }
 
-fn declined(request: &Request, by: crate::domain::UserId) -> Answer {
-    match by == request.user {
+fn declined(approval: &ApprovalRequest, by: UserId) -> Answer {
+    match by == approval.user {
         true => {
-            let line = Line::new().code(&request.text).text(" was called off by ").user(by);
-            over(Tone::CalledOff, line.text(" and was not run. Nothing was changed."))
+            let line = Line::new().code(&approval.text).text(" was called off by ").user(by);
+            let line = line.text(" and was not run. Nothing was changed.");
+            over(Tone::CalledOff, vec![line, concerning(approval)])
         }
         false => {
-            let line = Line::new().user(by).text(" declined ").code(&request.text);
-            over(Tone::NotApproved, line.text(", so it was not run. Nothing was changed."))
+            let line = Line::new().user(by).text(" declined ").code(&approval.text);
+            let line = line.text(", so it was not run. Nothing was changed.");
+            over(Tone::NotApproved, vec![line, concerning(approval)])
         }
     }
 }
 
 /// One who approved it could not do so now.
-pub(super) fn withdrawn(request: &Request, by: &crate::domain::UserId) -> Answer {
-    let line = Line::new().user(by.clone()).text(" approved ").code(&request.text);
-    over(Tone::NotApproved, line.text(
+pub(super) fn withdrawn(approval: &ApprovalRequest, by: &UserId) -> Answer {
+    let line = Line::new().user(by.clone()).text(" approved ").code(&approval.text).text(
         " and may not run it any more, so it was not run. Nothing was changed. Send it again, and others are asked.",
-    ))
+    );
+    over(Tone::NotApproved, vec![line, concerning(approval)])
 }
 
 /// Nobody approved `ec2 stop i-0abc` within 15 minutes, so it was not run.
-fn expired(approval: &ApprovalRequest) -> Answer {
+fn expired(approval: &ApprovalRequest, now: Timestamp) -> Answer {
+    if approval.is_of_another_clock(now) {
+        let line = Line::new().code(&approval.text).text(format!(" {CLOCKS} Nothing was changed. Send it again."));
+        return over(Tone::NotApproved, vec![line, concerning(approval)]);
+    }
     let given = approval.given.len();
     let who = match given {
         0 => "Nobody approved ".to_owned(),
@@ -316,10 +326,12 @@ fn expired(approval: &ApprovalRequest) -> Answer {
         seconds => format!("{seconds} seconds"),
     };
     let line = Line::from(who).code(&approval.text);
-    over(Tone::NotApproved, line.text(format!(" within {within}, so it was not run. Nothing was changed.")))
+    let line = line.text(format!(" within {within}, so it was not run. Nothing was changed."));
+    over(Tone::NotApproved, vec![line, concerning(approval)])
 }
 
 fn not_known(request: &Request) -> Answer {
     let line = Line::from("I do not know any more who was asked to approve ").code(&request.text);
-    over(Tone::NotApproved, line.text(", so it was not run. Nothing was changed. Send it again if you still want it."))
+    let line = line.text(", so it was not run. Nothing was changed. Send it again if you still want it.");
+    over(Tone::NotApproved, vec![line])
 }

@@ -183,7 +183,7 @@ impl Desk {
             let permits = Permits::new(policies, principal, members, request, now, Reach::Own);
             let row = approvals::row_of(&approval.plan).map_err(|refusal| Some(Answer::refused(&refusal)))?;
             if permits.may_approve(row, &approval).is_err() {
-                return Err(Some(approvals::withdrawn(request, &given.by)));
+                return Err(Some(approvals::withdrawn(&approval, &given.by)));
             }
         }
         Ok(approval)
@@ -335,6 +335,7 @@ impl Desk {
             principal,
             may: permits.may(),
             sees: permits.sees(row),
+            shows: permits.shows(row),
             may_or_why: permits.may_or_why(),
             sees_or_why: permits.sees_or_why(row),
             enters: permits.enters(row),

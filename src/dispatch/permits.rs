@@ -149,6 +149,13 @@ impl Permits {
         })
     }
 
+    /// Whether this resource may be shown by the row, or by the row that shows what it changes.
+    pub(super) fn shows(&self, row: &'static Row) -> Arc<dyn Fn(&Target) -> bool + Send + Sync> {
+        let sees = self.sees(row);
+        let inspects = row.inspect.and_then(|inspect| commands::row(inspect.command)).map(|row| self.sees(row));
+        Arc::new(move |target| sees(target) || inspects.as_ref().is_some_and(|inspects| inspects(target)))
+    }
+
     /// The refusal of a region of an account in which the row may not be run; asked before the region is.
     pub(super) fn enters(&self, row: &'static Row) -> Enters {
         let permits = self.clone();

@@ -83,9 +83,20 @@ impl ApprovalRequest {
         match (&self.declined, self.needed.saturating_sub(given)) {
             (Some(declined), _) => Standing::Declined(declined.by.clone()),
             (None, 0) => Standing::Granted,
-            (None, _) if self.closed_at.is_some() || now >= self.expires_at => Standing::Expired,
+            (None, _) if self.closed_at.is_some() || !self.is_open(now) => Standing::Expired,
             (None, left) => Standing::Pending(left),
         }
+    }
+
+    /// Whether this is a time at which it may be approved. One that was asked long after this time was asked by a clock that
+    /// was wrong, or this one is: it would wait for as long as the clock was wrong.
+    fn is_open(&self, now: Timestamp) -> bool {
+        now < self.expires_at && self.asked_at.duration_since(now) < self.expires_at.duration_since(self.asked_at)
+    }
+
+    /// Whether it was found to be out of time because two clocks do not agree when that is.
+    pub fn is_of_another_clock(&self, now: Timestamp) -> bool {
+        self.closed_at.unwrap_or(now) < self.asked_at
     }
 
     /// Takes a person's word. Whoever asked for the change cannot approve it, but may call it off.
@@ -202,6 +213,10 @@ mod tests {
         let late = approval.take(Word::Approve, &"UJON".into(), after(900));
         assert_eq!(late, Err(NotTaken::Decided(Standing::Expired)));
         assert!(approval.given.is_empty());
+        // asked by a clock that was ahead by more than its whole time, it would wait for as long as that
+        assert_eq!(asked(1).standing(after(-899)), Standing::Pending(1));
+        assert_eq!(asked(1).standing(after(-900)), Standing::Expired);
+        assert!(asked(1).is_of_another_clock(after(-900)) && !asked(1).is_of_another_clock(after(900)));
         // whoever has said so has said it for all, whatever their clocks say
         let mut approval = asked(1);
         assert!(approval.close(after(900)) && !approval.close(after(901)));

@@ -67,6 +67,9 @@ pub struct Button {
 }
 
 impl Button {
+    /// So many characters of a question are shown before a press; Slack takes 300.
+    pub const QUESTION: usize = 290;
+
     /// A button that runs a line.
     pub fn run(label: impl Into<String>, line: impl Into<String>) -> Self {
         Self { label: label.into(), press: Press::Run(line.into()), danger: false, confirm: None, shown: None }

@@ -1,12 +1,12 @@
 //! Asking others: a change that the policies permit only with the approval of others is shown to them, and waits. It
 //! holds nothing meanwhile: no place among the running, no target, no drain.
 
-use super::answer::address;
+use super::answer::{Answer, address};
 use super::job::{Job, Workshop};
 use crate::delivery::Deliver;
 use crate::domain::{
-    APPROVE, ApprovalRequest, Button, CommandError, Failure, Line, Part, Plan, Reply, ReplyTo, Request, RequestId,
-    Tone, UserId,
+    APPROVE, Approval, ApprovalRequest, Button, CommandError, Failure, Line, Part, Plan, Refusal, Reply, ReplyTo,
+    Request, RequestId, Target, Tone, UserId,
 };
 use crate::store::{NewLetter, StoreError, plan_hash};
 use jiff::{SignedDuration, Timestamp};
@@ -76,7 +76,7 @@ pub(super) async fn ask(job: &Job, plan: Plan, need: &Need, shop: &Workshop) -> 
     let request = Request { reply_to, trigger: None, ..job.request.clone() };
     let reply = if job.alone { shown_alone(&approval, need) } else { shown(&approval, need) };
     let letter = NewLetter { request: request.id, address: address(&request), reply, last: false, trigger: None };
-    shop.approvals.ask(&approval).await.map_err(unwritten)?;
+    shop.approvals.ask(&approval).await.map_err(|error| unwritten(&request, error))?;
     match shop.desk.journal.awaiting_approval(&approval, &request.reply_to, letter).await {
         Ok(letter) => {
             tracing::info!(req = %request.id, needed = need.approvals, "others are asked to approve");
@@ -96,15 +96,21 @@ pub(super) async fn ask(job: &Job, plan: Plan, need: &Need, shop: &Workshop) -> 
             if let Err(error) = shop.approvals.close(approval.request, now).await {
                 tracing::warn!(req = %approval.request, %error, "what nobody is asked about was not closed");
             }
-            Err(unwritten(error))
+            // the journal may have it all the same, and the others may read the question: the answer takes its place
+            let answer = Answer::of_error(&unwritten(&request, error), &request);
+            shop.desk.give(&request, job.row.name, answer).await;
+            Ok(false)
         }
     }
 }
 
-fn unwritten(error: StoreError) -> CommandError {
-    let text = "I cannot write to my journal, so I asked nobody to approve it and did not make the change. Try again when \
-                the store works; `status` shows it.";
-    Failure::sentence(text, error.to_string()).into()
+fn unwritten(request: &Request, error: StoreError) -> CommandError {
+    let line = Line::from("I cannot write to my journal, so ")
+        .code(&request.text)
+        .text(" cannot wait for approval and was not run. Nothing was changed. Try again when the store works; ")
+        .code("status")
+        .text(" shows it.");
+    Failure { lines: vec![line], cause: error.to_string() }.into()
 }
 
 /// Where others can see it. What only the caller would see goes beside: to the channel where the bot may post.
@@ -121,9 +127,28 @@ fn open_place(request: &Request) -> ReplyTo {
 /// What the others read.
 fn shown(approval: &ApprovalRequest, need: &Need) -> Reply {
     let ApprovalRequest { request, plan, .. } = approval;
-    let question = Line::from("This will be done: ").text(plan.text.as_str());
-    let approve = Button::run("Approve", format!("{APPROVE} {request}")).confirm(question).of_shown(plan_hash(plan));
+    let approve =
+        Button::run("Approve", format!("{APPROVE} {request}")).confirm(question(plan)).of_shown(plan_hash(plan));
     asking(approval, need).buttons(vec![approve, decline(approval)]).note(how(approval))
+}
+
+/// What is asked once more before a press approves: the plan and its targets by name, or as much as is shown there, and no
+/// id cut. Slack shows people there by nothing but their ids.
+fn question(plan: &Plan) -> String {
+    let whole = format!("This will be done: {}", plan.text);
+    let names: Vec<String> = plan.targets.iter().map(Target::short_label).collect();
+    let named = format!("{whole}. On {}.", names.join(", "));
+    let fits = |text: &String| text.chars().count() <= Button::QUESTION;
+    if fits(&named) {
+        return named;
+    }
+    if fits(&whole) {
+        return whole;
+    }
+    const MORE: &str = " and more: all of it stands in the message.";
+    let room = whole.char_indices().nth(Button::QUESTION - MORE.len()).map_or(whole.len(), |(end, _)| end);
+    let end = whole[..room].rfind(' ').unwrap_or(room);
+    format!("{}{MORE}", whole[..end].trim_end_matches(','))
 }
 
 /// What the asker reads where nobody else may: a question that the others must be told of.
@@ -157,17 +182,13 @@ fn asking(approval: &ApprovalRequest, need: &Need) -> Reply {
 }
 
 fn fields(plan: &Plan, needed: u32, contacts: &[UserId]) -> Vec<(String, Line)> {
-    let targets = plan.targets.iter().enumerate().fold(Line::new(), |line, (index, target)| {
-        let line = if index == 0 { line } else { line.text(", ") };
-        line.code(target.short_label())
-    });
     let others = match needed {
         1 => "one other person".to_owned(),
         others => format!("{others} other people"),
     };
     vec![
         ("Will be done".to_owned(), Line::new().code(plan.text.as_str())),
-        ("On".to_owned(), targets),
+        ("On".to_owned(), targets(Line::new(), plan)),
         ("Needs".to_owned(), such_as(Line::from(format!("the approval of {others} who may run it")), contacts)),
     ]
 }
@@ -187,19 +208,73 @@ fn how(approval: &ApprovalRequest) -> Line {
 }
 
 /// What is said when the plan is not any more what was approved.
-pub(super) fn void(request: &Request) -> Line {
-    Line::from("What ")
-        .code(&request.text)
+pub(super) fn void(approval: &ApprovalRequest) -> Refusal {
+    let line = Line::from("What ")
+        .code(&approval.text)
         .text(" would do is not any more what was approved, so I did not run it. Nothing was changed. ")
-        .text("Send it again, and the new plan will be shown.")
+        .text("Send it again, and the new plan will be shown.");
+    Refusal { lines: vec![line, concerning(approval)] }
 }
 
-/// By whom a change was approved, below its answer.
-pub(super) fn approved_by(plan: &Plan) -> Option<Line> {
-    let people = plan.approved.iter().map(|approval| &approval.by).enumerate();
-    let line = people.fold(Line::from("Approved by "), |line, (index, user)| {
-        let line = if index == 0 { line } else { line.text(" and ") };
-        line.user(user.clone())
+/// What a final word on a change is about: all that was to be changed, who asked, and who had approved.
+pub fn concerning(approval: &ApprovalRequest) -> Line {
+    people(targets(Line::from("On "), &approval.plan).text(". "), &approval.user, &approval.given)
+}
+
+/// Who asked for a change and who approved it, below its answer; nothing where nobody had to.
+pub(super) fn approved_by(request: &Request, plan: &Plan) -> Option<Line> {
+    (!plan.approved.is_empty()).then(|| people(Line::new(), &request.user, &plan.approved))
+}
+
+fn targets(line: Line, plan: &Plan) -> Line {
+    plan.targets.iter().enumerate().fold(line, |line, (index, target)| {
+        let line = if index == 0 { line } else { line.text(", ") };
+        line.code(target.short_label())
+    })
+}
+
+fn people(line: Line, asker: &UserId, given: &[Approval]) -> Line {
+    let line = line.text("Asked by ").user(asker.clone());
+    let line = given.iter().enumerate().fold(line, |line, (index, approval)| {
+        line.text(if index == 0 { ", approved by " } else { " and " }).user(approval.by.clone())
     });
-    (!plan.approved.is_empty()).then(|| line.text("."))
+    line.text(".")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ResourceKind;
+
+    fn plan(targets: usize, name: &str) -> Plan {
+        let target = |index: usize| Target {
+            kind: ResourceKind::new("ec2:instance"),
+            id: format!("i-{index:017x}"),
+            name: Some(name.to_owned()).filter(|name| !name.is_empty()),
+            account: "123456789012".to_owned(),
+            region: "eu-central-1".to_owned(),
+            tags: BTreeMap::new(),
+        };
+        let targets: Vec<Target> = (0..targets).map(target).collect();
+        let ids: Vec<&str> = targets.iter().map(|target| target.id.as_str()).collect();
+        Plan { text: format!("stop {} in eu-central-1", ids.join(", ")), targets, ..Plan::default() }
+    }
+
+    #[test]
+    fn no_question_is_longer_than_what_is_shown_and_no_id_in_it_is_cut() {
+        for count in 1..=40 {
+            for name in ["", "web-1", "x".repeat(250).as_str(), "🚀 rocket"] {
+                let plan = plan(count, name);
+                let asked = question(&plan);
+                assert!(asked.chars().count() <= Button::QUESTION, "{count} {name}: {asked}");
+                let shown =
+                    asked.split(|c: char| !c.is_alphanumeric() && c != '-').filter(|word| word.starts_with("i-"));
+                assert!(shown.clone().all(|id| id.len() == 19), "{asked}");
+                let shown: std::collections::BTreeSet<&str> = shown.collect();
+                assert!(shown.len() == count || asked.ends_with("all of it stands in the message."), "{asked}");
+                assert!(!asked.contains(",,") && !asked.contains(", and more"), "{asked}");
+            }
+        }
+        assert!(question(&plan(2, "web-1")).ends_with("On web-1 (i-00000000000000000), web-1 (i-00000000000000001)."));
+    }
 }

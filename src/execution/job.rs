@@ -150,7 +150,7 @@ async fn plan_and_execute(
         Task::Approved(approval)
             if !approval.is_for(&plan) || (approval.given.len() as u64) < need.approvals.into() =>
         {
-            return Err(Refusal { lines: vec![approvals::void(&job.request)] }.into());
+            return Err(approvals::void(approval).into());
         }
         Task::Approved(approval) => approval.given.clone(),
         Task::Run | Task::Verify(_) | Task::LastLook(..) if need.approvals > 0 => {
@@ -171,9 +171,9 @@ async fn plan_and_execute(
         if let StoreError::Busy { target, holder } = &error {
             return Err(busy(&plan, target, *holder).into());
         }
-        let text = "I cannot write to my journal, so I did not make the change. Try again when the store works; \
-                    `status` shows it.";
-        return Err(Failure::sentence(text, error.to_string()).into());
+        let line = Line::from("I cannot write to my journal, so ").code(&job.request.text);
+        let line = line.text(" was not run. Nothing was changed. Try again when the store works; ").code("status");
+        return Err(Failure { lines: vec![line.text(" shows it.")], cause: error.to_string() }.into());
     }
     execute(job, plan, shop, stage).await.map(Some)
 }
@@ -203,7 +203,7 @@ async fn execute(job: &Job, plan: Plan, shop: &Workshop, stage: &Arc<Mutex<Stage
         Some(line) => Answer { reply: answer.reply.text(line), ..answer },
         None => answer,
     };
-    Ok(match approvals::approved_by(&plan) {
+    Ok(match approvals::approved_by(&job.request, &plan) {
         Some(line) => Answer { reply: answer.reply.text(line), ..answer },
         None => answer,
     })

@@ -17,7 +17,7 @@ pub(crate) mod testing;
 mod worker;
 
 pub use answer::{Answer, AnswerDesk};
-pub use approvals::{Awaiting, Need, Waiting};
+pub use approvals::{Awaiting, Need, Waiting, concerning};
 pub use flights::{Flight, Flights};
 pub use former::{interrupted, not_begun};
 pub use job::{Job, Judge, Task, Workshop, run};

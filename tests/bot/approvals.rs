@@ -89,10 +89,10 @@ async fn somebody_else_approves_and_it_is_done_once() {
     (req XXXX)
     ");
     let answer = becomes(&world, "ops", MAYA, &message).await;
-    insta::assert_snapshot!(tidy(&answer.text), @r"
+    insta::assert_snapshot!(tidy(&answer.text), @"
     ✅ Done: `db-1 (i-00000000000000001)`: running → stopped after N s.
     `db-1 (i-00000000000000001)` has lost its public address `ADDRESS`; a start gives it another.
-    Approved by @UOMAR.
+    Asked by @UMAYA, approved by @UOMAR.
     (req XXXX)
     ");
     assert_eq!(world.state(HOME, &ids[0]).await, "stopped");
@@ -126,8 +126,9 @@ async fn what_is_declined_called_off_or_out_of_time_is_not_run() {
     ✅ Done: `ec2 stop db-1` of @UMAYA is declined and will not be run. Nothing was changed.
     (req XXXX)
     ");
-    insta::assert_snapshot!(tidy(&becomes(&world, "ops", MAYA, &message).await.text), @r"
+    insta::assert_snapshot!(tidy(&becomes(&world, "ops", MAYA, &message).await.text), @"
     ⛔ Not approved: @UOMAR declined `ec2 stop db-1`, so it was not run. Nothing was changed.
+    On `db-1 (i-00000000000000001)`. Asked by @UMAYA.
     (req XXXX)
     ");
     let message = ask().await;
@@ -135,15 +136,44 @@ async fn what_is_declined_called_off_or_out_of_time_is_not_run() {
     ✅ Done: `ec2 stop db-1` is called off. Nothing was changed.
     (req XXXX)
     ");
-    insta::assert_snapshot!(tidy(&becomes(&world, "ops", MAYA, &message).await.text), @r"
+    insta::assert_snapshot!(tidy(&becomes(&world, "ops", MAYA, &message).await.text), @"
     ⛔ Called off: `ec2 stop db-1` was called off by @UMAYA and was not run. Nothing was changed.
+    On `db-1 (i-00000000000000001)`. Asked by @UMAYA.
     (req XXXX)
     ");
     let message = ask().await;
-    insta::assert_snapshot!(tidy(&becomes(&world, "ops", MAYA, &message).await.text), @r"
+    insta::assert_snapshot!(tidy(&becomes(&world, "ops", MAYA, &message).await.text), @"
     ⛔ Not approved: Nobody approved `ec2 stop db-1` within 6 seconds, so it was not run. Nothing was changed.
+    On `db-1 (i-00000000000000001)`. Asked by @UMAYA.
     (req XXXX)
     ");
+    assert_eq!(made(&world, "StopInstances"), 0);
+    world.ends_clean().await;
+}
+
+/// Whoever approves, and whoever reads afterwards what became of it, sees every id whole, however long the names.
+#[actix_web::test]
+async fn every_target_stands_in_the_question_its_dialog_and_the_last_word() {
+    const NAMES: [&str; 5] = [
+        "payments-worker-of-the-european-region-with-a-very-long-name-1",
+        "payments-worker-of-the-european-region-with-a-very-long-name-2",
+        "payments-worker-of-the-european-region-with-a-very-long-name-3",
+        "payments-worker-of-the-european-region-with-a-very-long-name-4",
+        "payments-worker-of-the-european-region-with-a-very-long-name-5",
+    ];
+    let world = World::new().await;
+    let ids = world.fleet(&NAMES.map(|name| Seed { name, ..DB })).await;
+    world.says(MAYA, "ops", "@drone ec2 stop name:payments-*").await;
+    let message = asking(&world, "ops", OMAR).await;
+    let buttons = message.blocks.as_array().into_iter().flatten().filter_map(|block| block["elements"].as_array());
+    let approve = buttons.flatten().find(|element| element["text"]["text"] == "Approve").expect("the button");
+    let dialog = approve["confirm"]["text"]["text"].as_str().expect("a question").to_owned();
+    world.slack.presses(OMAR, &message, "Decline").await;
+    let last = becomes(&world, "ops", MAYA, &message).await.text;
+    for text in [&message.text, &dialog, &last] {
+        assert!(ids.iter().all(|id| text.contains(id.as_str())), "{text}");
+    }
+    assert!(last.contains(&format!("@{OMAR} declined")) && last.contains(&format!("Asked by @{MAYA}.")), "{last}");
     assert_eq!(made(&world, "StopInstances"), 0);
     world.ends_clean().await;
 }
@@ -158,8 +188,9 @@ async fn an_approval_is_for_the_plan_that_was_shown() {
     let aws = client(&world.aws_url, HOME).await;
     aws.create_tags().resources(&ids[0]).tags(tag).send().await.expect("it is tagged");
     presses(&world, OMAR, &message, "Approve").await;
-    insta::assert_snapshot!(tidy(&becomes(&world, "ops", MAYA, &message).await.text), @r"
+    insta::assert_snapshot!(tidy(&becomes(&world, "ops", MAYA, &message).await.text), @"
     ⛔ Refused: What `ec2 stop db-1` would do is not any more what was approved, so I did not run it. Nothing was changed. Send it again, and the new plan will be shown.
+    On `db-1 (i-00000000000000001)`. Asked by @UMAYA, approved by @UOMAR.
     (req XXXX)
     ");
     assert_eq!((made(&world, "StopInstances"), world.state(HOME, &ids[0]).await.as_str()), (0, "running"));
@@ -213,7 +244,7 @@ async fn approved_and_killed_before_it_began_it_is_begun_on_the_same_approval() 
     world.kill_bot();
     world.wake().await;
     let answer = becomes(&world, "ops", MAYA, &message).await;
-    assert!(answer.text.contains("Approved by"), "{}", answer.text);
+    assert!(answer.text.contains("approved by"), "{}", answer.text);
     assert_eq!((made(&world, "StopInstances"), world.state(HOME, &ids[0]).await.as_str()), (1, "stopped"));
     world.ends_clean().await;
 }
@@ -232,7 +263,7 @@ async fn what_waits_is_served_by_whoever_is_alive() {
     world.kill_bot();
     world.slack.presses(OMAR, &message, "Approve").await;
     let answer = becomes(&world, "ops", MAYA, &message).await;
-    assert!(answer.text.starts_with("✅ Done") && answer.text.contains("Approved by"), "{}", answer.text);
+    assert!(answer.text.starts_with("✅ Done") && answer.text.contains("approved by"), "{}", answer.text);
     assert_eq!((made(&world, "StopInstances"), world.state(HOME, &ids[0]).await.as_str()), (1, "stopped"));
     world.bot = world.others.pop();
     world.ends_clean().await;

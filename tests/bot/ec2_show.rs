@@ -3,6 +3,16 @@
 use crate::support::fleet::DEMO;
 use crate::support::{MAYA, NINA, Trouble, VERA, World, fleet};
 
+/// Where STS is out of reach, the instances tell the account as well: a wrong name is answered as ever.
+#[actix_web::test]
+async fn a_wrong_name_is_answered_without_sts() {
+    let world = World::new().await;
+    world.fleet(DEMO).await;
+    world.aws.break_next("GetCallerIdentity", Trouble::Error("ServiceUnavailable", 503), 1_000);
+    let said = world.reads(VERA, "ec2 show wroker-2").await;
+    assert!(said.contains("I found no instance with the name `wroker-2`") && said.contains("worker-2 (i-"), "{said}");
+}
+
 #[actix_web::test]
 async fn an_instance_is_shown_by_id_name_or_tag() {
     let world = World::new().await;

@@ -11,7 +11,7 @@ use aws_sdk_ecs::error::ConnectorError;
 use aws_sdk_ecs::operation::describe_service_revisions::DescribeServiceRevisionsOutput;
 use aws_sdk_ecs::operation::describe_services::{DescribeServicesError, DescribeServicesOutput};
 use aws_sdk_ecs::operation::describe_task_definition::DescribeTaskDefinitionOutput;
-use aws_sdk_ecs::operation::describe_tasks::DescribeTasksOutput;
+use aws_sdk_ecs::operation::describe_tasks::{DescribeTasksError, DescribeTasksOutput};
 use aws_sdk_ecs::operation::list_service_deployments::{ListServiceDeploymentsError, ListServiceDeploymentsOutput};
 use aws_sdk_ecs::operation::list_task_definitions::ListTaskDefinitionsOutput;
 use aws_sdk_ecs::operation::list_tasks::ListTasksOutput;
@@ -112,6 +112,8 @@ pub(crate) struct Stage {
     pub past: Vec<(&'static str, i32, &'static str, Option<&'static str>)>,
     /// A stopped task: revision, letter, reason.
     pub stopped: Option<(i32, &'static str, &'static str)>,
+    /// So many stopped before it, and are listed before it.
+    pub stopped_earlier: i64,
     pub tags: BTreeMap<String, String>,
     pub gone: bool,
     /// What another container of that task says: its reason, and its exit code.
@@ -336,12 +338,15 @@ impl FakeService {
             }),
             rule!(self, Ecs::list_tasks, "ListTasks", |stage, input| {
                 let arns: Vec<String> = match input.desired_status() {
-                    Some(types::DesiredStatus::Stopped) => stage.stopped.iter().map(|_| "stopped".to_owned()).collect(),
+                    Some(types::DesiredStatus::Stopped) => {
+                        let ago = (0..=stage.stopped_earlier).rev().map(|ago| format!("stopped-{ago}"));
+                        ago.filter(|_| stage.stopped.is_some()).collect()
+                    }
                     _ => (0..stage.scene.tasks.len()).map(|number| number.to_string()).collect(),
                 };
                 ListTasksOutput::builder().set_task_arns(Some(arns)).build()
             }),
-            rule!(self, Ecs::describe_tasks, "DescribeTasks", |stage, input| {
+            rule!(self, Ecs::describe_tasks, "DescribeTasks", DescribeTasksError, |stage, input| {
                 let task = |arn: &String| match arn.parse::<usize>() {
                     Ok(number) => {
                         let (revision, letter) = stage.scene.tasks[number];
@@ -351,7 +356,9 @@ impl FakeService {
                         let (revision, letter, reason) = stage.stopped.expect("a stopped task");
                         let mut task = stage.task(revision, letter);
                         task.last_status = Some("STOPPED".to_owned());
-                        task.stopped_at = Some(DateTime::from_secs(1_794_990_500));
+                        let ago: i64 = arn.trim_start_matches("stopped-").parse().expect("a number");
+                        task.stopped_at = Some(DateTime::from_secs(1_794_990_500 - ago));
+                        let reason = if ago == 0 { reason } else { "of one that stopped earlier" };
                         task.stopped_reason = Some(reason.to_owned());
                         if let (Some((reason, code)), Some(containers)) = (stage.sidecar, &mut task.containers) {
                             let sidecar = types::Container::builder().name("sidecar").reason(reason).exit_code(code);

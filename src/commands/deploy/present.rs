@@ -1,10 +1,12 @@
 //! Which service is meant, and what it is now. Only what is listed in the configuration is ever asked about.
 
+use super::super::folded::meant;
 use super::super::{Context, words};
 use super::config::{DeployConfig, ServiceConfig};
 use super::goal::{revision, with_revision};
 use crate::aws::{AwsError, Definition, Repository, Service, ServiceAt, Task, pinned, unpinned};
 use crate::domain::{CommandError, Failure, Line, Refusal, Target, UsageError};
+use futures_util::future::join_all;
 
 /// A listed service.
 #[derive(Clone, Debug)]
@@ -27,26 +29,51 @@ pub(super) async fn choose(word: Option<&str>, cx: &Context, not_done: &str) -> 
     }
     let names: Vec<&str> = services.keys().map(String::as_str).collect();
     let name = match word {
-        Some(word) => names.iter().find(|name| name.eq_ignore_ascii_case(word)).ok_or_else(|| {
-            let word = words::name(word);
-            UsageError::sentence(&format!(
-                "`{word}` is not among the services that I deploy. {not_done} I deploy {}; `deploy.services` in my settings \
-                 lists them.",
-                words::list(&names, "and")
-            ))
-        })?,
+        Some(word) => match names.iter().find(|name| meant(name) == meant(word)) {
+            Some(name) => name,
+            None => return Err(unlisted(word, &names_shown(cx).await, not_done).into()),
+        },
         None => match (own, names.as_slice()) {
             (Some(own), _) => own.as_str(),
             (None, [only]) => only,
-            (None, _) => {
-                let names = words::list(&names, "or");
-                return Err(UsageError::sentence(&format!("Say which service is meant: {names}. {not_done}")).into());
-            }
+            (None, _) => return Err(which(&names_shown(cx).await, not_done).into()),
         },
     };
     let Some((name, config)) = services.get_key_value(name) else { return Err(nothing_listed(not_done).into()) };
     let at = place(config, cx).await.map_err(|error| error.failure(not_done))?;
     Ok(Chosen { name: name.clone(), at, config: config.clone(), is_self: own.as_ref() == Some(name) })
+}
+
+/// A word that names no listed service. Only those are spelled out that the person may see.
+fn unlisted(word: &str, names: &[String], not_done: &str) -> UsageError {
+    let listed = match names {
+        [] => "`deploy status` shows those that you may see".to_owned(),
+        names => format!("I deploy {}", words::list(names, "and")),
+    };
+    UsageError::sentence(&format!(
+        "{} is not among the services that I deploy. {not_done} {listed}; `deploy.services` in my settings lists them.",
+        words::said(word)
+    ))
+}
+
+fn which(names: &[String], not_done: &str) -> UsageError {
+    UsageError::sentence(&match names {
+        [] => format!("Say which service is meant, by its name in my settings. {not_done}"),
+        names => format!("Say which service is meant: {}. {not_done}", words::list(names, "or")),
+    })
+}
+
+/// The names of the listed services that the person may see. One that cannot be read now is left out: nobody knows its tags.
+pub(super) async fn names_shown(cx: &Context) -> Vec<String> {
+    let Ok(all) = all(cx).await else { return Vec::new() };
+    let asked = all.iter().map(|one| async move {
+        let service = one.service(cx, "").await.ok()?;
+        let target = one.target(&service, cx, "").await.ok()?;
+        (cx.shows)(&target).then(|| one.name.clone())
+    });
+    let mut names: Vec<String> = join_all(asked).await.into_iter().flatten().collect();
+    names.sort();
+    names
 }
 
 /// Every listed service, the bot itself first.

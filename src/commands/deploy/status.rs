@@ -85,7 +85,8 @@ impl Status {
         .await;
         let page = Page { present: &present, tasks: &tasks, images };
         let before = before.map(|before| before.map(|before| (before.digest().to_owned(), before)));
-        Ok(page.render(before, stopped.unwrap_or_default().first(), cx))
+        let others = present::names_shown(cx).await;
+        Ok(page.render(before, &stopped, &others, cx))
     }
 }
 
@@ -167,6 +168,18 @@ fn rollout(service: &Service) -> String {
     words::name(known.map_or(if service.is_steady() { "steady" } else { "in progress" }, Rollout::as_str))
 }
 
+/// When and why a task stopped last; nothing where none did.
+fn stopped_last(stopped: &Result<Vec<Task>, AwsError>) -> Option<Line> {
+    match stopped {
+        Ok(stopped) => {
+            let (at, reason) = stopped.first()?.stopped.as_ref()?;
+            let at = at.strftime("%Y-%m-%d %H:%M UTC");
+            Some(Line::from(format!("{at}: ")).code(words::reason(reason)))
+        }
+        Err(error) => Some(Line::sentence(&format!("not known: {}", error.what_is_so()))),
+    }
+}
+
 /// What the page of one service is made of.
 struct Page<'a> {
     present: &'a Present,
@@ -177,7 +190,7 @@ struct Page<'a> {
 type Before = Result<Option<(String, super::previous::Previous)>, AwsError>;
 
 impl Page<'_> {
-    fn render(&self, before: Before, stopped: Option<&Task>, cx: &Context) -> Reply {
+    fn render(&self, before: Before, stopped: &Result<Vec<Task>, AwsError>, names: &[String], cx: &Context) -> Reply {
         let Present { chosen, service, definition, .. } = self.present;
         let mut fields: Vec<(String, Line)> = vec![
             ("Service".into(), Line::new().code(chosen.at.id()).text(" in ").code(&chosen.at.region)),
@@ -187,10 +200,7 @@ impl Page<'_> {
             ("Tasks".into(), self.counts()),
         ];
         fields.extend(plan::foreign(service).map(|by| ("Deployed".to_owned(), Line::sentence(&by))));
-        if let Some((at, reason)) = stopped.and_then(|task| task.stopped.as_ref()) {
-            let at = at.strftime("%Y-%m-%d %H:%M UTC");
-            fields.push(("Stopped last".into(), Line::from(format!("{at}: ")).code(words::reason(reason))));
-        }
+        fields.extend(stopped_last(stopped).map(|line| ("Stopped last".to_owned(), line)));
         let began = service.primary().and_then(|primary| primary.since).filter(|_| service.is_rolling());
         if let Some((at, words)) = began.and_then(|since| service.trouble(since)) {
             let at = at.strftime("%Y-%m-%d %H:%M UTC");
@@ -201,7 +211,10 @@ impl Page<'_> {
             (_, Ok(None)) => "A rollback",
             _ => "A rollback goes to",
         };
-        fields.push((goes.into(), self.goes_to(&before)));
+        // whoever deploys it rolls it back
+        if plan::foreign(service).is_none() {
+            fields.push((goes.into(), self.goes_to(&before)));
+        }
         let title = if chosen.is_self { format!("{} (this is me)", chosen.name) } else { chosen.name.clone() };
         let mut reply = Reply::new(Tone::Info).title(words::name(&title)).part(Part::Fields(fields));
         reply = match &self.images {
@@ -209,8 +222,7 @@ impl Page<'_> {
             Ok(images) => reply.text("The latest versions:").part(Part::List(self.latest(images))),
             Err(error) => reply.sentence(&format!("The versions in ECR are not known: {}", error.what_is_so())),
         };
-        let others: Vec<&str> =
-            cx.deploy.services.keys().map(String::as_str).filter(|name| *name != chosen.name).collect();
+        let others: Vec<&str> = names.iter().map(String::as_str).filter(|name| *name != chosen.name).collect();
         if !others.is_empty() {
             let text = format!("I also deploy {}.", words::list(&others, "and"));
             reply = reply.note(Line::sentence(&text));

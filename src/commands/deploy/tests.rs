@@ -178,7 +178,12 @@ async fn only_listed_services_are_deployed() {
     insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"[refused] I deploy nothing: my settings list no service. Nothing was changed. Set `deploy.services.<name>` with `cluster`, `service`, `container` and `repository`, and `deploy.self` for myself.");
     assert_eq!(answer("deploy rollback", &cx).await, answer("deploy 1.4.2", &cx).await);
     insta::assert_snapshot!(answer("deploy status", &cx).await, @"[refused] I deploy nothing: my settings list no service. Nothing could be shown. Set `deploy.services.<name>` with `cluster`, `service`, `container` and `repository`, and `deploy.self` for myself.");
-    assert!(service.0.lock().calls.is_empty(), "nothing is asked about what is not listed");
+    let calls: Vec<String> = service.0.lock().calls.keys().cloned().collect();
+    assert_eq!(
+        calls,
+        ["DescribeServices"],
+        "what is listed may have to be kept from the person; nothing else is asked"
+    );
 }
 
 #[tokio::test]
@@ -293,6 +298,8 @@ async fn a_rollout_that_ecs_rolls_back_is_not_done() {
     service.0.lock().stopped = Some((7, "a", "Scaling activity"));
     service.0.lock().definitions.push(definition(8, &format!("{REPOSITORY}@{}", digest("b"))));
     service.0.lock().stopped = Some((8, "b", "Task failed container health checks"));
+    // ECS lists them in no order
+    service.0.lock().stopped_earlier = 150;
     insta::assert_snapshot!(executed("deploy 1.4.2 web", &cx_deploying(&service)).await, @"NotDone [failed] `1.4.2` (`sha256:bbbbbbbbbbbb`) was not deployed to `web`: it was rolled back to `1.4.1` (`web:7`) (`ECS deployment circuit breaker: tasks failed to start.`). 2 tasks run `1.4.1` (`sha256:aaaaaaaaaaaa`). The latest of its tasks stopped: `Task failed container health checks`. Look with `deploy status web`.");
 }
 
@@ -523,6 +530,7 @@ async fn the_status_of_what_another_deploys_says_who_and_offers_nothing() {
         let text = answer("deploy status web", &cx).await;
         assert!(text.starts_with("[info]") && text.contains(&format!("Deployed: {by}")), "{text}");
         assert!(!text.contains("Run(\"deploy") && !text.contains("in my settings"), "{text}");
+        assert!(!text.contains("rollback"), "who deploys it rolls it back: {text}");
         for line in ["deploy 1.4.2 web", "deploy rollback web"] {
             let text = answer(line, &cx).await;
             assert!(text.starts_with("[refused]") && text.contains(by), "{line}: {text}");
@@ -851,6 +859,46 @@ async fn status_of_several_services_is_a_table() {
     cx.sees = Arc::new(|_| false);
     cx.deploy = Arc::new(DeployConfig { own: None, ..DeployConfig::clone(&cx.deploy) });
     insta::assert_snapshot!(answer("deploy status", &cx).await, @"[info] There is no service that you may see.");
+}
+
+/// What one may not see is spelled out nowhere: not beside another, not for a wrong name, not as a choice.
+#[tokio::test]
+async fn no_name_of_a_service_is_told_to_whoever_may_not_see_it() {
+    let mut cx = cx_deploying(&FakeService::new());
+    let mut two = DeployConfig::clone(&cx.deploy);
+    two.services.insert("hidden".into(), two.services["web"].clone());
+    cx.deploy = Arc::new(two.clone());
+    let lines = ["deploy status web", "deploy status wbe", "deploy 1.4.2", "deploy rollback wbe"];
+    for line in lines {
+        let said = answer(line, &cx).await;
+        assert!(said.contains("hidden"), "{line}: {said}");
+    }
+    cx.shows = Arc::new(|target| target.name.as_deref() != Some("hidden"));
+    for line in lines {
+        let said = answer(line, &cx).await;
+        assert!(!said.contains("hidden") && (said.contains("`web`") || line.contains("status web")), "{line}: {said}");
+    }
+    cx.shows = Arc::new(|_| false);
+    for line in lines.into_iter().skip(1) {
+        let said = answer(line, &cx).await;
+        assert!(!said.contains("hidden") && !said.contains("`web`"), "{line}: {said}");
+    }
+    // a name as people type it
+    for typed in ["Web", "web\u{200b}", "WEB"] {
+        let said = answer(&format!("deploy status '{typed}'"), &cx_deploying(&FakeService::new())).await;
+        assert!(said.starts_with("[info] # web"), "{typed}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn what_could_not_be_read_of_a_service_is_said() {
+    let service = FakeService::new();
+    service.0.lock().stopped = Some((8, "b", "Task failed container health checks"));
+    // none that runs is described
+    service.0.lock().scene.tasks.clear();
+    service.fails("DescribeTasks", Fault::Code("ThrottlingException", "slow down"));
+    let said = answer("deploy status web", &cx_deploying(&service)).await;
+    assert!(said.contains("Stopped last: not known: AWS is limiting our calls"), "{said}");
 }
 
 #[tokio::test]

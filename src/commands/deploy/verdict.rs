@@ -5,8 +5,9 @@ use super::super::{Context, Found, words};
 use super::goal::{Goal, Wanted, known, named, says, short};
 use super::names::ROLLBACK;
 use super::plan::SELF;
-use crate::aws::{AwsError, Deployment, Rollout, Service, Task, pinned};
+use crate::aws::{AwsError, Deployment, Past, Rollout, Service, Task, pinned};
 use crate::domain::{Line, Plan, Reply, Tone};
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -68,11 +69,11 @@ impl Report<'_> {
             Verdict::Unchanged if past.is_some() => Verdict::RolledBack,
             other => other,
         };
-        let past = past.filter(|reason| !reason.is_empty()).or(self.given_up.clone());
-        let mut text = format!("{}{}", self.lead, self.sentence(&verdict, seen.as_ref(), past.as_deref(), cx).await);
+        let reason = past.as_ref().and_then(|past| past.reason.clone()).or(self.given_up.clone());
+        let mut text = format!("{}{}", self.lead, self.sentence(&verdict, seen.as_ref(), reason.as_deref(), cx).await);
         if matches!(verdict, Verdict::Failed | Verdict::RolledBack | Verdict::Slow) {
             text += &self.why_tasks_stopped(cx).await;
-            text += &self.trouble(&verdict, seen.as_ref(), cx);
+            text += &self.trouble(&verdict, seen.as_ref(), past.as_ref().and_then(|past| past.created), cx);
         }
         let look = format!(" Look with `deploy status {}`.", self.goal.name);
         match verdict {
@@ -156,22 +157,25 @@ impl Report<'_> {
         }
     }
 
-    /// ECS's reason, where its memory says that the latest deployment brought the wanted digest and was put back.
-    async fn put_back(&self, cx: &Context) -> Option<String> {
+    /// The latest deployment, where ECS's memory says that it brought the wanted digest and was put back.
+    async fn put_back(&self, cx: &Context) -> Option<Past> {
         let past = cx.aws.past(&self.goal.at).await.ok()?;
-        let latest = past.first().filter(|latest| latest.status.starts_with("ROLLBACK"))?;
+        let latest = past.into_iter().next().filter(|latest| latest.status.starts_with("ROLLBACK"))?;
         if self.goal.under_way.is_some() {
             return None;
         }
         let arns = [latest.revision.clone()];
         let brought = cx.aws.revisions(&self.goal.at, &self.goal.container, &arns).await.ok()?;
         let is_ours = brought.first().is_some_and(|one| one.digest.as_deref() == Some(self.goal.digest()));
-        is_ours.then(|| latest.reason.clone().unwrap_or_default())
+        is_ours.then_some(latest)
     }
 
     /// Why the latest task of the wanted version stopped, where ECS still knows.
     async fn why_tasks_stopped(&self, cx: &Context) -> String {
-        let Ok(stopped) = cx.aws.stopped_tasks(&self.goal.at, &self.goal.container).await else { return String::new() };
+        let stopped = match cx.aws.stopped_tasks(&self.goal.at, &self.goal.container).await {
+            Ok(stopped) => stopped,
+            Err(error) => return format!(" Why its tasks stopped is not known: {}", error.what_is_so()),
+        };
         let of_it = stopped.iter().find(|task| self.wanted.runs_in(task));
         match of_it.and_then(|task| task.stopped.as_ref()) {
             Some((_, reason)) => format!(" The latest of its tasks stopped: `{}`.", words::reason(reason)),
@@ -180,12 +184,14 @@ impl Report<'_> {
     }
 
     /// What ECS says of trouble since it began: of a rollout that hangs nothing else tells why.
-    fn trouble(&self, verdict: &Verdict, seen: Option<&Seen>, cx: &Context) -> String {
+    fn trouble(&self, verdict: &Verdict, seen: Option<&Seen>, put_back: Option<Timestamp>, cx: &Context) -> String {
         let Some(service) = seen.and_then(|seen| seen.service.as_ref()) else { return String::new() };
-        // of what was put back, the deployment that brought it is listed no more
-        let began = service.primary().and_then(|primary| primary.since).filter(|_| matches!(verdict, Verdict::Slow));
+        // of what was put back, the deployment that brought it is listed no more: ECS's memory may tell when it began, and else
+        // it is known since when it was watched
+        let is_there = matches!(verdict, Verdict::Slow | Verdict::Failed);
+        let began = service.primary().and_then(|primary| primary.since).filter(|_| is_there);
         let watched = cx.clock.now().checked_sub(jiff::SignedDuration::try_from(self.took).unwrap_or_default());
-        match began.or(watched.ok()).and_then(|since| service.trouble(since)) {
+        match began.or(put_back).or(watched.ok()).and_then(|since| service.trouble(since)) {
             Some((at, words)) => format!(" ECS said at {}: `{}`.", at.strftime("%H:%M UTC"), words::reason(words)),
             None => String::new(),
         }

@@ -2,6 +2,7 @@
 //! the others with it; what the person may not see is left out, and nothing tells that it is there.
 
 use super::super::args::{self, RegionWord};
+use super::super::folded::meant;
 use super::super::{Command, Context, Planned, Row, Scope, words};
 use super::names::{LIST, SHOW};
 use super::regions::{self, Entered};
@@ -120,14 +121,9 @@ impl Command for List {
     async fn plan(&self, cx: &Context) -> Result<Planned, CommandError> {
         const NOT_DONE: &str = "Nothing could be read.";
         let Entered { regions, barred } = regions::entered(&self.region, cx, NOT_DONE).await?;
-        let filters = self.filters();
-        let answers = cx.aws.instances_in(&regions, &filters).await;
-        let (mut found, mut missing) = (Vec::new(), Vec::new());
-        for answer in answers {
-            match answer {
-                Ok(instances) => found.extend(instances.into_iter().filter(|instance| self.fits(instance))),
-                Err(error) => missing.push(error),
-            }
+        let (mut found, mut missing) = self.found(&regions, Match::Exact, cx).await;
+        if found.is_empty() && missing.is_empty() && (self.name.is_some() || !self.tag.is_empty()) {
+            (found, missing) = self.found(&regions, Match::Folded, cx).await;
         }
         if !missing.is_empty() && missing.len() == regions.len() {
             return Err(AwsError::failure_of(&missing, NOT_DONE).into());
@@ -149,6 +145,15 @@ impl Command for List {
     }
 }
 
+/// How names and tags are compared.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Match {
+    /// As they are.
+    Exact,
+    /// As people mean them: what is shown can be typed back, though Slack or a phone writes it in its own way.
+    Folded,
+}
+
 /// Sorted by region, then by name, the nameless last, of one name the running first.
 fn key(instance: &Instance) -> (&str, bool, &str, &State, &str) {
     let name = instance.name();
@@ -166,14 +171,29 @@ struct Listing {
 }
 
 impl List {
+    /// What is found, and the regions that did not answer.
+    async fn found(&self, regions: &[String], by: Match, cx: &Context) -> (Vec<Instance>, Vec<AwsError>) {
+        let (mut found, mut missing) = (Vec::new(), Vec::new());
+        for answer in cx.aws.instances_in(regions, &self.filters(by)).await {
+            match answer {
+                Ok(instances) => found.extend(instances.into_iter().filter(|instance| self.fits(instance, by))),
+                Err(error) => missing.push(error),
+            }
+        }
+        (found, missing)
+    }
+
     /// What AWS can sort out; the rest is [`List::fits`].
-    fn filters(&self) -> Vec<Filter> {
+    fn filters(&self, by: Match) -> Vec<Filter> {
         let mut filters = Vec::new();
         if !self.state.is_empty() {
             filters.push(Filter::states(&self.state));
         }
         if !self.kind.is_empty() {
             filters.push(Filter::kinds(&self.kind));
+        }
+        if by == Match::Folded {
+            return filters;
         }
         if let Some(name) = &self.name {
             filters.push(Filter::tag("Name", name));
@@ -187,13 +207,20 @@ impl List {
         filters
     }
 
-    fn fits(&self, instance: &Instance) -> bool {
-        let named = self.name.as_ref().is_none_or(|pattern| instance.name().is_some_and(|n| words::meets(pattern, n)));
-        named
-            && self
-                .tags()
-                .iter()
-                .all(|(key, values)| instance.tags.get(*key).is_some_and(|value| values.contains(&value.as_str())))
+    fn fits(&self, instance: &Instance, by: Match) -> bool {
+        let as_meant = |text: &str| match by {
+            Match::Exact => text.to_owned(),
+            Match::Folded => meant(text),
+        };
+        let named = self.name.as_ref().is_none_or(|pattern| {
+            instance.name().is_some_and(|name| words::meets(&as_meant(pattern), &as_meant(name)))
+        });
+        let has = |key: &str, values: &[&str]| {
+            let (key, values): (String, Vec<String>) =
+                (as_meant(key), values.iter().map(|value| as_meant(value)).collect());
+            instance.tags.iter().any(|(own, value)| as_meant(own) == key && values.contains(&as_meant(value)))
+        };
+        named && self.tags().iter().all(|(key, values)| has(key, values))
     }
 
     fn tags(&self) -> BTreeMap<&str, Vec<&str>> {

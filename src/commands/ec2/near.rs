@@ -1,11 +1,11 @@
 //! What a name that no instance has may mean: the same name as one types it, or one that is like it. What is shown can be
 //! typed back, though Slack, a phone and a terminal each write it in their own way.
 
-use super::super::emoji::{shortcode, spelled};
+use super::super::emoji::shortcode;
+use super::super::folded::meant;
 use super::super::words;
 use super::targets::Selector;
 use crate::aws::Instance;
-use crate::domain::is_invisible;
 
 /// How unlike a name may be to be offered: this share of its letters.
 const NEAR: f64 = 0.34;
@@ -15,35 +15,6 @@ const LONGEST: usize = 64;
 
 /// What stands for an emoji, where it may be meant otherwise: by the name of a workspace's own, or as one of its kind.
 const EMOJI: char = '\u{FFFC}';
-
-/// A name without what nobody sees or a keyboard does not have: blanks as one space and none at the ends, quotes and
-/// dashes straight, letters small.
-pub(super) fn folded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            character if is_invisible(character) => {}
-            character if character.is_whitespace() || character.is_control() => {
-                if !out.is_empty() && !out.ends_with(' ') {
-                    out.push(' ');
-                }
-            }
-            '\u{201C}'..='\u{201F}' | '\u{2033}' | '\u{FF02}' => out.push('"'),
-            // a backtick is shown as an apostrophe
-            '\u{2018}'..='\u{201B}' | '\u{2032}' | '\u{FF07}' | '`' => out.push('\''),
-            '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{FE58}' | '\u{FE63}' | '\u{FF0D}' => out.push('-'),
-            character => out.extend(character.to_lowercase()),
-        }
-    }
-    out.truncate(out.trim_end().len());
-    out
-}
-
-/// A folded name with its emoji as characters, in whichever form they were.
-fn meant(text: &str) -> String {
-    let name = folded(text);
-    if name.contains(':') { folded(&spelled(&name)) } else { name }
-}
 
 /// A folded name in which each run of emoji, as characters or as shortcodes, is one sign.
 fn sketched(folded: &str) -> String {
@@ -76,7 +47,8 @@ pub(super) fn is_same(selector: &Selector, instance: &Instance) -> bool {
             let (key, value) = (meant(key), meant(value));
             instance.tags.iter().any(|(own, is)| meant(own) == key && meant(is) == value)
         }
-        Selector::Id(_) | Selector::Pattern(_) => false,
+        Selector::Pattern(pattern) => instance.name().is_some_and(|own| words::meets(&meant(pattern), &meant(own))),
+        Selector::Id(_) => false,
     }
 }
 
@@ -134,6 +106,7 @@ pub(super) fn button_label(verb: &str, instance: &Instance) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::folded::folded;
     use super::*;
     use proptest::prelude::*;
 

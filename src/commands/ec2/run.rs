@@ -10,7 +10,7 @@ use crate::aws::{AwsError, Checks, Filter, Instance, Power, State};
 use crate::domain::{CommandError, Line, Part, Plan, Reply, Step, Target, Tone};
 use async_trait::async_trait;
 use futures_util::future::join_all;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Makes the planned calls, waits, and reports.
@@ -158,7 +158,11 @@ impl RunningChange for PowerChange<'_> {
                 (Some(_), None) => Verdict::Slow,
                 (None, None) => Verdict::Vanished,
             });
-            let checks = checks.get(&one.target.id).cloned();
+            let checks = match checks.get(&one.target.region) {
+                Some(Ok(checks)) => Ok(checks.get(&one.target.id).cloned()),
+                Some(Err(error)) => Err(error.clone()),
+                None => Ok(None),
+            };
             self.report.saw(one.target, Seen { accepted: one.accepted, verdict, checks, instance: one.last });
         }
         self.report.found(took)
@@ -238,16 +242,15 @@ impl Watched<'_> {
     }
 }
 
-/// What the status checks say of the targets, where AWS tells.
-async fn checks(watched: &[Watched<'_>], cx: &Context) -> BTreeMap<String, Checks> {
-    let regions: BTreeSet<&str> = watched.iter().map(|one| one.target.region.as_str()).collect();
-    let asked =
-        regions.into_iter().map(|region| {
-            let here = watched.iter().filter(|one| one.target.region == region && one.last.is_some());
-            let ids: Vec<String> = here.map(|one| one.target.id.clone()).collect();
-            async move {
-                if ids.is_empty() { BTreeMap::new() } else { cx.aws.checks(region, &ids).await.unwrap_or_default() }
-            }
-        });
-    join_all(asked).await.into_iter().flatten().collect()
+/// What the status checks say of the targets, by region.
+async fn checks(watched: &[Watched<'_>], cx: &Context) -> BTreeMap<String, Result<BTreeMap<String, Checks>, AwsError>> {
+    let mut by_region: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for one in watched.iter().filter(|one| one.last.is_some()) {
+        by_region.entry(one.target.region.clone()).or_default().push(one.target.id.clone());
+    }
+    let asked = by_region.into_iter().map(|(region, ids)| async move {
+        let checks = cx.aws.checks(&region, &ids).await;
+        (region, checks)
+    });
+    join_all(asked).await.into_iter().collect()
 }

@@ -99,8 +99,12 @@ fn render(
     let mut field = |name: &str, line: Line| fields.push((name.to_owned(), line));
     field("Id", Line::new().code(&one.id));
     field("State", state(one));
-    if let Ok(Some(checks)) = checks {
-        field("Checks", Line::from(format!("instance {}, system {}", checks.instance, checks.system)));
+    match checks {
+        Ok(Some(checks)) => {
+            field("Checks", Line::from(format!("instance {}, system {}", checks.instance, checks.system)))
+        }
+        Ok(None) => {}
+        Err(error) => field("Checks", not_known(error)),
     }
     field("Type", Line::new().code(&one.kind).text(if one.spot { ", Spot" } else { "" }));
     field("Zone", Line::new().code(one.zone.as_deref().unwrap_or(&one.region)));
@@ -202,8 +206,12 @@ fn protected(protection: &Result<Protection, AwsError>) -> Line {
                 .collect();
             Line::sentence(&words::list(&names, "and"))
         }
-        Err(error) => Line::sentence(&format!("not known: {}", error.what_is_so())),
+        Err(error) => not_known(error),
     }
+}
+
+fn not_known(error: &AwsError) -> Line {
+    Line::sentence(&format!("not known: {}", error.what_is_so()))
 }
 
 /// What its tags keep from being done, as the bot reads them.

@@ -66,6 +66,11 @@ impl Selector {
         }
     }
 
+    /// Whether it finds whatever fits, and names nothing.
+    fn is_search(&self) -> bool {
+        matches!(self, Self::Pattern(_) | Self::Tag(..))
+    }
+
     fn id(&self) -> Option<&str> {
         if let Self::Id(id) = self { Some(id) } else { None }
     }
@@ -97,7 +102,8 @@ pub(super) struct Search<'a> {
     pub(super) regions: &'a [String],
     /// The sentence about what was not done when nothing comes of it: `Nothing was changed.`
     pub(super) not_done: &'a str,
-    /// Whether what the person may not see is not there: for what only shows. A change of it is refused, with its reason.
+    /// Whether what the person may not see is not there: for what only shows. A change of it is refused, with its reason, where
+    /// it was named; what a pattern or a tag finds beside what may be seen is never there.
     pub(super) only_seen: bool,
     /// The name of the command that changes what is found. `None` where it is only read: then the one instance that has
     /// the name but for what nobody sees is taken for what is meant.
@@ -126,18 +132,17 @@ impl Search<'_> {
 
     async fn choose(&self, answers: Vec<Vec<Instance>>, cx: &Context) -> Result<Vec<Instance>, CommandError> {
         let mut all: Vec<Instance> = Vec::new();
-        let account = match self.only_seen {
-            true => cx.aws.account().await.map_err(|error| error.failure(self.not_done))?,
-            false => String::new(),
-        };
         for (selector, mut found) in self.selectors.iter().zip(answers) {
-            found.retain(|instance| !self.only_seen || (cx.sees)(&instance.target(&account)));
+            // what a pattern or a tag finds is spelled out by it letter by letter
+            if !found.is_empty() && (self.only_seen || selector.is_search()) {
+                let account = cx.aws.account().await.map_err(|error| error.failure(self.not_done))?;
+                found.retain(|instance| (cx.shows)(&instance.target(&account)));
+            }
             if !matches!(selector, Selector::Id(_)) && found.iter().any(|instance| !instance.state.is_gone()) {
                 found.retain(|instance| !instance.state.is_gone());
             }
             if found.is_empty() {
-                let account = cx.aws.account().await.map_err(|error| error.failure(self.not_done))?;
-                found.push(self.guess(selector, cx, &account).await?);
+                found.push(self.guess(selector, cx).await?);
             }
             if matches!(selector, Selector::Name(_)) && found.len() > 1 {
                 let account = cx.aws.account().await.map_err(|error| error.failure(self.not_done))?;
@@ -180,15 +185,18 @@ impl Search<'_> {
 
     /// What may be meant by a word that fits nothing. To be read, it may be the one instance that has it but for what
     /// nobody sees; everything else is offered, and never taken.
-    async fn guess(&self, selector: &Selector, cx: &Context, account: &str) -> Result<Instance, CommandError> {
-        if let Selector::Id(_) | Selector::Pattern(_) = selector {
+    async fn guess(&self, selector: &Selector, cx: &Context) -> Result<Instance, CommandError> {
+        if let Selector::Id(_) = selector {
             return Err(self.not_found(selector, cx).into());
         }
         let parts = cx.aws.instances_in(self.regions, &[]).await;
         // a region that does not answer now has answered before: what is offered of the others is right
         let all: Vec<Instance> = parts.into_iter().flatten().flatten().collect();
+        // without the account, which instances tell as well as STS, nobody can say what may be shown
+        let Ok(account) = cx.aws.account().await else { return Err(self.not_found(selector, cx).into()) };
+        let account = account.as_str();
         let seen: Vec<&Instance> =
-            all.iter().filter(|one| !one.state.is_gone() && (cx.sees)(&one.target(account))).collect();
+            all.iter().filter(|one| !one.state.is_gone() && (cx.shows)(&one.target(account))).collect();
         let same: Vec<&Instance> = seen.iter().copied().filter(|one| near::is_same(selector, one)).collect();
         if let ([one], None) = (same.as_slice(), self.changing) {
             return Ok((*one).clone());
@@ -257,7 +265,7 @@ impl Search<'_> {
 
     fn ambiguous(&self, selector: &Selector, found: &[Instance], cx: &Context, account: &str) -> UsageError {
         let typed = words::name(&selector.typed());
-        let mut seen: Vec<&Instance> = found.iter().filter(|one| (cx.sees)(&one.target(account))).collect();
+        let mut seen: Vec<&Instance> = found.iter().filter(|one| (cx.shows)(&one.target(account))).collect();
         seen.sort_by(|a, b| (&a.region, &a.state, &a.id).cmp(&(&b.region, &b.state, &b.id)));
         let count = if seen.len() == found.len() {
             words::count(seen.len(), "instance")

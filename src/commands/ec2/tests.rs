@@ -740,10 +740,69 @@ async fn a_wrong_name_is_answered_with_the_nearest_as_buttons() {
     let far = answer("ec2 show nothing-like-it", &cx).await;
     assert!(!far.contains("Did you mean"), "{far}");
     // what somebody may not see is not spelled out for them
-    let blind = Context { sees: Arc::new(|target: &crate::domain::Target| target.id != "i-3"), ..on(&region) };
+    let blind = Context { shows: Arc::new(|target: &crate::domain::Target| target.id != "i-3"), ..on(&region) };
     let said = answer("ec2 show db-primary-", &blind).await;
     assert!(!said.contains("i-3") && !said.contains("Did you mean"), "{said}");
     assert!(region.0.lock().changes().is_empty());
+}
+
+/// By a pattern or a tag nobody spells out letter by letter what they may not see; what is named whole is refused with its
+/// reason, by the judge.
+#[tokio::test]
+async fn no_search_tells_that_there_is_what_one_may_not_see() {
+    let secret = Machine::new("i-2", "secret-db", "running").tag("owner", "board");
+    let region = FakeRegion::new(vec![Machine::new("i-1", "web-1", "running"), secret]);
+    let shows: Arc<dyn Fn(&crate::domain::Target) -> bool + Send + Sync> = Arc::new(|target| target.id != "i-2");
+    let cx = Context { sees: Arc::clone(&shows), shows, ..on(&region) };
+    for (there, nowhere) in [("name:s*", "name:q*"), ("tag:owner=board", "tag:owner=broad")] {
+        for command in ["ec2 stop", "ec2 start", "ec2 reboot", "ec2 show"] {
+            let said = answer(&format!("{command} {there}"), &cx).await;
+            let other = answer(&format!("{command} {nowhere}"), &cx).await;
+            assert_eq!(said.replace(there, nowhere), other, "{command}");
+            assert!(said.starts_with("[usage] I found no"), "{said}");
+        }
+    }
+    let plan = planned("ec2 stop name:*", &cx).await;
+    assert_eq!(plan.targets.iter().map(|target| target.id.as_str()).collect::<Vec<_>>(), ["i-1"]);
+    assert_eq!(planned("ec2 stop secret-db", &cx).await.targets[0].id, "i-2", "for the judge");
+}
+
+/// What is shown can be typed back in a filter too: Slack delivers an emoji by its shortcode, a phone begins with a capital.
+#[tokio::test]
+async fn filters_and_patterns_find_names_as_people_type_them() {
+    let region = FakeRegion::new(vec![
+        Machine::new("i-1", "web-🚀-1", "running").tag("Team", "on call"),
+        Machine::new("i-2", "db\u{a0}primary ", "running"),
+    ]);
+    let cx = on(&region);
+    for (line, found) in [
+        ("ec2 list --name web-:rocket:-1", "i-1"),
+        ("ec2 list --name 'Web-:rocket:*'", "i-1"),
+        ("ec2 list --tag 'team=On\u{a0}call'", "i-1"),
+        ("ec2 list --name 'db primary'", "i-2"),
+        ("ec2 show 'name:DB pri*'", "i-2"),
+    ] {
+        let said = answer(line, &cx).await;
+        let other = if found == "i-1" { "i-2" } else { "i-1" };
+        assert!(said.starts_with("[info]") && said.contains(found) && !said.contains(other), "{line}: {said}");
+    }
+    // a change is offered, and never guessed
+    let said = answer("ec2 stop name:web-:rocket:*", &cx).await;
+    assert!(said.starts_with("[usage]") && said.contains("Did you mean this one?"), "{said}");
+    assert!(said.contains("i-1") && region.0.lock().changes().is_empty(), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn checks_that_could_not_be_read_are_said_to_be_so() {
+    let denied = || Fault::Code("UnauthorizedOperation", "not for you");
+    let region = one("running");
+    region.fails("DescribeInstanceStatus", denied());
+    let said = answer("ec2 show web-1", &on(&region)).await;
+    assert!(said.contains("Checks: not known: AWS does not allow me `ec2:DescribeInstanceStatus`"), "{said}");
+    region.fails("DescribeInstanceStatus", denied());
+    let said = executed("ec2 reboot web-1", &on(&region)).await;
+    assert!(said.contains("I could not read its status checks") && !said.contains("does not tell"), "{said}");
+    assert!(said.contains("The checks: AWS does not allow me `ec2:DescribeInstanceStatus`"), "{said}");
 }
 
 /// A region is judged before it is asked, whatever command would ask it.
@@ -826,6 +885,7 @@ async fn what_one_may_not_see_is_as_if_it_were_not_there() {
     ] {
         let mut over_all = cx_on(&[("eu-central-1", &FakeRegion::new(all.clone()))]);
         over_all.sees = Arc::new(|target| !target.id.starts_with("i-9"));
+        over_all.shows = Arc::clone(&over_all.sees);
         let over_seen = cx_on(&[("eu-central-1", &FakeRegion::new(seen()))]);
         assert_eq!(answer(line, &over_all).await, answer(line, &over_seen).await, "{line}");
     }

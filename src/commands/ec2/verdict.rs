@@ -35,8 +35,8 @@ pub(super) struct Seen {
     pub(super) verdict: Verdict,
     /// The target as it was last seen.
     pub(super) instance: Option<Instance>,
-    /// Its status checks, where they say something.
-    pub(super) checks: Option<Checks>,
+    /// Its status checks, where AWS has any of it and they were asked for.
+    pub(super) checks: Result<Option<Checks>, AwsError>,
 }
 
 /// Collects what happens, and says it.
@@ -206,14 +206,21 @@ impl<'a> Report<'a> {
     /// AWS gives no proof of a reboot, and so neither do we.
     fn rebooted(&self, name: &str, seen: &Seen, look: &str) -> Line {
         let checks = match &seen.checks {
-            Some(checks) => format!("its status checks say instance {}, system {}", checks.instance, checks.system),
-            None => "AWS does not tell its status checks".to_owned(),
+            Ok(Some(checks)) => {
+                format!("its status checks say instance {}, system {}", checks.instance, checks.system)
+            }
+            Ok(None) => "AWS does not tell its status checks".to_owned(),
+            Err(_) => "I could not read its status checks".to_owned(),
         };
+        let why = seen.checks.as_ref().err().map(|error| format!(" The checks: {}", error.what_is_so()));
+        let why = why.unwrap_or_default();
         if seen.accepted {
             let line = Line::new().text("AWS accepted the reboot of ").code(name);
-            return line.text(format!(
+            let mut line = line.text(format!(
                 "; it is running, {checks}. AWS gives no proof of a reboot: the uptime on the instance does."
             ));
+            line.0.extend(Line::sentence(&why).0);
+            return line;
         }
         let mut line = self.looked(words::says(
             name,
@@ -221,7 +228,7 @@ impl<'a> Report<'a> {
             "running",
             &format!(", {checks}; whether it was rebooted, AWS does not tell."),
         ));
-        line.0.extend(Line::sentence(&format!("{look} The uptime on the instance tells.")).0);
+        line.0.extend(Line::sentence(&format!("{look} The uptime on the instance tells.{why}")).0);
         line
     }
 

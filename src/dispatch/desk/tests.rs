@@ -1,3 +1,4 @@
+mod afresh;
 mod refusals;
 
 use super::super::{Dispatcher, GroupConfig, GroupsConfig, Identity, Incoming};
@@ -22,7 +23,7 @@ struct Office {
     house: House,
     dispatcher: Handle<Dispatcher>,
     slack_is_down: Rc<Cell<bool>>,
-    _server: Server,
+    server: Server,
 }
 
 impl Office {
@@ -79,7 +80,7 @@ impl Office {
         };
         let spec = ChildSpec::new("dispatcher");
         let dispatcher = house.tree.add(spec, move |_| Dispatcher::new(parts.clone())).await;
-        Self { house, dispatcher, slack_is_down: down, _server: server }
+        Self { house, dispatcher, slack_is_down: down, server }
     }
 
     async fn accept(&self, number: u128, user: &str, text: &str) -> Request {

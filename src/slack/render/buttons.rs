@@ -9,8 +9,6 @@ use serde::Serialize;
 const LABEL: usize = 70;
 /// Characters of a value; Slack takes 2,000, and the seal is to have room.
 const VALUE: usize = 2_000 - seal::LENGTH;
-/// Characters of a question; Slack takes 300.
-const QUESTION: usize = 290;
 /// Buttons of one block; Slack takes 25.
 const IN_A_ROW: usize = 5;
 
@@ -53,7 +51,7 @@ pub(super) fn element(index: usize, button: &Button) -> Option<Element> {
     let style = button.danger.then_some("danger");
     let confirm = button.confirm.as_ref().map(|question| Confirm {
         title: plain_text("Are you sure?".to_owned()),
-        text: plain_text(clean(&question.plain(), QUESTION)),
+        text: plain_text(clean(&question.plain(), Button::QUESTION)),
         confirm: plain_text(clean(&button.label, 30)),
         deny: plain_text("Cancel".to_owned()),
         style,
