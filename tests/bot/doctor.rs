@@ -165,9 +165,9 @@ async fn services_that_may_be_deployed_are_looked_at() {
         (code, lines.join("\n"))
     };
     let (code, told) = look(&[]);
-    insta::assert_snapshot!(told, @r"
+    insta::assert_snapshot!(told, @"
     ✅ deploy: `drone` is `service/prod/dronebot`, with 3 tagged images in `team/dronebot`.
-    The bot can work like this: 0 to mend, 0 to know.
+    ⚠️ deploy: `drone`: any image of `team/dronebot` may be deployed, whoever built it.
     ");
     assert_eq!(code, 0);
     let (code, told) = look(&[("DRONEBOT__DEPLOY__SERVICES__DRONE__CONTAINER", "web")]);

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import tempfile
 import unittest
 from unittest import mock
@@ -99,6 +100,22 @@ probe = "http://127.0.0.1:1"
             self.assertNotIn("unverified", target.settings)
             self.assertTrue(target.settings["selftest"])
         self.assertEqual(loaded[1].settings["verify"]["repository"], "x.test/y", "a promoted image is signed where it was built")
+
+
+    def test_the_targets_are_what_the_stack_makes_and_get_what_they_need_from_the_workflow(self):
+        stack = (source.ROOT / "delivery" / "stack.yaml").read_text()
+        roles = (source.ROOT / "delivery" / "ci-roles.yaml").read_text()
+        workflow = (source.ROOT / ".github" / "workflows" / "delivery.yml").read_text()
+        for environment in ("staging", "production"):
+            text = (source.ROOT / "delivery" / "targets" / f"{environment}.toml").read_text()
+            values = dict(re.findall(r'^(\w+) = "\$\{\w+-([\w-]*)\}"$', text, re.MULTILINE))
+            for key, made in [("cluster", "ClusterName"), ("service", "ServiceName")]:
+                [name] = re.findall(rf"^      {made}: !Sub (\S+)$", stack, re.MULTILINE)
+                self.assertEqual(values[key], name.replace("${Environment}", environment))
+            self.assertIn("service/dronebot-${Environment}/dronebot-${Environment}", roles)
+            # those without a value of their own
+            for name in re.findall(r"\$\{(DRONE_\w+)\}", text):
+                self.assertIn(f"{name}:", workflow, f"{environment} needs it")
 
 
 class Memory(unittest.TestCase):

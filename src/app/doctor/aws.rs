@@ -68,7 +68,20 @@ pub(super) async fn examine(settings: &Settings) -> Vec<Finding> {
     if identity.iter().any(|finding| finding.to_do.as_deref().is_some_and(is_without)) {
         return identity;
     }
-    identity.into_iter().chain(rights).chain(services).collect()
+    identity.into_iter().chain(rights).chain(services).chain(unvouched(settings)).collect()
+}
+
+/// The services that get any image of their repository, whoever built it.
+fn unvouched(settings: &Settings) -> Vec<Finding> {
+    let services = settings.deploy.services.iter().filter(|(_, service)| service.provenance_key.is_none());
+    let warning = |(name, service): (&String, &ServiceConfig)| {
+        let so = format!("`{name}`: any image of `{}` may be deployed, whoever built it", service.repository);
+        let to_do = format!(
+            "set deploy.services.{name}.provenance_key and .source, and I deploy only what your pipeline has signed"
+        );
+        Finding::warning(DEPLOY, so, to_do)
+    };
+    services.map(warning).collect()
 }
 
 /// Whether a service that may be deployed is there, with the container and the images that are listed for it.
