@@ -52,6 +52,8 @@ async fn acks(world: &World) -> BTreeMap<String, Taken> {
         let taken = match ack["ignored"].as_str() {
             None if ack["payload"]["response_action"] == "errors" => Taken::Refused,
             None => Taken::InTime,
+            // it says that it is not taken, and Slack had said so before
+            Some("late") if ack["payload"]["response_action"] == "errors" => continue,
             Some("late") => Taken::Late,
             // too large, or of no envelope that Slack knows: that is no acknowledgement
             Some(_) => continue,

@@ -224,6 +224,9 @@ fn words_that_nothing_tells_apart_take_one_answer_each() {
         (asked.user, asked.thread) = ("UBOSS".into(), Some("0.1".into()));
     }
     let made = made.answers(0, &said("7F3K")).answers(0, &said("8F3K"));
+    found("1 presses of UBOSS in CROOM1 were not taken, and Slack told of 0", &made);
+    let mut made = made.slack_says(0);
+    made.seen.messages.last_mut().expect("a note").only_for = Some("UBOSS".into());
     clean(&made);
     found("answered 2 times", &made.answers(0, &said("7F3K")));
 }
@@ -350,4 +353,27 @@ fn the_answers_in_one_thread_go_each_to_its_command() {
     let both = made.answers(0, second).answers(0, first);
     assert_eq!(clean(&both).right, 2);
     found("answered 2 times", &both.answers(0, second));
+}
+
+/// A question for approval and the words on it stand in one thread; what takes the question's place may name nothing.
+#[test]
+fn what_takes_the_place_of_a_question_answers_what_was_asked_first() {
+    let asks = || {
+        let mut made = Made::new().reboots(Taken::InTime);
+        made = made.asks(Way::Press, Kind::Word(ID.into(), "01AA".into()), "approve 01AA", Taken::InTime);
+        (made.asked[1].user, made.asked[1].thread) = ("UBOSS".into(), Some("0.1".into()));
+        made
+    };
+    let sorry =
+        "❌ Failed: I cannot write to my journal, so I did not make the change. Try again when the store works.";
+    let question = format!("✋ Approval needed: <@UQ0> asks for `ec2 reboot {ID}`\n▸ Approve: approve 01AA");
+    let replaced = |made: Made| {
+        made.says(sorry, |message| {
+            message.thread_ts = Some("0.1".into());
+            message.history = vec![json!({"text": question})];
+        })
+    };
+    let word = format!("✅ Done: `ec2 reboot {ID}` of <@UQ0> is approved and runs now.\n(req 7F3K)");
+    assert_eq!(clean(&replaced(asks().answers(0, &word))).sorry, 1);
+    found("never answered", &replaced(asks()));
 }

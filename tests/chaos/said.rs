@@ -37,7 +37,8 @@ const SORRY: [&str; 13] = [
 const OF_AWS: [&str; 3] = ["AWS ", "ECS ", "ECR "];
 
 /// What is said to somebody who says a word on the change of another.
-const TO_THE_APPROVER: [&str; 11] = [
+const TO_THE_APPROVER: [&str; 12] = [
+    "one of my clocks was wrong when it was asked",
     "is approved and runs now",
     "has your approval",
     "is called off",

@@ -184,7 +184,8 @@ fn matched<'a>(all: &'a [Asked], seen: &'a Seen) -> (Vec<Case<'a>>, Vec<&'a Mess
             let case = &cases[*number];
             let finals = case.finals().len();
             let fit = match message.files.is_empty() {
-                true => said::fit(case.asked, &message.text),
+                // an answer that took the place of a question is one to what the question was about
+                true => said::fit(case.asked, &message.text).max(asked_about(case.asked, message)),
                 false => usize::from(case.asked.kind == Kind::List),
             };
             // words that nothing tells apart take one answer each, those first that Slack holds
@@ -222,6 +223,7 @@ impl Tally {
             tally.change(case, seen);
         }
         tally.contested(&cases, seen);
+        tally.words(&cases);
         for message in strays {
             tally.strays += 1;
             tally.misses.push(format!("answers no command: {message:?}"));
@@ -368,6 +370,21 @@ impl Tally {
         }
     }
 
+    /// Of the words of one person in one place nobody can say which was not taken, but Slack told of as many as were not.
+    fn words(&mut self, cases: &[Case]) {
+        let mut by_place: BTreeMap<(&str, String), (usize, usize)> = BTreeMap::new();
+        let pressed = |case: &&Case| matches!(case.asked.kind, Kind::Word(..)) && case.asked.way == Way::Press;
+        for case in cases.iter().filter(pressed) {
+            let (never, told) = by_place.entry((case.asked.user.as_str(), place(case.asked))).or_default();
+            *never += usize::from(case.taken == Taken::Never);
+            *told = case.told;
+        }
+        for ((user, place), (never, told)) in by_place.into_iter().filter(|(_, (never, told))| never > told) {
+            let words = format!("{never} presses of {user} in {place} were not taken, and Slack told of {told}");
+            self.misses.push(words);
+        }
+    }
+
     /// What may happen, but not often.
     fn shares(&mut self, ceilings: Ceilings) {
         let late = self.count(|_| true, |taken| taken == Taken::Late);
@@ -386,6 +403,12 @@ impl Tally {
             }
         }
     }
+}
+
+/// How well a message says what it is about by what stood there before.
+fn asked_about(asked: &Asked, message: &Message) -> usize {
+    let before = message.history.iter().filter_map(|before| before["text"].as_str());
+    before.map(|text| said::fit(asked, text)).max().unwrap_or_default()
 }
 
 fn is_by_ephemeral(answer: &Message) -> bool {
