@@ -65,6 +65,7 @@ async fn the_file_of_an_older_program_is_read_and_what_it_began_is_told() {
     world.wake().await;
     insta::assert_snapshot!(told(&world).await, @"
     ⛔ Not approved: Nobody approved `ec2 stop web-2` within 15 minutes, so it was not run. Nothing was changed.
+    On `web-2 (i-00000000000000001)`. Asked by @UMAYA.
     (req XXXX)
     --
     ✅ Done: I was restarted while running `ec2 stop web-1`.
@@ -93,6 +94,7 @@ async fn the_table_of_an_older_program_is_read_and_what_it_began_is_told() {
     world.wake().await;
     insta::assert_snapshot!(told(&world).await, @"
     ⛔ Not approved: Nobody approved `ec2 stop web-2` within 15 minutes, so it was not run. Nothing was changed.
+    On `web-2 (i-00000000000000001)`. Asked by @UMAYA.
     (req XXXX)
     --
     ✅ Done: I was restarted while running `ec2 stop web-1`.
