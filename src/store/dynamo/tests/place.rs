@@ -173,9 +173,19 @@ impl Cell {
 
     /// One more replica, which never beats.
     pub(super) async fn silent_replica(&self) -> Store {
+        self.with_lease(self.config.lease_seconds).await
+    }
+
+    /// One more replica, which nobody takes for gone, however slow the machine is.
+    pub(super) async fn steady_replica(&self) -> Store {
+        self.with_lease(3_600).await
+    }
+
+    async fn with_lease(&self, lease_seconds: u32) -> Store {
         let client = self.client().await;
-        init_table(&client, &self.config).await.expect("the table is made");
-        join(client, &self.config, self.clock.clone()).await.expect("the store opens")
+        let config = StoreConfig { lease_seconds, ..self.config.clone() };
+        init_table(&client, &config).await.expect("the table is made");
+        join(client, &config, self.clock.clone()).await.expect("the store opens")
     }
 }
 
