@@ -4,7 +4,11 @@
 //! or another replica. Then the promises are looked at from outside. In a second series the first death is always the same,
 //! after the change was made and before that was known, and its successor dies at each point of its own life.
 
+mod asked;
+
+use crate::support::service::{self, Shop};
 use crate::support::{Control, Door, Exit, HOME, MAYA, Message, NEVER, OMAR, Options, Seed, World, fleet};
+use asked::Asked;
 use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -50,6 +54,8 @@ enum Fleet {
     Tagged,
     /// So many, all of one long name.
     Many(usize),
+    /// A service at ECS, which is the bot itself.
+    Shop,
 }
 
 /// A command, and what it does at AWS.
@@ -75,6 +81,9 @@ const STOP_BY_SLASH: Case = Case { door: Door::Slash, ..STOP };
 const STOP_TWO: Case = Case { text: "ec2 stop web-1 --region eu-central-1,us-east-1", targets: 2, ..STOP };
 const STOP_APPROVED: Case = Case { fleet: Fleet::Tagged, ..STOP };
 const STOP_APPROVED_BY_SLASH: Case = Case { door: Door::Slash, ..STOP_APPROVED };
+const STOP_BY_FORM: Case = Case { door: Door::Form, ..STOP };
+const STOP_BY_BUTTON: Case = Case { door: Door::Press, ..STOP };
+const DEPLOY: Case = Case { text: "deploy 1.4.2", fleet: Fleet::Shop, change: Some(("UpdateService", None)), ..STOP };
 const REBOOT: Case = Case { text: "ec2 reboot web-1", change: Some(("RebootInstances", None)), ..STOP };
 
 /// Where the process dies.
@@ -98,31 +107,25 @@ struct Gates {
     world: World,
     case: Case,
     ids: Vec<String>,
-    thread: Option<String>,
-    /// What Slack gave for it: the ids of its envelope and event.
-    sent: Value,
+    asked: Asked,
     /// When somebody pressed to approve it.
     pressed: Option<Instant>,
     /// Whether the process has died since the beginning.
     has_died: bool,
 }
 
-/// What the one who approves is told, which is no answer to the command.
-fn is_to_the_approver(message: &Message) -> bool {
-    ["is approved and runs now", "You have approved", "was approved already"]
-        .iter()
-        .any(|said| message.text.contains(said))
-}
-
 impl Gates {
     async fn new(case: Case, shared: bool) -> Self {
-        let env = vec![
+        let mut env = vec![
             ("DRONEBOT__DELIVERY__POLL_MS", "100".into()),
             ("DRONEBOT__DELIVERY__RETRY_MIN_MS", "50".into()),
             ("DRONEBOT__AWS__RATE_SHARE", "1.0".into()),
             ("DRONEBOT__COMMANDS__PAGE_SIZE", "40".into()),
             ("DRONEBOT__SLACK__PACING__CHANNEL_INTERVAL_SECONDS", "0.1".into()),
         ];
+        if case.fleet == Fleet::Shop {
+            env.extend(service::listed());
+        }
         let lease = shared.then_some(2);
         let options = Options { lease, slack_proxy: true, shim: !shared, env, ..Options::default() };
         let world = World::with(options).await;
@@ -136,8 +139,14 @@ impl Gates {
             Fleet::Many(count) => {
                 fleet::many(&world.aws_url, HOME, Some(LONG_NAME), count).await.expect("the fleet is made")
             }
+            Fleet::Shop => {
+                Shop::open(&world).await;
+                vec![]
+            }
         };
-        Self { world, case, ids, thread: None, sent: Value::Null, pressed: None, has_died: false }
+        let mut gates = Self { world, case, ids, asked: Asked::default(), pressed: None, has_died: false };
+        gates.prepare().await;
+        gates
     }
 
     fn control(&self, to: To) -> Option<&Arc<Control>> {
@@ -173,28 +182,6 @@ impl Gates {
         }
     }
 
-    /// The command is sent.
-    async fn send(&mut self) {
-        let Case { door, text, .. } = self.case;
-        self.sent = match door {
-            Door::Slash => self.world.slack.slash(MAYA, "ops", text).await,
-            _ => self.world.slack.tells(MAYA, "ops", &format!("@drone {text}")).await,
-        };
-        self.thread = self.sent["ts"].as_str().filter(|_| door != Door::Slash).map(str::to_owned);
-    }
-
-    /// Everything that the bot said in answer, the progress too.
-    async fn said(&self) -> Vec<Message> {
-        let said = self.world.slack.from_bot("ops", MAYA, 0).await;
-        let fits = |message: &Message| match &self.thread {
-            Some(ts) => message.thread_ts.as_ref() == Some(ts) || message.only_for.as_deref() == Some(MAYA),
-            None => true,
-        };
-        // a file is a message too
-        let fits = |message: &Message| fits(message) && !message.text.is_empty() && !is_to_the_approver(message);
-        said.into_iter().filter(fits).collect()
-    }
-
     /// Somebody else approves it as long as it is asked for.
     async fn approve(&mut self) {
         // a death may have taken a press with it; a machine that is only slow has it, and a second press would be more calls
@@ -220,7 +207,8 @@ impl Gates {
     }
 
     async fn whole(&self) -> Whole {
-        Whole { messages: self.said().await.len(), files: self.files().await }
+        let said = asked::without_known_limits(self.said().await);
+        Whole { messages: said.len(), files: self.files().await }
     }
 
     /// Waits for the process to come to the point, and kills it there. A run that makes fewer calls than the recorded one
@@ -254,16 +242,12 @@ impl Gates {
     async fn is_owed(&self) -> bool {
         let (_, acks) = self.world.slack.get("acks", &[("limit", "100000")]).await;
         let is_of_it = |ack: &Value| {
-            ["envelope_id", "event_id"].iter().any(|id| !self.sent[id].is_null() && ack[id] == self.sent[id])
+            ["envelope_id", "event_id"]
+                .iter()
+                .any(|id| !self.asked.sent[id].is_null() && ack[id] == self.asked.sent[id])
                 && (ack["ignored"].is_null() || ack["ignored"] == "late")
         };
         acks["acks"].as_array().is_some_and(|acks| acks.iter().any(is_of_it))
-    }
-
-    /// How often Slack itself has told the person that it failed.
-    async fn told(&self) -> usize {
-        let said = self.world.slack.messages("ops", MAYA, 0).await;
-        said.iter().filter(|message| message.user.as_deref() == Some("USLACKBOT")).count()
     }
 
     /// Whether it was answered, or was never taken and will not come again.
@@ -297,16 +281,16 @@ impl Gates {
 
     /// What is wrong with how it ended.
     async fn judge(&self, wanted: Whole) -> Option<String> {
-        let said = self.said().await;
+        let said = asked::without_known_limits(self.said().await);
         if said.is_empty() && !self.is_owed().await {
             if !self.made().is_empty() {
                 return Some("it was changed, and nobody was told".to_owned());
             }
-            // a mention comes again; of a slash command Slack tells the person itself, once
+            // a mention comes again; of everything else Slack tells the person itself, once
             return match (self.case.door, self.told().await) {
-                (Door::Slash, 1) => None,
-                (Door::Slash, times) => Some(format!("nobody took it, and Slack told the person {times} times")),
-                _ => Some("nobody took it".to_owned()),
+                (Door::Mention | Door::Direct, _) => Some("nobody took it".to_owned()),
+                (_, 1) => None,
+                (_, times) => Some(format!("nobody took it, and Slack told the person {times} times")),
             };
         }
         let found = self.whole().await;
@@ -492,6 +476,16 @@ points! {
     a_stop_dies_at_each_sync_of_the_file: STOP, false, Disk, false;
     a_stop_by_slash_command_dies_at_each_call_to_aws: STOP_BY_SLASH, false, Aws, false;
     a_stop_by_slash_command_dies_at_each_sync_of_the_file: STOP_BY_SLASH, false, Disk, false;
+    a_stop_by_slash_command_dies_at_each_call_to_slack: STOP_BY_SLASH, false, Slack, false;
+    a_stop_by_form_dies_at_each_call_to_slack: STOP_BY_FORM, false, Slack, false;
+    a_stop_by_form_dies_at_each_sync_of_the_file: STOP_BY_FORM, false, Disk, false;
+    a_stop_by_form_dies_at_each_call_to_the_shared_store: STOP_BY_FORM, true, Store, false;
+    a_stop_by_button_dies_at_each_call_to_slack: STOP_BY_BUTTON, false, Slack, false;
+    a_stop_by_button_dies_at_each_sync_of_the_file: STOP_BY_BUTTON, false, Disk, false;
+    a_stop_by_button_dies_at_each_call_to_the_shared_store: STOP_BY_BUTTON, true, Store, false;
+    a_deployment_of_itself_dies_at_each_call_to_aws: DEPLOY, false, Aws, false;
+    a_deployment_of_itself_dies_at_each_sync_of_the_file: DEPLOY, false, Disk, false;
+    a_deployment_of_itself_dies_at_each_call_to_the_shared_store: DEPLOY, true, Store, false;
     a_stop_in_two_regions_dies_at_each_call_to_aws: STOP_TWO, false, Aws, false;
     an_approved_stop_dies_at_each_call_to_aws: STOP_APPROVED, false, Aws, false;
     an_approved_stop_dies_at_each_call_to_slack: STOP_APPROVED, false, Slack, false;

@@ -12,6 +12,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::time::Duration;
 
+/// The calls that change something.
+const CHANGES: [&str; 5] =
+    ["StopInstances", "RebootInstances", "StartInstances", "UpdateService", "StopServiceDeployment"];
+
 /// The records of a long run, in bytes.
 const RECORDS: usize = 1 << 30;
 
@@ -86,7 +90,7 @@ async fn seen(world: &World, asked: &[Asked], approver: &Approver) -> Seen {
         serde_json::from_value(records(world, "messages").await["messages"].take()).expect("messages");
     let mut changes: BTreeMap<String, usize> = BTreeMap::new();
     for (action, ids) in world.aws.made() {
-        if ["StopInstances", "RebootInstances", "StartInstances", "UpdateService"].contains(&action.as_str()) {
+        if CHANGES.contains(&action.as_str()) {
             ids.into_iter().for_each(|id| *changes.entry(id).or_default() += 1);
         }
     }
@@ -106,13 +110,16 @@ pub async fn count(
 ) -> Report {
     let asked: Vec<Asked> = load.asked.iter().chain(&approver.words).cloned().collect();
     let seen = seen(world, &asked, approver).await;
-    let mut tally = Tally::of(&asked, &seen, ceilings);
+    let mut tally = Tally::of(&asked, &seen, ceilings.within(saboteur.service.ready()));
     tally.misses.extend(misses);
     let faults: usize = saboteur.done().values().sum();
     tally.misses.extend(saboteur.ends.misses(faults));
     let accepted = tally.count(|_| true, |taken| taken >= Taken::Late);
     let mut lines: Vec<(String, String)> =
         figures(&tally, &seen, approver).into_iter().map(|(name, number)| (name.to_owned(), number)).collect();
+    if let Some(ready) = saboteur.service.ready() {
+        lines.push(("of the time of all replicas they were ready".into(), format!("{:.0} %", ready * 100.0)));
+    }
     let struck = format!("{faults}: {} to AWS, {} to the table", world.aws.struck(), world.table.struck());
     lines.push(("faults, and the calls that they struck".into(), struck));
     lines.push(("all at rest after the last fault".into(), format!("{:.1} s", rest.as_secs_f64())));

@@ -1,4 +1,4 @@
-//! The service that people deploy: all of them the same one.
+//! The service that people deploy: all of them the same one, the bot itself.
 
 use crate::support::World;
 use crate::support::service::Shop;
@@ -9,9 +9,10 @@ pub const NAME: &str = "shop";
 /// Its name at ECS, by which the proxy knows the calls that change it.
 pub const SERVICE: &str = "dronebot";
 
-/// What the bot is told of it. It is not the bot itself.
+/// What the bot is told of it. It is the bot itself, whose processes end while one of them deploys it.
 pub fn settings() -> Vec<(&'static str, String)> {
     [
+        ("DRONEBOT__DEPLOY__SELF", NAME),
         ("DRONEBOT__DEPLOY__SERVICES__SHOP__CLUSTER", "prod"),
         ("DRONEBOT__DEPLOY__SERVICES__SHOP__SERVICE", SERVICE),
         ("DRONEBOT__DEPLOY__SERVICES__SHOP__CONTAINER", "bot"),

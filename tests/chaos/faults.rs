@@ -124,6 +124,7 @@ impl Saboteur {
     pub async fn work(&mut self, world: &mut World, over: &Cell<bool>) {
         while !over.get() {
             self.revive(world);
+            self.service.replicas(eyes(world));
             let kind = self.kind();
             if self.one(world, kind).await {
                 *self.done.entry(kind).or_default() += 1;

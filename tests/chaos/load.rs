@@ -76,6 +76,8 @@ pub enum Kind {
     Forbidden(String),
     /// A deployment of a version.
     Deploy(&'static str),
+    /// A deployment of what ran before.
+    Rollback,
     DeployStatus,
     /// A change without its target: what it is asked for by is a form.
     NoTarget(String),
@@ -137,7 +139,7 @@ impl Asked {
     pub fn contested(&self) -> Option<&str> {
         match &self.kind {
             Kind::Contested(id) => Some(id),
-            Kind::Deploy(_) => Some(deploys::SERVICE),
+            Kind::Deploy(_) | Kind::Rollback => Some(deploys::SERVICE),
             _ => None,
         }
     }
@@ -248,7 +250,8 @@ impl Stock {
             40..54 => (Way::Slash, Kind::Token(token.clone()), format!("{token} please")),
             54..64 => (Way::Direct, Kind::Token(token.clone()), format!("{token} please")),
             64..68 => (Way::Mention, Kind::List, format!("ec2 list --region {LISTED}")),
-            68..72 => {
+            68 => (door, Kind::Rollback, format!("deploy rollback {}", deploys::NAME)),
+            69..72 => {
                 let version = if self.rng.bool() { "1.4.2" } else { "1.4.0" };
                 (door, Kind::Deploy(version), format!("deploy {version} {}", deploys::NAME))
             }

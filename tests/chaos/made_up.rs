@@ -93,7 +93,7 @@ impl Made {
     }
 
     fn tally(&self) -> Tally {
-        Tally::of(&self.asked, &self.seen, Ceilings { not_taken: 0.12, lost: 0.02 })
+        Tally::of(&self.asked, &self.seen, Ceilings { not_taken: 0.12, lost: 0.02, is_derived: false })
     }
 }
 

@@ -103,6 +103,7 @@ async fn run(store: Store, commands: usize, seed: u64, plant: Option<Plant>) -> 
     let over = Cell::new(false);
     let mut saboteur = Saboteur::new(store, form.lease(), seed, form.between_faults());
     let mut approver = Approver::new(world.slack.url.clone(), load::rooms(), seed).await;
+    let service = saboteur.service.clone();
     {
         let slack = world.slack.url.clone();
         let sending = async {
@@ -121,7 +122,8 @@ async fn run(store: Store, commands: usize, seed: u64, plant: Option<Plant>) -> 
                 None => saboteur.work(&mut world, &over).await,
             }
         };
-        tokio::join!(sending, breaking, forgetting, approver.work(&over));
+        let watching = service.watch_all(&over);
+        tokio::join!(sending, breaking, forgetting, watching, approver.work(&over));
     }
     saboteur.heal(&mut world).await;
     let healed = Instant::now();

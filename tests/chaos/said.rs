@@ -68,7 +68,9 @@ fn shows(asked: &Asked, text: &str) -> bool {
         Kind::Change(id) | Kind::Contested(id) => text.contains(id.as_str()) && !is_to_the_approver(text),
         Kind::Forbidden(_) => text.contains("`ec2 reboot` needs the group operators"),
         // by either of its names
-        Kind::Deploy(_) => [deploys::NAME, deploys::SERVICE].iter().any(|name| text.contains(&format!("`{name}"))),
+        Kind::Deploy(_) | Kind::Rollback => {
+            [deploys::NAME, deploys::SERVICE].iter().any(|name| text.contains(&format!("`{name}")))
+        }
         Kind::DeployStatus => text.contains(&format!("service/prod/{}", deploys::SERVICE)),
         Kind::NoTarget(_) => text.contains("is missing.") && text.contains("Usage: "),
         Kind::Word(target, id) => is_to_the_approver(text) && (text.contains(target.as_str()) || text.contains(id)),

@@ -1,8 +1,9 @@
 //! How long a fault costs: from the fault until whoever was hit serves again, watched beside everything else.
 
 use crate::support::Eye;
+use futures_util::future::join_all;
 use serde_json::Value;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
@@ -17,10 +18,22 @@ const WINDOW: Duration = Duration::from_secs(3);
 /// After this long nobody waits any more: other faults have come in between.
 const ENOUGH: Duration = Duration::from_secs(60);
 
-/// The times, by kind of fault.
+/// A replica that does not say at once that it is ready is not.
+const AT_ONCE: Duration = Duration::from_millis(500);
+
+/// The times, by kind of fault, and how much of its time each replica was ready.
 #[derive(Clone, Default)]
 pub struct Service {
     times: Rc<RefCell<BTreeMap<&'static str, Vec<f64>>>>,
+    replicas: Rc<RefCell<Vec<Eye>>>,
+    ready: Rc<Cell<Ready>>,
+}
+
+/// The seconds of all replicas, and those of them in which they were ready.
+#[derive(Clone, Copy, Default)]
+struct Ready {
+    all: f64,
+    ready: f64,
 }
 
 impl Service {
@@ -35,6 +48,34 @@ impl Service {
     /// The kinds of which there are times.
     pub fn kinds(&self) -> Vec<&'static str> {
         self.times.borrow().keys().copied().collect()
+    }
+
+    /// Of the time of all replicas the share in which they were ready, where that was watched.
+    pub fn ready(&self) -> Option<f64> {
+        let Ready { all, ready } = self.ready.get();
+        (all > 0.0).then(|| ready / all)
+    }
+
+    /// These are the replicas now; one that was killed is one of them until another takes its place.
+    pub fn replicas(&self, eyes: Vec<Eye>) {
+        *self.replicas.borrow_mut() = eyes;
+    }
+
+    /// Looks at all replicas again and again until that is over.
+    pub async fn watch_all(&self, over: &Cell<bool>) {
+        let mut looked = Instant::now();
+        while !over.get() {
+            tokio::time::sleep(LOOK).await;
+            let eyes = self.replicas.borrow().clone();
+            let looks = eyes.iter().map(async |eye| {
+                !eye.is_closed() && tokio::time::timeout(AT_ONCE, eye.is_ready()).await.unwrap_or(false)
+            });
+            let ready = join_all(looks).await.into_iter().filter(|is_ready| *is_ready).count();
+            let Ready { all, ready: before } = self.ready.get();
+            let past = looked.elapsed().as_secs_f64();
+            looked = Instant::now();
+            self.ready.set(Ready { all: all + past * eyes.len() as f64, ready: before + past * ready as f64 });
+        }
     }
 
     fn took(&self, kind: &'static str, time: Duration) {

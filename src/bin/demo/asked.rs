@@ -20,7 +20,9 @@ impl Asked {
             action = format!("DryRun:{action}");
         }
         let ids = match action.as_str() {
-            "UpdateService" => service(&form).into_iter().collect(),
+            "UpdateService" => service(&form, "service", 0).into_iter().collect(),
+            // of the deployment's ARN the last part is its own
+            "StopServiceDeployment" => service(&form, "serviceDeploymentArn", 1).into_iter().collect(),
             _ => instance_ids(&form),
         };
         Self { action, ids, form }
@@ -39,10 +41,10 @@ fn named(request: &HttpRequest) -> Option<String> {
     target.or_else(|| request.path().strip_prefix("/api/").map(str::to_owned))
 }
 
-/// The service that an ECS call is about.
-fn service(body: &str) -> Option<String> {
+/// The service that an ECS call is about: so many parts before the end of this field.
+fn service(body: &str, field: &str, before_end: usize) -> Option<String> {
     let body: serde_json::Value = serde_json::from_str(body).ok()?;
-    Some(body["service"].as_str()?.rsplit('/').next()?.to_owned())
+    Some(body[field].as_str()?.rsplit('/').nth(before_end)?.to_owned())
 }
 
 fn instance_ids(body: &str) -> Vec<String> {

@@ -66,6 +66,10 @@ pub enum Door {
     Mention,
     Direct,
     Slash,
+    /// A form that is filled in and sent.
+    Form,
+    /// A button of a message.
+    Press,
 }
 
 /// What the bot's messages carry; there are other bots.
