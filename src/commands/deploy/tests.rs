@@ -86,6 +86,26 @@ async fn an_image_that_nobody_vouches_for_is_not_deployed_where_somebody_must() 
     assert_eq!(changes(&service), [""; 0]);
 }
 
+/// What ran before is held to the same rule: it may be older than the key, or a revision that nobody ever ran.
+#[tokio::test]
+async fn an_image_that_nobody_vouches_for_is_not_gone_back_to_where_somebody_must() {
+    let service = FakeService::new();
+    let (cx, pair) = cx_verifying(&service);
+    // that the image which runs is signed says nothing of the one before
+    signs(&service, &pair, "a", "main");
+    let said = answer("deploy rollback web", &cx).await;
+    insta::assert_snapshot!(said, @"[refused] `web` is not rolled back to `1.4.0` (`sha256:000000000000`): no signed provenance of it is in ECR. Nothing was changed. My settings (`deploy.services.web.provenance_key`) ask for an image that the pipeline has signed as built from `main` of `https://git.test/web`. `deploy <version> web` deploys a version that is signed.");
+    signs(&service, &pair, "0", "feature");
+    let said = answer("deploy rollback web", &cx).await;
+    assert!(said.contains("its provenance names `feature` as its branch. Nothing was changed."), "{said}");
+    service.fails("BatchGetImage", Fault::Code("AccessDeniedException", "no"));
+    let said = answer("deploy rollback web", &cx).await;
+    assert!(said.starts_with("[failed] AWS does not allow me `ecr:BatchGetImage`"), "{said}");
+    signs(&service, &pair, "0", "main");
+    assert_eq!(planned("deploy rollback web", &cx).await.steps.len(), 1);
+    assert_eq!(changes(&service), [""; 0]);
+}
+
 #[tokio::test]
 async fn the_only_service_need_not_be_named() {
     let cx = cx_deploying(&FakeService::new());
@@ -780,6 +800,18 @@ async fn a_rollout_under_way_is_rolled_back_by_ecs() {
     );
     insta::assert_snapshot!(executed("deploy rollback web", &cx_deploying(&service)).await, @"Done [done] I stopped the rollout of `1.4.2` (`web:8`); `web` runs `1.4.1` (`sha256:aaaaaaaaaaaa`) again, and its 2 tasks run that digest, after 6 s.");
     assert_eq!(changes(&service), ["StopServiceDeployment 3"]);
+}
+
+/// A rollout that fails must not go on because what ECS goes back to is older than the key.
+#[tokio::test]
+async fn a_rollout_is_stopped_with_a_caution_where_what_ecs_goes_back_to_is_not_verified() {
+    let service = rolling();
+    let (cx, pair) = cx_verifying(&service);
+    let plan = planned("deploy rollback web", &cx).await;
+    assert_eq!(plan.steps[0].operation, "ecs:StopServiceDeployment");
+    insta::assert_snapshot!(plan.cautions.join("\n"), @"ECS goes back to `sha256:aaaaaaaaaaaa`, which is not verified: no signed provenance of it is in ECR.");
+    signs(&service, &pair, "a", "main");
+    assert_eq!(planned("deploy rollback web", &cx).await.cautions, [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
