@@ -190,6 +190,7 @@ mod tests {
             container: "web".into(),
             repository: "team/shop".into(),
             region: Some("eu-central-1".into()),
+            unverified: true,
             ..ServiceConfig::default()
         };
         DeployConfig { own: None, services: BTreeMap::from([("web".to_owned(), web)]) }

@@ -118,6 +118,7 @@ pub(crate) fn cx_deploying(service: &FakeService) -> Context {
         service: "shop".into(),
         container: "web".into(),
         repository: "team/web".into(),
+        unverified: true,
         ..ServiceConfig::default()
     };
     let deploy = DeployConfig { own: None, services: BTreeMap::from([("web".to_owned(), web)]) };

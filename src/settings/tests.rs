@@ -74,7 +74,7 @@ fn the_environment_wins_over_the_file_and_the_file_over_the_defaults() {
 fn services_to_be_deployed_have_names_of_their_own() {
     let (_folder, path) = file(
         "[deploy]\nself = \"drone\"\n[deploy.services.drone]\ncluster = \"prod\"\nservice = \"dronebot\"\n\
-         container = \"bot\"\nrepository = \"team/dronebot\"\n",
+         container = \"bot\"\nrepository = \"team/dronebot\"\nunverified = true\n",
     );
     let web = [
         ("DRONEBOT__DEPLOY__SERVICES__WEB__CLUSTER", "prod"),
@@ -82,6 +82,7 @@ fn services_to_be_deployed_have_names_of_their_own() {
         ("DRONEBOT__DEPLOY__SERVICES__WEB__CONTAINER", "web"),
         ("DRONEBOT__DEPLOY__SERVICES__WEB__REPOSITORY", "shop"),
         ("DRONEBOT__DEPLOY__SERVICES__WEB__REGION", "us-east-1"),
+        ("DRONEBOT__DEPLOY__SERVICES__WEB__UNVERIFIED", "true"),
     ];
     let deploy = Settings::load(Some(&path), &environment(&web)).unwrap().deploy;
     assert_eq!(deploy.own.as_deref(), Some("drone"));
@@ -113,6 +114,15 @@ fn what_is_wrong_with_a_service_is_told_with_its_key() {
     ");
     let half = [("DRONEBOT__DEPLOY__SERVICES__WEB__CLUSTER", "prod"), ("DRONEBOT__DEPLOY__SELF", "web")];
     insta::assert_snapshot!(problems("", &half).join("\n"), @"`deploy.services.web.service` must be set: a service needs its cluster, service, container and repository (default)");
+    let whole = [
+        ("DRONEBOT__DEPLOY__SERVICES__WEB__CLUSTER", "prod"),
+        ("DRONEBOT__DEPLOY__SERVICES__WEB__SERVICE", "shop"),
+        ("DRONEBOT__DEPLOY__SERVICES__WEB__CONTAINER", "web"),
+        ("DRONEBOT__DEPLOY__SERVICES__WEB__REPOSITORY", "shop"),
+    ];
+    insta::assert_snapshot!(problems("", &whole).join("\n"), @"`deploy.services.web.provenance_key` is not set and unverified is not true, so the settings are not accepted: set provenance_key and source, and only images that your pipeline has signed are deployed; or set unverified = true, and any image of the repository is (default)");
+    let both = "[deploy.services.web]\nprovenance_key = \"k\"\nsource = \"s\"\nunverified = true";
+    insta::assert_snapshot!(problems(both, &whole).join("\n"), @"`deploy.services.web.unverified` is true and provenance_key is set, so the settings are not accepted: take unverified out, and only images that your pipeline has signed are deployed; or take provenance_key and source out, and any image of the repository is (file dronebot.toml)");
     insta::assert_snapshot!(problems("[deploy]\nself = \"drone\"", &[]).join("\n"), @"`deploy.self` must be one of deploy.services, and [deploy.services.drone] is not there (file dronebot.toml)");
 }
 

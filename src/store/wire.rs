@@ -116,9 +116,39 @@ pub(super) fn reply_to(place: &str, thread_ts: Option<String>, response_url: Opt
     })
 }
 
+/// Which kind of place an [`Address`] is, by the word that a store keeps of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AddressKind {
+    ResponseUrl,
+    ClickUrl,
+    Post,
+    Beside,
+    Ephemeral,
+}
+
+impl AddressKind {
+    const ALL: [Self; 5] = [Self::ResponseUrl, Self::ClickUrl, Self::Post, Self::Beside, Self::Ephemeral];
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::ResponseUrl => "response_url",
+            Self::ClickUrl => "click_url",
+            Self::Post => "post",
+            Self::Beside => "beside",
+            Self::Ephemeral => "ephemeral",
+        }
+    }
+
+    /// The reverse of [`Self::as_str`]; `None` for a word of a newer program: a guess would send the letter to the wrong place,
+    /// or to nobody.
+    pub(super) fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+}
+
 /// An address in its parts.
 pub(super) struct AddressRow {
-    pub(super) kind: String,
+    pub(super) kind: AddressKind,
     pub(super) channel: String,
     pub(super) user: Option<String>,
     pub(super) thread_ts: Option<String>,
@@ -128,18 +158,22 @@ pub(super) struct AddressRow {
 impl From<&Address> for AddressRow {
     fn from(address: &Address) -> Self {
         let (kind, channel, user, thread_ts, url) = match address {
-            Address::ResponseUrl { url, channel, user } => ("response_url", channel, Some(user), None, Some(url)),
-            Address::ClickUrl { url, channel, user } => ("click_url", channel, Some(user), None, Some(url)),
-            Address::Post { channel, thread_ts, asker } => ("post", channel, asker.as_ref(), thread_ts.as_ref(), None),
+            Address::ResponseUrl { url, channel, user } => {
+                (AddressKind::ResponseUrl, channel, Some(user), None, Some(url))
+            }
+            Address::ClickUrl { url, channel, user } => (AddressKind::ClickUrl, channel, Some(user), None, Some(url)),
+            Address::Post { channel, thread_ts, asker } => {
+                (AddressKind::Post, channel, asker.as_ref(), thread_ts.as_ref(), None)
+            }
             Address::Beside { channel, thread_ts, user, url } => {
-                ("beside", channel, Some(user), thread_ts.as_ref(), url.as_ref())
+                (AddressKind::Beside, channel, Some(user), thread_ts.as_ref(), url.as_ref())
             }
             Address::Ephemeral { channel, thread_ts, user } => {
-                ("ephemeral", channel, Some(user), thread_ts.as_ref(), None)
+                (AddressKind::Ephemeral, channel, Some(user), thread_ts.as_ref(), None)
             }
         };
         Self {
-            kind: kind.to_owned(),
+            kind,
             channel: channel.0.clone(),
             user: user.map(|user| user.0.clone()),
             thread_ts: thread_ts.cloned(),
@@ -151,14 +185,15 @@ impl From<&Address> for AddressRow {
 impl From<AddressRow> for Address {
     fn from(AddressRow { kind, channel, user, thread_ts, url }: AddressRow) -> Self {
         let (channel, asker) = (ChannelId(channel), user.map(UserId));
-        if kind == "post" {
+        if kind == AddressKind::Post {
             return Self::Post { channel, thread_ts, asker };
         }
         let user = asker.unwrap_or_else(|| UserId(String::new()));
-        match (kind.as_str(), url) {
-            ("response_url", Some(url)) => Self::ResponseUrl { url, channel, user },
-            ("click_url", Some(url)) => Self::ClickUrl { url, channel, user },
-            ("beside", url) => Self::Beside { channel, thread_ts, user, url },
+        match (kind, url) {
+            (AddressKind::ResponseUrl, Some(url)) => Self::ResponseUrl { url, channel, user },
+            (AddressKind::ClickUrl, Some(url)) => Self::ClickUrl { url, channel, user },
+            (AddressKind::Beside, url) => Self::Beside { channel, thread_ts, user, url },
+            // one whose own address is gone is for the same person's eyes
             _ => Self::Ephemeral { channel, thread_ts, user },
         }
     }
@@ -229,6 +264,16 @@ mod tests {
         assert_eq!(replaced["letter"], json!({"number": 5, "state": "x"}), "another letter");
         assert_eq!(replaced["plan"], json!({"number": null, "state": "other"}), "another plan");
         assert_eq!(replaced["mood"], was["mood"]);
+    }
+
+    #[test]
+    fn a_kind_of_place_is_read_as_it_was_written_and_no_other_word_is_one() {
+        for kind in AddressKind::ALL {
+            assert_eq!(AddressKind::parse(kind.as_str()), Some(kind));
+        }
+        for strange in ["", "pigeon", "Post", "ephemeral "] {
+            assert_eq!(AddressKind::parse(strange), None, "{strange}");
+        }
     }
 
     #[test]

@@ -48,6 +48,7 @@ async fn a_version_is_deployed_by_its_digest_and_rolled_back() {
     • Task definition: `dronebot:1`
     • Rollout: COMPLETED, begun 2026-09-21 TIME UTC
     • Tasks: 2 wanted, 2 running, 0 pending, 2 healthy
+    • Images: not verified: the settings say `unverified`
     • A rollback: not possible: nothing is known that it ran before
     The latest versions:
     • `1.4.2` (`sha256:1.4.2`), pushed DATE TIME UTC
@@ -58,9 +59,8 @@ async fn a_version_is_deployed_by_its_digest_and_rolled_back() {
     ✅ Done: `drone` runs `1.4.2` (`sha256:1.4.2`): the rollout is COMPLETED, and its 2 tasks run that digest, after N s. Before: `1.4.1` (`dronebot:1`); `deploy rollback drone` goes back.
     (req XXXX)
     ");
-    let pinned = |digest: String| format!("{}@{digest}", shop.repository);
-    let digest = async |version: &str| pinned(shop.digest(version).await.expect("pushed"));
-    assert_eq!(shop.runs().await, digest("1.4.2").await, "the digest is what is deployed, not the tag");
+    let image = async |version: &str| format!("{}@{}", shop.repository, shop.digest(version).await.expect("pushed"));
+    assert_eq!(shop.runs().await, image("1.4.2").await, "the digest is what is deployed, not the tag");
     assert_eq!(shop.tags_of("dronebot:2").await, ["team"], "what another deployment was is not said of this one");
     insta::assert_snapshot!(reads(MAYA, "deploy 1.4.2 drone").await, @"`drone` runs `1.4.2` (`sha256:1.4.2`) already. Nothing was changed.");
     // the task definition of before names a tag: what the tag meant then is pinned
@@ -68,15 +68,14 @@ async fn a_version_is_deployed_by_its_digest_and_rolled_back() {
     ✅ Done: `drone` runs `1.4.1` (`sha256:1.4.1`): the rollout is COMPLETED, and its 2 tasks run that digest, after N s. Before: `1.4.2` (`dronebot:2`); a second `deploy rollback drone` would bring that again.
     (req XXXX)
     ");
-    assert_eq!(shop.runs().await, digest("1.4.1").await);
+    assert_eq!(shop.runs().await, image("1.4.1").await);
     // and what is there already is used again
     insta::assert_snapshot!(reads(MAYA, "deploy rollback drone").await, @r"
     ✅ Done: `drone` runs `1.4.2` (`sha256:1.4.2`): the rollout is COMPLETED, and its 2 tasks run that digest, after N s. Before: `1.4.1` (`dronebot:3`); a second `deploy rollback drone` would bring that again.
     (req XXXX)
     ");
-    assert_eq!(shop.runs().await, digest("1.4.2").await);
-    let tag = format!("{}:1.4.1", shop.repository);
-    assert_eq!(shop.images().await, [tag, digest("1.4.2").await, digest("1.4.1").await]);
+    assert_eq!(shop.runs().await, image("1.4.2").await);
+    assert_eq!(shop.images().await, [format!("{}:1.4.1", shop.repository), image("1.4.2").await, image("1.4.1").await]);
     assert_eq!((made(&world, "UpdateService"), made(&world, "RegisterTaskDefinition")), (3, 3));
     insta::assert_snapshot!(reads(VERA, "deploy status drone").await, @"
     drone (this is me)
@@ -85,6 +84,7 @@ async fn a_version_is_deployed_by_its_digest_and_rolled_back() {
     • Task definition: `dronebot:2`
     • Rollout: COMPLETED, begun 2026-09-21 TIME UTC
     • Tasks: 2 wanted, 2 running, 0 pending, 2 healthy
+    • Images: not verified: the settings say `unverified`
     • A rollback goes to: `1.4.1` (`sha256:1.4.1`), `dronebot:3`
     The latest versions:
     • `1.4.2` (`sha256:1.4.2`), pushed DATE TIME UTC, runs
@@ -156,11 +156,11 @@ async fn a_deployer_deploys_and_does_nothing_else() {
 async fn nothing_is_deployed_where_nothing_is_listed() {
     let world = World::new().await;
     insta::assert_snapshot!(world.reads(MAYA, "deploy 1.4.2").await, @r"
-    ⛔ Refused: I deploy nothing: my settings list no service. Nothing was changed. Set `deploy.services.<name>` with `cluster`, `service`, `container` and `repository`, and `deploy.self` for myself.
+    ⛔ Refused: I deploy nothing: my settings list no service. Nothing was changed. Set `deploy.services.<name>` with `cluster`, `service`, `container`, `repository` and either `provenance_key` or `unverified`, and `deploy.self` for myself.
     (req XXXX)
     ");
     insta::assert_snapshot!(world.reads(MAYA, "deploy status").await, @r"
-    ⛔ Refused: I deploy nothing: my settings list no service. Nothing could be shown. Set `deploy.services.<name>` with `cluster`, `service`, `container` and `repository`, and `deploy.self` for myself.
+    ⛔ Refused: I deploy nothing: my settings list no service. Nothing could be shown. Set `deploy.services.<name>` with `cluster`, `service`, `container`, `repository` and either `provenance_key` or `unverified`, and `deploy.self` for myself.
     (req XXXX)
     ");
     world.ends_clean().await;
@@ -200,6 +200,7 @@ async fn a_rollout_is_one_message_edited_in_place_and_can_be_stopped() {
     • Task definition: `dronebot:2`
     • Rollout: IN_PROGRESS: `1.4.2` (`dronebot:2`), 0 of 2 tasks, begun 2026-09-21 TIME UTC
     • Tasks: 2 wanted, 2 running, 0 pending, 2 healthy
+    • Images: not verified: the settings say `unverified`
     • A rollback stops it and goes back to: `1.4.1` (`sha256:1.4.1`), `dronebot:1`
     The latest versions:
     • `1.4.2` (`sha256:1.4.2`), pushed DATE TIME UTC

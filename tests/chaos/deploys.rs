@@ -17,6 +17,7 @@ pub fn settings() -> Vec<(&'static str, String)> {
         ("DRONEBOT__DEPLOY__SERVICES__SHOP__SERVICE", SERVICE),
         ("DRONEBOT__DEPLOY__SERVICES__SHOP__CONTAINER", "bot"),
         ("DRONEBOT__DEPLOY__SERVICES__SHOP__REPOSITORY", "team/dronebot"),
+        ("DRONEBOT__DEPLOY__SERVICES__SHOP__UNVERIFIED", "true"),
     ]
     .map(|(key, value)| (key, value.to_owned()))
     .to_vec()

@@ -64,6 +64,7 @@ def create(name):
         "SubnetIds": ",".join(subnets),
         "EcsImageId": "/test/ecs-image",
         "Operators": "S0123ABCD",
+        "Unverified": "true",
     }
     stacks = client("cloudformation")
     stacks.create_stack(

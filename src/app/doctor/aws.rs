@@ -73,11 +73,12 @@ pub(super) async fn examine(settings: &Settings) -> Vec<Finding> {
 
 /// The services that get any image of their repository, whoever built it.
 fn unvouched(settings: &Settings) -> Vec<Finding> {
-    let services = settings.deploy.services.iter().filter(|(_, service)| service.provenance_key.is_none());
+    let services = settings.deploy.services.iter().filter(|(_, service)| service.unverified);
     let warning = |(name, service): (&String, &ServiceConfig)| {
         let so = format!("`{name}`: any image of `{}` may be deployed, whoever built it", service.repository);
         let to_do = format!(
-            "set deploy.services.{name}.provenance_key and .source, and I deploy only what your pipeline has signed"
+            "set deploy.services.{name}.provenance_key and .source in place of .unverified, and I deploy only what your \
+             pipeline has signed"
         );
         Finding::warning(DEPLOY, so, to_do)
     };

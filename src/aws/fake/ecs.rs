@@ -4,7 +4,7 @@
 
 use super::{Fault, meta};
 use crate::aws::{Aws, AwsConfig, Clients, Ec2Clients, EcsClients};
-use aws_sdk_ecr::operation::batch_get_image::BatchGetImageOutput;
+use aws_sdk_ecr::operation::batch_get_image::{BatchGetImageError, BatchGetImageOutput};
 use aws_sdk_ecr::operation::describe_images::{DescribeImagesError, DescribeImagesOutput};
 use aws_sdk_ecs::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_ecs::error::ConnectorError;
@@ -493,7 +493,9 @@ impl FakeService {
         let stage = self.0.clone();
         let manifest = mock!(Ecr::batch_get_image).then_compute_response(move |input| {
             let mut stage = stage.lock();
-            let _ = stage.fault("BatchGetImage");
+            if let Some(Fault::Code(code, message)) = stage.fault("BatchGetImage") {
+                return MockResponse::Error(BatchGetImageError::generic(meta(code, message)));
+            }
             if let Some(tag) = input.image_ids()[0].image_tag() {
                 let image = |manifest: &String| aws_sdk_ecr::types::Image::builder().image_manifest(manifest).build();
                 let found = stage.manifests.get(tag).map(image);
@@ -507,9 +509,7 @@ impl FakeService {
                 picture.parts.iter().map(|letter| serde_json::json!({"digest": digest(letter)})).collect();
             let manifest = serde_json::json!({"manifests": parts}).to_string();
             let image = aws_sdk_ecr::types::Image::builder().image_manifest(manifest).build();
-            MockResponse::Output::<_, aws_sdk_ecr::operation::batch_get_image::BatchGetImageError>(
-                BatchGetImageOutput::builder().images(image).build(),
-            )
+            MockResponse::Output(BatchGetImageOutput::builder().images(image).build())
         });
         vec![describe, manifest]
     }

@@ -30,9 +30,10 @@ pub struct ServiceConfig {
     pub region: Option<String>,
     /// The IAM roles of its tasks, by name or ARN: what the bot's own role may pass on. Default: none are known.
     pub roles: Vec<String>,
-    /// The public key by which the provenance of its images is signed. Default: none, and any image of the repository may be
-    /// deployed.
+    /// The public key by which the provenance of its images is signed. Default: none, and `unverified` must be said.
     pub provenance_key: Option<String>,
+    /// Whether any image of the repository may be deployed, whoever built it. Default: no, and `provenance_key` must be set.
+    pub unverified: bool,
     /// The address of the source that the provenance must name.
     pub source: String,
     /// The branch that the provenance must name. Default: main.
@@ -49,6 +50,7 @@ impl Default for ServiceConfig {
             region: None,
             roles: Vec::new(),
             provenance_key: None,
+            unverified: false,
             source: String::new(),
             branch: "main".to_owned(),
         }
@@ -60,10 +62,6 @@ impl DeployConfig {
     pub fn validate(&self) -> Result<(), String> {
         for (name, service_config) in &self.services {
             let ServiceConfig { cluster, service, container, repository, region, roles, .. } = service_config;
-            let unfit = unfit_provenance(service_config);
-            if let Some(unfit) = unfit {
-                return Err(format!("deploy.services.{name}.{unfit}"));
-            }
             let needed =
                 [("cluster", cluster), ("service", service), ("container", container), ("repository", repository)];
             for (key, value) in needed {
@@ -87,6 +85,9 @@ impl DeployConfig {
                     "deploy.services.{name}.region must be a region such as eu-central-1, not {region:?}"
                 ));
             }
+            if let Some(unfit) = unfit_provenance(service_config) {
+                return Err(format!("deploy.services.{name}.{unfit}"));
+            }
         }
         match &self.own {
             Some(own) if !self.services.contains_key(own) => {
@@ -97,11 +98,26 @@ impl DeployConfig {
     }
 }
 
+/// Neither key nor word: silence would let anyone who can push an image have it deployed, and nobody would have decided so.
+const UNDECIDED: &str = "provenance_key is not set and unverified is not true, so the settings are not accepted: set \
+                         provenance_key and source, and only images that your pipeline has signed are deployed; or set \
+                         unverified = true, and any image of the repository is";
+
+/// Key and word: one of them is a mistake, and which one cannot be guessed.
+const CONTRADICTORY: &str = "unverified is true and provenance_key is set, so the settings are not accepted: take unverified \
+                             out, and only images that your pipeline has signed are deployed; or take provenance_key and \
+                             source out, and any image of the repository is";
+
 /// What of a service's provenance cannot be used, its key first.
 fn unfit_provenance(service: &ServiceConfig) -> Option<&'static str> {
-    let Some(key) = &service.provenance_key else {
-        return (!service.source.is_empty())
-            .then_some("source is set, but its provenance_key is not: set both, or neither");
+    let key = match (&service.provenance_key, service.unverified) {
+        (Some(key), false) => key,
+        (Some(_), true) => return Some(CONTRADICTORY),
+        (None, _) if !service.source.is_empty() => {
+            return Some("source is set, but its provenance_key is not: set both, or unverified = true instead");
+        }
+        (None, false) => return Some(UNDECIDED),
+        (None, true) => return None,
     };
     if super::provenance::read_key(key).is_none() {
         return Some(
@@ -122,4 +138,46 @@ fn is_role(role: &str) -> bool {
     };
     let fits = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-/".contains(c);
     name.is_some_and(|name| !name.is_empty() && name.chars().all(fits))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::provenance::tests::key;
+    use super::*;
+
+    #[test]
+    fn a_service_says_by_which_key_its_images_are_verified_or_that_they_are_not() {
+        let (_, public) = key();
+        let (public, source) = (public.as_str(), "https://git.test/web");
+        let table = [
+            (Some(public), source, false, None),
+            (None, "", true, None),
+            (None, "", false, Some("provenance_key is not set and unverified is not true, so the settings are not")),
+            (Some(public), source, true, Some("unverified is true and provenance_key is set, so the settings are not")),
+            (None, source, false, Some("source is set, but its provenance_key is not")),
+            (None, source, true, Some("source is set, but its provenance_key is not")),
+            (Some(public), "", false, Some("source must be set where its provenance_key is")),
+            (Some("nonsense"), source, false, Some("provenance_key must be a public key on the curve P-256")),
+        ];
+        for (provenance_key, source, unverified, why) in table {
+            let web = ServiceConfig {
+                cluster: "prod".into(),
+                service: "shop".into(),
+                container: "web".into(),
+                repository: "team/web".into(),
+                provenance_key: provenance_key.map(str::to_owned),
+                source: source.to_owned(),
+                unverified,
+                ..ServiceConfig::default()
+            };
+            let told = DeployConfig { own: None, services: BTreeMap::from([("web".to_owned(), web)]) }.validate();
+            match why {
+                None => assert_eq!(told, Ok(())),
+                Some(why) => {
+                    let told = told.expect_err(why);
+                    assert!(told.starts_with(&format!("deploy.services.web.{why}")), "{why}: {told}");
+                }
+            }
+        }
+    }
 }

@@ -23,6 +23,7 @@ pub(super) fn deploy(version: &str, service: &str) -> Option<String> {
 }
 
 /// The question before a version is deployed.
-pub(super) fn question(version: &str, service: &str) -> Line {
-    Line::from(format!("Deploy {} to {}?", words::name(version), words::name(service)))
+pub(super) fn question(version: &str, service: &str, unverified: bool) -> Line {
+    let unverified = if unverified { " Its image is not verified." } else { "" };
+    Line::from(format!("Deploy {} to {}?{unverified}", words::name(version), words::name(service)))
 }

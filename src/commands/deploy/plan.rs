@@ -11,7 +11,15 @@ use crate::domain::{CommandError, Line, Plan, Refusal, Target};
 pub(super) use super::super::change::NOTHING_CHANGED as NOTHING;
 
 /// What somebody who deploys the bot by the bot should know before; afterwards it is seen.
-pub(super) const SELF: &str = "This is me: I am replaced by it, and my new body answers.";
+const SELF: &str = "This is me: I am replaced by it, and my new body answers.";
+
+/// That nobody looks who built the image, for whoever decides on it.
+const UNVERIFIED: &str = "Its image is not verified: the settings say `unverified`.";
+
+/// Whether it is for whoever decides on a deployment, and no news to whoever reads what became of it.
+pub(super) fn is_for_before(caution: &str) -> bool {
+    [SELF, UNVERIFIED].contains(&caution)
+}
 
 /// What is to run in place of what runs now.
 pub(super) struct Change<'a> {
@@ -163,6 +171,9 @@ fn cautions(present: &Present) -> Vec<String> {
     let mut cautions = Vec::new();
     if present.chosen.is_self {
         cautions.push(SELF.to_owned());
+    }
+    if present.chosen.config.unverified {
+        cautions.push(UNVERIFIED.to_owned());
     }
     if !service.rolls_back {
         cautions.push(format!(

@@ -99,7 +99,7 @@ async fn place(config: &ServiceConfig, cx: &Context) -> Result<ServiceAt, AwsErr
 pub(super) fn nothing_listed(not_done: &str) -> Refusal {
     Refusal::sentence(&format!(
         "I deploy nothing: my settings list no service. {not_done} Set `deploy.services.<name>` with `cluster`, `service`, \
-         `container` and `repository`, and `deploy.self` for myself."
+         `container`, `repository` and either `provenance_key` or `unverified`, and `deploy.self` for myself."
     ))
 }
 

@@ -3,10 +3,10 @@
 //! another image cannot sign for it. The certificates of keyless signing are not checked here: `delivery/deploy` does that.
 
 use super::super::{Context, ServiceConfig, words};
-use super::goal::short;
+use super::goal::{says, short};
 use super::plan::NOTHING;
-use super::present::Present;
-use crate::aws::Image;
+use super::present::{Chosen, Present};
+use crate::aws::{AwsError, Image};
 use crate::domain::{CommandError, Refusal};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -55,27 +55,52 @@ pub(super) fn read_key(text: &str) -> Option<Vec<u8>> {
     (point.len() == POINT && point[0] == 4).then(|| point.to_vec())
 }
 
+/// What would bring an image to a service, for the sentence that refuses it.
+#[derive(Clone, Copy)]
+pub(super) enum ImageRoute {
+    /// `deploy`
+    Deployment,
+    /// `deploy rollback`
+    Rollback,
+}
+
 /// Refuses an image that nobody vouches for, where somebody must.
-pub(super) async fn require(present: &Present, image: &Image, cx: &Context) -> Result<(), CommandError> {
-    let config = &present.chosen.config;
-    let Some(key) = config.provenance_key.as_deref() else { return Ok(()) };
-    let refused = |why: &str| {
-        Refusal::sentence(&format!(
-            "`{}` is not deployed to `{}`: {why} {NOTHING} My settings (`deploy.services.{}.provenance_key`) ask for an image that \
-             the pipeline has signed as built from `{}` of `{}`.",
-            short(&image.digest),
-            present.chosen.name,
-            present.chosen.name,
-            words::name(&config.branch),
-            words::name(&config.source),
-        ))
+pub(super) async fn require(
+    route: ImageRoute,
+    present: &Present,
+    image: &Image,
+    cx: &Context,
+) -> Result<(), CommandError> {
+    let why = doubt(present, &image.digest, cx).await.map_err(|error| error.failure(NOTHING))?;
+    let Some(why) = why else { return Ok(()) };
+    let Chosen { name, config, .. } = &present.chosen;
+    let (lead, instead) = match route {
+        ImageRoute::Deployment => (format!("`{}` is not deployed to `{name}`", short(&image.digest)), String::new()),
+        ImageRoute::Rollback => (
+            format!("`{name}` is not rolled back to {}", says(image.version(), &image.digest)),
+            format!(" `deploy <version> {name}` deploys a version that is signed."),
+        ),
     };
-    let tag = format!("provenance-{}", image.digest.trim_start_matches("sha256:"));
-    let found = cx.aws.manifest(&present.repository, &tag).await.map_err(|error| error.failure(NOTHING))?;
-    let Some(manifest) = found else { return Err(refused("no signed provenance of it is in ECR.").into()) };
+    Err(Refusal::sentence(&format!(
+        "{lead}: {why} {NOTHING} My settings (`deploy.services.{name}.provenance_key`) ask for an image that the pipeline has \
+         signed as built from `{}` of `{}`.{instead}",
+        words::name(&config.branch),
+        words::name(&config.source),
+    ))
+    .into())
+}
+
+/// Why the settings do not let the image of this digest run, as a sentence; `None`: they do.
+pub(super) async fn doubt(present: &Present, digest: &str, cx: &Context) -> Result<Option<String>, AwsError> {
+    let config = &present.chosen.config;
+    let Some(key) = config.provenance_key.as_deref() else { return Ok(None) };
+    let tag = format!("provenance-{}", digest.trim_start_matches("sha256:"));
+    let Some(manifest) = cx.aws.manifest(&present.repository, &tag).await? else {
+        return Ok(Some("no signed provenance of it is in ECR.".to_owned()));
+    };
     // the settings are checked, so a key that cannot be read is none that fits
     let key = read_key(key).unwrap_or_default();
-    check(&manifest, &key, config, &image.digest).map_err(|why| refused(&why).into())
+    Ok(check(&manifest, &key, config, digest).err())
 }
 
 /// Why this statement does not let this image be deployed, as a sentence.

@@ -1,5 +1,5 @@
 //! `deploy rollback`: brings back what ran before. A rollout under way is rolled back by ECS; else the version before is
-//! deployed by its digest, on the same way as any other.
+//! deployed by its digest, on the same way as any other: an image that the settings want verified is verified then too.
 
 use super::super::args;
 use super::super::{Command, Context, Found, Journalled, Planned, Row, Scope, words};
@@ -8,6 +8,7 @@ use super::names::{INSPECT, ROLLBACK};
 use super::plan::{self, Change, NOTHING};
 use super::present::{self, Present};
 use super::previous::{Previous, previous};
+use super::provenance::{self, ImageRoute};
 use super::run;
 use crate::aws::{AwsError, Image, ImageKey, Task, call};
 use crate::domain::{CommandError, Failure, Plan, Refusal, Risk, Target};
@@ -114,6 +115,7 @@ async fn back(
         ))
         .into());
     };
+    provenance::require(ImageRoute::Rollback, present, &to, cx).await?;
     let change = Change {
         command: ROW.name,
         verb: "roll back",
@@ -172,11 +174,22 @@ async fn stop(
     };
     let was = goal.was.clone();
     let mut plan = plan::made(ROW.name, "stop the rollout to", goal, was.as_deref(), target, cx);
+    plan.cautions.extend(unverified(present, before, cx).await);
     if before.is_guess {
         let image = known(&before.image, &chosen.at.region, cx).await;
         plan.cautions.push(guess(before, image.as_ref().and_then(Image::version)));
     }
     Ok(plan)
+}
+
+/// That what ECS goes back to is not verified, where it should be. That is no reason to let the rollout go on: the call names no
+/// image, ECS alone knows to which it goes back, and it had that one before.
+async fn unverified(present: &Present, before: &Previous, cx: &Context) -> Option<String> {
+    let why = match provenance::doubt(present, before.digest(), cx).await {
+        Ok(why) => why?,
+        Err(error) => error.what_is_so(),
+    };
+    Some(format!("ECS goes back to {}, which is not verified: {why}", says(None, before.digest())))
 }
 
 /// The service deployment that is in progress.

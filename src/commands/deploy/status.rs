@@ -199,6 +199,8 @@ impl Page<'_> {
             ("Rollout".into(), self.rollout()),
             ("Tasks".into(), self.counts()),
         ];
+        let unverified = || ("Images".to_owned(), Line::sentence("not verified: the settings say `unverified`"));
+        fields.extend(chosen.config.unverified.then(unverified));
         fields.extend(plan::foreign(service).map(|by| ("Deployed".to_owned(), Line::sentence(&by))));
         fields.extend(stopped_last(stopped).map(|line| ("Stopped last".to_owned(), line)));
         let began = service.primary().and_then(|primary| primary.since).filter(|_| service.is_rolling());
@@ -330,7 +332,8 @@ impl Page<'_> {
             // what a tag means may be something else when it is pressed
             let line = newest.and_then(|image| names::deploy(&image.digest, name));
             buttons.extend(line.map(|line| {
-                Button::run(format!("Deploy {}", words::cut(version, 40)), line).confirm(names::question(version, name))
+                let question = names::question(version, name, self.present.chosen.config.unverified);
+                Button::run(format!("Deploy {}", words::cut(version, 40)), line).confirm(question)
             }));
         }
         if let Some(back) = cx.permitted(ROLLBACK).filter(|_| goes_back) {

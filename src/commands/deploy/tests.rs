@@ -5,10 +5,12 @@ use super::super::testing::{
 };
 use super::super::{Context, DeployConfig, Planned, parse};
 use super::goal::Goal;
+use super::provenance::tests::{key, sealed};
 use crate::aws::fake::Fault;
 use crate::aws::fake::ecs::{Dep, FakeService, Picture, REPOSITORY, Scene, definition, digest, web};
 use crate::domain::{CommandError, Press, Refusal};
 use parking_lot::Mutex;
+use ring::signature::EcdsaKeyPair;
 use std::sync::Arc;
 
 /// The scenes of a rollout from `web:7` to `web:8` that completes.
@@ -43,34 +45,64 @@ async fn a_plan_names_service_digests_and_calls() {
     target web (service/prod/shop) eu-central-1 123456789012
     step 0 ecs:RegisterTaskDefinition eu-central-1 arn:aws:ecs:eu-central-1:123456789012:task-definition/web:7 web REPO@sha256:b…
     step 1 ecs:UpdateService eu-central-1 service/prod/shop web REPO@sha256:b… tag:1.4.2 was:sha256:a… arn:aws:ecs:eu-central-1:123456789012:task-definition/web:7
+    caution Its image is not verified: the settings say `unverified`.
     ");
     assert_eq!(changes(&service), [""; 0], "planning only reads");
+}
+
+/// A context over a service whose images the pipeline has to sign, and the pipeline's key.
+fn cx_verifying(service: &FakeService) -> (Context, EcdsaKeyPair) {
+    let (pair, public) = key();
+    let cx = cx_deploying(service);
+    let mut deploy = (*cx.deploy).clone();
+    let web = deploy.services.get_mut("web").expect("web");
+    (web.provenance_key, web.source, web.unverified) = (Some(public), "https://git.test/web".to_owned(), false);
+    assert_eq!(deploy.validate(), Ok(()));
+    (Context { deploy: Arc::new(deploy), ..cx }, pair)
+}
+
+/// The pipeline signs an image as built from this branch.
+fn signs(service: &FakeService, pair: &EcdsaKeyPair, letter: &str, branch: &str) {
+    let tag = format!("provenance-{}", digest(letter).trim_start_matches("sha256:"));
+    let manifest = sealed(pair, &digest(letter), "https://git.test/web", branch);
+    service.0.lock().manifests.insert(tag, manifest);
 }
 
 /// Where the settings name a key, an image that it does not vouch for is not even planned.
 #[tokio::test]
 async fn an_image_that_nobody_vouches_for_is_not_deployed_where_somebody_must() {
-    use super::provenance::tests::{key, sealed};
     let service = FakeService::new();
-    let (pair, public) = key();
-    let cx = cx_deploying(&service);
-    let mut deploy = (*cx.deploy).clone();
-    let web = deploy.services.get_mut("web").expect("web");
-    (web.provenance_key, web.source) = (Some(public), "https://git.test/web".to_owned());
-    assert_eq!(deploy.validate(), Ok(()));
-    let cx = Context { deploy: Arc::new(deploy), ..cx };
+    let (cx, pair) = cx_verifying(&service);
     let said = answer("deploy 1.4.2 web", &cx).await;
     insta::assert_snapshot!(said, @"[refused] `sha256:bbbbbbbbbbbb` is not deployed to `web`: no signed provenance of it is in ECR. Nothing was changed. My settings (`deploy.services.web.provenance_key`) ask for an image that the pipeline has signed as built from `main` of `https://git.test/web`.");
-    let tag = format!("provenance-{}", digest("b").trim_start_matches("sha256:"));
-    let put = |branch: &str| {
-        let manifest = sealed(&pair, &digest("b"), "https://git.test/web", branch);
-        service.0.lock().manifests.insert(tag.clone(), manifest);
-    };
-    put("feature");
+    signs(&service, &pair, "b", "feature");
     let said = answer("deploy 1.4.2 web", &cx).await;
     assert!(said.contains("its provenance names `feature` as its branch. Nothing was changed."), "{said}");
-    put("main");
-    assert_eq!(planned("deploy 1.4.2 web", &cx).await.steps.len(), 2);
+    signs(&service, &pair, "b", "main");
+    let plan = planned("deploy 1.4.2 web", &cx).await;
+    assert_eq!((plan.steps.len(), plan.cautions.as_slice()), (2, &[][..]), "what is verified needs no caution");
+    let status = answer("deploy status web", &cx).await;
+    assert!(!status.contains("not verified"), "{status}");
+    assert_eq!(changes(&service), [""; 0]);
+}
+
+/// What ran before is held to the same rule: it may be older than the key, or a revision that nobody ever ran.
+#[tokio::test]
+async fn an_image_that_nobody_vouches_for_is_not_gone_back_to_where_somebody_must() {
+    let service = FakeService::new();
+    let (cx, pair) = cx_verifying(&service);
+    // that the image which runs is signed says nothing of the one before
+    signs(&service, &pair, "a", "main");
+    let said = answer("deploy rollback web", &cx).await;
+    insta::assert_snapshot!(said, @"[refused] `web` is not rolled back to `1.4.0` (`sha256:000000000000`): no signed provenance of it is in ECR. Nothing was changed. My settings (`deploy.services.web.provenance_key`) ask for an image that the pipeline has signed as built from `main` of `https://git.test/web`. `deploy <version> web` deploys a version that is signed.");
+    signs(&service, &pair, "0", "feature");
+    let said = answer("deploy rollback web", &cx).await;
+    assert!(said.contains("its provenance names `feature` as its branch. Nothing was changed."), "{said}");
+    service.fails("BatchGetImage", Fault::Code("AccessDeniedException", "no"));
+    let said = answer("deploy rollback web", &cx).await;
+    assert!(said.starts_with("[failed] AWS does not allow me `ecr:BatchGetImage`"), "{said}");
+    signs(&service, &pair, "0", "main");
+    assert_eq!(planned("deploy rollback web", &cx).await.steps.len(), 1);
     assert_eq!(changes(&service), [""; 0]);
 }
 
@@ -175,9 +207,9 @@ async fn only_listed_services_are_deployed() {
     cx.deploy = Arc::new(two);
     insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"[usage] Say which service is meant: `api` or `web`. Nothing was changed.");
     cx.deploy = Arc::default();
-    insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"[refused] I deploy nothing: my settings list no service. Nothing was changed. Set `deploy.services.<name>` with `cluster`, `service`, `container` and `repository`, and `deploy.self` for myself.");
+    insta::assert_snapshot!(answer("deploy 1.4.2", &cx).await, @"[refused] I deploy nothing: my settings list no service. Nothing was changed. Set `deploy.services.<name>` with `cluster`, `service`, `container`, `repository` and either `provenance_key` or `unverified`, and `deploy.self` for myself.");
     assert_eq!(answer("deploy rollback", &cx).await, answer("deploy 1.4.2", &cx).await);
-    insta::assert_snapshot!(answer("deploy status", &cx).await, @"[refused] I deploy nothing: my settings list no service. Nothing could be shown. Set `deploy.services.<name>` with `cluster`, `service`, `container` and `repository`, and `deploy.self` for myself.");
+    insta::assert_snapshot!(answer("deploy status", &cx).await, @"[refused] I deploy nothing: my settings list no service. Nothing could be shown. Set `deploy.services.<name>` with `cluster`, `service`, `container`, `repository` and either `provenance_key` or `unverified`, and `deploy.self` for myself.");
     let calls: Vec<String> = service.0.lock().calls.keys().cloned().collect();
     assert_eq!(
         calls,
@@ -246,6 +278,7 @@ async fn cautions_say_what_is_to_be_known_before() {
     let plan = planned("deploy 1.4.0", &cx).await;
     insta::assert_snapshot!(plan.cautions.join("\n"), @r"
     This is me: I am replaced by it, and my new body answers.
+    Its image is not verified: the settings say `unverified`.
     ECS does not roll `web` back by itself if its tasks do not start; `deploy rollback web` does.
     `web` is to have no tasks, so nothing of it runs.
     `1.4.0` (`sha256:000000000000`) takes the place of `1.4.1` (`sha256:aaaaaaaaaaaa`), which was pushed later.
@@ -677,6 +710,7 @@ async fn a_rollback_deploys_the_digest_that_ran_before() {
     [plan] roll back web (service/prod/shop in eu-central-1): sha256:a… → sha256:0…
     target web (service/prod/shop) eu-central-1 123456789012
     step 0 ecs:UpdateService eu-central-1 service/prod/shop web REPO@sha256:0… was:sha256:a… arn:aws:ecs:eu-central-1:123456789012:task-definition/web:7 arn:aws:ecs:eu-central-1:123456789012:task-definition/web:6
+    caution Its image is not verified: the settings say `unverified`.
     caution `1.4.0` (`sha256:000000000000`) takes the place of `1.4.1` (`sha256:aaaaaaaaaaaa`), which was pushed later.
     ");
     service.after(
@@ -724,6 +758,7 @@ async fn where_ecs_does_not_tell_a_guess_is_called_one() {
     service.fails("ListServiceDeployments", Fault::Code("AccessDeniedException", "no"));
     let plan = planned("deploy rollback web", &cx_deploying(&service)).await;
     insta::assert_snapshot!(plan.cautions.join("\n"), @r"
+    Its image is not verified: the settings say `unverified`.
     `1.4.0` (`sha256:000000000000`) takes the place of `1.4.1` (`sha256:aaaaaaaaaaaa`), which was pushed later.
     That `1.4.0` (`web:6`) ran before is a guess: it is the latest older revision with another image, and ECS does not tell more.
     ");
@@ -767,6 +802,18 @@ async fn a_rollout_under_way_is_rolled_back_by_ecs() {
     assert_eq!(changes(&service), ["StopServiceDeployment 3"]);
 }
 
+/// A rollout that fails must not go on because what ECS goes back to is older than the key.
+#[tokio::test]
+async fn a_rollout_is_stopped_with_a_caution_where_what_ecs_goes_back_to_is_not_verified() {
+    let service = rolling();
+    let (cx, pair) = cx_verifying(&service);
+    let plan = planned("deploy rollback web", &cx).await;
+    assert_eq!(plan.steps[0].operation, "ecs:StopServiceDeployment");
+    insta::assert_snapshot!(plan.cautions.join("\n"), @"ECS goes back to `sha256:aaaaaaaaaaaa`, which is not verified: no signed provenance of it is in ECR.");
+    signs(&service, &pair, "a", "main");
+    assert_eq!(planned("deploy rollback web", &cx).await.cautions, [""; 0]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_rollout_that_is_not_stopped_is_told() {
     let service = rolling();
@@ -793,6 +840,7 @@ async fn status_shows_what_runs_and_what_could() {
     Task definition: `web:7`
     Rollout: *COMPLETED*, begun 2026-11-18 08:20 UTC
     Tasks: 2 wanted, 2 running, 0 pending, 2 healthy
+    Images: not verified: the settings say `unverified`
     Stopped last: 2026-11-18 08:28 UTC: `Scaling activity initiated by deployment`
     A rollback goes to: `1.4.0` (`sha256:000000000000`), `web:6`
     The latest versions:
@@ -809,6 +857,7 @@ async fn status_shows_what_runs_and_what_could() {
     Task definition: `web:8`
     Rollout: *IN_PROGRESS*: `1.4.2` (`web:8`), 1 of 2 tasks, begun 2026-11-18 08:20 UTC
     Tasks: 2 wanted, 2 running, 0 pending, 2 healthy
+    Images: not verified: the settings say `unverified`
     A rollback stops it and goes back to: `1.4.1` (`sha256:aaaaaaaaaaaa`), `web:7`
     The latest versions:
     - `1.4.2` (`sha256:bbbbbbbbbbbb`), pushed 2026-11-09 04:53 UTC, runs
@@ -830,6 +879,7 @@ async fn status_says_what_it_does_not_know() {
     Task definition: `web:7`
     Rollout: *COMPLETED*, begun 2026-11-18 08:20 UTC
     Tasks: 2 wanted, 2 running, 0 pending, 2 healthy
+    Images: not verified: the settings say `unverified`
     A rollback goes to: not known: AWS is limiting our calls (`ThrottlingException`, `eu-central-1`, account `123456789012`): Rate exceeded.
     The versions in ECR are not known: AWS does not allow me `ecr:DescribeImages` (`AccessDeniedException`, `eu-central-1`, account `123456789012`): no.
     ");

@@ -4,7 +4,7 @@
 use super::super::{Context, Found, words};
 use super::goal::{Goal, Wanted, known, named, says, short};
 use super::names::ROLLBACK;
-use super::plan::SELF;
+use super::plan::is_for_before;
 use crate::aws::{AwsError, Deployment, Past, Rollout, Service, Task, pinned};
 use crate::domain::{Line, Plan, Reply, Tone};
 use jiff::Timestamp;
@@ -79,7 +79,7 @@ impl Report<'_> {
         match verdict {
             Verdict::Reached => {
                 let reply = Reply::new(Tone::Done).sentence(&(text + &self.before(cx).await));
-                let cautions = self.plan.cautions.iter().filter(|caution| *caution != SELF);
+                let cautions = self.plan.cautions.iter().filter(|caution| !is_for_before(caution));
                 let cautions = cautions.map(|caution| Line::sentence(caution));
                 Found::Done(cautions.fold(reply, Reply::note))
             }

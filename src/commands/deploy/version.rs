@@ -6,7 +6,8 @@ use super::goal::{Goal, Wanted, says};
 use super::names::{DEPLOY, INSPECT, ROLLBACK, STATUS};
 use super::plan::{self, Change, NOTHING};
 use super::present::{self, Present};
-use super::{provenance, run};
+use super::provenance::{self, ImageRoute};
+use super::run;
 use crate::aws::{Image, ImageKey, call};
 use crate::domain::{Button, CommandError, Plan, Reply, Risk, Tone, UsageError};
 use async_trait::async_trait;
@@ -88,7 +89,7 @@ impl Command for Version {
         let present = chosen.present(service, cx, NOTHING).await?;
         let to = self.image(&present, cx).await?;
         plan::refuse_rolling(&present, cx).await?;
-        provenance::require(&present, &to, cx).await?;
+        provenance::require(ImageRoute::Deployment, &present, &to, cx).await?;
         let tasks = present.tasks(cx).await.map_err(|error| error.failure(NOTHING))?;
         let image = format!("{}@{}", present.base, to.digest);
         let change = Change {

@@ -3,7 +3,7 @@
 use super::body::{Body, EventBody, LetterBody, StepBody};
 use super::item::{Item, Value, item, number, text};
 use crate::domain::{ChannelId, Plan, Reply, Request, RequestId, Source, Tone, UserId};
-use crate::store::wire::{self, AddressRow};
+use crate::store::wire::{self, AddressKind, AddressRow};
 use crate::store::{
     Asked, Entry, Held, Letter, LetterId, NewLetter, ReplicaName, State, StepRecord, StepState, StoreError, Way, What,
 };
@@ -113,7 +113,7 @@ impl Waiting {
             .map_err(|error| StoreError::Failed(format!("reply cannot be written as JSON: {error}")))?;
         Ok(LetterBody {
             number: self.number,
-            kind: kind.to_string(),
+            kind: kind.as_str().to_owned(),
             channel,
             user,
             thread_ts,
@@ -129,15 +129,16 @@ impl Waiting {
         })
     }
 
-    fn of(body: LetterBody, request: RequestId) -> Self {
+    fn of(body: LetterBody, request: RequestId) -> Result<Self, String> {
         let LetterBody { kind, channel, user, thread_ts, url, reply, .. } = body;
+        let kind = AddressKind::parse(&kind).ok_or_else(|| format!("`{kind}` is no place for a letter"))?;
         let reply = serde_json::from_value::<Reply>(reply).unwrap_or_else(|error| {
             tracing::error!(%request, %error, "stored reply cannot be read");
             wire::unreadable()
         });
         let address = AddressRow { kind, channel, user, thread_ts, url: url.map(SecretString::from) };
         let letter = NewLetter { request, address: address.into(), reply, last: body.last, trigger: None };
-        Self {
+        Ok(Self {
             number: body.number,
             letter,
             attempts: body.attempts,
@@ -146,7 +147,7 @@ impl Waiting {
             way: body.way,
             unsure: body.unsure,
             error: body.error,
-        }
+        })
     }
 }
 
@@ -305,8 +306,8 @@ impl Row {
             steps: steps?,
             progress_ts: body.progress_ts,
             finished_at: body.finished_at.map(time),
-            letter: body.letter.map(|letter| Waiting::of(letter, id)),
-            dead: body.dead.map(|letter| Waiting::of(letter, id)),
+            letter: body.letter.map(|letter| Waiting::of(letter, id)).transpose()?,
+            dead: body.dead.map(|letter| Waiting::of(letter, id)).transpose()?,
             letters: body.letters,
             history: body.history,
             deaths: number(item, "deaths").and_then(|deaths| u32::try_from(deaths).ok()).unwrap_or_default(),

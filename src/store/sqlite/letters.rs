@@ -170,7 +170,7 @@ impl Book {
                 last,
                 nanos(created_at),
                 nanos(not_before),
-                address.kind,
+                address.kind.as_str(),
                 address.channel,
                 address.user,
                 address.thread_ts,
@@ -179,7 +179,7 @@ impl Book {
                 unsure,
             ],
         )?;
-        let queue = rows::queue(&address.kind, &address.channel, *request);
+        let queue = rows::queue(address.kind, &address.channel, *request);
         self.work.put(id, Waiting { request: *request, last: *last, queue, created_at, not_before });
         Ok(Posted { id, ..posted })
     }

@@ -1,7 +1,7 @@
 //! Between values and rows.
 
 use crate::domain::{ChannelId, Plan, Request, RequestId, Source, UserId};
-use crate::store::wire::{self, AddressRow, readable};
+use crate::store::wire::{self, AddressKind, AddressRow, readable};
 use crate::store::{Asked, Entry, Letter, LetterId, NewLetter, State, StepRecord, StepState, StoreError};
 use jiff::Timestamp;
 use rusqlite::Row;
@@ -119,14 +119,21 @@ pub(super) fn step(row: &Row<'_>) -> rusqlite::Result<Option<StepRecord>> {
 
 /// The number of the queue in which a letter with this address waits ([`crate::store::NewLetter::queue`]). Two queues
 /// that happened to have one number would share their bound, and nothing else.
-pub(super) fn queue(kind: &str, channel: &str, request: RequestId) -> u64 {
+pub(super) fn queue(kind: AddressKind, channel: &str, request: RequestId) -> u64 {
     let mut hasher = DefaultHasher::new();
     match kind {
-        "response_url" | "click_url" => request.hash(&mut hasher),
-        "beside" => ("post", channel).hash(&mut hasher),
-        _ => (kind, channel).hash(&mut hasher),
+        AddressKind::ResponseUrl | AddressKind::ClickUrl => request.hash(&mut hasher),
+        AddressKind::Post | AddressKind::Beside => (AddressKind::Post.as_str(), channel).hash(&mut hasher),
+        AddressKind::Ephemeral => (kind.as_str(), channel).hash(&mut hasher),
     }
     hasher.finish()
+}
+
+/// The kind of place of a letter of this request, out of this column. One for which this program lacks a word is named and left
+/// alone, for the newer program that wrote it.
+pub(super) fn kind(row: &Row<'_>, column: usize, request: RequestId) -> rusqlite::Result<Option<AddressKind>> {
+    let name = |why: &StoreError| tracing::error!(req = %request, %why, "letter cannot be read and is left alone");
+    Ok(known(word(row, column, AddressKind::parse))?.inspect_err(name).ok())
 }
 
 /// A letter with what [`letter`] reads, by its number.
@@ -138,8 +145,8 @@ pub(super) const LETTER: &str = "SELECT l.id, l.request, l.last, l.attempts, l.c
 pub(super) fn letter(row: &Row<'_>) -> rusqlite::Result<Letter> {
     let request = id(row, 1)?;
     let url = row.get::<_, Option<String>>(10)?.map(SecretString::from);
-    let address =
-        AddressRow { kind: row.get(6)?, channel: row.get(7)?, user: row.get(8)?, thread_ts: row.get(9)?, url };
+    let kind = word(row, 6, AddressKind::parse)?;
+    let address = AddressRow { kind, channel: row.get(7)?, user: row.get(8)?, thread_ts: row.get(9)?, url };
     let reply = readable(row.get_ref(11)?.as_str()?, request, "reply").unwrap_or_else(wire::unreadable);
     Ok(Letter {
         id: LetterId { request, number: row.get(0)? },

@@ -338,6 +338,38 @@ async fn a_row_with_a_word_of_a_newer_program_is_left_out_and_costs_the_others_n
 }
 
 #[tokio::test]
+async fn a_letter_to_a_place_of_a_newer_program_is_left_alone_and_sent_to_nobody() {
+    let folder = Folder::new();
+    let store = folder.open();
+    for number in [1, 2, 3] {
+        store.journal.accept(new(number, &[&format!("event:{number}")])).await.unwrap();
+    }
+    for number in [1, 2] {
+        store.journal.finish(id(number), Final::Succeeded, letter(number, "Done.", true)).await.unwrap();
+    }
+    store.outbox.put(letter(3, "Working…", false)).await.unwrap();
+    store.close(PATIENCE).await.unwrap();
+    let strange = format!("UPDATE letters SET kind = 'pigeon' WHERE request IN (x'{}', x'{}')", hex(id(2)), hex(id(3)));
+    assert_eq!(Connection::open(folder.path()).unwrap().execute(&strange, []).unwrap(), 2);
+
+    let store = folder.open();
+    let due = async || {
+        let letters = store.outbox.due(folder.clock().now(), Wanted::first(9)).await.unwrap();
+        letters.iter().map(|letter| letter.id.request).collect::<Vec<_>>()
+    };
+    assert_eq!(due().await, [id(1)]);
+    assert_eq!(store.health.open(), 2, "a request, and a letter that can be read");
+    // the answer takes the place of what only showed the progress
+    store.journal.finish(id(3), Final::Succeeded, letter(3, "Done.", true)).await.unwrap();
+    assert_eq!(due().await, [id(1), id(3)]);
+    assert!(store.health.vitals().ok);
+    store.close(PATIENCE).await.unwrap();
+    let left = "SELECT group_concat(kind) FROM (SELECT kind FROM letters ORDER BY id)";
+    let left: String = Connection::open(folder.path()).unwrap().query_row(left, [], |row| row.get(0)).unwrap();
+    assert_eq!(left, "response_url,pigeon,response_url", "it waits for the program that wrote it");
+}
+
+#[tokio::test]
 async fn a_database_of_something_else_is_refused_and_left_as_it_was() {
     let folder = Folder::new();
     std::fs::create_dir_all(folder.path().parent().unwrap()).unwrap();

@@ -82,11 +82,13 @@ impl Work {
             if let (false, Some(open)) = (last, requests.get_mut(&request)) {
                 open.waiting = Some(letter);
             }
+            // the answer still takes the place of a progress letter that is not read: of a request there is one letter
+            let Some(kind) = rows::kind(row, 5, request)? else { continue };
             if let (true, Some(user)) = (last, row.get::<_, Option<String>>(7)?) {
                 askers.push((request, UserId(user)));
             }
             let (created_at, not_before) = (time(row.get(3)?), time(row.get(4)?));
-            let queue = rows::queue(row.get_ref(5)?.as_str()?, row.get_ref(6)?.as_str()?, request);
+            let queue = rows::queue(kind, row.get_ref(6)?.as_str()?, request);
             queues.entry(queue).or_default().insert(letter);
             letters.insert(letter, Waiting { request, last, queue, created_at, not_before });
         }

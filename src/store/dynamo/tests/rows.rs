@@ -2,10 +2,12 @@
 
 use super::Cell;
 use crate::clock::Clock;
-use crate::store::contract::{PATIENCE, Place, id, letter, new, plan, sent};
+use crate::store::contract::{PATIENCE, Place, id, letter, new, plan, request, sent};
 use crate::store::dynamo::item::{item, number, text};
-use crate::store::dynamo::row::pk;
-use crate::store::{Accepted, AuditLog, Card, Delivery, Final, Journal, Outbox, Replicas, State, Wanted, What};
+use crate::store::dynamo::row::{Row, Waiting, pk};
+use crate::store::{
+    Accepted, AuditLog, Card, Delivery, Final, Journal, Outbox, ReplicaName, Replicas, State, Wanted, Way, What,
+};
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::SignedDuration;
 
@@ -132,6 +134,27 @@ async fn what_a_newer_program_added_to_a_row_survives_the_writes_of_this_one() {
     let body: serde_json::Value = serde_json::from_str(text(&kept, "body").unwrap()).unwrap();
     assert_eq!(body["mood"], "");
     assert!(body["letter"].get("mood").is_none(), "{body:#}");
+}
+
+/// A row with a letter to a place for which this program lacks a word is one that cannot be read.
+#[tokio::test]
+async fn a_letter_to_a_place_of_a_newer_program_is_sent_to_nobody() {
+    let mut row = Row::new(request(1), ReplicaName("R".to_owned()));
+    let at = row.request.accepted_at;
+    row.letter = Some(Waiting {
+        number: 1,
+        letter: letter(1, "Working…", false),
+        attempts: 0,
+        created_at: at,
+        not_before: at,
+        way: Way::default(),
+        unsure: false,
+        error: None,
+    });
+    let (item, body) = (row.item(at), row.body().unwrap());
+    assert!(Row::read(&item, &body).unwrap().letter.is_some());
+    let strange = body.replace("\"kind\":\"response_url\"", "\"kind\":\"pigeon\"");
+    assert_eq!(Row::read(&item, &strange).unwrap_err(), "`pigeon` is no place for a letter");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
