@@ -7,6 +7,7 @@ mod audit;
 mod body;
 mod browser;
 mod clients;
+mod compose;
 mod crash;
 mod cut;
 mod deploy;
