@@ -27,6 +27,7 @@ mod life;
 mod links;
 mod manifest;
 mod nasty;
+mod numbers;
 mod once;
 mod output;
 mod overload;
