@@ -1,6 +1,6 @@
 # One image for every environment; all differences are configuration.
 #   docker build -t dronebot .                            the bot
-#   docker build -t dronebot-sandbox --target sandbox .   the Slack sandbox and the demo's fleet, for laptops
+#   docker build -t dronebot-sandbox --target sandbox .   the Slack sandbox and the demo's AWS, for laptops
 # `delivery/build` gives it the commit's values and the base images of delivery/bases.json, by digest once `delivery/pin` has
 # looked them up: RUN_BASE=gcr.io/distroless/cc-debian12:nonroot@sha256:…
 ARG BUILD_BASE=rust:1.95-slim-bookworm

@@ -1,7 +1,9 @@
 //! `cargo demo`: the whole thing on one machine. The Slack sandbox with its chat page, Moto with a seeded fleet, and
-//! the bot between them, started again whenever it dies.
+//! the bot between them, started again whenever it dies. compose.yaml runs the three as containers; there this program is the
+//! simulated AWS alone.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a program for people at a terminal")]
 
+mod cloud;
 mod fleet;
 mod moto;
 mod proxy;
@@ -12,6 +14,7 @@ mod venv;
 use clap::{Parser, Subcommand};
 use parking_lot::Mutex;
 use std::env;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::sync::Arc;
@@ -19,9 +22,6 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
-
-/// How long the demo's instances take to start and stop: long enough to be watched, and to kill the bot meanwhile.
-const LAG: Duration = Duration::from_secs(12);
 
 #[derive(Parser)]
 #[command(about = "Slack sandbox, simulated AWS and bot on this machine")]
@@ -41,11 +41,20 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Only make the demo's fleet in a Moto that runs already, if it has none yet.
-    Seed {
-        /// Its address.
+    /// Be only the simulated AWS: empty a Moto that runs already, make the demo's fleet and service there, and serve the proxy
+    /// before it.
+    Aws {
+        /// The address of Moto.
         #[arg(long)]
         endpoint: String,
+        /// Where the proxy listens.
+        #[arg(long, default_value = "127.0.0.1:5001")]
+        listen: SocketAddr,
+    },
+    /// Ask a running `demo aws` at this URL whether it serves, and exit with 0 or 1.
+    Healthcheck {
+        /// Its address.
+        url: String,
     },
 }
 
@@ -53,7 +62,8 @@ enum Task {
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match &arguments.task {
-        Some(Task::Seed { endpoint }) => seed(endpoint).await,
+        Some(Task::Aws { endpoint, listen }) => until_stopped(cloud::serve(endpoint, *listen)).await,
+        Some(Task::Healthcheck { url }) => cloud::healthy(url).await,
         None => demo(&arguments).await,
     };
     match done {
@@ -65,36 +75,21 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn seed(endpoint: &str) -> Result<(), String> {
-    let client = fleet::client(endpoint, fleet::DEMO[0].region).await;
-    for _ in 0..60 {
-        match client.describe_instances().send().await {
-            Ok(found) if found.reservations().is_empty() => {
-                fleet::plant(endpoint, fleet::DEMO).await?;
-                println!("demo: {} instances made", fleet::DEMO.len());
-                return Ok(());
-            }
-            Ok(_) => {
-                println!("demo: the fleet is there already");
-                return Ok(());
-            }
-            Err(_) => tokio::time::sleep(Duration::from_millis(500)).await,
-        }
-    }
-    Err(format!("nothing answers at {endpoint}"))
-}
-
 async fn demo(arguments: &Arguments) -> Result<(), String> {
-    let stopped = stop_signal()?;
-    tokio::pin!(stopped);
     let children = Children::default();
-    let done = tokio::select! {
-        done = run(arguments, &children) => done,
-        () = &mut stopped => Ok(()),
-    };
+    let done = until_stopped(run(arguments, &children)).await;
     children.end().await;
     println!("\ndemo: ended, nothing runs any more");
     done
+}
+
+/// Works until the process is told to end.
+async fn until_stopped(work: impl Future<Output = Result<(), String>>) -> Result<(), String> {
+    let stopped = stop_signal()?;
+    tokio::select! {
+        done = work => done,
+        () = stopped => Ok(()),
+    }
 }
 
 /// The programs that the demo has started. They end with it, and it waits for them.
@@ -140,17 +135,12 @@ async fn run(arguments: &Arguments, children: &Children) -> Result<(), String> {
     let (python, bins) = (install(target.clone()).await?, programs()?);
     let moto = moto::start(&python, arguments.moto_port, None)?;
     println!("demo: simulated AWS at {}", moto.url);
-    fleet::plant(&moto.url, fleet::DEMO).await?;
-    let (aws, control) = proxy::start(moto.url.clone(), None)?;
-    let made = service::MadeService::make(&aws, service::DEMO).await;
-    let made = made.map_err(|error| format!("Moto did not take the service: {error}"))?;
-    control.rollouts.breaks(made.digest(service::BROKEN).await.ok_or("the broken version is not in ECR")?);
-    control.set_lag(LAG);
+    let cloud = cloud::Cloud::plant(&moto.url).await?;
     let page = format!("http://127.0.0.1:{}", arguments.page_port);
     let sandbox = children.keep(start_sandbox(&bins, arguments.page_port).await?);
     let store = target.join("demo").join(format!("dronebot-{}.db", std::process::id()));
     let _ = std::fs::create_dir_all(target.join("demo"));
-    let bot = keep_bot(children, &bins, arguments, &page, &aws, &store);
+    let bot = keep_bot(children, &bins, arguments, &page, &cloud.url, &store);
     println!("demo: probes at http://127.0.0.1:{}/readyz, log in target/demo/dronebot.log", arguments.health_port);
     println!("\n    open {page} and type:  /drone ec2 list");
     println!(
@@ -233,7 +223,7 @@ async fn keep_bot(
             .env("AWS_REGION", "eu-central-1")
             .env("AWS_ACCESS_KEY_ID", "testing")
             .env("AWS_SECRET_ACCESS_KEY", "testing")
-            .envs(service::settings(&service::DEMO, "shop"))
+            .envs(service::demo_settings())
             .stdin(Stdio::null())
             .stdout(file.try_clone().map_err(|error| error.to_string())?)
             .stderr(file)

@@ -14,11 +14,11 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt, web};
 use asked::{Asked, error, is_container, region};
 use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
-use std::net::TcpListener;
+use std::net::{TcpListener, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
-use upstream::{Upstream, ask};
+use upstream::{Upstream, ask, container};
 
 /// Longer than any caller waits.
 const FOR_EVER: Duration = Duration::from_secs(3_600);
@@ -271,16 +271,29 @@ pub fn start(url: String, account: Option<String>) -> Result<(String, Arc<Contro
 }
 
 /// The same at this address.
-#[expect(clippy::disallowed_methods, reason = "a thread of the demo and the tests, not of the bot")]
 pub fn start_at(host: &str, url: String, account: Option<String>) -> Result<(String, Arc<Control>), String> {
-    let listener = TcpListener::bind((host, 0)).map_err(|error| format!("no port for the proxy: {error}"))?;
-    let address = listener.local_addr().map_err(|error| error.to_string())?;
     let control = Arc::new(Control::default());
-    let (state, upstream) = (Data::from(Arc::clone(&control)), Data::new(Upstream { url, account }));
-    let known = Arc::clone(&control);
+    let address = open((host, 0), &control, url, account)?;
+    Ok((address, control))
+}
+
+/// Opens a door at this address; [`Control::close`] closes the first one of several. `/health` is answered here, uncounted.
+#[expect(clippy::disallowed_methods, reason = "a thread of the demo and the tests, not of the bot")]
+pub fn open(
+    at: impl ToSocketAddrs,
+    control: &Arc<Control>,
+    url: String,
+    account: Option<String>,
+) -> Result<String, String> {
+    let listener = TcpListener::bind(at).map_err(|error| format!("no port for the proxy: {error}"))?;
+    let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let (state, upstream) = (Data::from(Arc::clone(control)), Data::new(Upstream { url, account }));
+    let known = Arc::clone(control);
     std::thread::spawn(move || {
-        let app =
-            move || App::new().app_data(state.clone()).app_data(upstream.clone()).default_service(web::to(forward));
+        let app = move || {
+            let app = App::new().app_data(state.clone()).app_data(upstream.clone());
+            app.route("/health", web::get().to(async || HttpResponse::Ok())).default_service(web::to(forward))
+        };
         let server = HttpServer::new(app).workers(1).disable_signals().listen(listener);
         if let Ok(server) = server {
             let server = server.run();
@@ -288,7 +301,7 @@ pub fn start_at(host: &str, url: String, account: Option<String>) -> Result<(Str
             let _ = rt::System::new().block_on(server);
         }
     });
-    Ok((format!("http://{address}"), control))
+    Ok(format!("http://{address}"))
 }
 
 async fn forward(request: HttpRequest, body: Bytes, control: Data<Control>, upstream: Data<Upstream>) -> HttpResponse {
@@ -361,28 +374,4 @@ async fn answer(
         _ => xml,
     };
     HttpResponse::build(status).insert_header(("content-type", kind)).body(xml)
-}
-
-/// A call to ECS or ECR: what happens over time is played, the rest is Moto's.
-async fn container(
-    request: &HttpRequest,
-    action: &str,
-    body: Bytes,
-    control: &Control,
-    upstream: &Upstream,
-) -> Option<(actix_web::http::StatusCode, String, String)> {
-    let asked = serde_json::from_slice(&body).unwrap_or_default();
-    if let Some(answer) = control.rollouts.answer(action, &asked, now()) {
-        let kind = "application/x-amz-json-1.1".to_owned();
-        return Some((actix_web::http::StatusCode::OK, kind, answer.to_string()));
-    }
-    let (status, kind, said) = ask(request, body, upstream).await?;
-    let lag = *control.lag.lock();
-    match serde_json::from_str(&said) {
-        Ok(answer) if status.is_success() => {
-            let answer = control.rollouts.complete(action, &asked, answer, lag, now());
-            Some((status, kind, answer.to_string()))
-        }
-        _ => Some((status, kind, said)),
-    }
 }

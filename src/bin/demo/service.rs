@@ -27,7 +27,6 @@ pub struct ServicePlan {
 }
 
 /// The service of the demo. Its bot is no service: it runs on this machine.
-#[allow(dead_code, reason = "the tests have a service of their own")]
 pub const DEMO: ServicePlan = ServicePlan {
     region: "eu-central-1",
     cluster: "prod",
@@ -53,6 +52,11 @@ pub fn settings(plan: &ServicePlan, name: &str) -> Vec<(String, String)> {
     ];
     let key = |last: &str| format!("DRONEBOT__DEPLOY__SERVICES__{}__{last}", name.to_uppercase());
     values.into_iter().map(|(last, value)| (key(last), value.to_owned())).collect()
+}
+
+/// The settings by which the bot of the demo may deploy its service, as `shop`. compose.yaml repeats them, and a test compares.
+pub fn demo_settings() -> Vec<(String, String)> {
+    settings(&DEMO, "shop")
 }
 
 /// A service that there is.

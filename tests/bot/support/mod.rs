@@ -78,19 +78,24 @@ fn moto_of_tables() -> Arc<moto::Moto> {
     moto_in(&SHARED)
 }
 
-#[expect(clippy::print_stderr, reason = "whoever runs the tests waits for it")]
 fn moto_in(place: &'static Mutex<Weak<moto::Moto>>) -> Arc<moto::Moto> {
     let mut shared = place.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if let Some(running) = shared.upgrade() {
         return running;
     }
+    let running = Arc::new(own_moto());
+    *shared = Arc::downgrade(&running);
+    running
+}
+
+/// One that no other test uses, and that may be emptied.
+#[expect(clippy::print_stderr, reason = "whoever runs the tests waits for it")]
+pub fn own_moto() -> moto::Moto {
     let python = moto::install(&target(), |said| eprintln!("tests: {said}")).expect("Moto is installed");
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let log = target().join("tmp").join(format!("moto-{}-{number}.log", std::process::id()));
-    let running = Arc::new(moto::start(&python, 0, Some(log)).expect("Moto starts"));
-    *shared = Arc::downgrade(&running);
-    running
+    moto::start(&python, 0, Some(log)).expect("Moto starts")
 }
 
 /// The folder `target/`.
