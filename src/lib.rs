@@ -125,6 +125,7 @@
 //! - A call that changes something is never repeated; a lost answer is followed by a look.
 //! - What others must approve is never done on the word of whoever asked, nor twice on theirs, nor when it would do
 //!   something else than they were shown.
+//! - What cannot be undone (the class `destroy`) is never done, as shipped, before somebody else has approved it.
 //! - Nothing that no policy permits is ever done, and a guest is never let in because Slack did not answer.
 //! - An outage of Slack or AWS never restarts the bot: it is not ready then, and it is alive.
 //! - A token, a ticket, a trigger or a response_url never stands in a log, a reply, an error or a metric.

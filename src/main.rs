@@ -59,7 +59,7 @@ enum Task {
     /// Prints the IAM policy that the bot's AWS role needs: of all commands, of one class of them, of the store,
     /// or of the secrets that AWS keeps. What the settings name narrows it.
     IamPolicy {
-        /// basic, read, change, store, or secrets.
+        /// basic, read, change, destroy, store, or secrets.
         class: Option<String>,
     },
     /// Asks a running bot on this machine whether it is alive; for container health checks.
@@ -150,7 +150,7 @@ fn iam_policy(class: Option<&str>, settings: Result<Settings, SettingsError>) ->
             ExitCode::SUCCESS
         }
         None => {
-            eprintln!("there is no such class; say basic, read, change, store, secrets, or nothing for all commands");
+            eprintln!("there is no such class; say basic, read, change, destroy, store, secrets, or nothing for all");
             ExitCode::from(app::EXIT_CONFIG)
         }
     }

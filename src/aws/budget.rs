@@ -18,6 +18,8 @@ pub(super) enum Bucket {
     Mutate,
     /// StartInstances.
     Start,
+    /// TerminateInstances.
+    Terminate,
     /// Reading calls of ECS.
     EcsRead,
     /// Changing calls of ECS.
@@ -34,6 +36,7 @@ impl Bucket {
             Self::Describe => (100.0, 20.0),
             Self::Mutate => (50.0, 5.0),
             Self::Start => (5.0, 2.0),
+            Self::Terminate => (100.0, 5.0),
             Self::EcsRead => (50.0, 20.0),
             Self::EcsWrite => (20.0, 1.0),
             Self::EcrRead => (50.0, 20.0),
@@ -198,6 +201,7 @@ impl Bucket {
             Self::Describe => "describe",
             Self::Mutate => "mutate",
             Self::Start => "start",
+            Self::Terminate => "terminate",
             Self::EcsRead => "ecs_read",
             Self::EcsWrite => "ecs_write",
             Self::EcrRead => "ecr_read",

@@ -67,6 +67,9 @@ pub const START_INSTANCES: Call = Call::new("ec2:StartInstances", Some(Bucket::S
 pub const STOP_INSTANCES: Call = Call::new("ec2:StopInstances", Some(Bucket::Mutate)).on(INSTANCES).guarded();
 /// Reboots instances.
 pub const REBOOT_INSTANCES: Call = Call::new("ec2:RebootInstances", Some(Bucket::Mutate)).on(INSTANCES).guarded();
+/// Ends instances for good.
+pub const TERMINATE_INSTANCES: Call =
+    Call::new("ec2:TerminateInstances", Some(Bucket::Terminate)).on(INSTANCES).guarded();
 
 const SERVICES: &[&str] = &["arn:aws:ecs:{region}:*:service/{cluster}/{service}"];
 

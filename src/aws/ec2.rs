@@ -82,7 +82,7 @@ impl Intercept for RebootAnswer {
     }
 }
 
-/// A change of an instance's power.
+/// A change of an instance's power, its end included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Power {
     /// StartInstances
@@ -91,6 +91,8 @@ pub enum Power {
     Stop,
     /// RebootInstances
     Reboot,
+    /// TerminateInstances
+    Terminate,
 }
 
 impl Power {
@@ -100,6 +102,7 @@ impl Power {
             Self::Start => &call::START_INSTANCES,
             Self::Stop => &call::STOP_INSTANCES,
             Self::Reboot => &call::REBOOT_INSTANCES,
+            Self::Terminate => &call::TERMINATE_INSTANCES,
         }
     }
 }
@@ -269,6 +272,10 @@ impl Aws {
             Power::Reboot => {
                 let call = client.reboot_instances().set_instance_ids(ids).dry_run(dry).customize();
                 let call = call.interceptor(RebootAnswer);
+                self.told(made, region, Box::pin(call.send())).await.map(drop)
+            }
+            Power::Terminate => {
+                let call = client.terminate_instances().set_instance_ids(ids).dry_run(dry);
                 self.told(made, region, Box::pin(call.send())).await.map(drop)
             }
         }

@@ -15,6 +15,7 @@ use aws_sdk_ec2::operation::describe_instances::{DescribeInstancesError, Describ
 use aws_sdk_ec2::operation::reboot_instances::{RebootInstancesError, RebootInstancesOutput};
 use aws_sdk_ec2::operation::start_instances::{StartInstancesError, StartInstancesOutput};
 use aws_sdk_ec2::operation::stop_instances::{StopInstancesError, StopInstancesOutput};
+use aws_sdk_ec2::operation::terminate_instances::{TerminateInstancesError, TerminateInstancesOutput};
 use aws_sdk_ec2::types::{self, InstanceAttributeName};
 use aws_sdk_ec2::{Client, Config};
 use aws_smithy_mocks::{MockResponse, MockResponseInterceptor, Rule, RuleMode, mock};
@@ -55,6 +56,8 @@ pub(crate) struct Machine {
     pub hibernates: bool,
     pub stop_protected: bool,
     pub termination_protected: bool,
+    /// Volumes beside `vol-0aaa`, and whether each goes with the instance.
+    pub more_volumes: Vec<(&'static str, bool)>,
     pub instance_store_root: bool,
     pub checks: (String, String),
     /// The states that the next looks will see, one after the other.
@@ -78,6 +81,7 @@ impl Machine {
             hibernates: false,
             stop_protected: false,
             termination_protected: false,
+            more_volumes: Vec::new(),
             instance_store_root: false,
             checks: ("ok".into(), "ok".into()),
             ahead: VecDeque::new(),
@@ -102,7 +106,12 @@ impl Machine {
                 types::InstanceNetworkInterfaceAssociation::builder().public_ip(ip).ip_owner_id(owner).build();
             types::InstanceNetworkInterface::builder().association(association).build()
         });
-        let ebs = types::EbsInstanceBlockDevice::builder().volume_id("vol-0aaa").delete_on_termination(true).build();
+        let volume = |device: &str, id: &str, goes: bool| {
+            let ebs = types::EbsInstanceBlockDevice::builder().volume_id(id).delete_on_termination(goes).build();
+            types::InstanceBlockDeviceMapping::builder().device_name(device).ebs(ebs).build()
+        };
+        let root = volume("/dev/xvda", "vol-0aaa", true);
+        let more = self.more_volumes.iter().map(|(id, goes)| volume("/dev/sdf", id, *goes));
         types::Instance::builder()
             .instance_id(&self.id)
             .state(types::InstanceState::builder().name(self.state.as_str().into()).build())
@@ -121,9 +130,7 @@ impl Machine {
             } else {
                 types::DeviceType::Ebs
             })
-            .block_device_mappings(
-                types::InstanceBlockDeviceMapping::builder().device_name("/dev/xvda").ebs(ebs).build(),
-            )
+            .set_block_device_mappings(Some(std::iter::once(root).chain(more).collect()))
             .set_instance_lifecycle(self.spot.then_some(types::InstanceLifecycleType::Spot))
             .hibernation_options(types::HibernationOptions::builder().configured(self.hibernates).build())
             .image_id("ami-0123")
@@ -164,6 +171,7 @@ impl World {
             Power::Start => &["pending", "running"],
             Power::Stop => &["stopping", "stopped"],
             Power::Reboot => &["running"],
+            Power::Terminate => &["shutting-down", "terminated"],
         };
         let states = self.after.get(power.call().operation()).cloned().unwrap_or_else(|| default.to_vec());
         let (next_ip, trace) = (self.next_ip.clone(), self.trace);
@@ -208,7 +216,7 @@ impl FakeRegion {
     fn client(&self) -> Client {
         let rules = [self.instances(), self.status(), self.attribute(), self.types()];
         let mut mocks = MockResponseInterceptor::new().rule_mode(RuleMode::MatchAny).allow_passthrough();
-        for rule in rules.iter().chain(&[self.start(), self.stop(), self.reboot()]) {
+        for rule in rules.iter().chain(&[self.start(), self.stop(), self.reboot(), self.terminate()]) {
             mocks = mocks.with_rule(rule);
         }
         let wire = Wire(self.0.clone());
@@ -356,6 +364,13 @@ changing!(
     RebootInstancesError,
     RebootInstancesOutput::builder().build()
 );
+changing!(
+    terminate,
+    Client::terminate_instances,
+    Power::Terminate,
+    TerminateInstancesError,
+    TerminateInstancesOutput::builder().build()
+);
 
 fn name_of_call(operation: &str, dry: bool) -> String {
     if dry { format!("{operation}(dry)") } else { operation.to_owned() }
@@ -401,7 +416,7 @@ impl HttpConnector for Wire {
         world.calls.push(format!("{operation} {}", ids.join(" ")).trim_end().to_owned());
         let error = match world.fault(operation) {
             Some(Fault::Lost { happened }) => {
-                let powers = [Power::Start, Power::Stop, Power::Reboot];
+                let powers = [Power::Start, Power::Stop, Power::Reboot, Power::Terminate];
                 if let (true, Some(power)) = (happened, powers.into_iter().find(|p| p.call().operation() == operation))
                 {
                     world.change(power, &ids);

@@ -88,10 +88,11 @@ async fn without_credentials_nothing_is_sent_and_it_says_so() {
 }
 
 /// The changing calls, every one of every service.
-const CHANGES: [&str; 6] = [
+const CHANGES: [&str; 7] = [
     "StartInstances",
     "StopInstances",
     "RebootInstances",
+    "TerminateInstances",
     "RegisterTaskDefinition",
     "UpdateService",
     "StopServiceDeployment",
@@ -126,6 +127,7 @@ async fn make(aws: &Aws, operation: &str) -> Result<(), AwsError> {
         "StartInstances" => aws.power(region, Power::Start, &ids).await,
         "StopInstances" => aws.power(region, Power::Stop, &ids).await,
         "RebootInstances" => aws.power(region, Power::Reboot, &ids).await,
+        "TerminateInstances" => aws.power(region, Power::Terminate, &ids).await,
         "RegisterTaskDefinition" => {
             aws.register(region, &Definition { sdk, tags: Vec::new() }, "web", "r-1").await.map(drop)
         }

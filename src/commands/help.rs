@@ -59,7 +59,9 @@ impl Command for Help {
 
 fn all(rows: &[&Row]) -> Reply {
     let mut reply = Reply::new(Tone::Info);
-    for (risk, title) in [(Risk::Basic, "About me"), (Risk::Read, "Look"), (Risk::Change, "Change")] {
+    let classes =
+        [(Risk::Basic, "About me"), (Risk::Read, "Look"), (Risk::Change, "Change"), (Risk::Destroy, "Destroy")];
+    for (risk, title) in classes {
         let lines: Vec<Line> = rows
             .iter()
             .filter(|row| row.risk == risk)
@@ -102,6 +104,7 @@ fn one(row: &Row, below: &[&Row]) -> Reply {
         Risk::Basic => "It says something about me, and changes nothing.",
         Risk::Read => "It reads, and changes nothing.",
         Risk::Change => "It changes something in AWS.",
+        Risk::Destroy => "It takes something in AWS away, and that cannot be undone.",
     })
 }
 
@@ -138,6 +141,8 @@ mod tests {
         - `ec2 reboot` – Reboots running instances, and looks at their status checks
         - `deploy` – Deploys a version to a service, me included, and follows it to its end
         - `deploy rollback` – Brings back what a service ran before, or stops its rollout
+        # Destroy
+        - `ec2 terminate` – Terminates instances for good, and waits until they are gone
         (`help <command>` explains one, with examples.)
         ");
     }
@@ -145,7 +150,7 @@ mod tests {
     #[tokio::test]
     async fn what_one_may_not_run_is_not_listed_and_not_explained() {
         let mut cx = cx();
-        cx.may = Arc::new(|row| row.risk != Risk::Change);
+        cx.may = Arc::new(|row| row.risk < Risk::Change);
         cx.may_or_why = Arc::new(|row| Err(Refusal::sentence(&format!("`{}` is for others. Ask them.", row.name))));
         assert!(!answer("help", &cx).await.contains("ec2 stop"));
         assert!(answer("help ec2", &cx).await.contains("ec2 list"));

@@ -48,12 +48,9 @@ pub fn document(name: Option<&str>, named: Named<'_>) -> Option<Value> {
     let class = |risk: Risk| policy(Some(risk), named);
     match name {
         None => Some(policy(None, named)),
-        Some("basic") => Some(class(Risk::Basic)),
-        Some("read") => Some(class(Risk::Read)),
-        Some("change") => Some(class(Risk::Change)),
         Some("store") => Some(store(named.table)),
         Some("secrets") => Some(secrets(named.secrets)),
-        Some(_) => None,
+        Some(name) => Risk::ALL.into_iter().find(|risk| risk.as_str() == name).map(class),
     }
 }
 
@@ -213,15 +210,19 @@ mod tests {
         for call in ["ec2:StopInstances", "ecs:UpdateService", "iam:PassRole"] {
             assert!(change.contains(&call.to_owned()) && !read.contains(&call.to_owned()), "{call}");
         }
+        let destroy = actions(&policy(Some(Risk::Destroy), named));
+        let ends = "ec2:TerminateInstances".to_owned();
+        assert!(destroy.contains(&ends) && !change.contains(&ends) && !read.contains(&ends), "{destroy:?}");
+        assert!(!destroy.contains(&"ec2:StopInstances".to_owned()), "a role for what cannot be undone has no more");
         let all: BTreeSet<String> = actions(&policy(None, named)).into_iter().collect();
-        assert_eq!(all, read.into_iter().chain(change).collect());
+        assert_eq!(all, read.into_iter().chain(change).chain(destroy).collect());
         assert!(document(Some("everything"), named).is_none());
     }
 
     #[test]
     fn where_nothing_may_be_deployed_nothing_of_it_is_granted() {
         let nothing = DeployConfig::default();
-        for class in [None, Some(Risk::Basic), Some(Risk::Read), Some(Risk::Change)] {
+        for class in Risk::ALL.map(Some).into_iter().chain([None]) {
             let text = policy(class, naming(&nothing)).to_string();
             for word in ["ecs:", "ecr:", "iam:", "PassRole"] {
                 // what is denied is denied whatever there is
@@ -316,16 +317,17 @@ mod tests {
 
     #[test]
     fn iam_denies_what_the_policies_call_protected() {
-        let statements = policy(Some(Risk::Change), naming(&shop()));
-        let statements = statements["Statement"].as_array().unwrap();
+        let policies = [Risk::Change, Risk::Destroy].map(|class| policy(Some(class), naming(&shop())));
+        let classes = policies.each_ref().map(|policy| policy["Statement"].as_array().unwrap());
         let keys = ["protected", "Protected", "PROTECTED", "drone-protected", "Drone-Protected", "approval", "env"];
         for key in keys {
             for value in ["true", "", "yes", "no", "none", "false", "False", "FALSE", " false", "false "] {
                 let tags = BTreeMap::from([(key.to_owned(), value.to_owned())]);
                 let protected = crate::domain::guards(&tags).any(|guard| guard.guarded == Guarded::Protected);
-                let denied =
-                    statements.iter().any(|statement| statement["Effect"] == "Deny" && denies(statement, key, value));
-                assert_eq!(denied, protected, "{key}={value:?}");
+                for statements in classes {
+                    let denies = |statement: &Value| statement["Effect"] == "Deny" && denies(statement, key, value);
+                    assert_eq!(statements.iter().any(denies), protected, "{key}={value:?}");
+                }
             }
         }
         // every changing call that AWS knows by its target is in it, and the stack says the same

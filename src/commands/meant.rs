@@ -29,15 +29,13 @@ static MEANINGS: &[Meaning] = &[
         said: &["shutdown", "halt", "power-off", "poweroff", "suspend", "pause", "shut-down"],
         row: &ec2::stop::ROW,
     },
+    Meaning { group: "ec2", said: &["kill", "delete", "destroy", "remove", "rm"], row: &ec2::terminate::ROW },
     Meaning { group: "deploy", said: &["undo", "revert", "back", "roll-back"], row: &deploy::rollback::ROW },
     Meaning { group: "deploy", said: &["show", "state", "describe", "info", "list", "ls"], row: &deploy::status::ROW },
     Meaning { group: "", said: &["release", "ship", "rollout"], row: &deploy::version::ROW },
     Meaning { group: "", said: &["who", "me", "id"], row: &whoami::ROW },
     Meaning { group: "", said: &["commands", "usage", "man", "?"], row: &help::ROW },
 ];
-
-/// What people say for the end of an instance. No command does it, so none is offered.
-const ENDS: [&str; 6] = ["terminate", "kill", "delete", "destroy", "remove", "rm"];
 
 /// The command that the first words mean, and how many of them are its name: `ec2 restart`, or `restart` alone.
 pub(super) fn meaning(words: &[String]) -> Option<(&'static Row, usize)> {
@@ -50,21 +48,9 @@ pub(super) fn meaning(words: &[String]) -> Option<(&'static Row, usize)> {
     whole.map(|one| (one.row, 2)).or_else(|| alone.map(|one| (one.row, 1)))
 }
 
-/// How many of the words ask for the end of an instance.
-pub(super) fn ends(words: &[String]) -> Option<usize> {
-    let is_end = |at: usize| words.get(at).is_some_and(|word| ENDS.contains(&&*word.to_lowercase()));
-    let in_group = words.first().is_some_and(|word| word.eq_ignore_ascii_case("ec2"));
-    match (is_end(0), in_group && is_end(1)) {
-        (true, _) => Some(1),
-        (false, true) => Some(2),
-        (false, false) => None,
-    }
-}
-
-/// Every phrase for a command that only reads, with its row: a word that is as near to one of these as to a change is no
-/// change.
-pub(super) fn reads() -> impl Iterator<Item = (String, &'static Row)> {
-    let reading = MEANINGS.iter().filter(|one| one.row.risk < Risk::Change);
-    reading
-        .flat_map(|one| one.said.iter().map(move |said| (format!("{} {said}", one.group).trim().to_owned(), one.row)))
+/// Every phrase for a command of a lower class than this, with its row: a word that is as near to a phrase for a read as to a
+/// change is no change.
+pub(super) fn below(class: Risk) -> impl Iterator<Item = (String, &'static Row)> {
+    let lower = MEANINGS.iter().filter(move |one| one.row.risk < class);
+    lower.flat_map(|one| one.said.iter().map(move |said| (format!("{} {said}", one.group).trim().to_owned(), one.row)))
 }

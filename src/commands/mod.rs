@@ -52,6 +52,7 @@ pub static COMMANDS: &[&Row] = &[
     &ec2::start::ROW,
     &ec2::stop::ROW,
     &ec2::reboot::ROW,
+    &ec2::terminate::ROW,
     &deploy::status::ROW,
     &deploy::version::ROW,
     &deploy::rollback::ROW,
@@ -71,6 +72,9 @@ pub struct Match {
 
 /// How unlike a name may be to be suggested: this share of its letters.
 const NEAR: f64 = 0.45;
+
+/// The same for a command whose work cannot be undone: a letter or two of its own name.
+const NEAR_DESTROY: f64 = 0.2;
 
 /// Reads a line: finds the command and reads its arguments. An empty line is `help`, and `--help` after a command
 /// explains it. The error says what is wrong and how the command is used.
@@ -135,14 +139,6 @@ fn unknown(words: &[String]) -> UsageError {
         );
         return UsageError::sentence(&text);
     }
-    if let Some(length) = meant::ends(words) {
-        let said = words::name(&words[..length].join(" ").to_lowercase());
-        let text = format!(
-            "I do not know `{said}`: I end no instance for good. `{}` stops one, and it can be started again. Say `help` for the list.",
-            ec2::stop::ROW.name
-        );
-        return UsageError::sentence(&text);
-    }
     match meant::meaning(words).or_else(|| nearest(words)) {
         Some((row, length)) => {
             let said = words::name(&words[..length].join(" ").to_lowercase());
@@ -169,13 +165,15 @@ fn corrected(name: &str, rest: &[String]) -> Option<Button> {
 }
 
 /// The command whose name, or what people say for it, is the least unlike the first words, and how many of them that
-/// are. Of what is equally far, what only reads is meant: a mistyped read is never guessed into a change.
+/// are. Of what is equally far, what only reads is meant: a mistyped read is never guessed into a change. What cannot be undone
+/// is meant only by what is all but its own name.
 fn nearest(words: &[String]) -> Option<(&'static Row, usize)> {
     let names = COMMANDS.iter().map(|row| (row.name.to_owned(), *row));
-    let all = names.chain(meant::reads()).flat_map(|(name, row)| {
+    let all = names.chain(meant::below(Risk::Change)).flat_map(|(name, row)| {
         alike(words, &name).into_iter().map(move |(distance, share, length)| (distance, row, share, length))
     });
-    let near = all.filter(|(_, _, share, _)| *share <= NEAR);
+    let most = |row: &Row| if row.risk == Risk::Destroy { NEAR_DESTROY } else { NEAR };
+    let near = all.filter(|(_, row, share, _)| *share <= most(row));
     let order = |a: &(usize, &'static Row, f64, usize), b: &(usize, &'static Row, f64, usize)| {
         (a.0, a.1.risk).cmp(&(b.0, b.1.risk)).then(a.2.total_cmp(&b.2))
     };

@@ -78,13 +78,13 @@ mod tests {
     #[tokio::test]
     async fn it_says_what_one_is_and_may() {
         let mut cx = cx();
-        cx.may = Arc::new(|row| row.risk != Risk::Change);
+        cx.may = Arc::new(|row| row.risk < Risk::Change);
         insta::assert_snapshot!(answer("whoami", &cx).await, @r"
         [info] You are: Maya `U01`
         Here you are: a full member of this workspace
         Groups: `operators` and `viewers`
         You may run: `help`, `ping`, `whoami`, `version`, `status`, `approve`, `decline`, `ec2 list`, `ec2 show` and `deploy status`
-        Not: `ec2 start`, `ec2 stop`, `ec2 reboot`, `deploy` and `deploy rollback`
+        Not: `ec2 start`, `ec2 stop`, `ec2 reboot`, `ec2 terminate`, `deploy` and `deploy rollback`
         ");
     }
 }

@@ -144,15 +144,21 @@ pub enum Risk {
     Read,
     /// Changes something in AWS.
     Change,
+    /// Takes something away for good: no other command brings it back.
+    Destroy,
 }
 
 impl Risk {
+    /// Every class, the harmless first.
+    pub const ALL: [Self; 4] = [Self::Basic, Self::Read, Self::Change, Self::Destroy];
+
     /// The Cedar action group and the word in help.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Basic => "basic",
             Self::Read => "read",
             Self::Change => "change",
+            Self::Destroy => "destroy",
         }
     }
 }

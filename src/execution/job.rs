@@ -113,7 +113,7 @@ pub(super) async fn work(job: &Job, shop: &Workshop, stage: &Arc<Mutex<Stage>>) 
         }
     });
     let answer = match job.row.risk {
-        Risk::Change => aws::before_reads(working).await,
+        Risk::Change | Risk::Destroy => aws::before_reads(working).await,
         Risk::Basic | Risk::Read => working.await,
     };
     if let Some(answer) = answer {

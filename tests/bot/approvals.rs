@@ -29,7 +29,7 @@ pub(crate) fn named(message: &Message) -> (String, String) {
 }
 
 /// What the bot answers to a press, in the thread of the message or to the presser alone.
-async fn presses(world: &World, who: &str, message: &Message, label: &str) -> String {
+pub(crate) async fn presses(world: &World, who: &str, message: &Message, label: &str) -> String {
     let before = world.slack.cursor().await;
     world.slack.presses(who, message, label).await;
     let answer = |said: &Message| said.ts != message.ts && !said.is_progress();

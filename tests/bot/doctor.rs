@@ -44,7 +44,7 @@ async fn all_is_well_and_nothing_was_changed() {
     let (code, told) = doctor(&world, &[], &[]);
     insta::assert_snapshot!(told, @"
     ✅ settings: They can be used.
-    ✅ policies: 10 policies (ced572a6c3d3) can be used.
+    ✅ policies: 12 policies (11210f9aaf54) can be used.
     ✅ store: `FOLDER/dronebot.db` is not there yet; the first start makes it.
     ✅ app token: Slack takes it for Socket Mode (connections:write).
     ✅ Socket Mode: Slack offers a connection; it was not opened (--link opens one for a moment).
@@ -56,18 +56,15 @@ async fn all_is_well_and_nothing_was_changed() {
     ✅ AWS identity: Account ACCOUNT, as `arn:aws:sts::ACCOUNT:user/moto`.
     ✅ AWS clock: This machine and AWS agree.
     ✅ AWS region: `eu-central-1` answers.
-    ✅ AWS permissions: DescribeInstances, DescribeInstanceStatus, DescribeInstanceAttribute, DescribeInstanceTypes, DescribeRegions, StartInstances, StopInstances, RebootInstances are allowed, tried on `i-00000000000000001` by DryRun.
+    ✅ AWS permissions: DescribeInstances, DescribeInstanceStatus, DescribeInstanceAttribute, DescribeInstanceTypes, DescribeRegions, StartInstances, StopInstances, RebootInstances, TerminateInstances are allowed, tried on `i-00000000000000001` by DryRun.
     The bot can work like this: 0 to mend, 0 to know.
     ");
     assert_eq!(code, 0);
     let left = std::fs::read_dir(world.folder.path()).expect("the folder").count();
     assert_eq!(left, 0, "no file was made");
     assert_eq!(world.slack.links().await, [0; 0], "no connection was opened");
-    let changed = world
-        .aws
-        .calls()
-        .into_iter()
-        .filter(|(action, _)| ["StartInstances", "StopInstances", "RebootInstances"].contains(&action.as_str()));
+    let changes = ["StartInstances", "StopInstances", "RebootInstances", "TerminateInstances"];
+    let changed = world.aws.calls().into_iter().filter(|(action, _)| changes.contains(&action.as_str()));
     assert_eq!(changed.count(), 0, "changes are rehearsed only");
 }
 
@@ -130,7 +127,7 @@ async fn every_problem_is_told_with_what_to_do() {
     let (code, told) = doctor(&world, &[], &env);
     insta::assert_snapshot!(told, @"
     ✅ settings: They can be used.
-    ✅ policies: 10 policies (ced572a6c3d3) can be used.
+    ✅ policies: 12 policies (11210f9aaf54) can be used.
     ❌ store: /dev/null/dronebot.db: Not a directory (os error 20).
        → Check the rights on the folder, or set store.path to another file.
     ❌ app token: Slack refuses the app token (invalid_auth).
@@ -146,7 +143,7 @@ async fn every_problem_is_told_with_what_to_do() {
        → Allow ec2:DescribeInstanceTypes to the bot's role (`dronebot iam-policy` prints the whole policy).
     ❌ AWS permissions: AWS does not allow `ec2:StopInstances`.
        → Allow ec2:StopInstances to the bot's role (`dronebot iam-policy` prints the whole policy).
-    ✅ AWS permissions: DescribeInstances, DescribeInstanceStatus, DescribeInstanceAttribute, DescribeRegions, StartInstances, RebootInstances are allowed, tried on `i-00000000000000001` by DryRun.
+    ✅ AWS permissions: DescribeInstances, DescribeInstanceStatus, DescribeInstanceAttribute, DescribeRegions, StartInstances, RebootInstances, TerminateInstances are allowed, tried on `i-00000000000000001` by DryRun.
     The bot cannot work like this: 6 to mend, 0 to know.
     ");
     assert_eq!(code, 78);
@@ -263,7 +260,7 @@ async fn a_slack_and_an_aws_that_cannot_be_reached_are_told_and_not_waited_for()
     assert!(!told.contains("pa55"));
     insta::assert_snapshot!(told, @"
     ✅ settings: They can be used.
-    ✅ policies: 10 policies (ced572a6c3d3) can be used.
+    ✅ policies: 12 policies (11210f9aaf54) can be used.
     ✅ store: `FOLDER/dronebot.db` is not there yet; the first start makes it.
     ❌ app token: Slack cannot be asked: apps.connections.open: connect: cannot connect: proxy cannot be reached: Connection refused (os error 111).
        → Check the network, slack.api_url, and the proxy (slack.proxy_url, HTTPS_PROXY, NO_PROXY).

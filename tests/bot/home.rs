@@ -120,6 +120,9 @@ async fn an_operator_who_opens_the_home_sees_what_may_be_run_and_what_was_asked(
     deploy – Deploys a version to a service, me included, and follows it to its end [Fill in]
     deploy rollback – Brings back what a service ran before, or stops its rollout [Run]
     ---
+    # What you may run: destroy
+    ec2 terminate – Terminates instances for good, and waits until they are gone [Fill in]
+    ---
     # Your last requests
     ✅ ping [Run again]
        done just now · asked by /drone · req XXXX · <#COPS>

@@ -1,7 +1,7 @@
 //! What the bot's AWS role needs: the calls that each command really makes are those of its row, and no row names a call that
 //! is never made.
 
-use crate::approvals::{DB, asking, becomes, named};
+use crate::approvals::{DB, asking, becomes, named, presses};
 use crate::support::service::{Shop, listed};
 use crate::support::{Ending, HOME, MAYA, OMAR, Options, Seed, Trouble, World, command, run};
 use dronebot::commands::{COMMANDS, STORE_CALLS};
@@ -86,6 +86,13 @@ async fn each_command_makes_the_calls_of_its_row_and_no_other() {
     world.aws.set_lag(Duration::from_secs(86_400));
     asks("deploy 1.4.0").await;
     asks("deploy rollback").await;
+    // one that others must approve, and with which the instance goes
+    let before = calls(&world).len();
+    world.slack.slash(MAYA, "ops", "ec2 terminate web-1").await;
+    let message = asking(&world, "ops", OMAR).await;
+    presses(&world, OMAR, &message, "Approve").await;
+    becomes(&world, "ops", MAYA, &message).await;
+    made.entry("ec2 terminate").or_default().extend(calls(&world).split_off(before));
 
     let mut somewhere = BTreeSet::new();
     for row in COMMANDS {
@@ -163,6 +170,10 @@ async fn a_policy_is_printed_for_each_class_with_and_without_settings() {
     ] {
         assert_eq!(narrowed.contains(wanted), is_there, "{wanted}: {narrowed}");
     }
+    let (code, destroy) = print(&["destroy"]);
+    assert_eq!(code, Some(0));
+    assert!(actions(&destroy).contains("ec2:TerminateInstances"), "{destroy}");
+    assert!(!actions(&change).contains("ec2:TerminateInstances"), "{change}");
     let (_, read) = print(&["read"]);
     assert!(actions(&read).iter().all(|call| !call.contains("Update") && !call.contains("Stop")), "{read}");
     let (_, basic) = print(&["basic"]);

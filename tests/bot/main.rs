@@ -47,6 +47,7 @@ mod storm;
 mod support;
 mod surfaces;
 mod systemd;
+mod terminate;
 mod tokens;
 mod typed;
 mod walk;

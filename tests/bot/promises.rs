@@ -404,6 +404,7 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("ec2 stop db-1", &[]),
     ("ec2 start db-1", &[]),
     ("ec2 reboot db-1", &[]),
+    ("ec2 terminate db-1", &[]),
 ];
 
 #[actix_web::test]
@@ -411,7 +412,8 @@ async fn the_shipped_policies_let_each_person_do_exactly_this() {
     let world = patient_world().await;
     let ids = world.fleet(&[instance("web-1", &[]), instance("db-1", &[("protected", "true")])]).await;
     let changes = |world: &World| {
-        ["StopInstances", "StartInstances", "RebootInstances"].iter().map(|action| called(world, action)).sum::<usize>()
+        let actions = ["StopInstances", "StartInstances", "RebootInstances", "TerminateInstances"];
+        actions.iter().map(|action| called(world, action)).sum::<usize>()
     };
     for (command, allowed) in COMMANDS {
         for who in [MAYA, VERA, NINA, GUS, OLGA] {

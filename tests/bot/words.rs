@@ -24,6 +24,8 @@ async fn help_lists_what_the_caller_may_run() {
     • `ec2 reboot` – Reboots running instances, and looks at their status checks
     • `deploy` – Deploys a version to a service, me included, and follows it to its end
     • `deploy rollback` – Brings back what a service ran before, or stops its rollout
+    Destroy
+    • `ec2 terminate` – Terminates instances for good, and waits until they are gone
     `help <command>` explains one, with examples.
     ");
     assert_eq!(world.reads(MAYA, "").await, world.reads(MAYA, "help").await, "an empty line is `help`");
@@ -125,21 +127,21 @@ async fn whoami_says_how_the_bot_sees_the_caller() {
     • You are: maya `UMAYA`
     • Here you are: a full member of this workspace
     • Groups: `operators`
-    • You may run: `help`, `ping`, `whoami`, `version`, `status`, `approve`, `decline`, `ec2 list`, `ec2 show`, `ec2 start`, `ec2 stop`, `ec2 reboot`, `deploy status`, `deploy` and `deploy rollback`
+    • You may run: `help`, `ping`, `whoami`, `version`, `status`, `approve`, `decline`, `ec2 list`, `ec2 show`, `ec2 start`, `ec2 stop`, `ec2 reboot`, `ec2 terminate`, `deploy status`, `deploy` and `deploy rollback`
     ");
     insta::assert_snapshot!(world.reads(VERA, "whoami").await, @r"
     • You are: vera `UVERA`
     • Here you are: a full member of this workspace
     • Groups: `viewers`
     • You may run: `help`, `ping`, `whoami`, `version`, `status`, `approve`, `decline`, `ec2 list`, `ec2 show` and `deploy status`
-    • Not: `ec2 start`, `ec2 stop`, `ec2 reboot`, `deploy` and `deploy rollback`
+    • Not: `ec2 start`, `ec2 stop`, `ec2 reboot`, `ec2 terminate`, `deploy` and `deploy rollback`
     ");
     insta::assert_snapshot!(world.reads(NINA, "whoami").await, @r"
     • You are: nina `UNINA`
     • Here you are: a full member of this workspace
     • Groups: none
     • You may run: `help`, `ping`, `whoami`, `approve` and `decline`
-    • Not: `version`, `status`, `ec2 list`, `ec2 show`, `ec2 start`, `ec2 stop`, `ec2 reboot`, `deploy status`, `deploy` and `deploy rollback`
+    • Not: `version`, `status`, `ec2 list`, `ec2 show`, `ec2 start`, `ec2 stop`, `ec2 reboot`, `ec2 terminate`, `deploy status`, `deploy` and `deploy rollback`
     ");
     insta::assert_snapshot!(world.reads(GUS, "whoami").await, @r"
     ⛔ Refused: `whoami` may not be run: it is only for full members of this workspace, not for guests, people of other workspaces, deactivated accounts or bots. Nothing was done.
@@ -244,9 +246,13 @@ async fn a_typo_gets_a_suggestion_and_runs_nothing() {
     ❔ Not run: I do not know `hlep`. Did you mean `help`? Say `help` for the list.
     ▸ help: help
     ");
-    insta::assert_snapshot!(world.reads(MAYA, "ec2").await, @"❔ Not run: `ec2` needs one of `list`, `show`, `start`, `stop` or `reboot` after it. Say `help ec2` for what each does.");
+    insta::assert_snapshot!(world.reads(MAYA, "ec2").await, @"❔ Not run: `ec2` needs one of `list`, `show`, `start`, `stop`, `reboot` or `terminate` after it. Say `help ec2` for what each does.");
     insta::assert_snapshot!(world.reads(MAYA, "make me a coffee").await, @"❔ Not run: I do not know `make`. Say `help` for the list.");
-    insta::assert_snapshot!(world.reads(MAYA, "ec2 terminate web-1").await, @"❔ Not run: I do not know `ec2 terminate`: I end no instance for good. `ec2 stop` stops one, and it can be started again. Say `help` for the list.");
+    // what cannot be undone is offered as a form, and runs by nothing that was mistyped
+    insta::assert_snapshot!(world.reads(MAYA, "kill web-1").await, @r"
+    ❔ Not run: I do not know `kill`. Did you mean `ec2 terminate`? Say `help` for the list.
+    ▸ ec2 terminate web-1…: ec2 terminate web-1
+    ");
     insta::assert_snapshot!(world.reads(MAYA, "ec2 list --sate running").await, @r"
     ❔ Not run: I do not know the option `--sate`. Did you mean `--state`?
     Usage: `ec2 list [--state <state>]… [--tag <key=value>]… [--type <type>]… [--name <pattern>] [--region <region>]… [--page <number>]`

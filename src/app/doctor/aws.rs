@@ -16,7 +16,7 @@ const PERMISSIONS: &str = "AWS permissions";
 const DEPLOY: &str = "deploy";
 
 /// The calls of EC2 that are tried, in the order of their answers; the list of instances is asked before.
-const TRIED: [&Call; 7] = [
+const TRIED: [&Call; 8] = [
     &call::DESCRIBE_INSTANCE_STATUS,
     &call::DESCRIBE_INSTANCE_ATTRIBUTE,
     &call::DESCRIBE_INSTANCE_TYPES,
@@ -24,6 +24,7 @@ const TRIED: [&Call; 7] = [
     &call::START_INSTANCES,
     &call::STOP_INSTANCES,
     &call::REBOOT_INSTANCES,
+    &call::TERMINATE_INSTANCES,
 ];
 
 /// What to do about missing credentials.
@@ -181,6 +182,7 @@ async fn permissions(aws: &Aws, region: &str, instance: Option<String>) -> Vec<F
         power(Power::Start),
         power(Power::Stop),
         power(Power::Reboot),
+        power(Power::Terminate),
     )
     .into();
     let tried: Vec<(&Call, Option<bool>)> = TRIED.into_iter().zip(answers).collect();

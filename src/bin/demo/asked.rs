@@ -92,7 +92,11 @@ fn words(code: &str, service: &str, action: &str, ids: &[String]) -> String {
         "User: arn:aws:sts::123456789012:assumed-role/dronebot/task is not authorized to perform: {service}:{action} because \
          no identity-based policy allows the {service}:{action} action"
     );
-    let done = if action == "StartInstances" { "started" } else { "stopped" };
+    let (done, held) = match action {
+        "StartInstances" => ("started", "disableApiStop"),
+        "TerminateInstances" => ("terminated", "disableApiTermination"),
+        _ => ("stopped", "disableApiStop"),
+    };
     match code {
         "UnauthorizedOperation" => format!("You are not authorized to perform this operation. {not_authorized}"),
         "AccessDenied" | "AccessDeniedException" => not_authorized,
@@ -101,9 +105,9 @@ fn words(code: &str, service: &str, action: &str, ids: &[String]) -> String {
         "ThrottlingException" => "Rate exceeded".to_owned(),
         "InsufficientInstanceCapacity" => "Insufficient capacity.".to_owned(),
         "IncorrectInstanceState" => format!("The instance '{id}' is not in a state from which it can be {done}."),
-        "OperationNotPermitted" => format!(
-            "The instance '{id}' may not be {done}. Modify its 'disableApiStop' instance attribute and try again."
-        ),
+        "OperationNotPermitted" => {
+            format!("The instance '{id}' may not be {done}. Modify its '{held}' instance attribute and try again.")
+        }
         "InternalError" => "An internal error has occurred".to_owned(),
         "InternalServerError" => "Internal server error".to_owned(),
         "ServiceUnavailable" => "The service is unavailable. Please try again shortly.".to_owned(),

@@ -228,6 +228,7 @@ impl Control {
         let through = match action {
             "StopInstances" => ("64", "stopping"),
             "StartInstances" => ("0", "pending"),
+            "TerminateInstances" => ("32", "shutting-down"),
             _ => return,
         };
         let until = now() + lag;
@@ -366,7 +367,7 @@ async fn answer(
     let Some((status, kind, xml)) = answer else { return failed("ServiceUnavailable", 503) };
     let xml = match action.as_str() {
         "DescribeInstances" => control.in_transit(asked::owned(xml, &control.allocated.lock())),
-        "StopInstances" | "StartInstances" => control.in_transit(xml),
+        "StopInstances" | "StartInstances" | "TerminateInstances" => control.in_transit(xml),
         "AllocateAddress" => {
             control.allocated.lock().extend(asked::allocated(&xml));
             xml

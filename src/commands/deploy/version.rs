@@ -159,7 +159,7 @@ impl Version {
         let error = UsageError::sentence(&format!("{text} Did you mean `{}`?", row.name));
         let Some(line) = words::line(row.name.split(' ').chain(self.service.as_deref())) else { return error };
         error.buttons(vec![match row.risk {
-            Risk::Change => Button::form(format!("{line}…"), line),
+            Risk::Change | Risk::Destroy => Button::form(format!("{line}…"), line),
             Risk::Basic | Risk::Read => Button::run(line.clone(), line),
         }])
     }

@@ -9,8 +9,10 @@ use super::regions;
 use super::targets::{Search, Selector};
 use crate::aws::{AwsError, Class, Instance, Power, State};
 use crate::domain::{CommandError, Facts, Line, Part, Plan, Refusal, Reply, RequestId, Step, Tone, UnknownOutcome};
-use futures_util::future::{join_all, try_join_all};
+use async_trait::async_trait;
+use futures_util::future::try_join_all;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 pub(super) use super::super::change::NOTHING_CHANGED as NOTHING;
 
@@ -42,16 +44,47 @@ pub(super) struct Change {
     pub(super) power: Power,
     /// `stop`
     pub(super) verb: &'static str,
+    /// `termination`, of which AWS may have accepted one.
+    pub(super) noun: &'static str,
     /// `stopped`
     pub(super) past: &'static str,
     /// `Stopping`
     pub(super) doing: &'static str,
-    /// The state that an instance must be in.
-    pub(super) from: State,
+    /// The states in one of which an instance must be.
+    pub(super) from: &'static [State],
     /// The state that it passes through, if the change shows in states at all.
     pub(super) via: Option<State>,
     /// The state in which it ends.
     pub(super) goal: State,
+    /// Whether the instances of each availability zone have a call of their own.
+    pub(super) zones_apart: bool,
+    /// What this change looks at, beyond what all of them do.
+    pub(super) precautions: &'static dyn Precautions,
+}
+
+/// What one change of power looks at while it is planned, when AWS has said that it would be allowed.
+#[async_trait]
+pub(super) trait Precautions: fmt::Debug + Sync {
+    /// Refuses what AWS would not do although a rehearsal said nothing of it; else what a person should know before it
+    /// happens. Sentences; names in backticks.
+    async fn examine(&self, needed: &[&Instance], cx: &Context) -> Result<Vec<String>, CommandError>;
+
+    /// Which of the sentences about an instance are worth nothing once it is changed.
+    fn outlived(&self, label: &str, before: &Before) -> Vec<String> {
+        let _ = (label, before);
+        Vec::new()
+    }
+}
+
+/// A change of which there is nothing to know.
+#[derive(Debug)]
+pub(super) struct NoPrecautions;
+
+#[async_trait]
+impl Precautions for NoPrecautions {
+    async fn examine(&self, _: &[&Instance], _: &Context) -> Result<Vec<String>, CommandError> {
+        Ok(Vec::new())
+    }
 }
 
 impl Change {
@@ -91,7 +124,8 @@ impl Change {
     }
 
     async fn plan_found(&self, found: &[Instance], account: &str, cx: &Context) -> Result<Planned, CommandError> {
-        let (needed, others): (Vec<&Instance>, Vec<&Instance>) = found.iter().partition(|one| one.state == self.from);
+        let (needed, others): (Vec<&Instance>, Vec<&Instance>) =
+            found.iter().partition(|one| self.begins_in(&one.state));
         let (already, unfit): (Vec<&Instance>, Vec<&Instance>) = others.into_iter().partition(|one| self.is_so(one));
         if !unfit.is_empty() {
             return Err(self.unfit(&unfit).into());
@@ -99,19 +133,27 @@ impl Change {
         if needed.is_empty() {
             return Ok(Planned::Answer(self.already(&already)));
         }
-        if self.power == Power::Stop {
-            refuse_protected(&needed, cx).await?;
-        }
         let steps = self.steps(&needed, cx.request);
         self.rehearse(&steps, cx).await?;
+        let cautions = self.precautions.examine(&needed, cx).await?;
         Ok(Planned::Change(Plan {
             command: self.command.to_owned(),
             text: self.text(&steps),
             targets: found.iter().map(|one| one.target(account)).collect(),
-            cautions: self.cautions(&needed, cx).await,
+            cautions,
             steps,
             ..Plan::default()
         }))
+    }
+
+    /// Whether it can be made of an instance in this state.
+    pub(super) fn begins_in(&self, state: &State) -> bool {
+        self.from.contains(state)
+    }
+
+    /// Whether the instance is to be gone for good: then nothing but that is its end, whatever else becomes of it meanwhile.
+    pub(super) fn is_end(&self) -> bool {
+        self.goal.is_gone()
     }
 
     /// Whether nothing needs to be done: it is there, or on its way.
@@ -142,7 +184,10 @@ impl Change {
                 (State::Stopping, Power::Start) => "start it when it is stopped".to_owned(),
                 (State::Stopping, _) => "it is being stopped".to_owned(),
                 (State::Stopped, _) => "only a running instance can be rebooted; `ec2 start` starts it".to_owned(),
-                _ => format!("it must be {} for that", self.from),
+                _ => {
+                    let states: Vec<&str> = self.from.iter().map(State::as_str).collect();
+                    format!("it must be {} for that", words::list(&states, "or"))
+                }
             };
             let mut line = words::says(&label(one), " is ", one.state.as_str(), ": ");
             line.0.extend(Line::sentence(&format!("{because}.")).0);
@@ -153,16 +198,17 @@ impl Change {
         Refusal { lines }
     }
 
-    /// One call for each region, ids sorted.
+    /// One call for each region, or for each of its zones, ids sorted.
     fn steps(&self, needed: &[&Instance], request: RequestId) -> Vec<Step> {
-        let mut by_region: BTreeMap<&str, BTreeMap<String, Facts>> = BTreeMap::new();
+        let mut by_place: BTreeMap<(&str, Option<&str>), BTreeMap<String, Facts>> = BTreeMap::new();
         for one in needed {
-            by_region.entry(&one.region).or_default().insert(one.id.clone(), Facts::of(&Before::of(one)));
+            let zone = one.zone.as_deref().filter(|_| self.zones_apart);
+            by_place.entry((&one.region, zone)).or_default().insert(one.id.clone(), Facts::of(&Before::of(one)));
         }
-        by_region
+        by_place
             .into_iter()
             .zip(0..)
-            .map(|((region, before), index)| Step {
+            .map(|(((region, _), before), index)| Step {
                 index,
                 operation: self.power.call().name.to_owned(),
                 region: region.to_owned(),
@@ -190,108 +236,13 @@ impl Change {
                             change. Look with `ec2 list`, and tell the platform team.";
                 Err(UnknownOutcome { lines: vec![Line::sentence(text)], cause: error.to_string() }.into())
             }
+            // nothing is amiss: somebody holds it, and AWS says how
+            Err(error) if error.class == Class::Protected => {
+                Err(Refusal { lines: error.failure(NOTHING).lines }.into())
+            }
             Err(error) => Err(error.failure(NOTHING).into()),
         }
     }
-
-    /// What a person should know before it happens. Sentences; names in backticks.
-    async fn cautions(&self, needed: &[&Instance], cx: &Context) -> Vec<String> {
-        let mut cautions = Vec::new();
-        let disks = if self.power == Power::Stop { disks(needed, cx).await } else { BTreeMap::new() };
-        for one in needed {
-            let (label, kind) = (label(one), words::name(&one.kind));
-            if let Some(group) = one.scaling_group().map(words::name) {
-                match self.power {
-                    Power::Stop => cautions.push(format!(
-                        "`{label}` is in the Auto Scaling group `{group}`, which may terminate and replace a stopped instance."
-                    )),
-                    Power::Reboot => cautions.push(format!(
-                        "`{label}` is in the Auto Scaling group `{group}`, which may replace it if its health checks fail meanwhile."
-                    )),
-                    Power::Start => {}
-                }
-            }
-            if self.power != Power::Stop {
-                continue;
-            }
-            match disks.get(one.kind.as_str()) {
-                Some(Disks::Yes) => cautions.push(format!(
-                    "`{label}` is an `{kind}` with instance-store disks: all data on them is lost."
-                )),
-                Some(Disks::NotKnown) => cautions.push(format!(
-                    "I could not find out whether `{label}` (`{kind}`) has instance-store disks; data on such disks is lost."
-                )),
-                Some(Disks::No) | None => {}
-            }
-            if let Some(ip) = one.public_ip.as_deref().filter(|_| !one.elastic_ip) {
-                cautions.push(loses_address(&label, ip));
-            }
-            if one.spot {
-                cautions.push(format!(
-                    "`{label}` is a Spot instance: AWS stops it only if its request is persistent, and may have no capacity to start it again."
-                ));
-            }
-            if one.hibernates {
-                cautions.push(format!(
-                    "`{label}` is set up for hibernation, but this is a plain stop: what is in its memory is lost."
-                ));
-            }
-        }
-        cautions
-    }
-}
-
-/// What is said before a stop of an address that does not outlive it. Afterwards it is told what was lost.
-pub(super) fn loses_address(label: &str, ip: &str) -> String {
-    format!("`{label}` loses its public address `{}`; a start gives it another.", words::name(ip))
-}
-
-/// Whether an instance type comes with instance-store disks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Disks {
-    Yes,
-    No,
-    NotKnown,
-}
-
-async fn disks<'a>(needed: &[&'a Instance], cx: &Context) -> BTreeMap<&'a str, Disks> {
-    let mut kinds: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for one in needed {
-        kinds.entry(&one.region).or_default().insert(one.kind.clone());
-    }
-    let asked = kinds.iter().map(|(region, kinds)| cx.aws.instance_store_kinds(region, kinds));
-    let answers: BTreeMap<&str, _> = kinds.keys().copied().zip(join_all(asked).await).collect();
-    let of = |one: &Instance| match answers.get(one.region.as_str()) {
-        Some(Ok(with_disks)) if with_disks.contains(&one.kind) => Disks::Yes,
-        Some(Ok(_)) => Disks::No,
-        _ => Disks::NotKnown,
-    };
-    needed.iter().map(|one| (one.kind.as_str(), of(one))).collect()
-}
-
-/// Refuses to stop what AWS would not stop: a dry run says nothing of it.
-async fn refuse_protected(needed: &[&Instance], cx: &Context) -> Result<(), CommandError> {
-    let asked = needed.iter().map(|one| cx.aws.stop_protection(&one.region, &one.id));
-    let mut lines = Vec::new();
-    for (one, answer) in needed.iter().zip(join_all(asked).await) {
-        let because = match answer {
-            Ok(true) => {
-                "has stop protection (`DisableApiStop`), so I do not stop it. Its owner can take the protection off."
-            }
-            // Not being allowed to read it is no reason: AWS itself refuses to stop what is protected.
-            Err(error) if error.class != Class::Denied => return Err(error.failure(NOTHING).into()),
-            Ok(false) | Err(_) if one.root_is_instance_store => {
-                "boots from an instance-store volume, so AWS cannot stop it, only terminate it."
-            }
-            Ok(false) | Err(_) => continue,
-        };
-        lines.push(Line::sentence(&format!("`{}` {because}", label(one))));
-    }
-    if lines.is_empty() {
-        return Ok(());
-    }
-    lines.push(Line::from(NOTHING));
-    Err(Refusal { lines }.into())
 }
 
 /// Before AWS is asked: each word means one instance at least.
@@ -311,6 +262,7 @@ fn too_many(on: &On, found: usize, most: usize) -> Refusal {
     ))
 }
 
-fn label(one: &Instance) -> String {
+/// An instance as a sentence names it.
+pub(super) fn label(one: &Instance) -> String {
     words::label_of(one.name().unwrap_or_default(), &one.id)
 }

@@ -14,6 +14,7 @@ pub(super) mod show;
 pub(super) mod start;
 pub(super) mod stop;
 mod targets;
+pub(super) mod terminate;
 mod verdict;
 
 use super::{Place, Reach};

@@ -7,6 +7,7 @@ pub(super) const SHOW: &str = "ec2 show";
 pub(super) const START: &str = "ec2 start";
 pub(super) const STOP: &str = "ec2 stop";
 pub(super) const REBOOT: &str = "ec2 reboot";
+pub(super) const TERMINATE: &str = "ec2 terminate";
 
 /// How one looks at an instance.
 pub(super) const INSPECT: Inspect =

@@ -2,11 +2,11 @@
 //! is no proof of a reboot from outside: the answer says what AWS accepted and what the status checks say, not more.
 
 use super::super::args;
-use super::super::{Command, Context, Found, Journalled, Planned, Row, Scope};
-use super::change::{Change, On};
+use super::super::{Command, Context, Found, Journalled, Planned, Row, Scope, words};
+use super::change::{Change, On, Precautions, label};
 use super::names::{INSPECT, REBOOT};
 use super::{regions, run};
-use crate::aws::{Power, State, call};
+use crate::aws::{Instance, Power, State, call};
 use crate::domain::{CommandError, Plan, Risk};
 use async_trait::async_trait;
 
@@ -41,12 +41,33 @@ const CHANGE: Change = Change {
     command: ROW.name,
     power: Power::Reboot,
     verb: "reboot",
+    noun: "reboot",
     past: "rebooted",
     doing: "Rebooting",
-    from: State::Running,
+    from: &[State::Running],
     via: None,
     goal: State::Running,
+    zones_apart: false,
+    precautions: &RebootPrecautions,
 };
+
+/// What is said before a reboot.
+#[derive(Debug)]
+struct RebootPrecautions;
+
+#[async_trait]
+impl Precautions for RebootPrecautions {
+    async fn examine(&self, needed: &[&Instance], _: &Context) -> Result<Vec<String>, CommandError> {
+        let caution = |one: &&Instance| {
+            let group = words::name(one.scaling_group()?);
+            Some(format!(
+                "`{}` is in the Auto Scaling group `{group}`, which may replace it if its health checks fail meanwhile.",
+                label(one)
+            ))
+        };
+        Ok(needed.iter().filter_map(caution).collect())
+    }
+}
 
 #[async_trait]
 impl Command for Reboot {

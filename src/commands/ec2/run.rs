@@ -206,24 +206,31 @@ impl Watched<'_> {
         self.trouble = None;
         self.patience.answered();
         let Some(found) = found else {
-            self.verdict = self.patience.is_missing().then_some(Verdict::Vanished);
+            let is_believed = self.patience.is_missing();
+            self.verdict = match change.is_end() {
+                // AWS shows what is gone for an hour, or not at all; what a call has not reached yet it would show
+                true => (is_believed && (self.accepted || self.moved || arrived)).then_some(Verdict::Gone),
+                false => is_believed.then_some(Verdict::Vanished),
+            };
             return;
         };
         self.last = Some(found.clone());
         let state = &found.state;
-        self.verdict = if state.is_gone() {
-            Some(Verdict::Elsewhere)
-        } else if change.via.is_none() {
-            // The state shows nothing of this change, so one look is as good as ten.
-            Some(if *state == change.goal { Verdict::Reached } else { Verdict::Elsewhere })
-        } else if *state == change.goal {
+        // the goal first: of a termination it is to be gone
+        self.verdict = if *state == change.goal {
             Some(Verdict::Reached)
         } else if Some(state) == change.via.as_ref() {
             self.moved = true;
             None
-        } else if *state == change.from && self.came_back(change, found) {
+        } else if change.is_end() {
+            // somebody may stop or start it meanwhile, and it goes all the same
+            self.patience.is_unchanged(arrived).then_some(Verdict::Unchanged)
+        } else if state.is_gone() || change.via.is_none() {
+            // The state shows nothing of a change that passes through none, so one look is as good as ten.
             Some(Verdict::Elsewhere)
-        } else if *state == change.from && !self.moved {
+        } else if change.begins_in(state) && self.came_back(change, found) {
+            Some(Verdict::Elsewhere)
+        } else if change.begins_in(state) && !self.moved {
             self.patience.is_unchanged(arrived).then_some(Verdict::Unchanged)
         } else {
             Some(Verdict::Elsewhere)
@@ -238,7 +245,7 @@ impl Watched<'_> {
         let launched = found.launched.map(|at| at.to_string());
         is_new(before.reason.as_ref(), found.state_reason.as_ref())
             || is_new(before.transition.as_ref(), found.transition.as_ref())
-            || (change.from == State::Running && is_new(before.launched.as_ref(), launched.as_ref()))
+            || (change.begins_in(&State::Running) && is_new(before.launched.as_ref(), launched.as_ref()))
     }
 }
 

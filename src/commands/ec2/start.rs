@@ -2,7 +2,7 @@
 
 use super::super::args;
 use super::super::{Command, Context, Found, Journalled, Planned, Row, Scope};
-use super::change::{Change, On};
+use super::change::{Change, NoPrecautions, On};
 use super::names::{INSPECT, START};
 use super::{regions, run};
 use crate::aws::{Power, State, call};
@@ -35,11 +35,14 @@ const CHANGE: Change = Change {
     command: ROW.name,
     power: Power::Start,
     verb: "start",
+    noun: "start",
     past: "started",
     doing: "Starting",
-    from: State::Stopped,
+    from: &[State::Stopped],
     via: Some(State::Pending),
     goal: State::Running,
+    zones_apart: false,
+    precautions: &NoPrecautions,
 };
 
 #[async_trait]

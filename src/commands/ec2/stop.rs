@@ -2,13 +2,16 @@
 //! address goes, and an Auto Scaling group may replace the instance: the plan says which of these apply.
 
 use super::super::args;
-use super::super::{Command, Context, Found, Journalled, Planned, Row, Scope};
-use super::change::{Change, On};
+use super::super::{Command, Context, Found, Journalled, Planned, Row, Scope, words};
+use super::before::Before;
+use super::change::{Change, NOTHING, On, Precautions, label};
 use super::names::{INSPECT, STOP};
 use super::{regions, run};
-use crate::aws::{Power, State, call};
-use crate::domain::{CommandError, Plan, Risk};
+use crate::aws::{Class, Instance, Power, State, call};
+use crate::domain::{CommandError, Line, Plan, Refusal, Risk};
 use async_trait::async_trait;
+use futures_util::future::join_all;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What to stop.
 #[derive(clap::Args, Clone, Debug)]
@@ -42,11 +45,14 @@ const CHANGE: Change = Change {
     command: ROW.name,
     power: Power::Stop,
     verb: "stop",
+    noun: "stop",
     past: "stopped",
     doing: "Stopping",
-    from: State::Running,
+    from: &[State::Running],
     via: Some(State::Stopping),
     goal: State::Stopped,
+    zones_apart: false,
+    precautions: &StopPrecautions,
 };
 
 #[async_trait]
@@ -66,4 +72,109 @@ impl Command for Stop {
     async fn verify(&self, plan: &Plan, cx: &Context) -> Result<Found, CommandError> {
         Ok(run::verify(&CHANGE, plan, cx).await)
     }
+}
+
+/// What is lost by a stop, and what cannot be stopped.
+#[derive(Debug)]
+struct StopPrecautions;
+
+#[async_trait]
+impl Precautions for StopPrecautions {
+    async fn examine(&self, needed: &[&Instance], cx: &Context) -> Result<Vec<String>, CommandError> {
+        refuse_protected(needed, cx).await?;
+        let disks = disks(needed, cx).await;
+        let has = |one: &Instance| disks.get(one.kind.as_str()).copied().unwrap_or(Disks::No);
+        Ok(needed.iter().flat_map(|one| cautions(one, has(one))).collect())
+    }
+
+    /// Afterwards it is told what was lost.
+    fn outlived(&self, label: &str, before: &Before) -> Vec<String> {
+        before.public_ip.iter().map(|ip| loses_address(label, ip)).collect()
+    }
+}
+
+fn loses_address(label: &str, ip: &str) -> String {
+    format!("`{label}` loses its public address `{}`; a start gives it another.", words::name(ip))
+}
+
+/// Whether an instance type comes with instance-store disks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Disks {
+    Yes,
+    No,
+    NotKnown,
+}
+
+async fn disks<'a>(needed: &[&'a Instance], cx: &Context) -> BTreeMap<&'a str, Disks> {
+    let mut kinds: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for one in needed {
+        kinds.entry(&one.region).or_default().insert(one.kind.clone());
+    }
+    let asked = kinds.iter().map(|(region, kinds)| cx.aws.instance_store_kinds(region, kinds));
+    let answers: BTreeMap<&str, _> = kinds.keys().copied().zip(join_all(asked).await).collect();
+    let of = |one: &Instance| match answers.get(one.region.as_str()) {
+        Some(Ok(with_disks)) if with_disks.contains(&one.kind) => Disks::Yes,
+        Some(Ok(_)) => Disks::No,
+        _ => Disks::NotKnown,
+    };
+    needed.iter().map(|one| (one.kind.as_str(), of(one))).collect()
+}
+
+/// What a person should know before an instance is stopped.
+fn cautions(one: &Instance, disks: Disks) -> Vec<String> {
+    let (label, kind) = (label(one), words::name(&one.kind));
+    let mut cautions = Vec::new();
+    if let Some(group) = one.scaling_group().map(words::name) {
+        cautions.push(format!(
+            "`{label}` is in the Auto Scaling group `{group}`, which may terminate and replace a stopped instance."
+        ));
+    }
+    match disks {
+        Disks::Yes => {
+            cautions.push(format!("`{label}` is an `{kind}` with instance-store disks: all data on them is lost."))
+        }
+        Disks::NotKnown => cautions.push(format!(
+            "I could not find out whether `{label}` (`{kind}`) has instance-store disks; data on such disks is lost."
+        )),
+        Disks::No => {}
+    }
+    if let Some(ip) = one.public_ip.as_deref().filter(|_| !one.elastic_ip) {
+        cautions.push(loses_address(&label, ip));
+    }
+    if one.spot {
+        cautions.push(format!(
+            "`{label}` is a Spot instance: AWS stops it only if its request is persistent, and may have no capacity to start it again."
+        ));
+    }
+    if one.hibernates {
+        cautions.push(format!(
+            "`{label}` is set up for hibernation, but this is a plain stop: what is in its memory is lost."
+        ));
+    }
+    cautions
+}
+
+/// Refuses to stop what AWS would not stop: a dry run says nothing of it.
+async fn refuse_protected(needed: &[&Instance], cx: &Context) -> Result<(), CommandError> {
+    let asked = needed.iter().map(|one| cx.aws.stop_protection(&one.region, &one.id));
+    let mut lines = Vec::new();
+    for (one, answer) in needed.iter().zip(join_all(asked).await) {
+        let because = match answer {
+            Ok(true) => {
+                "has stop protection (`DisableApiStop`), so I do not stop it. Its owner can take the protection off."
+            }
+            // Not being allowed to read it is no reason: AWS itself refuses to stop what is protected.
+            Err(error) if error.class != Class::Denied => return Err(error.failure(NOTHING).into()),
+            Ok(false) | Err(_) if one.root_is_instance_store => {
+                "boots from an instance-store volume, so AWS cannot stop it, only terminate it."
+            }
+            Ok(false) | Err(_) => continue,
+        };
+        lines.push(Line::sentence(&format!("`{}` {because}", label(one))));
+    }
+    if lines.is_empty() {
+        return Ok(());
+    }
+    lines.push(Line::from(NOTHING));
+    Err(Refusal { lines }.into())
 }

@@ -41,7 +41,9 @@ async fn made_up_regions_cost_nothing_and_are_named_in_a_line() {
         ..AwsConfig::default()
     };
     let cx = Context { aws: Arc::new(Aws::new(config)), ..on(&web()) };
-    for line in ["ec2 list", "ec2 show web-1", "ec2 start web-1", "ec2 stop web-1", "ec2 reboot web-1"] {
+    for line in
+        ["ec2 list", "ec2 show web-1", "ec2 start web-1", "ec2 stop web-1", "ec2 reboot web-1", "ec2 terminate web-1"]
+    {
         let said = answer(&format!("{line} --region us-east-1,{}", invented(1_500)), &cx).await;
         assert!(said.contains("`aa-aaa-1`, `aa-aab-1`, `aa-aac-1` and 1497 more are no regions"), "{line}: {said}");
         assert!(said.len() < 400, "{line}: {said}");
@@ -55,7 +57,7 @@ async fn targets_are_counted_before_aws_is_asked() {
     let cx = on(&region);
     for target in ["i-", "web-", "tag:n=", "name:*"] {
         let named: Vec<String> = (0..1_000).map(|number| format!("{target}{number}")).collect();
-        for verb in ["start", "stop", "reboot"] {
+        for verb in ["start", "stop", "reboot", "terminate"] {
             let said = answer(&format!("ec2 {verb} {}", named.join(" ")), &cx).await;
             let expected = "[refused] You name 1000 targets, and one command may change 3 at most. Nothing was changed. \
                             Name fewer, or do it in parts.";
@@ -96,6 +98,7 @@ async fn every_change_is_rehearsed() {
         ("ec2 start i-1", "stopped", "StartInstances(dry) i-1"),
         ("ec2 stop i-1", "running", "StopInstances(dry) i-1"),
         ("ec2 reboot i-1", "running", "RebootInstances(dry) i-1"),
+        ("ec2 terminate i-1", "stopped", "TerminateInstances(dry) i-1"),
     ] {
         let region = one(state);
         planned(command, &on(&region)).await;
@@ -422,6 +425,7 @@ async fn what_waits_for_its_turn_is_not_journalled_yet() {
         ("ec2 start web-1", "stopped", Power::Start),
         ("ec2 stop web-1", "running", Power::Stop),
         ("ec2 reboot web-1", "running", Power::Reboot),
+        ("ec2 terminate web-1", "running", Power::Terminate),
     ] {
         let region = one(from);
         let cx = on(&region);

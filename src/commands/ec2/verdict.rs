@@ -4,7 +4,7 @@
 use super::super::change::CallOutcome;
 use super::super::{Found, words};
 use super::before::Before;
-use super::change::{Change, NOTHING, loses_address};
+use super::change::{Change, NOTHING};
 use crate::aws::{AwsError, Checks, Instance, Power, State};
 use crate::domain::{CommandError, Line, Part, Plan, Reply, Step, Target, Tone};
 use std::time::Duration;
@@ -22,6 +22,8 @@ pub(super) enum Verdict {
     Slow,
     /// AWS does not show it.
     Vanished,
+    /// AWS does not show it any more, and it was to be gone.
+    Gone,
     /// AWS could not be asked.
     Blind(AwsError),
 }
@@ -121,14 +123,20 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// What was said before that a stop would cost, and holds after it as well.
+    /// What was said before that the change would cost, and holds after it as well.
     fn cautions(&self) -> impl Iterator<Item = Line> {
         let befores = self.plan.targets.iter().filter_map(|target| Some((target, self.before(target)?)));
-        let addresses: Vec<String> = befores
-            .filter_map(|(target, before)| Some(loses_address(&words::label(target), before.public_ip.as_deref()?)))
+        let outlived: Vec<String> = befores
+            .flat_map(|(target, before)| self.change.precautions.outlived(&words::label(target), &before))
             .collect();
-        let others = self.plan.cautions.iter().filter(move |caution| !addresses.contains(caution));
+        let others = self.plan.cautions.iter().filter(move |caution| !outlived.contains(caution));
         others.map(|caution| Line::sentence(caution))
+    }
+
+    /// EC2's word for the state that a target was in.
+    fn was(&self, target: &Target) -> String {
+        let before = self.before(target).map(|before| before.state).filter(|state| !state.is_empty());
+        before.or_else(|| self.change.from.first().map(State::to_string)).unwrap_or_default()
     }
 
     /// The addresses that are gone.
@@ -149,7 +157,7 @@ impl<'a> Report<'a> {
         match &seen.verdict {
             // A lost reboot leaves no trace to look for.
             Verdict::Reached if self.change.power == Power::Reboot && !seen.accepted => Rank::Unknown,
-            Verdict::Reached => Rank::Done,
+            Verdict::Reached | Verdict::Gone => Rank::Done,
             Verdict::Unchanged if seen.accepted => Rank::Unknown,
             Verdict::Unchanged | Verdict::Elsewhere => Rank::NotDone,
             Verdict::Slow | Verdict::Vanished | Verdict::Blind(_) => Rank::Unknown,
@@ -159,22 +167,23 @@ impl<'a> Report<'a> {
     fn line(&self, target: &Target, seen: &Seen, took: Duration) -> Line {
         let name = words::label(target);
         let state = seen.instance.as_ref().map_or("not known", |instance| instance.state.as_str());
-        let Change { verb, past, from, .. } = self.change;
+        let Change { noun, past, .. } = self.change;
+        let was = self.was(target);
+        let is = if state == was { " is still " } else { " is " };
         let look = format!(" Look with `ec2 show {} --region {}`.", target.id, target.region);
         let (line, rest) = match &seen.verdict {
             Verdict::Reached if self.change.power == Power::Reboot => return self.rebooted(&name, seen, &look),
             Verdict::Reached if seen.accepted => {
-                let line =
-                    words::says(&name, &format!(": {from} → "), state, &format!(" after {}.", words::span(took)));
+                let line = words::says(&name, &format!(": {was} → "), state, &format!(" after {}.", words::span(took)));
                 (line, self.new_address(seen))
             }
             Verdict::Reached => (words::says(&name, " is ", state, "."), self.new_address(seen)),
             Verdict::Unchanged if seen.accepted => {
-                let after = format!(" after {}, although AWS accepted the {verb}.", words::span(took));
-                (words::says(&name, " is still ", state, &after), look)
+                let after = format!(" after {}, although AWS accepted the {noun}.", words::span(took));
+                (words::says(&name, is, state, &after), look)
             }
             Verdict::Unchanged => (
-                words::says(&name, " is still ", state, &format!(", so it was not {past}.")),
+                words::says(&name, is, state, &format!(", so it was not {past}.")),
                 format!("{look} To try again, say `{} {} --region {}`.", self.change.command, target.id, target.region),
             ),
             Verdict::Elsewhere => {
@@ -183,6 +192,9 @@ impl<'a> Report<'a> {
             Verdict::Slow => {
                 let after = format!(" after {}, and I stopped waiting.", words::span(took));
                 (words::says(&name, " is still ", state, &after), look)
+            }
+            Verdict::Gone => {
+                (Line::new().code(&name).text(" is not shown by AWS any more, so it is gone."), String::new())
             }
             Verdict::Vanished => (Line::new().code(&name).text(" is not shown by AWS any more, or not yet."), look),
             Verdict::Blind(error) => {

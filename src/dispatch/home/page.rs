@@ -99,7 +99,8 @@ fn open_row(asked: &Asked, now: Timestamp) -> Row {
 
 fn may_run(permits: &Permits) -> Vec<Section> {
     let may = permits.may();
-    let groups = [(Risk::Basic, "about me"), (Risk::Read, "look"), (Risk::Change, "change")];
+    let groups =
+        [(Risk::Basic, "about me"), (Risk::Read, "look"), (Risk::Change, "change"), (Risk::Destroy, "destroy")];
     let section = |(risk, name): (Risk, &str)| {
         let rows: Vec<Row> =
             COMMANDS.iter().filter(|row| row.risk == risk && may(row)).map(|row| command(row)).collect();
@@ -120,8 +121,8 @@ fn nothing(permits: &Permits) -> Section {
 fn command(row: &CommandRow) -> Row {
     let button = match ((row.parse)(&[]).is_ok(), row.risk) {
         (false, _) => Button::form("Fill in", row.name),
-        (true, Risk::Change) => again("Run", row.name),
-        (true, _) => Button::run("Run", row.name),
+        (true, Risk::Change | Risk::Destroy) => again("Run", row.name),
+        (true, Risk::Basic | Risk::Read) => Button::run("Run", row.name),
     };
     Row { line: format!("{} – {}", row.name, row.summary), button: Some(button), ..Row::default() }
 }
@@ -181,7 +182,7 @@ fn repeat(asked: &Asked, permits: &Permits) -> Option<Button> {
     let (row, _) = commands::parse(&asked.text).ok()?;
     let line = if asked.text.is_empty() { row.name } else { &asked.text };
     permits.may()(row).then(|| match row.risk {
-        Risk::Change => again("Run again", line),
+        Risk::Change | Risk::Destroy => again("Run again", line),
         Risk::Basic | Risk::Read => Button::run("Run again", line),
     })
 }

@@ -145,18 +145,21 @@ fn an_operator_sees_how_the_bot_is_what_waits_what_may_be_run_and_what_was_asked
     deploy – Deploys a version to a service, me included, and follows it to its end [Fill in form:13 deploy]
     deploy rollback – Brings back what a service ran before, or stops its rollout [Run? run:14 deploy rollback]
     ---
+    # What you may run: destroy
+    ec2 terminate – Terminates instances for good, and waits until they are gone [Fill in form:15 ec2 terminate]
+    ---
     # Your last requests
-    ✅ ec2 stop web-2 [Run again? run:15 ec2 stop web-2]
+    ✅ ec2 stop web-2 [Run again? run:16 ec2 stop web-2]
        done 5 min ago · asked by a mention · req 0003 · <#COPS>
     ❔ ec2 lsit
        not run 59 min ago · asked by /drone · req 0005 · <#COPS>
-    ✅ help [Run again run:16 help]
+    ✅ help [Run again run:17 help]
        done 1 h ago · asked by /drone · req 0006 · <#COPS>
     ❔ (a message without a command)
        not run 1 h ago · asked by a shortcut · req 0007 · <#COPS>
-    ❌ ec2 list --region all [Run again run:17 ec2 list --region all]
+    ❌ ec2 list --region all [Run again run:18 ec2 list --region all]
        failed 23 h ago · asked by a button · req 0008 · <#COPS>
-    ⚠️ ec2 reboot web-1 [Run again? run:18 ec2 reboot web-1]
+    ⚠️ ec2 reboot web-1 [Run again? run:19 ec2 reboot web-1]
        outcome unknown on 2026-03-01 at 06:00 UTC · asked by a form · req 0009 · <#COPS>
        As of 2026-03-02 12:00:05 UTC. For five minutes after you open it I keep this up to date; later, press Refresh.
     ");
@@ -198,8 +201,8 @@ fn a_viewer_is_offered_nothing_that_changes_anything_not_even_what_was_once_perm
     let page = read(&seen("viewers", Some(Recent { ended, ..Recent::default() })));
     assert!(page.contains("ec2 show") && page.contains("[Fill in form:"), "{page}");
     assert!(page.contains("\u{2705} ec2 stop web-2\n"), "it was asked, and is not offered: {page}");
-    assert!(!page.contains("run: change"), "{page}");
-    for row in commands::COMMANDS.iter().filter(|row| row.risk == Risk::Change) {
+    assert!(!page.contains("run: change") && !page.contains("run: destroy"), "{page}");
+    for row in commands::COMMANDS.iter().filter(|row| row.risk >= Risk::Change) {
         assert!(!page.contains(&format!(" {}]", row.name)), "{}: {page}", row.name);
     }
 }

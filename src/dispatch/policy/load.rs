@@ -171,7 +171,7 @@ fn named(source: &Source, set: PolicySet) -> Result<PolicySet, PolicyError> {
 /// The schema must list exactly the program's actions, each below its class.
 fn check_actions(source: &Source, schema: &Schema, actions: &[(&str, Risk)]) -> Result<(), PolicyError> {
     let hierarchy = schema.action_entities().map_err(|error| PolicyError::one(source.at(None, &error.to_string())))?;
-    let classes = [Risk::Basic, Risk::Read, Risk::Change].map(Risk::as_str);
+    let classes = Risk::ALL.map(Risk::as_str);
     let mut problems = Vec::new();
     let listed: BTreeMap<String, _> =
         schema.actions().map(|uid| (uid.id().unescaped().to_owned(), uid.clone())).collect();

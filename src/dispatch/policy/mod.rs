@@ -102,7 +102,7 @@ impl Policies {
 
     /// Whether who reads where it is asked can matter to what they say of an action.
     pub fn look_at_place(&self, action: Action<'_>) -> bool {
-        let classes = [Risk::Basic, Risk::Read, Risk::Change].map(Risk::as_str);
+        let classes = Risk::ALL.map(Risk::as_str);
         let may_be = |uid: &EntityUid| {
             let name: &str = uid.id().unescaped();
             // a group of actions that a schema of one's own makes may have it as a member

@@ -56,7 +56,7 @@ pub const MOST_APPROVALS: u32 = 5;
 /// The situation in which as many others have approved as a policy may ask for: what could be permitted at all. Only a
 /// change can be approved.
 pub(super) fn approved(action: Action<'_>, situation: &Situation) -> Situation {
-    let approvals = if action.risk == Risk::Change { MOST_APPROVALS } else { situation.approvals };
+    let approvals = if action.risk >= Risk::Change { MOST_APPROVALS } else { situation.approvals };
     Situation { approvals, ..situation.clone() }
 }
 

@@ -72,7 +72,7 @@ fn with(line: Line, outcome: &str) -> Line {
 
 fn nothing(risk: Risk) -> &'static str {
     match risk {
-        Risk::Change => "Nothing was changed.",
+        Risk::Change | Risk::Destroy => "Nothing was changed.",
         Risk::Basic | Risk::Read => "Nothing was done.",
     }
 }

@@ -19,10 +19,12 @@ const ACTIONS: &[(&str, Risk)] = &[
     ("ec2:start", Risk::Change),
     ("ec2:stop", Risk::Change),
     ("ec2:reboot", Risk::Change),
+    ("ec2:terminate", Risk::Destroy),
 ];
 
 const STOP: Action<'static> = Action { name: "ec2:stop", risk: Risk::Change };
 const LIST: Action<'static> = Action { name: "ec2:list", risk: Risk::Read };
+const TERMINATE: Action<'static> = Action { name: "ec2:terminate", risk: Risk::Destroy };
 const DEPLOY: Action<'static> = Action { name: "deploy:version", risk: Risk::Change };
 const PING: Action<'static> = Action { name: "ping", risk: Risk::Basic };
 
@@ -244,7 +246,7 @@ fn what_could_be_permitted_somewhere_is_not_taken_for_never() {
     };
     let strangers = [Membership::Guest, Membership::Outside, Membership::Inactive];
     for (groups, expected) in [
-        (&["operators", "viewers"] as &[&str], Risk::Change),
+        (&["operators", "viewers"] as &[&str], Risk::Destroy),
         (&["deployers"], Risk::Change),
         (&["viewers"], Risk::Read),
         (&[], Risk::Basic),
@@ -649,7 +651,7 @@ fn a_group_that_cannot_be_read_forbids_and_grants_nothing() {
 
 #[test]
 fn an_action_outside_the_table_is_denied() {
-    let unknown = Action { name: "ec2:terminate", risk: Risk::Change };
+    let unknown = Action { name: "ec2:resize", risk: Risk::Change };
     assert!(!shipped().could(&member(&["operators"]), unknown, &in_ops()));
     let target = target(&[]);
     assert!(!shipped().judge(&member(&["operators"]), unknown, &Resource::Target(&target), &in_ops()).is_permit());
@@ -721,6 +723,7 @@ fn the_schema_must_list_exactly_the_programs_actions() {
         [
             "built-in policies.cedarschema: action \"ec2:reboot\" is no command of this program; take it out",
             "built-in policies.cedarschema: action \"ec2:stop\" is no command of this program; take it out",
+            "built-in policies.cedarschema: action \"ec2:terminate\" is no command of this program; take it out",
         ],
     ]
     "#);
@@ -903,6 +906,41 @@ fn the_shipped_policies_ask_a_second_person_where_a_tag_says_so() {
     assert!(matches!(verdict, Verdict::Deny(_)), "what is protected nobody can approve: {verdict:?}");
 }
 
+/// What cannot be undone somebody else approves, whatever the tags say, and what is protected nobody can.
+#[test]
+fn the_shipped_policies_ask_a_second_person_before_anything_is_destroyed() {
+    let judged = |groups: &[&str], tags: &[(&str, &str)], approvals: u32| {
+        let situation = Situation { approvals, ..in_ops() };
+        match shipped().judge(&member(groups), TERMINATE, &Resource::Target(&target(tags)), &situation) {
+            Verdict::Permit { policies } => policies.join(", "),
+            Verdict::Needs { approvals, reasons } => format!("{approvals}: {}", reasons[0].text),
+            Verdict::Deny(deny) => format!("denied: {:?}", deny.who_could),
+        }
+    };
+    let me = &["operators"];
+    let because = "1: it cannot be undone, so a second person must approve it";
+    for tags in [&[][..], &[("approval", "none")], &[("approval", "false")], &[("env", "dev")]] {
+        assert_eq!(judged(me, tags, 0), because, "{tags:?}");
+        assert_eq!(judged(me, tags, 1), "operators-destroy", "{tags:?}");
+    }
+    // a tag may ask for more, and never for less
+    assert!(judged(me, &[("approval", "3")], 1).starts_with("3: "));
+    assert_eq!(judged(me, &[("protected", "yes")], 5), "denied: []");
+    for groups in [&["viewers"][..], &["deployers"], &[]] {
+        assert_eq!(judged(groups, &[], 5), "denied: [\"operators\"]", "{groups:?}");
+    }
+}
+
+/// A permit for changes grants nothing that cannot be undone, and a class that no policy speaks of is denied.
+#[test]
+fn what_permits_changes_permits_no_end() {
+    let text = r#"@id("change") permit (principal, action in Action::"change", resource);"#;
+    let policies = with_text(text).unwrap();
+    let may = |action| policies.permits(&member(&["operators"]), action, &Resource::Target(&target(&[])), &in_ops());
+    assert!(may(STOP) && !may(TERMINATE));
+    assert!(!policies.could_ever(&member(&["operators"]), TERMINATE));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
@@ -934,14 +972,15 @@ proptest! {
         prop_assert!(without || !with, "the tag permits");
         prop_assert!(without || !before, "the tag permitted");
         let open = value.eq_ignore_ascii_case("false");
-        prop_assert!(!(with && action.risk == Risk::Change && !open), "a protected target may be changed");
+        prop_assert!(!(with && action.risk >= Risk::Change && !open), "a protected target may be changed");
     }
 
     #[test]
     fn who_could_is_true_of_each_group_it_names(action in any_action(), target in any_target(), situation in any_situation()) {
         let resource = Resource::Target(&target);
         for group in shipped().who_could(action, &resource, &situation) {
-            prop_assert!(shipped().judge(&member(&[&group]), action, &resource, &situation).is_permit());
+            // if need be with the approval of others
+            prop_assert!(shipped().permits(&member(&[&group]), action, &resource, &situation));
         }
     }
 }
@@ -952,6 +991,7 @@ fn which_actions_are_judged_by_who_else_reads_is_known_beforehand() {
     let all = [PING, LIST, STOP, DEPLOY];
     let judged = |policies: &Policies| all.map(|action| policies.look_at_place(action));
     assert_eq!(judged(shipped()), [false, false, true, true]);
+    assert!(shipped().look_at_place(TERMINATE));
     let table = [
         ("action == Action::\"ec2:list\"", "context.external", [false, true, false, false]),
         ("action in Action::\"change\"", "context.external", [false, false, true, true]),

@@ -8,7 +8,7 @@ fn groups_of(risk: Risk) -> &'static [&'static str] {
     match risk {
         Risk::Basic => &[],
         Risk::Read => &["operators", "viewers"],
-        Risk::Change => &["operators"],
+        Risk::Change | Risk::Destroy => &["operators"],
     }
 }
 
