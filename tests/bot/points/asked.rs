@@ -1,7 +1,7 @@
 //! By which door a command comes, and what has to be there before: a form that is open, a message with a button.
 
 use super::{Case, Gates};
-use crate::support::{Door, MAYA, Message};
+use crate::support::{Door, MAYA, Message, until};
 use serde_json::{Value, json};
 
 /// How a command was asked for.
@@ -27,9 +27,9 @@ impl Asked {
     }
 }
 
-/// What the one who approves is told, which is no answer to the command.
-fn is_to_the_approver(message: &Message) -> bool {
-    ["is approved and runs now", "You have approved", "was approved already"]
+/// What is no answer to the command: what the one who approves is told, and the words that a slow machine says beside a form.
+fn is_beside_it(message: &Message) -> bool {
+    ["is approved and runs now", "You have approved", "was approved already", "`&lt;target&gt;` is missing"]
         .iter()
         .any(|said| message.text.contains(said))
 }
@@ -41,8 +41,16 @@ impl Gates {
         match door {
             Door::Form => {
                 let verb = text.rsplit_once(' ').map_or(text, |(verb, _)| verb);
-                self.world.slack.slash(MAYA, "ops", verb).await;
-                self.world.slack.modal(MAYA).await;
+                let opens = async || !self.world.slack.modals(MAYA).await.is_empty();
+                // a machine that is so slow that the trigger expires says in words what is missing
+                while !opens().await {
+                    let typed = self.world.slack.slash(MAYA, "ops", verb).await;
+                    let since = typed["cursor"].as_u64().unwrap_or_default();
+                    until("a form or words", async || {
+                        opens().await || !self.world.slack.from_bot("ops", MAYA, since).await.is_empty()
+                    })
+                    .await;
+                }
             }
             Door::Press => {
                 let ts = self.world.slack.say(MAYA, "ops", "@drone ec2 show web-1", None).await;
@@ -76,8 +84,7 @@ impl Gates {
     pub(super) async fn said(&self) -> Vec<Message> {
         let said = self.world.slack.from_bot("ops", MAYA, self.asked.since).await;
         // a file is a message too
-        let fits =
-            |message: &Message| self.asked.fits(message) && !message.text.is_empty() && !is_to_the_approver(message);
+        let fits = |message: &Message| self.asked.fits(message) && !message.text.is_empty() && !is_beside_it(message);
         said.into_iter().filter(fits).collect()
     }
 
