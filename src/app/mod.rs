@@ -151,6 +151,9 @@ async fn start(settings: Settings, signals: &mut Signals) -> Result<Option<Runni
     for group in policies.unknown_groups() {
         tracing::warn!(group, "policies name a group that the configuration does not have");
     }
+    for (so, to_do) in policies.left_open() {
+        tracing::warn!(to_do, "{so}");
+    }
     let tokens = Arc::new(Tokens::of(&settings));
     tokio::select! {
         first = tokens.first() => first?,

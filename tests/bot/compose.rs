@@ -2,7 +2,7 @@
 //! is its AWS does what it says there.
 
 use crate::support::made_service::{BROKEN, DEMO, demo_settings};
-use crate::support::{Exit, MAYA, Options, World, fleet, own_moto, until};
+use crate::support::{Exit, MAYA, NEVER, Options, World, fleet, own_moto, until};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
@@ -111,7 +111,8 @@ async fn the_aws_of_compose_deploys_and_is_made_anew_when_moto_has_forgotten_it(
     let answer = world.asks(MAYA, &format!("deploy {BROKEN}")).await;
     assert!(answer.contains("rolled back to `1.4.1`"), "{answer}");
 
-    let reset = awc::Client::default().post(format!("{}/moto-api/reset", moto.url)).send().await;
+    let reset =
+        awc::Client::builder().timeout(NEVER).finish().post(format!("{}/moto-api/reset", moto.url)).send().await;
     assert!(reset.expect("Moto answers").status().is_success());
     assert_eq!(aws.exit().await, Exit::Code(1), "whoever started it is to start it again");
     assert!(!aws.is_healthy());

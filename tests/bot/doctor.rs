@@ -44,7 +44,7 @@ async fn all_is_well_and_nothing_was_changed() {
     let (code, told) = doctor(&world, &[], &[]);
     insta::assert_snapshot!(told, @"
     ✅ settings: They can be used.
-    ✅ policies: 12 policies (11210f9aaf54) can be used.
+    ✅ policies: 12 policies (107672de4d56) can be used.
     ✅ store: `FOLDER/dronebot.db` is not there yet; the first start makes it.
     ✅ app token: Slack takes it for Socket Mode (connections:write).
     ✅ Socket Mode: Slack offers a connection; it was not opened (--link opens one for a moment).
@@ -112,6 +112,19 @@ async fn a_bot_that_runs_is_seen_and_not_disturbed() {
     world.ends_clean().await;
 }
 
+/// What cannot be undone is rehearsed only where a rehearsal is known to be one.
+#[actix_web::test]
+async fn an_endpoint_that_ignores_dry_run_is_a_problem_and_nothing_is_terminated_by_it() {
+    let world = asleep().await;
+    world.aws.break_next("DryRun:RebootInstances", Trouble::Reword("DryRun=true", "DryRun=false"), 9);
+    let (code, told) = doctor(&world, &[], &[]);
+    assert!(told.contains("may have started, stopped or rebooted `i-00000000000000001` on this check"), "{told}");
+    assert!(told.contains("give the bot no AWS_ENDPOINT_URL that ignores DryRun"), "{told}");
+    assert_eq!(code, 78, "{told}");
+    let calls = world.aws.calls();
+    assert!(!calls.iter().any(|(call, _)| call.contains("TerminateInstances")), "{calls:?}");
+}
+
 #[actix_web::test]
 async fn every_problem_is_told_with_what_to_do() {
     let world = asleep().await;
@@ -127,7 +140,7 @@ async fn every_problem_is_told_with_what_to_do() {
     let (code, told) = doctor(&world, &[], &env);
     insta::assert_snapshot!(told, @"
     ✅ settings: They can be used.
-    ✅ policies: 12 policies (11210f9aaf54) can be used.
+    ✅ policies: 12 policies (107672de4d56) can be used.
     ❌ store: /dev/null/dronebot.db: Not a directory (os error 20).
        → Check the rights on the folder, or set store.path to another file.
     ❌ app token: Slack refuses the app token (invalid_auth).
@@ -260,7 +273,7 @@ async fn a_slack_and_an_aws_that_cannot_be_reached_are_told_and_not_waited_for()
     assert!(!told.contains("pa55"));
     insta::assert_snapshot!(told, @"
     ✅ settings: They can be used.
-    ✅ policies: 12 policies (11210f9aaf54) can be used.
+    ✅ policies: 12 policies (107672de4d56) can be used.
     ✅ store: `FOLDER/dronebot.db` is not there yet; the first start makes it.
     ❌ app token: Slack cannot be asked: apps.connections.open: connect: cannot connect: proxy cannot be reached: Connection refused (os error 111).
        → Check the network, slack.api_url, and the proxy (slack.proxy_url, HTTPS_PROXY, NO_PROXY).

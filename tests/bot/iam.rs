@@ -42,6 +42,19 @@ const LINES: &[(&str, &[&str])] = &[
     ("deploy stauts", &[]),
 ];
 
+/// The same service once more, of which only signed images are deployed: whether they are, is asked for its status too.
+const SIGNED: [(&str, &str); 6] = [
+    ("DRONEBOT__DEPLOY__SERVICES__SIGNED__CLUSTER", "prod"),
+    ("DRONEBOT__DEPLOY__SERVICES__SIGNED__SERVICE", "dronebot"),
+    ("DRONEBOT__DEPLOY__SERVICES__SIGNED__CONTAINER", "bot"),
+    ("DRONEBOT__DEPLOY__SERVICES__SIGNED__REPOSITORY", "team/dronebot"),
+    ("DRONEBOT__DEPLOY__SERVICES__SIGNED__SOURCE", "https://git.test/team/dronebot"),
+    (
+        "DRONEBOT__DEPLOY__SERVICES__SIGNED__PROVENANCE_KEY",
+        "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEM39wGE84xQZr7Wr5SzIHde2cRGqDSyIIS88MYMr7wFsdQUrS38mAhz737aLR0Wli7/ziyWGPIVFyskvz5KN9Vw==",
+    ),
+];
+
 fn calls(world: &World) -> Vec<String> {
     world.aws.named()
 }
@@ -59,6 +72,7 @@ fn row(line: &str) -> &'static str {
 async fn each_command_makes_the_calls_of_its_row_and_no_other() {
     let mut env = listed();
     env.push(("DRONEBOT__COMMANDS__WAIT_SECONDS", "2".to_owned()));
+    env.extend(SIGNED.map(|(key, value)| (key, value.to_owned())));
     let world = World::with(Options { env, ..Options::default() }).await;
     world.fleet(&[WEB]).await;
     let shop = Shop::open(&world).await;
@@ -86,6 +100,7 @@ async fn each_command_makes_the_calls_of_its_row_and_no_other() {
     world.aws.set_lag(Duration::from_secs(86_400));
     asks("deploy 1.4.0").await;
     asks("deploy rollback").await;
+    asks("deploy status signed").await;
     // one that others must approve, and with which the instance goes
     let before = calls(&world).len();
     world.slack.slash(MAYA, "ops", "ec2 terminate web-1").await;

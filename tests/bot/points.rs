@@ -84,6 +84,12 @@ const STOP_APPROVED_BY_SLASH: Case = Case { door: Door::Slash, ..STOP_APPROVED }
 const STOP_BY_FORM: Case = Case { door: Door::Form, ..STOP };
 const STOP_BY_BUTTON: Case = Case { door: Door::Press, ..STOP };
 const DEPLOY: Case = Case { text: "deploy 1.4.2", fleet: Fleet::Shop, change: Some(("UpdateService", None)), ..STOP };
+const TERMINATE: Case = Case {
+    text: "ec2 terminate web-1",
+    fleet: Fleet::Tagged,
+    change: Some(("TerminateInstances", Some("terminated"))),
+    ..STOP
+};
 const REBOOT: Case = Case { text: "ec2 reboot web-1", change: Some(("RebootInstances", None)), ..STOP };
 
 /// Where the process dies.
@@ -207,7 +213,7 @@ impl Gates {
     }
 
     async fn whole(&self) -> Whole {
-        let said = asked::without_known_limits(self.said().await);
+        let said = self.said_whole().await;
         Whole { messages: said.len(), files: self.files().await }
     }
 
@@ -281,7 +287,7 @@ impl Gates {
 
     /// What is wrong with how it ended.
     async fn judge(&self, wanted: Whole) -> Option<String> {
-        let said = asked::without_known_limits(self.said().await);
+        let said = self.said_whole().await;
         if said.is_empty() && !self.is_owed().await {
             if !self.made().is_empty() {
                 return Some("it was changed, and nobody was told".to_owned());
@@ -492,6 +498,9 @@ points! {
     an_approved_stop_dies_at_each_sync_of_the_file: STOP_APPROVED, false, Disk, false;
     an_approved_stop_by_slash_command_dies_at_each_sync_of_the_file: STOP_APPROVED_BY_SLASH, false, Disk, false;
     an_approved_stop_dies_at_each_call_to_the_shared_store: STOP_APPROVED, true, Store, false;
+    an_approved_termination_dies_at_each_call_to_aws: TERMINATE, false, Aws, false;
+    an_approved_termination_dies_at_each_call_to_the_shared_store: TERMINATE, true, Store, false;
+    a_recovery_of_a_termination_dies_at_each_call_to_aws: TERMINATE, false, Aws, true;
     a_reboot_dies_at_each_call_to_aws: REBOOT, false, Aws, false;
     a_ping_dies_at_each_call_to_the_shared_store: PING, true, Store, false;
     a_list_dies_at_each_call_to_the_shared_store: LIST, true, Store, false;

@@ -204,13 +204,13 @@ async fn a_member_of_a_scaling_group_is_named_as_one_that_is_replaced() {
     let world = World::with(Options { lag: Duration::from_secs(2), ..Options::default() }).await;
     let ids = world.fleet(&[MEMBER]).await;
     let message = asked(&world, "ec2 terminate asg-web").await;
-    let replaced = "in the Auto Scaling group `shop-web`, which launches another in its place.";
+    let replaced = "in the Auto Scaling group `shop-web`, which may launch another in its place.";
     assert!(message.text.contains(replaced), "{}", message.text);
     presses(&world, OMAR, &message, "Approve").await;
     insta::assert_snapshot!(tidy(&becomes(&world, "ops", MAYA, &message).await.text), @r"
     ✅ Done: `asg-web (i-00000000000000001)`: running → terminated after N s.
     The volume `vol-00000000000000001` goes with `asg-web (i-00000000000000001)`.
-    `asg-web (i-00000000000000001)` is in the Auto Scaling group `shop-web`, which launches another in its place.
+    `asg-web (i-00000000000000001)` is in the Auto Scaling group `shop-web`, which may launch another in its place.
     Asked by @UMAYA, approved by @UOMAR.
     (req XXXX)
     ");

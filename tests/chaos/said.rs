@@ -17,13 +17,14 @@ pub enum Said {
 }
 
 /// How the bot says that it is the bot's own fault, or Slack's.
-const SORRY: [&str; 13] = [
+const SORRY: [&str; 14] = [
     "omething broke on my side",
     "I broke ",
     "I am busy with",
     "I was restarted",
     "My workers are being restarted",
     "I could not ask Slack who you are",
+    "I could not ask Slack whether this channel",
     "commands in hand, which is as many as I can keep",
     "could not be opened in time",
     "This thread has asked me more",

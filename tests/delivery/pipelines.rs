@@ -19,7 +19,7 @@ fn jobs(name: &str) -> Vec<&'static str> {
 }
 
 /// Jobs that run what others wrote (build scripts, pip, npm), and so may enter nothing.
-const UNTRUSTED: [&str; 3] = ["advisories", "test", "build"];
+const UNTRUSTED: [&str; 4] = ["advisories", "night", "test", "build"];
 
 /// What is used of others, each by its whole hash, beside the checkout.
 const USED: [&str; 3] = ["actions/upload-artifact@", "actions/download-artifact@", "sigstore/cosign-installer@"];
@@ -112,6 +112,25 @@ fn each_step_is_a_program_of_delivery_or_the_gate() {
     }
 }
 
+/// What takes too long for the gate runs each night in both: chaos as it ships, and the long run.
+#[test]
+fn each_night_everything_breaks_for_long_and_as_it_ships() {
+    let (github, circle) = (yaml(GITHUB), yaml(CIRCLE));
+    assert_eq!(github["jobs"]["night"]["if"], "github.event_name == 'schedule'");
+    assert!(text(GITHUB).contains("\n  schedule:\n"));
+    let daily = &circle["workflows"]["daily"];
+    assert!(daily["triggers"][0]["schedule"]["cron"].is_string());
+    assert!(daily["jobs"].as_array().is_some_and(|jobs| jobs.contains(&Value::from("night"))), "{daily}");
+    for pipeline in [github, circle] {
+        let commands: Vec<String> = steps(&pipeline, &["night"]).iter().filter_map(command).collect();
+        assert_eq!(commands, ["bash .ci/night"]);
+    }
+    let night = text(".ci/night");
+    for form in ["DRONEBOT_CHAOS_FORM=shipped", "DRONEBOT_CHAOS_COMMANDS=10000"] {
+        assert!(night.contains(&format!("{form} cargo test --locked --test chaos whatever ")), "{form}");
+    }
+}
+
 #[test]
 fn production_comes_after_staging_and_an_approval_and_both_after_the_tests() {
     let github = yaml(GITHUB);
@@ -160,10 +179,11 @@ fn what_runs_others_code_can_enter_nothing() {
     let (github, circle) = (yaml(GITHUB), yaml(CIRCLE));
     let contexts = |flow: &str| -> Vec<Value> {
         let jobs = circle["workflows"][flow]["jobs"].as_array().cloned().expect("jobs");
+        // without anything but its name it has no context either
         let named = |job: &Value| UNTRUSTED.iter().find_map(|name| job.get(*name)).cloned();
         jobs.iter().filter_map(named).collect()
     };
-    for job in contexts("delivery").iter().chain(&contexts("advisories-daily")) {
+    for job in contexts("delivery").iter().chain(&contexts("daily")) {
         assert!(job["context"].is_null(), "{job}");
     }
     for name in UNTRUSTED {
@@ -206,7 +226,7 @@ fn the_roles_of_ci_are_for_one_audience_and_one_subject_each() {
 #[test]
 fn what_others_wrote_is_pinned_by_its_whole_hash() {
     let mut all = jobs(GITHUB);
-    all.push("advisories");
+    all.extend(["advisories", "night"]);
     let uses = steps(&yaml(GITHUB), &all);
     for action in uses.iter().filter_map(|step| step["uses"].as_str()) {
         let hash = action.rsplit('@').next().expect("a hash");

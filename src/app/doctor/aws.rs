@@ -169,22 +169,28 @@ async fn permissions(aws: &Aws, region: &str, instance: Option<String>) -> Vec<F
     let id = instance.clone().unwrap_or_else(|| "i-0123456789abcdef0".to_owned());
     let ids = [id.clone()];
     let kinds = BTreeSet::from(["t3.micro".to_owned()]);
-    // no async closure: in a function whose types need TRIED, the optimizing compiler finds a circle in it (E0391)
-    let power = |power: Power| {
-        let ids = &ids;
-        async move { allowed(&aws.may_power(region, power, ids).await) }
-    };
-    let answers: [Option<bool>; TRIED.len()] = futures_util::join!(
+    let (checks, protection, kinds, regions, start, stop, reboot) = futures_util::join!(
         async { allowed(&aws.checks(region, &ids).await) },
         async { allowed(&aws.stop_protection(region, &id).await) },
         async { allowed(&aws.instance_store_kinds(region, &kinds).await) },
         async { allowed(&aws.describe_regions().await) },
-        power(Power::Start),
-        power(Power::Stop),
-        power(Power::Reboot),
-        power(Power::Terminate),
-    )
-    .into();
+        aws.may_power(region, Power::Start, &ids),
+        aws.may_power(region, Power::Stop, &ids),
+        aws.may_power(region, Power::Reboot, &ids),
+    );
+    let rehearsed = [start, stop, reboot];
+    if let Some(ignored) = rehearsed.iter().filter_map(|one| one.as_ref().err()).find(|one| one.is_ignored_rehearsal())
+    {
+        return vec![unrehearsed(ignored, &id)];
+    }
+    // what cannot be undone is rehearsed only where a rehearsal is known to be one
+    let honoured = rehearsed.iter().any(|answer| allowed(answer).is_some());
+    let terminate = match honoured {
+        true => allowed(&aws.may_power(region, Power::Terminate, &ids).await),
+        false => None,
+    };
+    let [start, stop, reboot] = rehearsed.each_ref().map(allowed);
+    let answers: [Option<bool>; TRIED.len()] = [checks, protection, kinds, regions, start, stop, reboot, terminate];
     let tried: Vec<(&Call, Option<bool>)> = TRIED.into_iter().zip(answers).collect();
     let of = |wanted: Option<bool>| -> Vec<&str> {
         let these = tried.iter().filter(|(_, answer)| *answer == wanted);
@@ -214,6 +220,19 @@ async fn permissions(aws: &Aws, region: &str, instance: Option<String>) -> Vec<F
         found.push(Finding::warning(PERMISSIONS, so, to_do));
     }
     found
+}
+
+/// Somebody answered a rehearsal as if it had been the change itself.
+fn unrehearsed(error: &AwsError, id: &str) -> Finding {
+    let so = format!(
+        "{}: whoever answers in place of AWS may have started, stopped or rebooted `{id}` on this check",
+        error.what_is_so().trim_end_matches('.')
+    );
+    Finding::problem(
+        PERMISSIONS,
+        so,
+        format!("look at `{id}`, and give the bot no AWS_ENDPOINT_URL that ignores DryRun"),
+    )
 }
 
 fn unclear(check: &'static str, error: &AwsError) -> Finding {

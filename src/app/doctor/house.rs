@@ -45,6 +45,7 @@ fn policies(settings: &Settings) -> Vec<Finding> {
         let so = format!("they name the group `{group}`, which the settings do not have");
         Finding::warning(CHECK, so, format!("add [groups.{group}], or take it out of the policies"))
     }));
+    found.extend(policies.left_open().iter().map(|(so, to_do)| Finding::warning(CHECK, so.clone(), to_do)));
     found
 }
 

@@ -76,6 +76,11 @@ pub async fn serve(moto: &str, listen: SocketAddr) -> Result<(), String> {
 
 /// Empties Moto as soon as it answers: what was planted before is unknown to this process's proxy.
 async fn empty(moto: &str) -> Result<(), String> {
+    let address = url::Url::parse(moto).map_err(|error| format!("{moto} is no address: {error}"))?;
+    let is_of_aws = address.host_str().is_some_and(|host| host.contains("amazonaws.") || host.ends_with(".aws"));
+    if address.scheme() != "http" || is_of_aws {
+        return Err(format!("{moto} is no Moto: this empties it first, so it must be one, by http://"));
+    }
     let emptied = async {
         while ask("POST", moto, "/moto-api/reset").await != Ok(200) {
             sleep(Duration::from_millis(500)).await;

@@ -16,6 +16,7 @@ const REFUSED_LOOKS: u32 = 10;
 pub(in super::super) struct Patience {
     accepted: bool,
     unchanged: u32,
+    missing: u32,
     strange: u32,
     refused: u32,
 }
@@ -23,7 +24,7 @@ pub(in super::super) struct Patience {
 impl Patience {
     /// With a target whose call was accepted, or its answer lost.
     pub(in super::super) fn new(accepted: bool) -> Self {
-        Self { accepted, unchanged: 0, strange: 0, refused: 0 }
+        Self { accepted, unchanged: 0, missing: 0, strange: 0, refused: 0 }
     }
 
     /// AWS answered.
@@ -45,10 +46,15 @@ impl Patience {
         self.unchanged >= self.looks() && (self.accepted || arrived)
     }
 
-    /// AWS did not show it. Whether that is to be believed.
+    /// AWS showed it.
+    pub(in super::super) fn found(&mut self) {
+        self.missing = 0;
+    }
+
+    /// AWS did not show it. Whether that is to be believed: one look that shows nothing proves nothing.
     pub(in super::super) fn is_missing(&mut self) -> bool {
-        self.unchanged += 1;
-        self.unchanged >= self.looks()
+        self.missing += 1;
+        self.missing >= self.looks()
     }
 
     /// AWS calls it done, and it is not what was wanted. Whether that is to be believed.

@@ -14,7 +14,7 @@ pub(super) use super::super::change::NOTHING_CHANGED as NOTHING;
 const SELF: &str = "This is me: I am replaced by it, and my new body answers.";
 
 /// That nobody looks who built the image, for whoever decides on it.
-const UNVERIFIED: &str = "Its image is not verified: the settings say `unverified`.";
+pub(super) const UNVERIFIED: &str = "Its image is not verified: the settings say `unverified`.";
 
 /// Whether it is for whoever decides on a deployment, and no news to whoever reads what became of it.
 pub(super) fn is_for_before(caution: &str) -> bool {

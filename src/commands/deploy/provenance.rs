@@ -103,6 +103,11 @@ pub(super) async fn doubt(present: &Present, digest: &str, cx: &Context) -> Resu
     Ok(check(&manifest, &key, config, digest).err())
 }
 
+/// The same for what is only shown: where AWS does not tell, that is why.
+pub(super) async fn doubt_or_why(present: &Present, digest: &str, cx: &Context) -> Option<String> {
+    doubt(present, digest, cx).await.unwrap_or_else(|error| Some(error.what_is_so()))
+}
+
 /// Why this statement does not let this image be deployed, as a sentence.
 fn check(manifest: &str, key: &[u8], config: &ServiceConfig, digest: &str) -> Result<(), String> {
     let unreadable = || "its provenance cannot be read.".to_owned();

@@ -7,6 +7,7 @@ use super::names::{self, DEPLOY, ROLLBACK, STATUS};
 use super::plan;
 use super::present::{self, Chosen, Present};
 use super::previous::previous;
+use super::provenance;
 use crate::aws::{AwsError, Image, Rollout, Service, Task, call};
 use crate::domain::{Button, CommandError, Line, Part, Reply, Risk, Table, Tone};
 use async_trait::async_trait;
@@ -37,6 +38,7 @@ pub(in super::super) const ROW: Row = Row {
     risk: Risk::Read,
     action: "deploy:status",
     calls: &[
+        &call::BATCH_GET_IMAGE,
         &call::DESCRIBE_IMAGES,
         &call::DESCRIBE_SERVICE_REVISIONS,
         &call::DESCRIBE_SERVICES,
@@ -83,7 +85,11 @@ impl Status {
             cx.aws.stopped_tasks(&present.chosen.at, &present.chosen.config.container),
         )
         .await;
-        let page = Page { present: &present, tasks: &tasks, images };
+        let doubt = match &before {
+            Ok(Some(before)) => provenance::doubt_or_why(&present, before.digest(), cx).await,
+            _ => None,
+        };
+        let page = Page { present: &present, tasks: &tasks, images, doubt };
         let before = before.map(|before| before.map(|before| (before.digest().to_owned(), before)));
         let others = present::names_shown(cx).await;
         Ok(page.render(before, &stopped, &others, cx))
@@ -185,6 +191,8 @@ struct Page<'a> {
     present: &'a Present,
     tasks: &'a [Task],
     images: Result<Vec<Image>, AwsError>,
+    /// Why what ran before is not verified, where it should be.
+    doubt: Option<String>,
 }
 
 type Before = Result<Option<(String, super::previous::Previous)>, AwsError>;
@@ -229,7 +237,9 @@ impl Page<'_> {
             let text = format!("I also deploy {}.", words::list(&others, "and"));
             reply = reply.note(Line::sentence(&text));
         }
-        reply.buttons(self.buttons(matches!(before, Ok(Some(_))), cx))
+        // what would be refused is not offered; to stop a rollout names no image, and is
+        let goes_back = matches!(before, Ok(Some(_))) && (service.is_rolling() || self.doubt.is_none());
+        reply.buttons(self.buttons(goes_back, cx))
     }
 
     fn version(&self, digest: &str) -> Option<&str> {
@@ -299,7 +309,11 @@ impl Page<'_> {
             Ok(Some((digest, before))) => {
                 let text = format!("{}, `{}`", self.says(digest), revision(before.definition.arn()));
                 let guess = if before.is_guess { " (a guess: ECS does not tell what ran before)" } else { "" };
-                Line::sentence(&format!("{text}{guess}"))
+                let doubt = self.doubt.as_ref().map(|why| match self.present.service.is_rolling() {
+                    true => format!("; it is not verified: {why}"),
+                    false => format!("; I do not roll back to it: {why}"),
+                });
+                Line::sentence(&format!("{text}{guess}{}", doubt.unwrap_or_default()))
             }
             Ok(None) => Line::from("not possible: nothing is known that it ran before"),
             Err(error) => Line::sentence(&format!("not known: {}", error.what_is_so())),

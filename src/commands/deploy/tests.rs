@@ -95,6 +95,10 @@ async fn an_image_that_nobody_vouches_for_is_not_gone_back_to_where_somebody_mus
     signs(&service, &pair, "a", "main");
     let said = answer("deploy rollback web", &cx).await;
     insta::assert_snapshot!(said, @"[refused] `web` is not rolled back to `1.4.0` (`sha256:000000000000`): no signed provenance of it is in ECR. Nothing was changed. My settings (`deploy.services.web.provenance_key`) ask for an image that the pipeline has signed as built from `main` of `https://git.test/web`. `deploy <version> web` deploys a version that is signed.");
+    // nor is it promised
+    let status = answer("deploy status web", &cx).await;
+    assert!(status.contains("; I do not roll back to it: no signed provenance of it is in ECR."), "{status}");
+    assert!(!status.contains("deploy rollback web"), "{status}");
     signs(&service, &pair, "0", "feature");
     let said = answer("deploy rollback web", &cx).await;
     assert!(said.contains("its provenance names `feature` as its branch. Nothing was changed."), "{said}");

@@ -206,14 +206,12 @@ impl Watched<'_> {
         self.trouble = None;
         self.patience.answered();
         let Some(found) = found else {
-            let is_believed = self.patience.is_missing();
-            self.verdict = match change.is_end() {
-                // AWS shows what is gone for an hour, or not at all; what a call has not reached yet it would show
-                true => (is_believed && (self.accepted || self.moved || arrived)).then_some(Verdict::Gone),
-                false => is_believed.then_some(Verdict::Vanished),
-            };
+            // that AWS shows nothing does not prove that it ended: another role or a view that lags shows nothing either
+            let verdict = if change.is_end() && self.moved { Verdict::Gone } else { Verdict::Vanished };
+            self.verdict = self.patience.is_missing().then_some(verdict);
             return;
         };
+        self.patience.found();
         self.last = Some(found.clone());
         let state = &found.state;
         // the goal first: of a termination it is to be gone
@@ -223,8 +221,8 @@ impl Watched<'_> {
             self.moved = true;
             None
         } else if change.is_end() {
-            // somebody may stop or start it meanwhile, and it goes all the same
-            self.patience.is_unchanged(arrived).then_some(Verdict::Unchanged)
+            // somebody may stop or start it meanwhile, and it goes all the same; of what was on its way a view may lag
+            (!self.moved && self.patience.is_unchanged(arrived)).then_some(Verdict::Unchanged)
         } else if state.is_gone() || change.via.is_none() {
             // The state shows nothing of a change that passes through none, so one look is as good as ten.
             Some(Verdict::Elsewhere)

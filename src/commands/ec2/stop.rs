@@ -82,9 +82,8 @@ struct StopPrecautions;
 impl Precautions for StopPrecautions {
     async fn examine(&self, needed: &[&Instance], cx: &Context) -> Result<Vec<String>, CommandError> {
         refuse_protected(needed, cx).await?;
-        let disks = disks(needed, cx).await;
-        let has = |one: &Instance| disks.get(one.kind.as_str()).copied().unwrap_or(Disks::No);
-        Ok(needed.iter().flat_map(|one| cautions(one, has(one))).collect())
+        let mut disks = disks_lost(needed, cx).await;
+        Ok(needed.iter().flat_map(|one| cautions(one, disks.remove(one.id.as_str()))).collect())
     }
 
     /// Afterwards it is told what was lost.
@@ -105,7 +104,27 @@ enum Disks {
     NotKnown,
 }
 
-async fn disks<'a>(needed: &[&'a Instance], cx: &Context) -> BTreeMap<&'a str, Disks> {
+/// What is to be said of the instance-store disks of instances that are stopped or ended, by their ids.
+pub(super) async fn disks_lost<'a>(needed: &[&'a Instance], cx: &Context) -> BTreeMap<&'a str, String> {
+    let (label, kind) = (|one: &Instance| label(one), |one: &Instance| words::name(&one.kind));
+    let said = |(one, disks): (&'a Instance, Disks)| {
+        let said = match disks {
+            Disks::Yes => {
+                format!("`{}` is an `{}` with instance-store disks: all data on them is lost.", label(one), kind(one))
+            }
+            Disks::NotKnown => format!(
+                "I could not find out whether `{}` (`{}`) has instance-store disks; data on such disks is lost.",
+                label(one),
+                kind(one)
+            ),
+            Disks::No => return None,
+        };
+        Some((one.id.as_str(), said))
+    };
+    disks(needed, cx).await.into_iter().filter_map(said).collect()
+}
+
+async fn disks<'a>(needed: &[&'a Instance], cx: &Context) -> Vec<(&'a Instance, Disks)> {
     let mut kinds: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for one in needed {
         kinds.entry(&one.region).or_default().insert(one.kind.clone());
@@ -117,27 +136,19 @@ async fn disks<'a>(needed: &[&'a Instance], cx: &Context) -> BTreeMap<&'a str, D
         Some(Ok(_)) => Disks::No,
         _ => Disks::NotKnown,
     };
-    needed.iter().map(|one| (one.kind.as_str(), of(one))).collect()
+    needed.iter().map(|one| (*one, of(one))).collect()
 }
 
 /// What a person should know before an instance is stopped.
-fn cautions(one: &Instance, disks: Disks) -> Vec<String> {
-    let (label, kind) = (label(one), words::name(&one.kind));
+fn cautions(one: &Instance, disks: Option<String>) -> Vec<String> {
+    let label = label(one);
     let mut cautions = Vec::new();
     if let Some(group) = one.scaling_group().map(words::name) {
         cautions.push(format!(
             "`{label}` is in the Auto Scaling group `{group}`, which may terminate and replace a stopped instance."
         ));
     }
-    match disks {
-        Disks::Yes => {
-            cautions.push(format!("`{label}` is an `{kind}` with instance-store disks: all data on them is lost."))
-        }
-        Disks::NotKnown => cautions.push(format!(
-            "I could not find out whether `{label}` (`{kind}`) has instance-store disks; data on such disks is lost."
-        )),
-        Disks::No => {}
-    }
+    cautions.extend(disks);
     if let Some(ip) = one.public_ip.as_deref().filter(|_| !one.elastic_ip) {
         cautions.push(loses_address(&label, ip));
     }

@@ -366,7 +366,7 @@ async fn a_start_tells_the_new_address() {
 async fn those_that_needed_nothing_are_named_too() {
     insta::assert_snapshot!(executed("ec2 start tag:env=dev", &on(&web())).await, @r"
     Done [done] - `web-2 (i-2)`: stopped → *running* after 3 s.
-    - `web-1 (i-1)` was already *running*. Nothing was changed.
+    - `web-1 (i-1)` was already *running*, or on its way there. Nothing was changed.
     ");
 }
 

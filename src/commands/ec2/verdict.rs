@@ -22,7 +22,7 @@ pub(super) enum Verdict {
     Slow,
     /// AWS does not show it.
     Vanished,
-    /// AWS does not show it any more, and it was to be gone.
+    /// AWS showed it on its way to its end, and then no more.
     Gone,
     /// AWS could not be asked.
     Blind(AwsError),
@@ -194,7 +194,12 @@ impl<'a> Report<'a> {
                 (words::says(&name, " is still ", state, &after), look)
             }
             Verdict::Gone => {
-                (Line::new().code(&name).text(" is not shown by AWS any more, so it is gone."), String::new())
+                let words = " was on its way to its end, and AWS does not show it any more, so it is gone.";
+                (Line::new().code(&name).text(words), String::new())
+            }
+            Verdict::Vanished if self.change.is_end() => {
+                let words = " is not shown by AWS any more, which does not prove that it is gone.";
+                (Line::new().code(&name).text(words), look)
             }
             Verdict::Vanished => (Line::new().code(&name).text(" is not shown by AWS any more, or not yet."), look),
             Verdict::Blind(error) => {
@@ -319,8 +324,9 @@ impl<'a> Report<'a> {
         let others = self.plan.targets.iter().filter(|target| !needed(target));
         others
             .map(|target| {
-                let before = words::says(&words::label(target), " was already ", self.change.goal.as_str(), ". ");
-                before.text(NOTHING)
+                // the plan keeps no state of what needed nothing
+                let way = if self.change.via.is_some() { ", or on its way there. " } else { ". " };
+                words::says(&words::label(target), " was already ", self.change.goal.as_str(), way).text(NOTHING)
             })
             .collect()
     }

@@ -10,6 +10,7 @@
 mod ahead;
 mod compared;
 mod context_use;
+mod ends;
 mod entities;
 mod evaluate;
 mod literals;
@@ -41,6 +42,7 @@ pub struct Policies {
     /// The groups of the configuration, each with a person who is in that group alone.
     probes: BTreeMap<String, Principal>,
     /// Groups that policies name and the configuration does not have.
+    left_open: Vec<(String, String)>,
     unknown_groups: BTreeSet<String>,
     /// Groups that a `forbid` names.
     forbidding_groups: BTreeSet<String>,
@@ -78,8 +80,10 @@ impl Policies {
             .conforms(&loaded.schema, &loaded.resources)
             .map_err(|error| PolicyError::one(format!("{}: {error}", schema.name())))?;
         literals::check(policies, &loaded.set, groups)?;
+        let left_open = ends::left_open(&loaded.set, actions);
         let unknown_groups = literals::groups_named(&loaded.set).into_iter().filter(|name| !groups.contains(name));
         Ok(Self {
+            left_open,
             unknown_groups: unknown_groups.collect(),
             forbidding_groups: literals::groups_forbidding(&loaded.set),
             context_use: ContextUse::of(&loaded.set),
@@ -119,6 +123,11 @@ impl Policies {
     /// How many policies there are.
     pub fn count(&self) -> usize {
         self.set.num_of_policies()
+    }
+
+    /// What they leave open for what cannot be undone: what is so, and what to write. For a warning at start.
+    pub fn left_open(&self) -> &[(String, String)] {
+        &self.left_open
     }
 
     /// The groups that policies name and the configuration does not have: a typing mistake, or a group that nobody is

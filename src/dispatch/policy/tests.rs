@@ -758,6 +758,31 @@ fn groups_that_only_policies_know_are_told() {
     assert_eq!(policies.unknown_groups().iter().collect::<Vec<_>>(), ["operatrs"]);
 }
 
+/// Files that were written before the class `destroy`.
+#[test]
+fn what_a_file_of_ones_own_leaves_open_for_what_cannot_be_undone_is_told() {
+    let told = |text: &str| -> Vec<String> {
+        with_text(text).unwrap().left_open().iter().map(|(so, to_do)| format!("{so}: {to_do}")).collect()
+    };
+    assert!(shipped().left_open().is_empty());
+    let permit = "@id(\"all\") permit (principal in Group::\"operators\", action, resource);";
+    let freeze = "@id(\"freeze\") @reason(\"it is night\") \
+                  forbid (principal, action in Action::\"change\", resource) when { context.hour < 7 };";
+    let changes = "@id(\"changes\") permit (principal, action in Action::\"change\", resource);";
+    let second = "@id(\"second\") @reason(\"it cannot be undone\") forbid (principal, action == Action::\"ec2:terminate\", resource is Target) \
+                  when { context.approvals < 1 };";
+    insta::assert_snapshot!(told(&format!("{permit}\n{freeze}")).join("\n"), @r#"
+    the policy `freeze` forbids changes, and not what cannot be undone: let it say `action in [Action::"change", Action::"destroy"]`
+    what cannot be undone (`ec2 terminate`) is permitted without the approval of a second person: add the policy `second-person-to-destroy` of the shipped ones
+    "#);
+    assert_eq!(told(changes), [""; 0], "a permit for changes has nothing of it");
+    assert_eq!(told(&format!("{permit}\n{second}")), [""; 0]);
+    let both = freeze.replace("in Action::\"change\"", "in [Action::\"change\", Action::\"destroy\"]");
+    assert_eq!(told(&format!("{changes}\n{both}")), [""; 0]);
+    let any = freeze.replace("action in Action::\"change\"", "action");
+    assert_eq!(told(&format!("{changes}\n{any}")), [""; 0]);
+}
+
 #[test]
 fn the_hash_is_the_beginning_of_sha256() {
     // printf '' | sha256sum

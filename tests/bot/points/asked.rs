@@ -88,6 +88,12 @@ impl Gates {
         said.into_iter().filter(fits).collect()
     }
 
+    /// The same without what a death may leave, where somebody has died.
+    pub(super) async fn said_whole(&self) -> Vec<Message> {
+        let said = self.said().await;
+        if self.has_died { without_known_limits(said) } else { said }
+    }
+
     /// How often Slack itself has told the person that it failed: in the form, or in words.
     pub(super) async fn told(&self) -> usize {
         if self.case.door == Door::Form {
@@ -100,7 +106,7 @@ impl Gates {
 
 /// What one person alone sees cannot be looked for at Slack: after a death it may stand there a second time, and progress that
 /// no `response_url` replaces any more may stand beside it. Everything else is kept.
-pub(super) fn without_known_limits(said: Vec<Message>) -> Vec<Message> {
+fn without_known_limits(said: Vec<Message>) -> Vec<Message> {
     let is_whispered = |message: &Message| message.only_for.is_some() && message.via == "chat.postEphemeral";
     let is_over = said.iter().any(|message| is_whispered(message) && !message.is_progress());
     let mut kept: Vec<Message> = Vec::new();
