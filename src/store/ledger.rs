@@ -6,6 +6,8 @@
 //! [`ApprovalRequest::take`](crate::domain::ApprovalRequest::take), by way of the notes.
 
 mod letters;
+#[cfg(test)]
+mod tests;
 
 pub(super) use letters::{Effect, LetterTerms, check_answer, check_progress, check_question, is_due, settle};
 
