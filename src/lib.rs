@@ -104,9 +104,10 @@
 //! is stored together with its reply. What is not final when the process starts, or is adopted later (or when a sweep, each
 //! half minute, finds that nobody works on it), is taken up: a reading command is run again; a change that had not begun is
 //! begun if it was asked for a short while ago, else reported as not begun; a change that had begun is verified and
-//! reported, never made again. [`State::may_become`](store::State::may_become) is this drawing. One with which two processes
-//! have died, without a goodbye, is not taken up a third time: it may be what they died of, and its answer says so. One that
-//! waits for approval is in nobody's hands: it waits on with whoever has it, however many die.
+//! reported, never made again. [`State::may_become`](store::State::may_become) is this drawing; `store/ledger.rs` says what
+//! else follows from each arrow, once for both stores. One with which two processes have died, without a goodbye, is not
+//! taken up a third time: it may be what they died of, and its answer says so. One that waits for approval is in nobody's
+//! hands: it waits on with whoever has it, however many die.
 //!
 //! # What never happens
 //!

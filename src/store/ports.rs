@@ -17,7 +17,7 @@ pub use replica::{Beaten, Card, Due, Replica, ReplicaName, Replicas};
 
 use crate::domain::{ApprovalRequest, ChannelId, Plan, ReplyTo, Request, RequestId, Source, Step, Tone, UserId};
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -363,12 +363,6 @@ pub trait Journal: Send + Sync {
 
 /// A letter is put off for less than this. What waits longer was written by a clock that has been set back since.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(900);
-
-/// Whether a letter that is put off until then is due.
-pub(super) fn is_due(not_before: Timestamp, now: Timestamp) -> bool {
-    let ahead = not_before.duration_since(now);
-    ahead <= SignedDuration::ZERO || ahead.unsigned_abs() > LONGEST_WAIT
-}
 
 /// Replies on their way to Slack.
 #[async_trait]

@@ -9,7 +9,8 @@ use super::row::{DEAD, Row, id_of, mark};
 use super::table::{Ask, Guard};
 use super::{Doubt, Dynamo};
 use crate::domain::RequestId;
-use crate::store::{ReplicaName, State, StoreError, What};
+use crate::store::ledger::Inheritance;
+use crate::store::{ReplicaName, StoreError, What};
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::stream::{self, StreamExt};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -260,16 +261,11 @@ impl Dynamo {
         mine.fence += 1;
         mine.version += 1;
         mine.mark = mark();
-        mine.tell(self.clock.now(), &What::Adopted { from: row.holder, died });
-        // what waits for people was in nobody's hands
-        if died && !mine.state.is_final() && mine.state != State::AwaitingApproval {
-            mine.deaths += 1;
-        }
+        let heir = Inheritance { died, at: self.clock.now() };
+        mine.tell(heir.at, &What::Adopted { from: row.holder, died });
+        mine.deaths += u32::from(heir.counts_death(mine.state));
         if let Some(letter) = mine.letter.as_mut() {
-            // it may have been sent, and nobody was left to say so
-            letter.unsure |= died;
-            // put off by another's clock: it is tried at once
-            letter.not_before = letter.not_before.min(self.clock.now());
+            letter.wait_on(heir.letter(letter.terms()));
         }
         self.memory.lock().doubtful.insert(id, Doubt { since: Instant::now(), adopting: Some(row_version) });
         let written = self.write(&mine, guard).await?;

@@ -41,15 +41,11 @@ impl Dynamo {
             }
             let held = self.table.get(&row::pk(holder), "-").await?;
             let state = held.as_ref().and_then(|item| text(item, "state")).and_then(State::parse);
-            let is_held = match state {
-                // planned before a restart, it plans anew; but not if it locked the target as it stands now
-                Some(State::AwaitingApproval) => {
-                    let taken_at = number(&found, "version");
-                    taken_at.is_some() && taken_at == held.as_ref().and_then(|item| number(item, "version"))
-                }
-                state => state.is_some_and(|state| !state.is_final()),
-            };
-            if is_held {
+            let taken_at = number(&found, "version");
+            let is_as_taken = taken_at.is_some() && taken_at == held.as_ref().and_then(|item| number(item, "version"));
+            // planned before a restart, one that waits plans anew; but not if it locked the target as it stands now
+            let is_held = |state: State| state.keeps_targets() || (!state.is_final() && is_as_taken);
+            if state.is_some_and(is_held) {
                 return Ok(Some(holder));
             }
             let guard = Guard::Is(vec![("request", holder.to_string().into())]);
