@@ -6,6 +6,7 @@ mod house;
 mod slack;
 
 use super::EXIT_CONFIG;
+use crate::commands::Catalog;
 use crate::settings::{Settings, SettingsError};
 use futures_util::future::LocalBoxFuture;
 use serde::Serialize;
@@ -127,12 +128,12 @@ fn sentence(words: &str) -> String {
 }
 
 /// Looks at everything. `link`: also opens a Socket Mode connection for a moment.
-pub fn examine(settings: &Settings, link: bool) -> LocalBoxFuture<'_, Diagnosis> {
-    Box::pin(look(settings, link))
+pub fn examine<'a>(settings: &'a Settings, catalog: &'a Catalog, link: bool) -> LocalBoxFuture<'a, Diagnosis> {
+    Box::pin(look(settings, catalog, link))
 }
 
-async fn look(settings: &Settings, link: bool) -> Diagnosis {
-    let house = house::examine(settings).await;
+async fn look(settings: &Settings, catalog: &Catalog, link: bool) -> Diagnosis {
+    let house = house::examine(settings, catalog).await;
     if let Some(problem) = secrets(settings).await {
         return Diagnosis {
             findings: house.into_iter().chain([problem]).chain(Box::pin(aws::examine(settings)).await).collect(),
