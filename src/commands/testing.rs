@@ -8,8 +8,8 @@ use crate::aws::fake::ecs::FakeService;
 use crate::aws::fake::{FakeRegion, aws};
 use crate::clock::Clock;
 use crate::domain::{
-    ActorVitals, Body, Build, CommandError, Line, LinkVitals, Membership, Part, Plan, Principal, QueueVitals, Reply,
-    RequestId, Risk, Source, Span, Step, StoreVitals, Tone, UsageError, Vitals, VitalsSource,
+    ActorPhase, ActorVitals, Body, Build, CommandError, Line, LinkVitals, Membership, Part, Plan, Principal, QueueName,
+    QueueVitals, Reply, RequestId, Risk, Source, Span, Step, StoreVitals, Tone, UsageError, Vitals, VitalsSource,
 };
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
@@ -82,7 +82,7 @@ impl VitalsSource for Healthy {
 pub(crate) fn vitals() -> Vitals {
     let actor = |name: &str, restarts| ActorVitals {
         name: name.into(),
-        phase: "up".into(),
+        phase: ActorPhase::Up,
         incarnation: restarts + 1,
         restarts,
         last_failure: (restarts > 0).then(|| "panic at src/dispatch/mod.rs:7: oops".into()),
@@ -110,7 +110,7 @@ pub(crate) fn vitals() -> Vitals {
             strange_connections: 0,
             last_error: None,
         }],
-        queues: vec![QueueVitals { name: "outbox".into(), depth: 2, oldest: Some(Duration::from_secs(1)) }],
+        queues: vec![QueueVitals { name: QueueName::Outbox, depth: 2, oldest: Some(Duration::from_secs(1)) }],
         store: StoreVitals { kind: "sqlite".into(), ok: true, last_error: None, open: 0, overdue: None, queued: 0 },
         replicas: Vec::new(),
     }

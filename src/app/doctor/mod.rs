@@ -44,19 +44,22 @@ pub struct Finding {
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to_do: Option<String>,
+    /// Whether this leaves nothing to be found out by the checks that need it.
+    #[serde(skip)]
+    is_end: bool,
 }
 
 impl Finding {
     fn ok(check: &'static str, so: impl Into<String>) -> Self {
-        Self { check, verdict: Verdict::Ok, so: so.into(), to_do: None }
+        Self { check, verdict: Verdict::Ok, so: so.into(), to_do: None, is_end: false }
     }
 
     fn warning(check: &'static str, so: impl Into<String>, to_do: impl Into<String>) -> Self {
-        Self { check, verdict: Verdict::Warning, so: so.into(), to_do: Some(to_do.into()) }
+        Self { check, verdict: Verdict::Warning, so: so.into(), to_do: Some(to_do.into()), is_end: false }
     }
 
     fn problem(check: &'static str, so: impl Into<String>, to_do: impl Into<String>) -> Self {
-        Self { check, verdict: Verdict::Problem, so: so.into(), to_do: Some(to_do.into()) }
+        Self { check, verdict: Verdict::Problem, so: so.into(), to_do: Some(to_do.into()), is_end: false }
     }
 }
 
@@ -88,7 +91,7 @@ impl Diagnosis {
     /// For a person.
     pub fn text(&self) -> String {
         let mut text = String::new();
-        for Finding { check, verdict, so, to_do } in &self.findings {
+        for Finding { check, verdict, so, to_do, .. } in &self.findings {
             let sign = match verdict {
                 Verdict::Ok => "✅",
                 Verdict::Warning => "⚠️",
