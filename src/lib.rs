@@ -17,7 +17,7 @@
 //! 1. [`slack::socket`] keeps the links; a frame becomes an [`Envelope`](slack::payload::Envelope).
 //! 2. [`intake::Doorkeeper`] makes a [`Request`](domain::Request) of it and gives it to the [`Journal`](store::Journal).
 //!    Once it is on the disk, and not before, the envelope is acknowledged. A known key is a delivery that came again.
-//! 3. [`dispatch::Dispatcher`] reads the line by [`commands::parse`], asks Slack who it is, and asks the
+//! 3. [`dispatch::Dispatcher`] reads the line by [`commands::Catalog::parse`], asks Slack who it is, and asks the
 //!    [`Policies`](dispatch::policy::Policies) whether this person could run the command on anything at all.
 //! 4. An [`execution::AwsWorker`] runs the [`Job`](execution::Job) on threads of its own. [`plan`](commands::Command::plan)
 //!    only reads; a reading command's plan is its answer. A change is resolved to exact targets, and the policies are
@@ -42,7 +42,7 @@
 //! - Both carry a hash, keyed by the app-level token, of what they say and of where they stand ([`slack::seal`]): the Web API's
 //!   client puts it on whatever it sends, and the door believes no press without it.
 //! - The modal remembers where its answer goes ([`Memo`](slack::render::modal::Memo)), so it outlives the process. When it is
-//!   sent, [`dispatch::forms::fill`] makes the line of it before the acknowledgement: what is wrong is said on its
+//!   sent, [`dispatch::forms::Forms::fill`] makes the line of it before the acknowledgement: what is wrong is said on its
 //!   field, and so is that the journal did not take it. A form closes only when its request is durable.
 //!
 //! # The rooms, in the order of the walk
@@ -52,7 +52,7 @@
 //! | [`intake`] | from an envelope, or a signed self-test, to a journalled request | dispatch, slack, store, health, supervision, clock, domain |
 //! | [`dispatch`] | finds, parses, finds out who asks, judges, takes approvals, hands on | execution and what that may |
 //! | [`execution`] | plans, runs, verifies, takes up after a crash | delivery, commands, aws and what delivery may |
-//! | [`commands`] | one file per command, the table of them, and the kernel of those that change something | aws, clock, domain |
+//! | [`commands`] | one file per command, the catalogue of them, and the kernel of those that change something | aws, clock, domain |
 //! | [`delivery`] | from the outbox to Slack | slack, store, health, supervision, clock, domain |
 //! | [`slack`] | Socket Mode, Web API, text forms, rendering; knows nothing of the bot | clock, domain |
 //! | [`aws`] | the only place that builds SDK clients | clock, domain |

@@ -1,7 +1,7 @@
 //! The actor that keeps the lease: it says that this replica lives, hears who else does, and beside that has taken over
 //! what those have left that are gone.
 
-use crate::domain::{ReplicaVitals, VitalsSource};
+use crate::domain::{QueueName, ReplicaVitals, VitalsSource};
 use crate::health::Board;
 use crate::slack::socket::LinkBoard;
 use crate::store::{Beaten, Card, Replica, Replicas, StoreError};
@@ -160,7 +160,7 @@ impl KeeperParts {
 
     fn card(&self) -> Card {
         let vitals = self.board.vitals();
-        let in_work = vitals.queues.iter().find(|queue| queue.name == "requests in work");
+        let in_work = vitals.queues.iter().find(|queue| queue.name == QueueName::RequestsInWork);
         Card {
             host: vitals.host.clone(),
             body: vitals.body.id().to_owned(),

@@ -5,7 +5,7 @@ use super::Incoming;
 use super::desk::{Desk, DeskParts};
 use super::dispatcher::{Dispatcher, How};
 use super::permits::Permits;
-use crate::commands::{self, Decide, Row};
+use crate::commands::{Catalog, Decide, Row};
 use crate::domain::{
     ApprovalRequest, CommandError, Failure, Line, NotTaken, Plan, Refusal, Reply, Request, RequestId, SHOWN, Standing,
     Tone, UsageError, UserId, Word,
@@ -108,7 +108,7 @@ async fn decide(parts: &DeskParts, permits: &Permits, said: &str, word: Word) ->
     let (me, own) = (permits.user(), approval.user == *permits.user());
     // whoever may not do it cannot let others do it; but what one asked for oneself one may call off
     if !(own && word == Word::Decline) {
-        let row = row_of(&approval.plan)?;
+        let row = row_of(&parts.catalog, &approval.plan)?;
         // a short id is soon guessed: it tells those nothing who may run this on nothing at all
         if RequestId::parse(which).is_none() && !permits.could_elsewhere(row) {
             return Err(unknown(which).into());
@@ -127,7 +127,7 @@ async fn decide(parts: &DeskParts, permits: &Permits, said: &str, word: Word) ->
         Ok(()) => Ok(taken(&said.approval, &standing, own)),
         Err(NotTaken::Said) => Ok(Reply::new(Tone::Info).text(already(&said.approval, word, &standing))),
         Err(not) => {
-            let others = match (&not, row_of(&said.approval.plan)) {
+            let others = match (&not, row_of(&parts.catalog, &said.approval.plan)) {
                 (NotTaken::Own, Ok(row)) => permits.could_approve(row, &said.approval),
                 _ => Vec::new(),
             };
@@ -189,8 +189,8 @@ async fn find(parts: &DeskParts, which: &str) -> Result<ApprovalRequest, Command
     }
 }
 
-pub(super) fn row_of(plan: &Plan) -> Result<&'static Row, Refusal> {
-    let row = commands::row(&plan.command);
+pub(super) fn row_of(catalog: &Catalog, plan: &Plan) -> Result<&'static Row, Refusal> {
+    let row = catalog.row(&plan.command);
     row.ok_or_else(|| Refusal::sentence("I do not know that command any more. Nothing was approved."))
 }
 

@@ -151,7 +151,7 @@ impl Handler<Incoming> for Dispatcher {
                 let answer = match begun {
                     true => {
                         let former = desk.parts.shop.desk.journal.former(request.id);
-                        Answer::bug_after_begin(&request, &former)
+                        Answer::bug_after_begin(&request, &former, &desk.parts.catalog)
                     }
                     false => Answer::bug("your command", &request),
                 };

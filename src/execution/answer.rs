@@ -5,6 +5,7 @@ use super::former::{broke, interrupted};
 use super::onlookers::Onlookers;
 use super::recover::with_command;
 use crate::clock::Clock;
+use crate::commands::Catalog;
 use crate::delivery::{Courier, Deliver};
 use crate::domain::{
     CommandError, Failure, Line, Part, Refusal, Reply, ReplyTo, Request, Source, Tone, UnknownOutcome, UsageError,
@@ -71,7 +72,7 @@ impl Answer {
 
     /// Processes have died with it more than once: what it did to them it may do again, so it is not tried again. What
     /// else they had in hand may have been the cause as well, and nobody is left who knows.
-    pub fn poison(request: &Request, former: &Former, deaths: u32, begun: bool) -> Self {
+    pub fn poison(request: &Request, former: &Former, deaths: u32, begun: bool, catalog: &Catalog) -> Self {
         tracing::error!(req = %request.id, deaths, begun, "request is not tried again: processes died with it in hand");
         let first = Line::new()
             .text(broke(former, deaths))
@@ -82,8 +83,10 @@ impl Answer {
             false => {
                 first.text("Nothing was changed by it. Send it again if you still want it; if I break again, give ")
             }
-            true => with_command(first.text("I do not know what was done. Check the targets"), &request.text)
-                .text(" before anything else, and give "),
+            true => {
+                let line = first.text("I do not know what was done. Check the targets");
+                with_command(line, &request.text, catalog).text(" before anything else, and give ")
+            }
         };
         let line = first.code(format!("req {}", request.id.short())).text(" to the platform team.");
         let tone = if begun { Tone::Unknown } else { Tone::Failed };
@@ -102,10 +105,10 @@ impl Answer {
     }
 
     /// A failure of ours when calls may have been made before it.
-    pub fn bug_after_begin(request: &Request, former: &Former) -> Self {
+    pub fn bug_after_begin(request: &Request, former: &Former, catalog: &Catalog) -> Self {
         let line = interrupted(former, &request.text)
             .text(", and something broke on my side when I took it up. I do not know what was done. Check the targets");
-        let line = with_command(line, &request.text)
+        let line = with_command(line, &request.text, catalog)
             .text(" and give ")
             .code(format!("req {}", request.id.short()))
             .text(" to the platform team.");

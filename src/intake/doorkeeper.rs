@@ -4,6 +4,7 @@ use super::gate::{Gate, Refused, Word};
 use super::threads::Threads;
 use super::translate::{Again, FieldError, Means, Stamp, Submission, Translated, translate};
 use crate::clock::Clock;
+use crate::dispatch::forms::Forms;
 use crate::dispatch::{Dispatcher, HeardPlaces, HomeKeeper, HomeOpened, How, Identity, Incoming};
 use crate::domain::{ChannelId, ReplyTo, Request, RequestId, Source};
 use crate::slack::Seals;
@@ -53,6 +54,8 @@ pub struct Doorkeeper {
     pub gate: Arc<Gate>,
     /// By which the bot's own buttons and forms are known.
     pub seals: Seals,
+    /// What the forms are of which the answers come.
+    pub forms: Forms,
     /// What envelopes say of their places.
     pub places: Arc<HeardPlaces>,
     /// Builds a client for this thread: for a word to somebody who is refused.
@@ -75,7 +78,7 @@ impl EnvelopeSink for Doorkeeper {
         let millis = u64::try_from(at.as_millisecond()).unwrap_or_default();
         let stamp = Stamp { id: RequestId::new(millis, fastrand::u128(..)), at };
         // an envelope on which the translation breaks would come again and again, and end the link each time
-        let means = Means { identity, seals: &self.seals, places: &self.places };
+        let means = Means { identity, seals: &self.seals, forms: &self.forms, places: &self.places };
         let translated = catch_unwind(AssertUnwindSafe(|| translate(&envelope, means, stamp)));
         let Ok(translated) = translated else {
             tracing::error!(kind = envelope.kind.as_str(), "envelope broke its translation; left to slack");

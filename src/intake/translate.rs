@@ -1,5 +1,6 @@
 //! What an envelope asks, if it asks anything.
 
+use crate::dispatch::forms::Forms;
 use crate::dispatch::{HeardPlaces, Identity};
 use crate::domain::{ChannelId, ReplyTo, Request, RequestId, Source, TeamId, UserId};
 use crate::slack::Seals;
@@ -40,6 +41,8 @@ pub(super) struct Means<'a> {
     pub(super) identity: &'a Identity,
     /// By which its own buttons and forms are known.
     pub(super) seals: &'a Seals,
+    /// What the forms are of which the answers come.
+    pub(super) forms: &'a Forms,
     /// Where it is noted what an envelope says of its place.
     pub(super) places: &'a HeardPlaces,
 }

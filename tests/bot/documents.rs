@@ -3,7 +3,7 @@
 
 use crate::support::{MAYA, VERA, World, fleet};
 use dronebot::app::{self, End};
-use dronebot::commands::{COMMANDS, DeployConfig, Named, iam_policy};
+use dronebot::commands::{Catalog, DeployConfig, Named, iam_policy};
 use dronebot::dispatch::policy::{Action, Situation};
 use dronebot::domain::{ChannelId, Membership, Principal, Source, TeamId, UserId};
 use dronebot::settings::{Environment, Settings};
@@ -85,8 +85,8 @@ fn person(groups: &[&str]) -> Principal {
 
 #[test]
 fn the_table_of_commands_is_derived_from_the_commands_and_the_shipped_policies() {
-    let settings = settings();
-    let policies = app::load_policies(&settings).expect("the shipped policies load");
+    let (settings, catalog) = (settings(), Catalog::built_in());
+    let policies = app::load_policies(&settings, &catalog).expect("the shipped policies load");
     let situation = Situation {
         external: false,
         channel: ChannelId::from("C1"),
@@ -97,7 +97,7 @@ fn the_table_of_commands_is_derived_from_the_commands_and_the_shipped_policies()
     };
     let names = settings.groups.names();
     let mut table = String::from("| command | what it does | class | who may |\n|---|---|---|---|\n");
-    for row in COMMANDS {
+    for row in catalog.rows() {
         let could =
             |groups: &[&str]| policies.could(&person(groups), Action { name: row.action, risk: row.risk }, &situation);
         let groups: Vec<&str> = names.iter().map(String::as_str).filter(|group| could(&[group])).collect();
@@ -298,7 +298,8 @@ fn the_readme_names_the_probes_and_their_causes() {
 #[test]
 fn the_iam_policy_of_the_readme_is_derived_from_the_table_of_commands() {
     let deploy = DeployConfig::default();
-    let policy = iam_policy(None, Named { deploy: &deploy, regions: &[], table: "", secrets: &[] });
+    let policy =
+        iam_policy(&Catalog::built_in(), None, Named { deploy: &deploy, regions: &[], table: "", secrets: &[] });
     let statement = |statement: &serde_json::Value| format!("    {}", in_lines(statement));
     let statements: Vec<String> = policy["Statement"].as_array().expect("statements").iter().map(statement).collect();
     let text = format!(

@@ -41,6 +41,11 @@ pub(in super::super) const ROW: Row = Row {
     definition: args::definition::<Show>,
 };
 
+/// Whether these words after the command's name are understood.
+pub(super) fn understands(words: &[String]) -> bool {
+    args::parse::<Show>(words).is_ok()
+}
+
 const NOT_DONE: &str = "Nothing could be shown.";
 
 #[async_trait]

@@ -1,8 +1,10 @@
 use super::*;
+use crate::commands::Catalog;
 use crate::slack::testing::a_seal;
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 fn envelope(kind: EnvelopeKind, payload: &Value) -> Envelope {
     Envelope {
@@ -34,7 +36,8 @@ fn translated(kind: EnvelopeKind, payload: &Value) -> Translated {
 fn noting(kind: EnvelopeKind, payload: &Value, places: &HeardPlaces) -> Translated {
     let identity = Identity { bot_user: "UBOT".into(), bot_id: Some("BBOT".to_owned()), team: "T1".into() };
     let stamp = Stamp { id: RequestId::new(1, 1), at: jiff::Timestamp::UNIX_EPOCH };
-    let means = Means { identity: &identity, seals: &a_seal(), places };
+    let forms = Forms::new(Arc::new(Catalog::built_in()));
+    let means = Means { identity: &identity, seals: &a_seal(), forms: &forms, places };
     translate(&envelope(kind, payload), means, stamp)
 }
 
@@ -83,7 +86,7 @@ fn nothing_but_spaces_is_an_empty_line_which_is_help() {
     for text in ["", "   ", "\u{a0}\u{a0}", "\n\t "] {
         let new = slash(json!({"text": text})).expect("a request");
         assert_eq!(new.request.text, "");
-        let (row, _) = crate::commands::parse(&new.request.text).expect("help");
+        let (row, _) = Catalog::built_in().parse(&new.request.text).expect("help");
         assert_eq!(row.name, "help");
     }
     assert_eq!(event(json!({"text": "<@UBOT>"})).expect("a request").request.text, "");
@@ -94,7 +97,7 @@ fn a_very_long_text_is_a_request_like_any_other() {
     let new = slash(json!({"text": "ec2 stop ".to_owned() + &"x".repeat(40_000)})).expect("a request");
     assert_eq!(new.request.text.len(), 40_009);
     let unknown = slash(json!({"text": "ü".repeat(40_000)})).expect("a request");
-    assert!(crate::commands::parse(&unknown.request.text).is_err());
+    assert!(Catalog::built_in().parse(&unknown.request.text).is_err());
 }
 
 #[test]
