@@ -430,7 +430,7 @@ mod tests {
         assert!(state.latest.is_empty() && state.unsure.is_empty());
     }
 
-    // row 30
+    // failure 30
     #[test]
     fn a_lane_holds_a_few_letters_and_asks_for_more_before_it_runs_dry() {
         let lanes = Arc::new(Lanes::default());
@@ -452,7 +452,7 @@ mod tests {
         assert!(lanes.is_empty());
     }
 
-    // row 30
+    // failure 30
     #[test]
     fn a_storm_in_all_channels_leaves_room_for_answers_that_wait_for_no_channel() {
         let lanes = Arc::new(Lanes::default());

@@ -257,7 +257,7 @@ mod tests {
         assert_eq!(cache.get(&"U1", Trust::USUAL, async || Ok(8)).await, Ok(8));
     }
 
-    // row 29
+    // failure 29
     #[tokio::test(start_paused = true)]
     async fn a_slack_that_is_down_is_not_asked_in_a_storm() {
         let (cache, asked) = (Cache::<_, u8>::new(), Cell::new(0));
@@ -282,7 +282,7 @@ mod tests {
         assert_eq!(asked.get(), AT_A_TIME + 1, "one caller asks for all");
     }
 
-    // row 29
+    // failure 29
     #[tokio::test(start_paused = true)]
     async fn slack_is_left_alone_for_as_long_as_it_asks_and_one_keys_no_is_no_others() {
         let cache = Cache::new();

@@ -404,7 +404,7 @@ mod tests {
         assert_eq!(callback.event_id.as_deref(), Some("Ev1"));
     }
 
-    // row 9, row 31
+    // failure 9, failure 31
     #[test]
     fn what_is_not_understood_stays_raw_and_a_missing_event_is_no_error() {
         let limited = event(r#"{"type":"app_rate_limited","minute_rate_limited":5}"#);
@@ -417,7 +417,7 @@ mod tests {
         assert_eq!(bare.is_ext_shared_channel, Some(true));
     }
 
-    // row 36
+    // failure 36
     #[test]
     fn bots_edits_and_joins_are_not_a_persons_words() {
         let message = |json: &str| serde_json::from_str::<MessageEvent>(json).expect("lenient");
