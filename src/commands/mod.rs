@@ -1,10 +1,10 @@
 //! What the bot can do: one file per command, and the [`COMMANDS`] table. A command never sees Slack, the store or
 //! actix: it reads, plans, executes and verifies, and everything it says is a value.
 //!
-//! To add a command that reads: copy `ping.rs`, and add two lines here, its `mod` and its row in [`COMMANDS`]. One that
-//! changes something gives [`change`], the kernel, what is its own; `ec2/run.rs` and `deploy/run.rs` are its users. A call to
-//! AWS that no command has made yet stands in [`crate::aws::call`] first; a service that none has called yet says by a
-//! [`Reach`] where it is called.
+//! `.github/CONTRIBUTING.md` has the recipe. A command that only reads is a copy of `ping.rs`, its `mod` line and its row in
+//! [`COMMANDS`], and its action in the schema of the policies. One that changes something gives [`change`], the kernel, what is
+//! its own; `ec2/run.rs` and `deploy/run.rs` are its users. A call to AWS that no command has made yet stands in
+//! [`crate::aws::call`] first; a service that none has called yet says by a [`Reach`] where it is called.
 
 mod approve;
 mod args;

@@ -1,4 +1,4 @@
-//! `ping`: the shortest way through every room and back. Whoever adds a command copies this file.
+//! `ping`: the shortest way through every room and back. A developer who adds a command copies this file.
 
 use super::args;
 use super::{Command, Context, Planned, Row, Scope};
