@@ -137,6 +137,54 @@
 //! # What is absent
 //!
 //! Several workspaces, several AWS accounts, and AWS calls that no command stands for.
+//!
+//! # Glossary
+//!
+//! How to add a command, a service, a store or a door is in `.github/CONTRIBUTING.md`.
+//!
+//! | word | what it means here |
+//! |---|---|
+//! | request | one line that was asked, under an id: [`Request`](domain::Request) |
+//! | asker | the person who sent a request ([`Request::user`](domain::Request::user)); of a self-test and of a notice it is the bot |
+//! | principal | the asker as the policies judge it, with membership and groups: [`Principal`](domain::Principal) |
+//! | door | the way by which a request comes in, such as a slash command or a button: [`Source`](domain::Source) |
+//! | row | all that is known of a command without running it: [`Row`](commands::Row), listed in [`COMMANDS`](commands::COMMANDS) |
+//! | class | what a command can do at its worst: `basic`, `read`, `change`, `destroy`: [`Risk`](domain::Risk) |
+//! | target | one thing at AWS that a command acts on, of a kind that its service names: [`Target`](domain::Target) |
+//! | plan | what a change will do, in full, before it does anything: [`Plan`](domain::Plan) |
+//! | step | one call of a plan, journalled before it is made, and made once: [`Step`](domain::Step) |
+//! | before-image | how a target was when its step was planned: [`Step::before`](domain::Step::before), as [`Facts`](domain::Facts) |
+//! | kernel | `commands/change/`: makes, watches and reports a planned change, the same for every service |
+//! | look | a question to AWS for what is true now, in place of making a call again |
+//! | verification | what the looks came to: [`Found`](commands::Found) |
+//! | refusal | it may not be done, and was not: [`Refusal`](domain::Refusal) |
+//! | failure | it did not succeed, and its answer says what was done and what not: [`Failure`](domain::Failure) |
+//! | unknown outcome | it may have been done, and no look could tell: [`UnknownOutcome`](domain::UnknownOutcome) |
+//! | approval | another person's yes to one plan: [`Approval`](domain::Approval) |
+//! | guard | a tag by which people keep a target from being changed: [`Guard`](domain::Guard). In [`supervision`], what keeps an actor alive |
+//! | call | one operation of AWS, with its IAM name and its bucket: [`Call`](aws::Call) |
+//! | bucket | a rate limit of AWS that several calls share; the bot keeps below it |
+//! | journal | the requests with their states, plans and steps: [`Journal`](store::Journal) |
+//! | audit | what happened to a request or a replica, event by event: [`AuditLog`](store::AuditLog) |
+//! | reply | what is said, as a value; only [`slack`] gives it a form: [`Reply`](domain::Reply) |
+//! | letter | a reply with its address, on its way to Slack: [`Letter`](store::Letter) |
+//! | outbox | the letters that Slack has not taken yet: [`Outbox`](store::Outbox) |
+//! | dead letter | a letter that Slack will never take; it is kept and counted |
+//! | lane | the letters of one channel or one request in memory, which go one after the other: [`Lanes`](delivery::Lanes) |
+//! | link | one Socket Mode connection; its slot dials the next one: [`slack::socket`] |
+//! | envelope | one delivery by Slack, acknowledged by its id: [`Envelope`](slack::payload::Envelope) |
+//! | trigger | Slack's key of a person's act, which opens one form within three seconds |
+//! | seal | the keyed hash by which the bot knows its own buttons and forms: [`Seals`](slack::Seals) |
+//! | replica | one life of one process, among those that share a store: [`Replica`](store::Replica) |
+//! | lease | for how long a silent replica is taken to be alive: [`Replicas::beat`](store::Replicas::beat) renews it |
+//! | fence | a number that grows whenever a request changes hands; who has an older one writes nothing: [`Fenced`](store::StoreError::Fenced) |
+//! | life | the time from a start of an actor, or of a process, to its end. Mailboxes and the store outlive it |
+//! | body | the machine and the task in which a process lives: [`Body`](domain::Body) |
+//! | house | the bot itself, where it says or notes something by itself: [`Source::House`](domain::Source::House), [`HouseEvent`](store::HouseEvent) |
+//! | room | a module of this page's table |
+//! | flight | a request on which this process works now: [`Flight`](execution::Flight) |
+//! | vitals | how the bot is: [`Vitals`](domain::Vitals) |
+//! | drill | a fault that is made on purpose: [`Drill`](domain::Drill) |
 
 pub mod app;
 pub mod aws;
