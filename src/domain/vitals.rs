@@ -78,7 +78,7 @@ pub struct QueueVitals {
 /// The store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StoreVitals {
-    /// `sqlite`.
+    /// `sqlite` or `dynamodb`.
     pub kind: String,
     /// Whether the last write succeeded, and operations are answered in time.
     pub ok: bool,

@@ -60,7 +60,7 @@ pub enum StoreError {
     },
 }
 
-/// Where a request stands. The drawing is in `design.md` section 5.
+/// Where a request stands. The drawing is in the crate's documentation, `src/lib.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {

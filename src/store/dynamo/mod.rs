@@ -8,7 +8,7 @@
 //! | `pk` | `sk` | what it is |
 //! |---|---|---|
 //! | `request#<ULID>` | `-` | a request with all that belongs to it |
-//! | `request#<ULID>` | `reply#<n>` | a piece of a reply that is too long for one item |
+//! | `request#<ULID>` | `piece#<mark>#<n>` | a piece of a body that is too long for one item |
 //! | `key#<key>` | `-` | a key of a delivery, and which request has it |
 //! | `lock#<target>` | `-` | which request may change a target |
 //! | `note#<name>` | `-` | a note; one of the name `kind/…` stands in the index `held` as well |
