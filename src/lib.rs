@@ -32,7 +32,7 @@
 //! # Forms and buttons
 //!
 //! Both are another way to say a line, and nothing else: a press and a filled-in form are requests that walk the same
-//! walk, judged as whoever pressed or filled in.
+//! walk, judged as the person who pressed or filled in.
 //!
 //! - A [`Button`](domain::Button) in a reply carries its line: `run:…` runs it, `form:…` asks for its form. The answer goes
 //!   beside the button.
@@ -102,11 +102,11 @@
 //!
 //! Each arrow is one conditional write, and what happened is written with it: [`AuditLog`](store::AuditLog). A final state
 //! is stored together with its reply. What is not final when the process starts, or is adopted later (or when a sweep, each
-//! half minute, finds that nobody works on it), is taken up: a reading command is run again; a change that had not begun is
+//! half minute, finds that no task works on it), is taken up: a reading command is run again; a change that had not begun is
 //! begun if it was asked for a short while ago, else reported as not begun; a change that had begun is verified and
 //! reported, never made again. [`State::may_become`](store::State::may_become) is this drawing. One with which two processes
 //! have died, without a goodbye, is not taken up a third time: it may be what they died of, and its answer says so. One that
-//! waits for approval is in nobody's hands: it waits on with whoever has it, however many die.
+//! waits for approval is in no process's hands: it waits on with the replica that has it, however many die.
 //!
 //! # What never happens
 //!
@@ -123,7 +123,7 @@
 //!
 //! - An envelope is never acknowledged before its request is durable.
 //! - A call that changes something is never repeated; a lost answer is followed by a look.
-//! - What others must approve is never done on the word of whoever asked, nor twice on theirs, nor when it would do
+//! - What others must approve is never done on the word of the asker, nor twice on theirs, nor when it would do
 //!   something else than they were shown.
 //! - What cannot be undone (the class `destroy`) is never done, as shipped, before somebody else has approved it.
 //! - Nothing that no policy permits is ever done, and a guest is never let in because Slack did not answer.

@@ -1,4 +1,4 @@
-//! `help`: everything one may run, derived from the table; nobody has to be told about a command twice.
+//! `help`: everything one may run, derived from the table; so no command is described twice.
 
 use super::args;
 use super::{COMMANDS, Command, Context, Planned, Row, Scope, below, find, words};

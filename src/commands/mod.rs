@@ -147,7 +147,7 @@ fn unknown(words: &[String]) -> UsageError {
         }
         None => {
             let said = words[..words.len().min(if group.is_empty() { 1 } else { 2 })].join(" ");
-            // `never say @drone ec2 stop web-1` is no command, and whoever wrote it reads why
+            // `never say @drone ec2 stop web-1` is no command, and its writer reads why
             let named = words.iter().skip(1).any(|word| word.starts_with("<@"));
             let hint = if named { " If it was meant for me, begin with my name and the command." } else { "" };
             UsageError::sentence(&format!("I do not know `{}`. Say `help` for the list.{hint}", words::name(&said)))

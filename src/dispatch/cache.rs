@@ -54,7 +54,7 @@ const SILENCE_MOST: Duration = Duration::from_secs(60);
 const AT_A_TIME: usize = 16;
 
 /// Values by key with an age. Of each key one caller asks, and all who wait get what came of it. When Slack cannot
-/// answer, nobody asks for anything for a while: a storm of commands does not become a storm of questions.
+/// answer, it is asked for nothing for a while: a storm of commands does not become a storm of questions.
 pub(super) struct Cache<K, V> {
     entries: RefCell<HashMap<K, Kept<V>>>,
     asking: Semaphore,

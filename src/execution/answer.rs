@@ -23,7 +23,7 @@ pub struct Answer {
     pub outcome: &'static str,
     /// What the person reads.
     pub reply: Reply,
-    /// Whether it concerns nobody but whoever asked: a refusal.
+    /// Whether it is for the asker alone: a refusal.
     pub alone: bool,
 }
 
@@ -70,7 +70,7 @@ impl Answer {
     }
 
     /// Processes have died with it more than once: what it did to them it may do again, so it is not tried again. What
-    /// else they had in hand may have been the cause as well, and nobody is left who knows.
+    /// else they had in hand may have been the cause as well, and no process is left that knows.
     pub fn poison(request: &Request, former: &Former, deaths: u32, begun: bool) -> Self {
         tracing::error!(req = %request.id, deaths, begun, "request is not tried again: processes died with it in hand");
         let first = Line::new()
@@ -168,8 +168,8 @@ pub(super) fn address(request: &Request) -> Address {
     }
 }
 
-/// Where the final answer goes. A refusal concerns whoever asked, and nobody else in the thread. Nor does it concern the
-/// thread of a message, which may be somebody else's, that a shortcut on it was not run.
+/// Where the final answer goes. A refusal concerns the asker, and no other person in the thread. And a shortcut
+/// on a message that was not run is told to the asker alone: the thread of that message may be another person's.
 fn last_address(request: &Request, answer: &Answer) -> Address {
     let not_run = request.source == Source::Shortcut && answer.end == Final::Refused && answer.reply.form.is_none();
     if !answer.alone && !not_run {

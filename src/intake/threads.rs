@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// What nobody types by hand.
+/// More than a person types by hand.
 const MOST: usize = 20;
 
 /// In how long.

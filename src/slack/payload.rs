@@ -247,7 +247,7 @@ pub struct MessageEvent {
     /// Of a change: the message as it was.
     #[serde(default, deserialize_with = "odd_is_none")]
     pub previous_message: Option<Box<Self>>,
-    /// Whether Slack shows it to nobody (the outer form of an edit).
+    /// Whether Slack shows it to no person (the outer form of an edit).
     #[serde(default, deserialize_with = "lenient_bool")]
     pub hidden: bool,
 }
@@ -295,7 +295,7 @@ impl MessageEvent {
         self.is_said(self.client_msg_id.is_some())
     }
 
-    /// Whether a person named the bot with it: as [`Self::is_from_person`], and of a subtype that nobody knows yet too.
+    /// Whether a person named the bot with it: as [`Self::is_from_person`], and of a subtype that the bot does not know yet too.
     pub fn is_mention_by_person(&self) -> bool {
         self.is_said(true)
     }
@@ -308,7 +308,7 @@ impl MessageEvent {
     }
 
     /// The message of a person that this says was edited. A link that is unfurled and a reply change a message too, and
-    /// nobody has edited it.
+    /// no one has edited it.
     pub fn edited_by_person(&self) -> Option<&Self> {
         let now = match self.subtype.as_deref() {
             Some("message_changed") => self.message.as_deref()?,

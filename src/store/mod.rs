@@ -1,6 +1,7 @@
-//! What must not be forgotten. The ports are the [`Journal`] (requests, their states and steps), the [`Outbox`] (replies
-//! on their way to Slack), the [`ApprovalStore`] (what others are asked), the [`AuditLog`] (what happened) and [`Replicas`] (who shares the store); the implementations
-//! are private behind [`open`] (a SQLite file) and [`join`] (a DynamoDB table).
+//! Durable state: what must not be forgotten. The ports are the [`Journal`] (requests, their states and steps), the [`Outbox`]
+//! (replies on their way to Slack), the [`ApprovalStore`] (what others are asked), the [`AuditLog`] (what happened), [`Replicas`]
+//! (who shares the store) and [`Notes`] (small things); the implementations are private behind [`open`] (a SQLite file) and
+//! [`join`] (a DynamoDB table).
 
 mod approvals;
 mod config;

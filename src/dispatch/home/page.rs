@@ -34,7 +34,7 @@ pub(super) fn home(seen: &Seen) -> Home {
     }
     match &seen.permits {
         Ok(permits) => sections.extend(may_run(permits)),
-        // in the words of a page on which nobody has run anything
+        // in the words of a page for a person who has run nothing
         Err(_) => sections.push(said(
             MAY_RUN,
             "I could not ask Slack who you are, so I cannot say what you may run. Press Refresh in a minute.",

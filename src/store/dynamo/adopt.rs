@@ -34,7 +34,7 @@ pub(super) const SIDE_BY_SIDE: usize = 16;
 const REPLICAS_AT_ONCE: usize = 4;
 
 /// After a look that failed both are halved so often, and doubled by each look that did not. A table may still be at work
-/// on what its caller has given up: whoever then asks as much as before keeps it from ever answering in time.
+/// on what its caller has given up: a caller that then asks as much as before keeps it from ever answering in time.
 const HALVED: u32 = 2;
 
 /// One that held nothing when it was looked at last is looked at again after this part of the time that it has been gone:
@@ -50,11 +50,11 @@ const SETTLED: u32 = 4;
 /// And is looked at no more often than this, by those too that were started since.
 pub(super) const QUIET: Duration = Duration::from_secs(60);
 
-/// Of those that are noted as empty so many are asked for in one look, whoever waits longest first: in a table that has
+/// Of those that are noted as empty so many are asked for in one look, those that wait longest first: in a table that has
 /// hundreds of them, all that became due together would keep it busy for longer than until they are due again.
 const QUIET_AT_ONCE: usize = 1;
 
-/// One that is noted as empty and has not been seen for so long, by the clock on the wall, is forgotten by whoever looks at
+/// One that is noted as empty and has not been seen for so long, by the clock on the wall, is forgotten by the replica that looks at
 /// it: where none lives for [`REMEMBERED`], each would leave its row for ever.
 const ANCIENT: jiff::SignedDuration = jiff::SignedDuration::from_hours(7 * 24);
 
@@ -261,12 +261,12 @@ impl Dynamo {
         mine.version += 1;
         mine.mark = mark();
         mine.tell(self.clock.now(), &What::Adopted { from: row.holder, died });
-        // what waits for people was in nobody's hands
+        // what waits for people was in no process's hands
         if died && !mine.state.is_final() && mine.state != State::AwaitingApproval {
             mine.deaths += 1;
         }
         if let Some(letter) = mine.letter.as_mut() {
-            // it may have been sent, and nobody was left to say so
+            // it may have been sent, and no process was left to say so
             letter.unsure |= died;
             // put off by another's clock: it is tried at once
             letter.not_before = letter.not_before.min(self.clock.now());

@@ -85,7 +85,7 @@ struct Memory {
     rows: BTreeMap<RequestId, Row>,
     /// How much of that is whose.
     shares: Shares,
-    /// Requests of which nobody heard whether they were accepted, or adopted: the table may have them.
+    /// Requests of which this replica did not hear whether they were accepted, or adopted: the table may have them.
     doubtful: BTreeMap<RequestId, Doubt>,
     /// Dead letters in the table, when they were counted last, and those since.
     dead: u64,
@@ -214,7 +214,7 @@ impl Dynamo {
         self.lease / 3
     }
 
-    /// The name, if what it holds is still its own for a while: nobody adopts it before that.
+    /// The name, if what it holds is still its own for a while: no other adopts it before that.
     fn name_with_lease(&self, margin: Duration) -> Result<ReplicaName, StoreError> {
         let name = self.name()?;
         let ends = self.memory.lock().lease_ends;

@@ -77,7 +77,7 @@ impl Journal for Dynamo {
                 Ok(())
             })
             .await;
-        // where it was not planned the locks stay: they are the request's, and whoever has it now may need them
+        // where it was not planned the locks stay: they are the request's, and the replica that has it now may need them
         if planned.is_ok() {
             let left: Vec<String> = before.into_iter().filter(|target| !targets.contains(target)).collect();
             self.unlock(id, &left).await;
@@ -107,7 +107,7 @@ impl Journal for Dynamo {
                 go(row, State::Running)?;
             }
             let index = step.index;
-            // the provider has refused it, or nobody has asked for it yet
+            // the provider has refused it, or has not been asked for it yet
             row.steps.retain(|record| record.step.index != index || record.state != StepState::Failed);
             if let Some(record) = row.steps.iter().find(|record| record.step.index == index) {
                 let found = record.state.as_str();
@@ -119,7 +119,7 @@ impl Journal for Dynamo {
             Ok(())
         })
         .await?;
-        // the call comes next: whoever adopts the request must not look before it has arrived
+        // the call comes next: a replica that adopts the request must not look before it has arrived
         self.name_with_lease(self.margin()).map(drop)
     }
 

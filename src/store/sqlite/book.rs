@@ -1,5 +1,5 @@
-//! The operations, each on the open transaction of the writer. An operation looks first and writes then: when it
-//! refuses, it has written nothing, and its neighbours in the transaction are not concerned.
+//! The operations, each on the open transaction of the writer. An operation looks first and writes then: one that refuses has
+//! written nothing, so the others in the same transaction go on.
 
 use super::held::{Change, HeldRequests};
 use super::keys::Keys;
@@ -290,7 +290,7 @@ impl Book {
         if from != state && !from.may_become(state) {
             return Err(illegal(id, from, state));
         }
-        // the provider has refused it, or nobody has asked for it yet
+        // the provider has refused it, or has not been asked for it yet
         if let Some(found) = self.step(id, index)?.filter(|found| *found != StepState::Failed) {
             return Err(
                 StoreError::Failed(format!("step {index} of request {id} is {} already", found.as_str())).into()

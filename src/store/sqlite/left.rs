@@ -21,7 +21,7 @@ impl Book {
         self.execute("BEGIN", [])?;
         let died = self.execute("DELETE FROM facts WHERE name = 'left'", [])? == 0;
         if died {
-            // what waits for people was in nobody's hands
+            // what waits for people was in no process's hands
             let waits = State::AwaitingApproval.as_str();
             self.execute(
                 "UPDATE requests SET attempts = attempts + 1 WHERE finished_at IS NULL AND state <> ?1",
