@@ -32,7 +32,7 @@
 //! # Forms and buttons
 //!
 //! Both are another way to say a line, and nothing else: a press and a filled-in form are requests that walk the same
-//! walk, judged as whoever pressed or filled in.
+//! walk, judged as the person who pressed or filled in.
 //!
 //! - A [`Button`](domain::Button) in a reply carries its line: `run:…` runs it, `form:…` asks for its form. The answer goes
 //!   beside the button.
@@ -102,7 +102,7 @@
 //!
 //! Each arrow is one conditional write, and what happened is written with it: [`AuditLog`](store::AuditLog). A final state
 //! is stored together with its reply. What is not final when the process starts, or is adopted later (or when a sweep, each
-//! half minute, finds that nobody works on it), is taken up: a reading command is run again; a change that had not begun is
+//! half minute, finds that no task works on it), is taken up: a reading command is run again; a change that had not begun is
 //! begun if it was asked for a short while ago, else reported as not begun; a change that had begun is verified and
 //! reported, never made again. [`State::may_become`](store::State::may_become) is this drawing; `store/ledger.rs` says what
 //! else follows from each arrow, once for both stores. One with which two processes have died, without a goodbye, is not
@@ -124,7 +124,7 @@
 //!
 //! - An envelope is never acknowledged before its request is durable.
 //! - A call that changes something is never repeated; a lost answer is followed by a look.
-//! - What others must approve is never done on the word of whoever asked, nor twice on theirs, nor when it would do
+//! - What others must approve is never done on the word of the asker, nor twice on theirs, nor when it would do
 //!   something else than they were shown.
 //! - What cannot be undone (the class `destroy`) is never done, as shipped, before somebody else has approved it.
 //! - Nothing that no policy permits is ever done, and a guest is never let in because Slack did not answer.
@@ -138,6 +138,54 @@
 //! # What is absent
 //!
 //! Several workspaces, several AWS accounts, and AWS calls that no command stands for.
+//!
+//! # Glossary
+//!
+//! How to add a command, a service, a store or a door is in `.github/CONTRIBUTING.md`.
+//!
+//! | word | what it means here |
+//! |---|---|
+//! | request | one line that was asked, under an id: [`Request`](domain::Request) |
+//! | asker | the person who sent a request ([`Request::user`](domain::Request::user)); of a self-test and of a notice it is the bot |
+//! | principal | the asker as the policies judge it, with membership and groups: [`Principal`](domain::Principal) |
+//! | door | the way by which a request comes in, such as a slash command or a button: [`Source`](domain::Source) |
+//! | row | all that is known of a command without running it: [`Row`](commands::Row), listed in [`COMMANDS`](commands::COMMANDS) |
+//! | class | what a command can do at its worst: `basic`, `read`, `change`, `destroy`: [`Risk`](domain::Risk) |
+//! | target | one thing at AWS that a command acts on, of a kind that its service names: [`Target`](domain::Target) |
+//! | plan | what a change will do, in full, before it does anything: [`Plan`](domain::Plan) |
+//! | step | one call of a plan, journalled before it is made, and made once: [`Step`](domain::Step) |
+//! | before-image | how a target was when its step was planned: [`Step::before`](domain::Step::before), as [`Facts`](domain::Facts) |
+//! | kernel | `commands/change/`: makes, watches and reports a planned change, the same for every service |
+//! | look | a question to AWS for what is true now, in place of making a call again |
+//! | verification | what the looks came to: [`Found`](commands::Found) |
+//! | refusal | it may not be done, and was not: [`Refusal`](domain::Refusal) |
+//! | failure | it did not succeed, and its answer says what was done and what not: [`Failure`](domain::Failure) |
+//! | unknown outcome | it may have been done, and no look could tell: [`UnknownOutcome`](domain::UnknownOutcome) |
+//! | approval | another person's yes to one plan: [`Approval`](domain::Approval) |
+//! | guard | a tag by which people keep a target from being changed: [`Guard`](domain::Guard). In [`supervision`], what keeps an actor alive |
+//! | call | one operation of AWS, with its IAM name and its bucket: [`Call`](aws::Call) |
+//! | bucket | a rate limit of AWS that several calls share; the bot keeps below it |
+//! | journal | the requests with their states, plans and steps: [`Journal`](store::Journal) |
+//! | audit | what happened to a request or a replica, event by event: [`AuditLog`](store::AuditLog) |
+//! | reply | what is said, as a value; only [`slack`] gives it a form: [`Reply`](domain::Reply) |
+//! | letter | a reply with its address, on its way to Slack: [`Letter`](store::Letter) |
+//! | outbox | the letters that Slack has not taken yet: [`Outbox`](store::Outbox) |
+//! | dead letter | a letter that Slack will never take; it is kept and counted |
+//! | lane | the letters of one channel or one request in memory, which go one after the other: [`Lanes`](delivery::Lanes) |
+//! | link | one Socket Mode connection; its slot dials the next one: [`slack::socket`] |
+//! | envelope | one delivery by Slack, acknowledged by its id: [`Envelope`](slack::payload::Envelope) |
+//! | trigger | Slack's key of a person's act, which opens one form within three seconds |
+//! | seal | the keyed hash by which the bot knows its own buttons and forms: [`Seals`](slack::Seals) |
+//! | replica | one life of one process, among those that share a store: [`Replica`](store::Replica) |
+//! | lease | for how long a silent replica is taken to be alive: [`Replicas::beat`](store::Replicas::beat) renews it |
+//! | fence | a number that grows whenever a request changes hands; who has an older one writes nothing: [`Fenced`](store::StoreError::Fenced) |
+//! | life | the time from a start of an actor, or of a process, to its end. Mailboxes and the store outlive it |
+//! | body | the machine and the task in which a process lives: [`Body`](domain::Body) |
+//! | house | the bot itself, where it says or notes something by itself: [`Source::House`](domain::Source::House), [`HouseEvent`](store::HouseEvent) |
+//! | room | a module of this page's table |
+//! | flight | a request on which this process works now: [`Flight`](execution::Flight) |
+//! | vitals | how the bot is: [`Vitals`](domain::Vitals) |
+//! | drill | a fault that is made on purpose: [`Drill`](domain::Drill) |
 
 pub mod app;
 pub mod aws;

@@ -41,7 +41,7 @@ pub(super) fn attach(board: &Board, tree: StatusReader, watchdog: VerdictReader)
     });
 }
 
-/// Lets whoever reaches the probes break actors.
+/// Lets a caller that reaches the probes break actors.
 pub(super) fn allow_drills(board: &Board, drills: Drills, store: StoreHealth) {
     tracing::warn!("drills are allowed: whoever reaches the probes can break actors");
     board.allow_drills(move |actor, drill| match actor {
@@ -50,7 +50,7 @@ pub(super) fn allow_drills(board: &Board, drills: Drills, store: StoreHealth) {
     });
 }
 
-/// Lets whoever signs a call ask for a self-test.
+/// Lets a caller that signs ask for a self-test.
 pub(super) fn allow_self_tests(board: &Board, door: SelfTest) {
     let door = Arc::new(door);
     board.allow_self_tests(move |call| {

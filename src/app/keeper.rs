@@ -60,7 +60,7 @@ impl LeaseKeeper {
         let work = async move {
             let parts = &keeper.parts;
             let _done = Done(Arc::clone(&parts.looking));
-            // a beat that comes when the lease is over helps nobody
+            // a beat that comes when the lease is over is of no use
             let patience = lease.unwrap_or(ALONE);
             match tokio::time::timeout(patience, parts.beat_and_look(beat, look)).await {
                 Ok(result) => parts.went(beat, result),

@@ -1,4 +1,4 @@
-//! The actor that keeps the status board true where nobody else writes to it: how much waits where.
+//! The actor that keeps the status board true where no other actor writes to it: how much waits where.
 
 use super::keeper::Done;
 use crate::delivery::Lanes;

@@ -130,7 +130,7 @@ pub struct Context {
     pub deploy: Arc<DeployConfig>,
     /// Shows work in progress; calls may be dropped when they come too often.
     pub progress: Arc<dyn Fn(Reply) + Send + Sync>,
-    /// Says that the command ends this process, and that only whoever comes after it can bring the command to its end: a
+    /// Says that the command ends this process, and that only the process after it can bring the command to its end: a
     /// drain does not wait for it then.
     pub bequeath: Arc<dyn Fn() + Send + Sync>,
     /// Says the principal's word on somebody's change.

@@ -264,7 +264,7 @@ mod tests {
         shop.services.insert("other".to_owned(), other);
         let wide = statements(&shop).into_iter().filter(|one| one.contains("eu-west-1")).collect::<String>();
         assert!(wide.contains("ecs:ListTasks") && !wide.contains("ec2:"), "{wide}");
-        // one service whose roles nobody names runs with any role
+        // one service of which no role is named runs with any role
         assert!(statements(&shop).iter().any(|one| one.contains("role/*")));
         for (name, role) in [("web", "team/shop-task"), ("other", "arn:aws:iam::123456789012:role/other")] {
             shop.services.get_mut(name).unwrap().roles = vec![role.to_owned()];

@@ -232,7 +232,7 @@ mod tests {
         ");
     }
 
-    // row 2
+    // failure 2
     #[test]
     fn connections_that_are_not_ours_stand_on_top() {
         let mut vitals = vitals();

@@ -1,5 +1,5 @@
-//! The approval desk: what waits for others, and their words. All of it is in the store: a word is taken by whichever
-//! replica hears it, and acted on by the one that has the request, or adopts it.
+//! The approval desk: the changes that wait for the approval of others, and what those say. All of it is in the store: a word is
+//! taken by whichever replica hears it, and acted on by the one that has the request, or adopts it.
 
 use super::Incoming;
 use super::desk::{Desk, DeskParts};
@@ -64,14 +64,14 @@ pub(super) async fn review(parts: &DeskParts, request: &Request, how: &How) -> R
     }
 }
 
-/// It waits on: it is looked at again every second.
+/// The request waits on: [`look`] asks again every second whether it is decided.
 pub(super) fn keep(parts: &DeskParts, request: &Request, how: How) {
     if let How::TakenUp { plan: Some(plan), deaths, .. } = how {
         parts.shop.awaiting.add(Waiting { request: request.clone(), plan, deaths });
     }
 }
 
-/// Looks at each request that waits, and brings those to the dispatcher that wait no longer.
+/// Looks at each request that waits, and brings those to the dispatcher that are decided.
 pub(super) async fn look(parts: &DeskParts, dispatcher: &Addr<Dispatcher>) {
     let in_work = parts.flights.ids();
     for id in parts.shop.awaiting.ids().into_iter().filter(|id| !in_work.contains(id)) {
@@ -106,7 +106,7 @@ async fn decide(parts: &DeskParts, permits: &Permits, said: &str, word: Word) ->
     let (which, shown) = said.split_once(SHOWN).map_or((said, None), |(id, shown)| (id, Some(shown)));
     let approval = find(parts, which).await?;
     let (me, own) = (permits.user(), approval.user == *permits.user());
-    // whoever may not do it cannot let others do it; but what one asked for oneself one may call off
+    // a person who may not do it cannot let others do it; but what one asked for oneself one may call off
     if !(own && word == Word::Decline) {
         let row = row_of(&parts.catalog, &approval.plan)?;
         // a short id is soon guessed: it tells those nothing who may run this on nothing at all
@@ -255,7 +255,7 @@ fn already(approval: &ApprovalRequest, word: Word, standing: &Standing) -> Line 
     }
 }
 
-/// What becomes of a question whose time nobody can tell.
+/// What becomes of a question whose time cannot be told.
 const CLOCKS: &str =
     "was not run: one of my clocks was wrong when it was asked, so nobody can tell how long it has waited.";
 

@@ -22,13 +22,13 @@ use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A request with which so many processes have died is not tried again. One that had begun is looked at before that: its
-/// first death may have been at the call itself, and it may be none of what they died of.
+/// The bound to a crash loop: a request with which so many processes have died is not tried again. One that had begun is looked
+/// at before that: its first death may have been at the call itself, and it may be none of what they died of.
 fn most_deaths(begun: bool) -> u32 {
     if begun { 4 } else { 2 }
 }
 
-/// One that had begun is looked at for the last time when so many have died with it. Who asked is told of them then.
+/// One that had begun is looked at for the last time when so many have died with it. The asker is told of them then.
 const LAST_LOOK: u32 = 3;
 
 /// How long a question about a place waits for its turn.
@@ -91,7 +91,7 @@ impl Desk {
             Err(Stopped::Answered(name, answer)) => return self.parts.shop.desk.give(request, name, answer).await,
             Err(Stopped::Unknown(failure)) => return waits_for_slack(request, &failure),
         };
-        // from here on it is answered where nobody reads of it who should not
+        // from here on it is answered where no person reads of it who should not
         let request = &*reach.spares(request);
         let understood = match self.understand(request, &how, parsed, reach).await {
             Ok(understood) => understood,
@@ -116,7 +116,7 @@ impl Desk {
         };
         match submitted {
             Ok(()) => {}
-            // it may have been made, so it cannot be refused: the journal has it, and brings it to whoever lives
+            // it may have been made, so it cannot be refused: the journal has it, and brings it to a replica that lives
             Err(_) if begun => tracing::warn!(req = %request.id, "nobody is there to look at what was begun"),
             Err(refusal) => self.parts.shop.desk.give(request, row.name, Answer::refused(&refusal)).await,
         }
@@ -198,18 +198,18 @@ impl Desk {
         parsed: Parsed,
         reach: Reach,
     ) -> Result<Understood, Stopped> {
-        // the bot's own words, which nobody has to be asked about
+        // the bot's own words, of which Slack need not be asked
         if request.source == Source::House {
             let said = Reply::new(Tone::Info).text(request.text.as_str());
             return Err(Stopped::Answered("announcement", Answer::ok(said)));
         }
-        // before Slack is asked anything: whoever asks without end is not to cost more than this
+        // before Slack is asked anything: a person who asks without end is not to cost more than this
         if matches!(how, How::Crowded) {
             return Err(Stopped::Answered("unknown", crowded(request)));
         }
         let taken_up = matches!(how, How::TakenUp { .. });
         let person = match is_weighty(&parsed) {
-            // nobody whom Slack knows asks for it, and it waits for nobody
+            // no person whom Slack knows asks for it, and it waits for none
             _ if request.source == Source::SelfTest => Ok(people::itself(request)),
             true => self.people.principal_now(&request.user).await,
             false => self.people.principal(&request.user).await,
@@ -277,8 +277,8 @@ impl Desk {
         }
     }
 
-    /// Whether nobody can be sure any more that it is still wanted. One that was asked for in the future was asked for
-    /// nobody knows when: the clock has been set back since.
+    /// Whether the asker may not want it any more. A request from the future has no known age: the clock has been set back
+    /// since.
     fn too_old(&self, asked_at: Timestamp) -> bool {
         let age = self.parts.clock.now().duration_since(asked_at).unsigned_abs();
         age > Duration::from_secs(self.parts.shop.config.resume_within_seconds)
@@ -292,7 +292,7 @@ impl Desk {
     }
 
     /// Begun by a former version of the program whose plan or command this one does not understand, or the journal's row
-    /// is damaged: nobody knows which calls were made.
+    /// is damaged: which calls were made is not known.
     fn lost_plan(&self, request: &Request) -> Answer {
         let former = self.parts.shop.desk.journal.former(request.id);
         let first = execution::interrupted(&former, &request.text)
@@ -340,7 +340,7 @@ fn place_unasked(error: &ApiError) -> Failure {
     Failure::sentence(text, error.to_string())
 }
 
-/// For nobody but the asker.
+/// For the asker alone.
 fn alone(answer: Answer) -> Answer {
     Answer { alone: true, ..answer }
 }

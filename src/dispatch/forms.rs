@@ -1,5 +1,5 @@
 //! Forms: what the door may know of commands, so that it can say what is wrong before a form is closed; and the form in
-//! place of an answer, for whoever could run the command at all. What is filled in is judged and run like any other line.
+//! place of an answer, for a person who could run the command at all. What is filled in is judged and run like any other line.
 
 use super::desk::Stopped;
 use super::permits::Permits;
@@ -76,7 +76,7 @@ impl Forms {
     }
 }
 
-/// The refusal of whoever may not have help. A mistake is explained to the others only: it would be a list of what one
+/// The refusal of a person who may not have help. A mistake is explained to the others only: it would be a list of what one
 /// cannot do.
 pub(super) fn unhelped(permits: &Permits) -> Option<Stopped> {
     let refused = permits.shut_out("Nothing was done.").err()?;

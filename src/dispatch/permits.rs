@@ -101,7 +101,7 @@ impl Permits {
         self.policies.could(&self.asking.principal, action(row), &own)
     }
 
-    /// The refusal of whoever may not even have help, and so nothing at all: it is about the person and not about a
+    /// The refusal of a person who may not even have help, and so nothing at all: it is about the person and not about a
     /// command, which need not be what was typed. It says of what was asked that this came of it.
     pub(super) fn shut_out(&self, outcome: &str) -> Result<(), Refusal> {
         let Some(help) = self.catalog.help() else { return Ok(()) };
@@ -140,7 +140,7 @@ impl Permits {
         if ever(true) {
             return Rights::Changes;
         }
-        // of a group that cannot be read nobody knows what its members may
+        // of a group that cannot be read the bot does not know what its members may
         if !principal.unread.is_empty() || ever(false) { Rights::Reads } else { Rights::Nothing }
     }
 
@@ -202,7 +202,7 @@ impl Permits {
         &self.asking.principal.user
     }
 
-    /// Refuses whoever could not make this change even if others approved it: nor can they approve it for others.
+    /// Refuses a person who could not make this change even if others approved it: nor can they approve it for others.
     pub(super) fn may_approve(&self, row: &'static Row, approval: &ApprovalRequest) -> Result<(), Refusal> {
         let Asking { principal, situation, .. } = &*self.asking;
         names_something(&approval.plan)?;
@@ -211,7 +211,7 @@ impl Permits {
                 |situation: &Situation| self.policies.judge_region(principal, action(row), &resource, situation);
             let verdict = judge(situation);
             self.record_on(row, &resource, &verdict);
-            // whoever asked for it cannot be asked to approve it; that it waits on is said beside the reason
+            // the asker cannot be asked to approve it; that it waits on is said beside the reason
             let Verdict::Deny(deny) = verdict else { return Ok(()) };
             let others = self.others_than(&approval.user, &deny.who_could);
             Err(self.of_place(refusal_saying(&deny, row.name, principal, &others, ""), &deny, judge))
@@ -285,7 +285,7 @@ impl Permits {
         Err(self.of_place(refusal(&deny, row.name, &self.asking.principal, &contacts), &deny, judge))
     }
 
-    /// Where the place counts as shared only because nobody knows, and that matters, the refusal says so: `judge` is asked
+    /// Where the place counts as shared only because Slack does not tell, and that matters, the refusal says so: `judge` is asked
     /// how it would be otherwise.
     fn of_place(&self, mut refusal: Refusal, deny: &Deny, judge: impl Fn(&Situation) -> Verdict) -> Refusal {
         if self.asking.reach == Reach::Unknown {

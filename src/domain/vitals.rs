@@ -1,5 +1,5 @@
 //! How the bot is, as the `status` command, the probes and the metrics see it. Rooms write to the health room's
-//! board; whoever shows it reads this.
+//! board; the rooms that show it read this.
 
 use super::{Body, Notice};
 use serde::Serialize;
@@ -150,7 +150,7 @@ pub struct QueueVitals {
 /// The store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StoreVitals {
-    /// `sqlite`.
+    /// `sqlite` or `dynamodb`.
     pub kind: String,
     /// Whether the last write succeeded, and operations are answered in time.
     pub ok: bool,
@@ -233,7 +233,7 @@ pub struct Vitals {
     pub replicas: Vec<ReplicaVitals>,
 }
 
-/// Whoever can tell how the bot is.
+/// A part of the program that can tell how the bot is.
 pub trait VitalsSource: Send + Sync {
     /// How the bot is now.
     fn vitals(&self) -> Vitals;

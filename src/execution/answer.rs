@@ -24,7 +24,7 @@ pub struct Answer {
     pub outcome: &'static str,
     /// What the person reads.
     pub reply: Reply,
-    /// Whether it concerns nobody but whoever asked: a refusal.
+    /// Whether it is for the asker alone: a refusal.
     pub alone: bool,
 }
 
@@ -171,8 +171,8 @@ pub(super) fn address(request: &Request) -> Address {
     }
 }
 
-/// Where the final answer goes. A refusal concerns whoever asked, and nobody else in the thread. Nor does it concern the
-/// thread of a message, which may be somebody else's, that a shortcut on it was not run.
+/// Where the final answer goes. A refusal concerns the asker, and no other person in the thread. And a shortcut
+/// on a message that was not run is told to the asker alone: the thread of that message may be another person's.
 fn last_address(request: &Request, answer: &Answer) -> Address {
     let not_run = request.source == Source::Shortcut && answer.end == Final::Refused && answer.reply.form.is_none();
     if !answer.alone && !not_run {

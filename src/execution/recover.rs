@@ -57,7 +57,7 @@ pub fn with_command(line: Line, text: &str, catalog: &Catalog) -> Line {
     }
 }
 
-/// When even looking breaks: what was asked, and that nobody knows.
+/// When even looking breaks: what was asked, and that its outcome is not known.
 pub(super) fn unseen_answer(job: &Job) -> Answer {
     let line = Line::new()
         .text("Something broke on my side while running ")

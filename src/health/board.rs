@@ -137,7 +137,7 @@ impl Board {
         *self.self_tests.write() = Some(Arc::new(ask));
     }
 
-    /// Whoever takes self-tests in; `None` where there are none.
+    /// The door for self-tests; `None` where there is none.
     pub(super) fn self_tests(&self) -> Option<Tests> {
         self.self_tests.read().clone()
     }

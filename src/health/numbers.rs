@@ -28,7 +28,7 @@ impl std::fmt::Debug for Metrics {
 }
 
 impl Metrics {
-    /// A recorder that nobody counts into yet but through [`Metrics::recorder`].
+    /// A recorder into which no code counts yet but through [`Metrics::recorder`].
     pub fn detached() -> Self {
         let builder = PrometheusBuilder::new();
         // the bounds are constants and not empty, the only error there is

@@ -100,7 +100,7 @@ fn one_usable_link_a_store_and_the_needed_actors_make_it_ready() {
     assert_eq!(board.startup().status, "ok");
 }
 
-// row 12, row 33
+// failure 12, failure 33
 #[test]
 fn a_link_that_is_up_and_silent_is_deaf_and_not_ready() {
     let board = healthy();

@@ -99,7 +99,7 @@ impl EnvelopeSink for Doorkeeper {
             Translated::Submission(sent) => Box::pin(self.clone().submit(*sent, received, answerable)),
             Translated::Again(again) => Box::pin(self.clone().again(*again, received)),
             Translated::Home(user) => {
-                // nothing to journal: a Home changes nothing, and whoever does not see it opens it again
+                // nothing to journal: a Home changes nothing, and a person who does not see it opens it again
                 if let Err(error) = self.home.tell(HomeOpened(user)) {
                     tracing::warn!(%error, "nobody is there to show the home");
                 }
@@ -174,7 +174,7 @@ impl Doorkeeper {
         told
     }
 
-    /// What is said about a delivery that was taken before, or of which nobody can say now whether it was: to refuse that
+    /// What is said about a delivery that was taken before, or of which the journal cannot tell now whether it was: to refuse that
     /// one could be a lie.
     async fn is_known(&self, new: &NewRequest) -> Option<Disposition> {
         match tokio::time::timeout(KNOWN_WAITS, self.journal.known(&new.keys)).await {
@@ -338,7 +338,7 @@ fn whisper(refused: Refused) -> Disposition {
     to_raw_value(&answer).map_or(Disposition::Leave, Disposition::AckWith)
 }
 
-/// What comes within [`FORM_WAITS`]. What comes later is given to `late`: it is not lost with whoever waited.
+/// What comes within [`FORM_WAITS`]. What comes later is given to `late`: it is not lost with the caller that waited.
 async fn in_time<T: 'static>(coming: impl Future<Output = T> + 'static, late: impl FnOnce(T) + 'static) -> Option<T> {
     let mut coming = Box::pin(coming);
     if let Ok(come) = tokio::time::timeout(FORM_WAITS, &mut coming).await {

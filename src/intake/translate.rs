@@ -147,7 +147,7 @@ fn event(callback: EventCallback, means: Means<'_>, stamp: Stamp) -> Translated 
     Translated::Request(Box::new(NewRequest { request, keys }))
 }
 
-/// What is said to whoever edits a message to the bot.
+/// What is said to a person who edits a message to the bot.
 const EDITED: &str = "I do not run what is edited: I cannot tell what was meant before. Nothing was done because of the edit. \
                       Send it anew.";
 
@@ -177,7 +177,7 @@ fn edited(
     };
     let request = Request {
         id: stamp.id,
-        // nothing of it is run, so nobody has to be asked who it is
+        // nothing of it is run, so Slack need not be asked who it is
         source: Source::House,
         team: TeamId(team),
         user: UserId(user),

@@ -249,6 +249,33 @@ fn every_link_of_the_readme_leads_to_a_file() {
     assert!(broken.is_empty(), "these lead nowhere: {broken:?}");
 }
 
+/// A word of the glossary is of today's code: what its link names stands in the room that the link names.
+#[test]
+fn every_link_of_the_glossary_leads_to_something() {
+    let map = text("src/lib.rs");
+    let (_, glossary) = map.split_once("# Glossary").expect("a glossary");
+    let links: Vec<&str> =
+        glossary.split("](").skip(1).map(|rest| rest.split(')').next().unwrap_or_default()).collect();
+    assert!(links.len() > 25, "links are found: {links:?}");
+    let sources = sources();
+    let leads = |link: &str| {
+        let (room, name) = link.split_once("::")?;
+        let name = name.rsplit("::").next()?;
+        let folder = path("src").join(room);
+        let starts =
+            ["struct ", "enum ", "trait ", "static ", "fn ", "pub ", "    "].map(|kind| format!("{kind}{name}"));
+        let defines = |code: &str| {
+            let ends =
+                |at: usize, start: &str| code[at + start.len()..].starts_with([' ', ':', '(', ',', '{', '<', ';']);
+            starts.iter().any(|start| code.match_indices(start).any(|(at, _)| ends(at, start)))
+        };
+        sources.iter().find(|(path, code)| path.starts_with(&folder) && defines(code)).map(drop)
+    };
+    let broken: Vec<&&str> = links.iter().filter(|link| leads(link).is_none()).collect();
+    assert!(broken.is_empty(), "these lead nowhere: {broken:?}");
+    assert!(leads("domain::Nothing").is_none() && leads("aws::Request").is_none(), "what is not there is not found");
+}
+
 #[test]
 fn the_exit_codes_of_the_readme_are_those_of_the_program() {
     let readme = text("README.md");

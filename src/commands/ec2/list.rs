@@ -286,7 +286,7 @@ impl List {
         Ok(reply)
     }
 
-    /// The whole list, for whoever did not ask for a page of it.
+    /// The whole list, for a person who did not ask for a page of it.
     fn whole(&self, listing: &Listing) -> Attachment {
         let title = Line::sentence(&self.head(listing)).plain();
         Attachment { name: "instances".into(), title, table: inventory(&listing.found) }

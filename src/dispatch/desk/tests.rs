@@ -402,7 +402,7 @@ fn what_slack_has_called_failed_is_not_run_and_what_is_old_is_not_begun() {
         let office = Office::new(false).await;
         let said = office.says("UMAYA", "ec2 stop i-1", How::Late).await;
         assert!(said.starts_with("[refused] My journal was slow") && said.contains("did not run"), "{said}");
-        // row 36: told without a look at who it is
+        // failure 36: told without a look at who it is
         office.slack_is_down.set(true);
         let said = office.says("UMAYA", "ec2 stop i-1", How::Crowded).await;
         assert!(said.starts_with("[refused] This thread has asked me more") && said.contains("did not run"), "{said}");

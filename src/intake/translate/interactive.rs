@@ -86,7 +86,7 @@ fn not_ours(stamp: Stamp, user: &UserId, channel: &ChannelId, what: &'static str
     metrics::counter!("dronebot_seals_refused_total", "what" => what).increment(1);
 }
 
-/// What is said of a button that is none of ours. It is the bot's own word, so nobody has to be asked who it is.
+/// What is said of a button that is none of ours. It is the bot's own word, so Slack need not be asked who it is.
 fn strange_button(line: &str) -> String {
     let so = "I cannot tell that I made this button for this place: my token or my version has changed since, or somebody \
               else made it. Nothing was run.";

@@ -35,7 +35,7 @@ pub(super) const SIDE_BY_SIDE: usize = 16;
 const REPLICAS_AT_ONCE: usize = 4;
 
 /// After a look that failed both are halved so often, and doubled by each look that did not. A table may still be at work
-/// on what its caller has given up: whoever then asks as much as before keeps it from ever answering in time.
+/// on what its caller has given up: a caller that then asks as much as before keeps it from ever answering in time.
 const HALVED: u32 = 2;
 
 /// One that held nothing when it was looked at last is looked at again after this part of the time that it has been gone:
@@ -51,11 +51,11 @@ const SETTLED: u32 = 4;
 /// And is looked at no more often than this, by those too that were started since.
 pub(super) const QUIET: Duration = Duration::from_secs(60);
 
-/// Of those that are noted as empty so many are asked for in one look, whoever waits longest first: in a table that has
+/// Of those that are noted as empty so many are asked for in one look, those that wait longest first: in a table that has
 /// hundreds of them, all that became due together would keep it busy for longer than until they are due again.
 const QUIET_AT_ONCE: usize = 1;
 
-/// One that is noted as empty and has not been seen for so long, by the clock on the wall, is forgotten by whoever looks at
+/// One that is noted as empty and has not been seen for so long, by the clock on the wall, is forgotten by the replica that looks at
 /// it: where none lives for [`REMEMBERED`], each would leave its row for ever.
 const ANCIENT: jiff::SignedDuration = jiff::SignedDuration::from_hours(7 * 24);
 

@@ -1,5 +1,5 @@
 //! Targets that are one request's alone. A lock has no life of its own: it counts for as long as its request has no
-//! final answer, so one that was left behind is in nobody's way. Nor does one of a request that waits for people, unless
+//! final answer, so one that was left behind blocks no request. Nor does one of a request that waits for people, unless
 //! its row is still as it was when the lock was taken: then it was approved, and is being planned just now.
 
 use super::Dynamo;
@@ -55,8 +55,8 @@ impl Dynamo {
         }
     }
 
-    /// Gives targets back, if nobody can have adopted their request: they would be that one's. What is not given back
-    /// here is in nobody's way once the request has its answer.
+    /// Gives targets back, if no replica can have adopted their request: the adopter would hold them. What is not given back
+    /// here blocks no request once the request has its answer.
     pub(super) async fn unlock(&self, id: RequestId, targets: &[String]) {
         if self.name_with_lease(self.lease / 3).is_err() {
             return;

@@ -65,7 +65,7 @@ impl Journal for Dynamo {
                 Ok(())
             })
             .await;
-        // where it was not planned the locks stay: they are the request's, and whoever has it now may need them
+        // where it was not planned the locks stay: they are the request's, and the replica that has it now may need them
         if planned.is_ok() {
             let left: Vec<String> = before.into_iter().filter(|target| !targets.contains(target)).collect();
             self.unlock(id, &left).await;
@@ -100,7 +100,7 @@ impl Journal for Dynamo {
             Ok(())
         })
         .await?;
-        // the call comes next: whoever adopts the request must not look before it has arrived
+        // the call comes next: a replica that adopts the request must not look before it has arrived
         self.name_with_lease(self.margin()).map(drop)
     }
 

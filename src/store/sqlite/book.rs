@@ -1,5 +1,5 @@
-//! The operations, each on the open transaction of the writer. An operation looks first and writes then: when it
-//! refuses, it has written nothing, and its neighbours in the transaction are not concerned.
+//! The operations, each on the open transaction of the writer. An operation looks first and writes then: one that refuses has
+//! written nothing, so the others in the same transaction go on.
 
 use super::held::{Change, HeldRequests};
 use super::keys::Keys;

@@ -22,7 +22,7 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Nobody else can have the file.
+/// No other process can have the file.
 const FOR_EVER: Duration = Duration::from_secs(86_400);
 
 /// The store in a SQLite file. Dropping it closes it after what was asked before.
@@ -81,7 +81,7 @@ impl Backend for Sqlite {
     }
 }
 
-/// The file is locked against every other process, so whoever has it open is the only replica.
+/// The file is locked against every other process, so the process that has it open is the only replica.
 #[async_trait]
 impl Replicas for Sqlite {
     async fn beat(&self, card: &Card) -> Result<Beaten, StoreError> {
