@@ -175,7 +175,13 @@ fn matched<'a>(all: &'a [Asked], seen: &'a Seen) -> (Vec<Case<'a>>, Vec<&'a Mess
     let case = |asked: &'a Asked| Case { asked, taken: seen.taken(asked), answers: vec![], files: 0, told: 0 };
     let mut cases: Vec<Case<'a>> = all.iter().map(case).collect();
     let mut strays = Vec::new();
-    for message in seen.messages.iter().filter(|message| message.is_of_bot() && !message.deleted) {
+    let of_bot = seen.messages.iter().filter(|message| message.is_of_bot() && !message.deleted);
+    // an apology that names nothing goes to whoever is left when those are matched that say what they answer
+    let (telling, mute): (Vec<_>, Vec<_>) = of_bot.partition(|message| {
+        let fits = |number: &usize| said::fit(&all[*number], &message.text) > 0;
+        !message.files.is_empty() || index.meant(message).iter().any(fits)
+    });
+    for message in telling.into_iter().chain(mute) {
         let meant = index.meant(message).into_iter().filter(|number| {
             let asked = cases[*number].asked;
             message.only_for.is_none() || message.channel == place(asked)
