@@ -312,9 +312,9 @@ impl Tally {
     }
 
     fn twice(&mut self, case: &Case, finals: &[&Message]) {
-        // what one person alone sees cannot be looked for: once more for a lost answer, and once more for a death after that
+        // what one person alone sees cannot be looked for
         let is_known_limit = finals.iter().all(|answer| answer.only_for.is_some());
-        match is_known_limit && finals.len() <= 3 {
+        match is_known_limit && finals.len() == 2 {
             true => self.whispered_twice += 1,
             false => {
                 self.doubled += 1;
