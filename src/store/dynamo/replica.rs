@@ -36,9 +36,11 @@ const FIRST_LOOKS: u32 = 10;
 /// One whose lease is over is looked at this part of a lease later: a moment too soon would be a look in vain.
 const AFTER_THE_END: u32 = 20;
 
-/// Whoever could not look at the others for more than this part of a lease was deaf. They may have been as deaf: of that
-/// time no more counts as silence than this part of a lease, so that they can beat before anybody blames them.
-const DEAF: u32 = 2;
+/// A replica that could not look at the others for more than so many fifths of a lease was deaf. They may have been as deaf:
+/// of that time no more counts as silence than this part of a lease, so that they can beat before anybody blames them. Looks
+/// come at moments of a tenth of a lease, two fifths apart or, where the table takes longer than half a moment, one moment
+/// later: with half of a lease as the bound each look at a slow table was deaf, and a death was found four times as late.
+const DEAF: u32 = 3;
 const COUNTED: u32 = 4;
 
 impl Dynamo {
@@ -85,7 +87,7 @@ impl Dynamo {
         let now = Instant::now();
         let mut memory = self.memory.lock();
         let gap = memory.looked.map_or(Duration::ZERO, |at| now - at);
-        let is_deaf = gap > self.lease / DEAF;
+        let is_deaf = gap > self.lease / PARTS * DEAF;
         let forgiven = if is_deaf { gap - self.lease / COUNTED } else { Duration::ZERO };
         if is_deaf {
             tracing::info!(
