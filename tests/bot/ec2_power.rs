@@ -85,7 +85,7 @@ async fn what_is_so_already_is_said_and_nothing_is_called() {
     insta::assert_snapshot!(world.reads(MAYA, "ec2 stop web-1 web-2").await, @r"
     ✅ Done
     • `web-1 (i-00000000000000001)`: running → stopped after N s.
-    • `web-2 (i-00000000000000002)` was already stopped. Nothing was changed.
+    • `web-2 (i-00000000000000002)` was already stopped, or on its way there. Nothing was changed.
     `web-1 (i-00000000000000001)` has lost its public address `ADDRESS`; a start gives it another.
     (req XXXX)
     ");

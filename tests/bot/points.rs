@@ -483,12 +483,9 @@ points! {
     a_stop_by_slash_command_dies_at_each_call_to_aws: STOP_BY_SLASH, false, Aws, false;
     a_stop_by_slash_command_dies_at_each_sync_of_the_file: STOP_BY_SLASH, false, Disk, false;
     a_stop_by_slash_command_dies_at_each_call_to_slack: STOP_BY_SLASH, false, Slack, false;
-    a_stop_by_form_dies_at_each_call_to_slack: STOP_BY_FORM, false, Slack, false;
     a_stop_by_form_dies_at_each_sync_of_the_file: STOP_BY_FORM, false, Disk, false;
     a_stop_by_form_dies_at_each_call_to_the_shared_store: STOP_BY_FORM, true, Store, false;
-    a_stop_by_button_dies_at_each_call_to_slack: STOP_BY_BUTTON, false, Slack, false;
     a_stop_by_button_dies_at_each_sync_of_the_file: STOP_BY_BUTTON, false, Disk, false;
-    a_stop_by_button_dies_at_each_call_to_the_shared_store: STOP_BY_BUTTON, true, Store, false;
     a_deployment_of_itself_dies_at_each_call_to_aws: DEPLOY, false, Aws, false;
     a_deployment_of_itself_dies_at_each_sync_of_the_file: DEPLOY, false, Disk, false;
     a_deployment_of_itself_dies_at_each_call_to_the_shared_store: DEPLOY, true, Store, false;

@@ -131,14 +131,12 @@ impl Form {
     }
 
     /// What may not be taken, however long the replicas were away. In a short run something breaks every eighth of a second, so
-    /// that about half of all deliveries find nobody, and of three within ten seconds all in one of seven, give or take. In a long one 1.4
-    /// faults a second cost half of them two seconds and more each, so that of three moments there are two in which something
-    /// is broken. What is asked in calm must all be taken.
+    /// that about half of all deliveries find nobody; what is asked in calm must all be taken.
     pub fn ceilings(self) -> Ceilings {
         let is_derived = self != Self::Short;
         let (not_taken, lost) = match self {
-            Self::Short => (0.80, 0.25),
-            Self::Long => (0.70, 0.20),
+            Self::Short => (0.80, 0.12),
+            Self::Long => (0.45, 0.05),
             Self::Shipped => (0.30, 0.03),
         };
         Ceilings { not_taken, lost, is_derived }
@@ -170,8 +168,9 @@ fn what_may_not_be_taken_is_no_more_than_the_time_away_explains() {
         let Ceilings { not_taken, lost, .. } = form.ceilings().within(ready);
         [not_taken, lost].map(|share| (share * 100.0).round())
     };
-    assert_eq!(within(Form::Long, None), [70.0, 20.0]);
-    assert_eq!(within(Form::Long, Some(0.2)), [70.0, 20.0], "no more than what a form allows");
-    assert_eq!(within(Form::Long, Some(0.8)), [30.0, 9.0]);
-    assert_eq!(within(Form::Short, Some(0.9)), [80.0, 25.0]);
+    assert_eq!(within(Form::Long, None), [45.0, 5.0]);
+    assert_eq!(within(Form::Long, Some(0.2)), [45.0, 5.0], "no more than what a form allows");
+    assert_eq!(within(Form::Long, Some(0.8)), [30.0, 5.0]);
+    assert_eq!(within(Form::Long, Some(1.0)), [10.0, 1.0]);
+    assert_eq!(within(Form::Short, Some(0.9)), [80.0, 12.0]);
 }

@@ -168,16 +168,22 @@ async fn end(world: &mut World, store: Store) -> Vec<String> {
             misses.push(format!("a bot that was told to end when all was done ended with {exit:?}"));
         }
     }
-    let left = match store {
-        Store::Shared => world.held().await.len(),
+    // with what is known of them: the table is gone when this is read
+    let (left, which) = match store {
+        Store::Shared => {
+            let (held, replicas) = (world.held().await, world.replicas().await);
+            (held.len(), format!(": {held:#?} of the replicas {replicas:?}"))
+        }
         Store::File => {
             let of = |sql: &str| usize::try_from(world.count(sql)).expect("a count");
-            of("SELECT count(*) FROM requests WHERE state IN ('accepted', 'awaiting_approval', 'planned', 'running')")
-                + of("SELECT count(*) FROM letters")
+            let left = of(
+                "SELECT count(*) FROM requests WHERE state IN ('accepted', 'awaiting_approval', 'planned', 'running')",
+            ) + of("SELECT count(*) FROM letters");
+            (left, String::new())
         }
     };
     if left > 0 {
-        misses.push(format!("{left} requests or letters are left in the store"));
+        misses.push(format!("{left} requests or letters are left in the store{which}"));
     }
     misses
 }

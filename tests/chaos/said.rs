@@ -17,9 +17,10 @@ pub enum Said {
 }
 
 /// How the bot says that it is the bot's own fault, or Slack's.
-const SORRY: [&str; 14] = [
+const SORRY: [&str; 15] = [
     "omething broke on my side",
     "I broke ",
+    "of mine broke twice",
     "I am busy with",
     "I was restarted",
     "My workers are being restarted",

@@ -175,7 +175,13 @@ fn matched<'a>(all: &'a [Asked], seen: &'a Seen) -> (Vec<Case<'a>>, Vec<&'a Mess
     let case = |asked: &'a Asked| Case { asked, taken: seen.taken(asked), answers: vec![], files: 0, told: 0 };
     let mut cases: Vec<Case<'a>> = all.iter().map(case).collect();
     let mut strays = Vec::new();
-    for message in seen.messages.iter().filter(|message| message.is_of_bot() && !message.deleted) {
+    let of_bot = seen.messages.iter().filter(|message| message.is_of_bot() && !message.deleted);
+    // an apology that names nothing goes to whoever is left when those are matched that say what they answer
+    let (telling, mute): (Vec<_>, Vec<_>) = of_bot.partition(|message| {
+        let fits = |number: &usize| said::fit(&all[*number], &message.text) > 0;
+        !message.files.is_empty() || index.meant(message).iter().any(fits)
+    });
+    for message in telling.into_iter().chain(mute) {
         let meant = index.meant(message).into_iter().filter(|number| {
             let asked = cases[*number].asked;
             message.only_for.is_none() || message.channel == place(asked)
@@ -306,9 +312,9 @@ impl Tally {
     }
 
     fn twice(&mut self, case: &Case, finals: &[&Message]) {
-        // what one person alone sees cannot be looked for: once more for a lost answer, and once more for a death after that
+        // what one person alone sees cannot be looked for
         let is_known_limit = finals.iter().all(|answer| answer.only_for.is_some());
-        match is_known_limit && finals.len() <= 3 {
+        match is_known_limit && finals.len() == 2 {
             true => self.whispered_twice += 1,
             false => {
                 self.doubled += 1;

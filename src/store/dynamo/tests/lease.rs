@@ -37,6 +37,26 @@ async fn who_was_deaf_blames_nobody_and_finds_a_death_all_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_looks_at_a_slow_table_finds_a_death_in_time() {
+    let cell = Cell::on_fast().for_lease(2);
+    let (one, other) = (cell.dynamo().await, cell.dynamo().await);
+    Journal::accept(&other, new(1, &[])).await.unwrap();
+    one.take_up().await.unwrap();
+    // it has died; the looks are as far apart as where each of the table's answers takes longer than half a moment
+    let (mut looked, mut looks, mut late) = (tokio::time::Instant::now(), 0, 0);
+    loop {
+        tokio::time::sleep(one.lease / 2 + one.lease / 25).await;
+        late += usize::from(looked.elapsed() > one.lease * 29 / 50);
+        looked = tokio::time::Instant::now();
+        looks += 1;
+        if !one.take_up().await.unwrap().is_empty() {
+            break;
+        }
+        assert!(looks < 3 + 2 * late, "{looks} looks, {late} of them later than they should have been");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_beat_whose_answer_was_lost_has_a_number_of_its_own() {
     let cell = Cell::on_fast();
     let store = cell.dynamo().await;

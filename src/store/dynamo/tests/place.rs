@@ -117,6 +117,12 @@ impl Cell {
         Self::on(Some(Arc::new(Server { url: table.url().to_owned(), _moto: None, fast: Some(table), child: None })))
     }
 
+    /// With this lease.
+    pub(super) fn for_lease(mut self, seconds: u32) -> Self {
+        self.config.lease_seconds = seconds;
+        self
+    }
+
     /// The table of [`Cell::on_fast`].
     pub(super) fn table(&self) -> &fast::Table {
         self.server.as_ref().and_then(|server| server.fast.as_ref()).expect("a fast table")
