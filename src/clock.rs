@@ -72,7 +72,7 @@ impl Clock for Onward {
     }
 }
 
-/// Waits for a call as long as a right to make it lasts: `left` tells how long that is, and is asked again at its end, as
+/// Waits for a call as long as the right to make it (a lease) lasts: `left` tells how long that is, and is asked again at its end, as
 /// it may have been renewed. A call that is dropped because it was not may have arrived all the same.
 pub async fn while_held<T>(left: impl Fn() -> Option<Duration>, call: impl Future<Output = T>) -> Held<T> {
     let Some(first) = left() else { return Held::Never };

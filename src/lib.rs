@@ -17,7 +17,7 @@
 //! 1. [`slack::socket`] keeps the links; a frame becomes an [`Envelope`](slack::payload::Envelope).
 //! 2. [`intake::Doorkeeper`] makes a [`Request`](domain::Request) of it and gives it to the [`Journal`](store::Journal).
 //!    Once it is on the disk, and not before, the envelope is acknowledged. A known key is a delivery that came again.
-//! 3. [`dispatch::Dispatcher`] reads the line by [`commands::parse`], asks Slack who it is, and asks the
+//! 3. [`dispatch::Dispatcher`] reads the line by [`commands::Catalog::parse`], asks Slack who it is, and asks the
 //!    [`Policies`](dispatch::policy::Policies) whether this person could run the command on anything at all.
 //! 4. An [`execution::AwsWorker`] runs the [`Job`](execution::Job) on threads of its own. [`plan`](commands::Command::plan)
 //!    only reads; a reading command's plan is its answer. A change is resolved to exact targets, and the policies are
@@ -32,7 +32,7 @@
 //! # Forms and buttons
 //!
 //! Both are another way to say a line, and nothing else: a press and a filled-in form are requests that walk the same
-//! walk, judged as whoever pressed or filled in.
+//! walk, judged as the person who pressed or filled in.
 //!
 //! - A [`Button`](domain::Button) in a reply carries its line: `run:…` runs it, `form:…` asks for its form. The answer goes
 //!   beside the button.
@@ -42,7 +42,7 @@
 //! - Both carry a hash, keyed by the app-level token, of what they say and of where they stand ([`slack::seal`]): the Web API's
 //!   client puts it on whatever it sends, and the door believes no press without it.
 //! - The modal remembers where its answer goes ([`Memo`](slack::render::modal::Memo)), so it outlives the process. When it is
-//!   sent, [`dispatch::forms::fill`] makes the line of it before the acknowledgement: what is wrong is said on its
+//!   sent, [`dispatch::forms::Forms::fill`] makes the line of it before the acknowledgement: what is wrong is said on its
 //!   field, and so is that the journal did not take it. A form closes only when its request is durable.
 //!
 //! # The rooms, in the order of the walk
@@ -52,7 +52,7 @@
 //! | [`intake`] | from an envelope, or a signed self-test, to a journalled request | dispatch, slack, store, health, supervision, clock, domain |
 //! | [`dispatch`] | finds, parses, finds out who asks, judges, takes approvals, hands on | execution and what that may |
 //! | [`execution`] | plans, runs, verifies, takes up after a crash | delivery, commands, aws and what delivery may |
-//! | [`commands`] | one file per command, the table of them, and the kernel of those that change something | aws, clock, domain |
+//! | [`commands`] | one file per command, the catalogue of them, and the kernel of those that change something | aws, clock, domain |
 //! | [`delivery`] | from the outbox to Slack | slack, store, health, supervision, clock, domain |
 //! | [`slack`] | Socket Mode, Web API, text forms, rendering; knows nothing of the bot | clock, domain |
 //! | [`aws`] | the only place that builds SDK clients | clock, domain |
@@ -102,11 +102,12 @@
 //!
 //! Each arrow is one conditional write, and what happened is written with it: [`AuditLog`](store::AuditLog). A final state
 //! is stored together with its reply. What is not final when the process starts, or is adopted later (or when a sweep, each
-//! half minute, finds that nobody works on it), is taken up: a reading command is run again; a change that had not begun is
+//! half minute, finds that no task works on it), is taken up: a reading command is run again; a change that had not begun is
 //! begun if it was asked for a short while ago, else reported as not begun; a change that had begun is verified and
-//! reported, never made again. [`State::may_become`](store::State::may_become) is this drawing. One with which two processes
-//! have died, without a goodbye, is not taken up a third time: it may be what they died of, and its answer says so. One that
-//! waits for approval is in nobody's hands: it waits on with whoever has it, however many die.
+//! reported, never made again. [`State::may_become`](store::State::may_become) is this drawing; `store/ledger.rs` says what
+//! else follows from each arrow, once for both stores. One with which two processes have died, without a goodbye, is not
+//! taken up a third time: it may be what they died of, and its answer says so. One that waits for approval is in nobody's
+//! hands: it waits on with whoever has it, however many die.
 //!
 //! # What never happens
 //!
@@ -123,7 +124,7 @@
 //!
 //! - An envelope is never acknowledged before its request is durable.
 //! - A call that changes something is never repeated; a lost answer is followed by a look.
-//! - What others must approve is never done on the word of whoever asked, nor twice on theirs, nor when it would do
+//! - What others must approve is never done on the word of the asker, nor twice on theirs, nor when it would do
 //!   something else than they were shown.
 //! - What cannot be undone (the class `destroy`) is never done, as shipped, before somebody else has approved it.
 //! - Nothing that no policy permits is ever done, and a guest is never let in because Slack did not answer.
@@ -137,6 +138,54 @@
 //! # What is absent
 //!
 //! Several workspaces, several AWS accounts, and AWS calls that no command stands for.
+//!
+//! # Glossary
+//!
+//! How to add a command, a service, a store or a door is in `.github/CONTRIBUTING.md`.
+//!
+//! | word | what it means here |
+//! |---|---|
+//! | request | one line that was asked, under an id: [`Request`](domain::Request) |
+//! | asker | the person who sent a request ([`Request::user`](domain::Request::user)); of a self-test and of a notice it is the bot |
+//! | principal | the asker as the policies judge it, with membership and groups: [`Principal`](domain::Principal) |
+//! | door | the way by which a request comes in, such as a slash command or a button: [`Source`](domain::Source) |
+//! | row | all that is known of a command without running it: [`Row`](commands::Row), listed in [`COMMANDS`](commands::COMMANDS) |
+//! | class | what a command can do at its worst: `basic`, `read`, `change`, `destroy`: [`Risk`](domain::Risk) |
+//! | target | one thing at AWS that a command acts on, of a kind that its service names: [`Target`](domain::Target) |
+//! | plan | what a change will do, in full, before it does anything: [`Plan`](domain::Plan) |
+//! | step | one call of a plan, journalled before it is made, and made once: [`Step`](domain::Step) |
+//! | before-image | how a target was when its step was planned: [`Step::before`](domain::Step::before), as [`Facts`](domain::Facts) |
+//! | kernel | `commands/change/`: makes, watches and reports a planned change, the same for every service |
+//! | look | a question to AWS for what is true now, in place of making a call again |
+//! | verification | what the looks came to: [`Found`](commands::Found) |
+//! | refusal | it may not be done, and was not: [`Refusal`](domain::Refusal) |
+//! | failure | it did not succeed, and its answer says what was done and what not: [`Failure`](domain::Failure) |
+//! | unknown outcome | it may have been done, and no look could tell: [`UnknownOutcome`](domain::UnknownOutcome) |
+//! | approval | another person's yes to one plan: [`Approval`](domain::Approval) |
+//! | guard | a tag by which people keep a target from being changed: [`Guard`](domain::Guard). In [`supervision`], what keeps an actor alive |
+//! | call | one operation of AWS, with its IAM name and its bucket: [`Call`](aws::Call) |
+//! | bucket | a rate limit of AWS that several calls share; the bot keeps below it |
+//! | journal | the requests with their states, plans and steps: [`Journal`](store::Journal) |
+//! | audit | what happened to a request or a replica, event by event: [`AuditLog`](store::AuditLog) |
+//! | reply | what is said, as a value; only [`slack`] gives it a form: [`Reply`](domain::Reply) |
+//! | letter | a reply with its address, on its way to Slack: [`Letter`](store::Letter) |
+//! | outbox | the letters that Slack has not taken yet: [`Outbox`](store::Outbox) |
+//! | dead letter | a letter that Slack will never take; it is kept and counted |
+//! | lane | the letters of one channel or one request in memory, which go one after the other: [`Lanes`](delivery::Lanes) |
+//! | link | one Socket Mode connection; its slot dials the next one: [`slack::socket`] |
+//! | envelope | one delivery by Slack, acknowledged by its id: [`Envelope`](slack::payload::Envelope) |
+//! | trigger | Slack's key of a person's act, which opens one form within three seconds |
+//! | seal | the keyed hash by which the bot knows its own buttons and forms: [`Seals`](slack::Seals) |
+//! | replica | one life of one process, among those that share a store: [`Replica`](store::Replica) |
+//! | lease | for how long a silent replica is taken to be alive: [`Replicas::beat`](store::Replicas::beat) renews it |
+//! | fence | a number that grows whenever a request changes hands; who has an older one writes nothing: [`Fenced`](store::StoreError::Fenced) |
+//! | life | the time from a start of an actor, or of a process, to its end. Mailboxes and the store outlive it |
+//! | body | the machine and the task in which a process lives: [`Body`](domain::Body) |
+//! | house | the bot itself, where it says or notes something by itself: [`Source::House`](domain::Source::House), [`HouseEvent`](store::HouseEvent) |
+//! | room | a module of this page's table |
+//! | flight | a request on which this process works now: [`Flight`](execution::Flight) |
+//! | vitals | how the bot is: [`Vitals`](domain::Vitals) |
+//! | drill | a fault that is made on purpose: [`Drill`](domain::Drill) |
 
 pub mod app;
 pub mod aws;

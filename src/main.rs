@@ -3,7 +3,7 @@
 
 use clap::{Parser, Subcommand};
 use dronebot::app::{self, End};
-use dronebot::commands::{DeployConfig, Named, iam_document};
+use dronebot::commands::{Catalog, DeployConfig, Named, iam_document};
 use dronebot::settings::{Environment, Settings, SettingsError};
 use dronebot::{health, supervision, telemetry};
 use std::path::PathBuf;
@@ -144,7 +144,8 @@ fn iam_policy(class: Option<&str>, settings: Result<Settings, SettingsError>) ->
             (DeployConfig::default(), Vec::new(), "dronebot".to_owned(), Vec::new())
         }
     };
-    match iam_document(class, Named { deploy: &deploy, regions: &regions, table: &table, secrets: &secrets }) {
+    let named = Named { deploy: &deploy, regions: &regions, table: &table, secrets: &secrets };
+    match iam_document(&Catalog::built_in(), class, named) {
         Some(policy) => {
             println!("{policy:#}");
             ExitCode::SUCCESS
@@ -157,7 +158,7 @@ fn iam_policy(class: Option<&str>, settings: Result<Settings, SettingsError>) ->
 }
 
 fn check_config(settings: &Settings) -> ExitCode {
-    match app::load_policies(settings) {
+    match app::load_policies(settings, &Catalog::built_in()) {
         Ok(policies) => {
             print!("{}", settings.effective());
             println!("# {} policies, {}", policies.count(), policies.hash());
@@ -174,7 +175,10 @@ fn doctor(settings: Result<Settings, SettingsError>, json: bool, link: bool) -> 
     // a second provider cannot be there yet
     let _ = rustls::crypto::ring::default_provider().install_default();
     let diagnosis = match settings {
-        Ok(settings) => actix::System::new().block_on(app::doctor::examine(&settings, link)),
+        Ok(settings) => {
+            let catalog = Catalog::built_in();
+            actix::System::new().block_on(app::doctor::examine(&settings, &catalog, link))
+        }
         Err(error) => app::doctor::Diagnosis::of_settings(&error),
     };
     print!("{}", if json { diagnosis.json() } else { diagnosis.text() });

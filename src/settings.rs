@@ -76,7 +76,7 @@ pub struct Settings {
     pub proxy: ProxyVariables,
     /// The files from which secrets were read, by key.
     pub token_files: BTreeMap<&'static str, PathBuf>,
-    /// What the environment says of whoever started the bot.
+    /// What the environment says of the program that started the bot.
     pub surroundings: Surroundings,
     effective: Effective,
 }
@@ -90,7 +90,7 @@ pub struct ProxyVariables {
     pub no_proxy: Option<String>,
 }
 
-/// What the environment says of whoever started the bot: AWS's and systemd's own variables.
+/// What the environment says of the program that started the bot: AWS's and systemd's own variables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Surroundings {
     /// `ECS_CONTAINER_METADATA_URI_V4`: where ECS tells what this task is.
@@ -125,7 +125,7 @@ fn has_simulated_table(environment: &Environment) -> bool {
     host.is_some_and(|host| !host.contains(".amazonaws."))
 }
 
-/// Drills break actors for whoever reaches the probes, which have no login: only this machine may.
+/// Drills break actors for every caller of the probes, which have no login: only this machine may.
 fn open_drills(health: &HealthSettings, supervision: &SupervisionSettings) -> Option<String> {
     (supervision.drills && !health.listen.ip().is_loopback()).then(|| {
         format!(

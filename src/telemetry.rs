@@ -74,7 +74,7 @@ pub fn finish() {
     }
 }
 
-/// How many lines were lost, because whoever reads the log did not.
+/// How many lines were lost, because the reader of the log was too slow.
 pub fn lost_lines() -> u64 {
     LOG.lock().as_ref().map_or(0, LogWriter::lost)
 }

@@ -3,13 +3,13 @@
 
 use super::BUILD;
 use crate::dispatch::policy::Policies;
-use crate::domain::ActorVitals;
+use crate::domain::{ActorPhase, ActorVitals};
 use crate::health::{Board, BoardSpec};
 use crate::intake::SelfTest;
 use crate::settings::Settings;
 use crate::slack::socket::LinkBoard;
 use crate::store::{Store, StoreHealth};
-use crate::supervision::{ChildStatus, Drills, StatusReader, Verdict, VerdictReader};
+use crate::supervision::{ChildStatus, Drills, Phase, StatusReader, Verdict, VerdictReader};
 use std::sync::Arc;
 
 /// What is no actor and can be broken by a drill too: the thread that writes the SQLite file.
@@ -41,7 +41,7 @@ pub(super) fn attach(board: &Board, tree: StatusReader, watchdog: VerdictReader)
     });
 }
 
-/// Lets whoever reaches the probes break actors.
+/// Lets a caller that reaches the probes break actors.
 pub(super) fn allow_drills(board: &Board, drills: Drills, store: StoreHealth) {
     tracing::warn!("drills are allowed: whoever reaches the probes can break actors");
     board.allow_drills(move |actor, drill| match actor {
@@ -50,7 +50,7 @@ pub(super) fn allow_drills(board: &Board, drills: Drills, store: StoreHealth) {
     });
 }
 
-/// Lets whoever signs a call ask for a self-test.
+/// Lets a caller that signs ask for a self-test.
 pub(super) fn allow_self_tests(board: &Board, door: SelfTest) {
     let door = Arc::new(door);
     board.allow_self_tests(move |call| {
@@ -59,10 +59,21 @@ pub(super) fn allow_self_tests(board: &Board, door: SelfTest) {
     });
 }
 
+fn phase(phase: Phase) -> ActorPhase {
+    match phase {
+        Phase::Starting => ActorPhase::Starting,
+        Phase::Up => ActorPhase::Up,
+        Phase::BackOff { .. } => ActorPhase::BackOff,
+        Phase::Stopping => ActorPhase::Stopping,
+        Phase::Stopped => ActorPhase::Stopped,
+        Phase::Dead => ActorPhase::Dead,
+    }
+}
+
 fn actor(status: &ChildStatus) -> ActorVitals {
     ActorVitals {
         name: status.name.clone(),
-        phase: status.phase.to_string(),
+        phase: phase(status.phase),
         incarnation: status.incarnation,
         restarts: status.restarts,
         last_failure: status.last_failure.as_ref().map(ToString::to_string),

@@ -25,7 +25,7 @@ const ACTORS: Duration = Duration::from_secs(5);
 /// How long the store and the probes' server may take, side by side; the server looks once a second whether it may go.
 const LAST: Duration = Duration::from_secs(3);
 
-/// SIGTERM and SIGINT. One that came while nobody waited is not forgotten.
+/// SIGTERM and SIGINT. One that came while no task waited is not forgotten.
 pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,

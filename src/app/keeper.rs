@@ -1,7 +1,7 @@
 //! The actor that keeps the lease: it says that this replica lives, hears who else does, and beside that has taken over
 //! what those have left that are gone.
 
-use crate::domain::{ReplicaVitals, VitalsSource};
+use crate::domain::{QueueName, ReplicaVitals, VitalsSource};
 use crate::health::Board;
 use crate::slack::socket::LinkBoard;
 use crate::store::{Beaten, Card, Replica, Replicas, StoreError};
@@ -60,7 +60,7 @@ impl LeaseKeeper {
         let work = async move {
             let parts = &keeper.parts;
             let _done = Done(Arc::clone(&parts.looking));
-            // a beat that comes when the lease is over helps nobody
+            // a beat that comes when the lease is over is of no use
             let patience = lease.unwrap_or(ALONE);
             match tokio::time::timeout(patience, parts.beat_and_look(beat, look)).await {
                 Ok(result) => parts.went(beat, result),
@@ -160,7 +160,7 @@ impl KeeperParts {
 
     fn card(&self) -> Card {
         let vitals = self.board.vitals();
-        let in_work = vitals.queues.iter().find(|queue| queue.name == "requests in work");
+        let in_work = vitals.queues.iter().find(|queue| queue.name == QueueName::RequestsInWork);
         Card {
             host: vitals.host.clone(),
             body: vitals.body.id().to_owned(),

@@ -17,6 +17,7 @@ mod tokens;
 pub use policies::load_policies;
 pub use stores::init_store;
 
+use crate::commands::Catalog;
 use crate::delivery::Lanes;
 use crate::dispatch::policy::Policies;
 use crate::dispatch::{Callers, Dispatcher, HeardPlaces, HomeKeeper, HomeParts};
@@ -100,6 +101,7 @@ struct House {
     board: Arc<Board>,
     links: Arc<LinkBoard>,
     metrics: Metrics,
+    catalog: Arc<Catalog>,
     policies: Arc<Policies>,
     callers: Arc<Callers>,
     web_api: Arc<dyn Fn() -> WebApi + Send + Sync>,
@@ -147,7 +149,8 @@ async fn live(settings: Settings) -> End {
 
 async fn start(settings: Settings, signals: &mut Signals) -> Result<Option<Running>, String> {
     let settings = Arc::new(settings);
-    let policies = Arc::new(load_policies(&settings)?);
+    let catalog = Arc::new(Catalog::built_in());
+    let policies = Arc::new(load_policies(&settings, &catalog)?);
     for group in policies.unknown_groups() {
         tracing::warn!(group, "policies name a group that the configuration does not have");
     }
@@ -193,6 +196,7 @@ async fn start(settings: Settings, signals: &mut Signals) -> Result<Option<Runni
         board,
         links,
         metrics,
+        catalog,
         policies,
         callers,
         web_api,

@@ -6,6 +6,7 @@ use super::reporter::{HealthReporter, ReporterParts};
 use crate::aws::Aws;
 use crate::clock;
 use crate::delivery::{Courier, CourierParts};
+use crate::dispatch::forms::Forms;
 use crate::dispatch::{DeskParts, Dispatcher, HeardPlaces, HomeKeeper, Identity, PeopleParts};
 use crate::domain::VitalsSource;
 use crate::execution::{AnswerDesk, AwsWorker, Locks, WorkerPool, Workshop};
@@ -117,6 +118,7 @@ impl House {
             threads: Arc::default(),
             gate,
             seals: Seals::new(self.settings.slack.app_token.clone()),
+            forms: Forms::new(Arc::clone(&self.catalog)),
             places,
             web_api: Arc::clone(&self.web_api),
         }
@@ -137,6 +139,7 @@ impl House {
         DeskParts {
             people,
             places,
+            catalog: Arc::clone(&self.catalog),
             policies: Arc::clone(&self.policies),
             callers: Arc::clone(&self.callers),
             pool,

@@ -1,8 +1,8 @@
-//! The actor that keeps the status board true where nobody else writes to it: how much waits where.
+//! The actor that keeps the status board true where no other actor writes to it: how much waits where.
 
 use super::keeper::Done;
 use crate::delivery::Lanes;
-use crate::domain::QueueVitals;
+use crate::domain::{QueueName, QueueVitals};
 use crate::execution::Flights;
 use crate::health::{Board, Metrics};
 use crate::store::{QueueDepth, Store, StoreError};
@@ -73,17 +73,17 @@ async fn report(parts: &ReporterParts) -> Result<(), StoreError> {
     let unfinished = parts.store.journal.unfinished().await?;
     let outbox = parts.store.outbox.depth().await?;
     let now = crate::clock::system().now();
-    let waiting = |name: &str, depth: QueueDepth| QueueVitals {
-        name: name.to_owned(),
+    let waiting = |name: QueueName, depth: QueueDepth| QueueVitals {
+        name,
         depth: depth.waiting,
         oldest: depth.oldest.map(|oldest| now.duration_since(oldest).unsigned_abs()),
     };
-    let count = |name: &str, depth: u64| QueueVitals { name: name.to_owned(), depth, oldest: None };
-    parts.board.queue(waiting("unfinished requests", unfinished));
-    parts.board.queue(count("requests in work", parts.flights.len() as u64));
-    parts.board.queue(waiting("outbox", outbox));
-    parts.board.queue(count("letters on their way", parts.lanes.len() as u64));
-    parts.board.queue(count("dead letters", outbox.dead));
+    let count = |name: QueueName, depth: u64| QueueVitals { name, depth, oldest: None };
+    parts.board.queue(waiting(QueueName::UnfinishedRequests, unfinished));
+    parts.board.queue(count(QueueName::RequestsInWork, parts.flights.len() as u64));
+    parts.board.queue(waiting(QueueName::Outbox, outbox));
+    parts.board.queue(count(QueueName::LettersOnTheirWay, parts.lanes.len() as u64));
+    parts.board.queue(count(QueueName::DeadLetters, outbox.dead));
     Ok(())
 }
 

@@ -1,5 +1,5 @@
 //! What systemd hears: that everything has been started, how it goes, that the threads turn, and that the bot stops. It
-//! asks for it by `Type=notify` and `WatchdogSec=`; without it nobody is told anything.
+//! asks for it by `Type=notify` and `WatchdogSec=`; without it systemd is told nothing.
 
 use crate::domain::VitalsSource;
 use crate::health::Board;

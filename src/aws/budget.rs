@@ -83,7 +83,7 @@ struct Lane {
     came: u64,
 }
 
-/// A caller's place, until it is dropped: whoever gives up takes nothing from those behind.
+/// A caller's place, until it is dropped: a caller that gives up takes nothing from those behind.
 struct Turn<'a> {
     budget: &'a Budget,
     key: Key,

@@ -236,7 +236,7 @@ impl Aws {
         match self.make_power(region, power, ids, true).await {
             Err(error) if error.class == Class::DryRun => Ok(()),
             Err(error) => Err(error),
-            // Whoever answers here did not understand that it was a rehearsal.
+            // A server that answers here did not understand that it was a rehearsal.
             Ok(()) => {
                 let message = "the endpoint answered a dry run as if it had made the change";
                 let own = AwsError::own(power.call().service(), power.call().operation(), region, Class::Lost, message);

@@ -72,7 +72,7 @@ impl Class {
             "InternalError" | "InternalFailure" | "Unavailable" | "ServiceUnavailable" | "ServerException" => {
                 Self::Server
             }
-            // whoever waited for the request had enough of it: how much of it was taken is not said
+            // the server waited too long for the request: how much of it was taken is not said
             "RequestTimeout" | "RequestTimeoutException" => Self::Lost,
             "InvalidState" | "UnsupportedHibernationConfiguration" => Self::State,
             code if code.starts_with("Incorrect") || code.ends_with(".InvalidState") => Self::State,
@@ -138,7 +138,7 @@ pub struct AwsError {
     pub message: String,
     /// AWS's request id, if AWS answered.
     pub request_id: Option<String>,
-    /// The HTTP status of the answer, if one came, whoever gave it.
+    /// The HTTP status of the answer, if one came, from AWS or from something between.
     pub status: Option<u16>,
     /// The account in which the call was made, where it is known.
     pub account: Option<String>,

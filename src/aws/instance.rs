@@ -165,7 +165,7 @@ impl Instance {
         self.tags.get("Name").map(String::as_str).filter(|name| !name.is_empty())
     }
 
-    /// The Auto Scaling group it belongs to. The tag is reserved by AWS, so nobody else can set it.
+    /// The Auto Scaling group it belongs to. The tag is reserved by AWS, so no other can set it.
     pub fn scaling_group(&self) -> Option<&str> {
         self.tags.get("aws:autoscaling:groupName").map(String::as_str)
     }

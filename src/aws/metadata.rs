@@ -1,6 +1,6 @@
 //! What the metadata services say of the machine and the task in which the bot runs: IMDSv2 for an EC2 instance, the task
 //! metadata endpoint (version 4) for a task of ECS. Neither needs credentials, and neither is there on a laptop, so
-//! nobody waits long for an answer.
+//! the bot does not wait long for an answer.
 
 use crate::domain::{Body, EcsTask, Notice};
 use aws_config::imds::Client;
@@ -112,7 +112,7 @@ impl Metadata {
     /// Whether AWS says that the instance will not last.
     ///
     /// # Errors
-    /// The service did not answer, or said what nobody understands.
+    /// The service did not answer, or said what the bot does not understand.
     pub async fn notices(&self, now: Timestamp) -> Result<Vec<Notice>, String> {
         let Some(client) = self.client() else { return Ok(Vec::new()) };
         let both = async { tokio::join!(get(&client, INTERRUPTION), get(&client, REBALANCE)) };
@@ -148,7 +148,7 @@ impl Metadata {
 fn client() -> Client {
     let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let config = ProviderConfig::without_region().with_http_client(http);
-    // whoever asks asks again
+    // the caller asks again
     let client = Client::builder().configure(&config).max_attempts(1);
     client.connect_timeout(PATIENCE).read_timeout(PATIENCE).operation_timeout(PATIENCE).build()
 }

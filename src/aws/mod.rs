@@ -1,8 +1,8 @@
 //! The provider: the only place that builds SDK clients, and a leaf that knows nothing of Slack or of commands.
 //!
-//! Nothing is built before it is needed: start-up and idle memory stay small, and a bot that nobody asks for AWS needs
+//! Nothing is built before it is needed: start-up and idle memory stay small, and a bot that is asked for nothing of AWS needs
 //! none. Credentials, endpoint and region come from the SDK's default chain. Reading calls are retried by the SDK;
-//! changing calls are made once, because a retry that nobody sees is a second change.
+//! changing calls are made once, because a retry that the journal does not see is a second change.
 
 mod advice;
 mod budget;
@@ -244,7 +244,7 @@ impl Aws {
         loader.load().await
     }
 
-    /// A client for a DynamoDB table near by. It gives up soon: whoever waits has three seconds in all.
+    /// A client for a DynamoDB table near by. It gives up soon: its caller has three seconds in all.
     pub async fn dynamodb(config: &AwsConfig) -> aws_sdk_dynamodb::Client {
         let sdk = Self::new(config.clone()).load().await;
         let timeouts = TimeoutConfig::builder()
@@ -255,7 +255,7 @@ impl Aws {
         Self::table_client(&sdk, timeouts)
     }
 
-    /// A client for work on a table for which nobody waits: making it.
+    /// A client for work on a table for which no request waits: making it.
     pub async fn patient_dynamodb(config: &AwsConfig) -> aws_sdk_dynamodb::Client {
         let aws = Self::new(config.clone());
         Self::table_client(&aws.load().await, aws.timeouts(3))

@@ -1,4 +1,4 @@
-//! The clients that are kept: those of the regions used last, because each holds tens of KiB and nobody gives it back.
+//! The clients that are kept: those of the regions used last, because each holds tens of KiB and the SDK never gives it back.
 
 use parking_lot::Mutex;
 
@@ -24,7 +24,7 @@ impl<C: Clone> Pool<C> {
     }
 
     /// Keeps the client of a region, in place of the least lately used where there are too many. Gives the one that is
-    /// kept: that of whoever was first.
+    /// kept: that of the caller that was first.
     pub(super) fn keep(&self, region: &str, client: C) -> C {
         if let Some(first) = self.get(region) {
             return first;

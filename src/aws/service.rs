@@ -254,7 +254,7 @@ impl Task {
     }
 
     /// The digest of its image: what its task definition pins, else what ECS tells. Of an index ECS may tell the image of
-    /// the platform, which nobody knows by a version.
+    /// the platform, which people do not know by a version.
     pub fn runs(&self) -> Option<&str> {
         self.image.as_deref().and_then(pinned).or(self.digest.as_deref())
     }

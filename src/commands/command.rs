@@ -1,6 +1,6 @@
 //! What every command is made of.
 
-use super::DeployConfig;
+use super::{Catalog, DeployConfig};
 use crate::aws::{Aws, Call};
 use crate::clock::Clock;
 use crate::domain::{
@@ -103,6 +103,8 @@ pub struct Context {
     pub source: Source,
     /// Who asks.
     pub principal: Principal,
+    /// Which commands there are.
+    pub catalog: Arc<Catalog>,
     /// Whether the principal could run a row on anything at all: what help shows.
     pub may: Arc<dyn Fn(&Row) -> bool + Send + Sync>,
     /// The same of a row that is asked about by its name: the refusal says why and who could.
@@ -128,7 +130,7 @@ pub struct Context {
     pub deploy: Arc<DeployConfig>,
     /// Shows work in progress; calls may be dropped when they come too often.
     pub progress: Arc<dyn Fn(Reply) + Send + Sync>,
-    /// Says that the command ends this process, and that only whoever comes after it can bring the command to its end: a
+    /// Says that the command ends this process, and that only the process after it can bring the command to its end: a
     /// drain does not wait for it then.
     pub bequeath: Arc<dyn Fn() + Send + Sync>,
     /// Says the principal's word on somebody's change.
@@ -138,7 +140,7 @@ pub struct Context {
 impl Context {
     /// The row of this name, if the principal could run it on anything at all: what is offered by a button.
     pub fn permitted(&self, name: &str) -> Option<&'static Row> {
-        super::row(name).filter(|row| (self.may)(row))
+        self.catalog.row(name).filter(|row| (self.may)(row))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Between a command's clap definition and a form: which fields it has, and the line that they make when filled in.
 
-use super::{Match, Row, find, parse, split, words};
+use super::{Catalog, Match, Row, split, words};
 use crate::domain::{Field, FieldKind, Form, Line, Span, UsageError};
 use clap::builder::ArgAction;
 use std::any::TypeId;
@@ -21,29 +21,52 @@ pub struct Wrong {
     pub sentence: String,
 }
 
-/// The form of the command that a line begins with, and what the line already says filled in. `None` where there is no
-/// such command.
-pub fn form(line: &str) -> Option<(&'static Row, Form)> {
-    let words = split(line).ok()?;
-    let Match { row, used } = find(&words).ok()?;
-    let form = Form {
-        command: row.name.to_owned(),
-        intro: Some(Line::from(format!("{}.", row.summary))),
-        fields: fields(row, &words[used..]),
-        submit: "Run".to_owned(),
-    };
-    Some((row, form))
+impl Catalog {
+    /// The form of the command that a line begins with, and what the line already says filled in. `None` where there is no
+    /// such command.
+    pub fn form(&self, line: &str) -> Option<(&'static Row, Form)> {
+        let words = split(line).ok()?;
+        let Match { row, used } = self.find(&words).ok()?;
+        let form = Form {
+            command: row.name.to_owned(),
+            intro: Some(Line::from(format!("{}.", row.summary))),
+            fields: fields(row, &words[used..]),
+            submit: "Run".to_owned(),
+        };
+        Some((row, form))
+    }
+
+    /// The line that a filled-in form stands for: one that [`Catalog::parse`] understands, with every value exactly as it was
+    /// filled in. `command` is what the form had before its fields; where that needed nothing but a yes, it is the line.
+    pub fn fill(&self, command: &str, answers: &Answers) -> Result<String, Wrong> {
+        match self.form(command).filter(|_| !answers.is_empty()) {
+            Some((row, form)) => self.checked(line(row, &form.fields, answers)?, &form.fields),
+            None => self.checked(command.to_owned(), &[]),
+        }
+    }
+
+    /// The line, if it is understood; else what is wrong, on its field or on the first.
+    fn checked(&self, line: String, fields: &[Field]) -> Result<String, Wrong> {
+        let UsageError { lines, field: name, .. } = match self.parse(&line) {
+            Ok(_) => return Ok(line),
+            Err(error) => error,
+        };
+        let mut sentence = lines.into_iter().next().unwrap_or_default();
+        let named = name.and_then(|name| fields.iter().find(|field| field.name == name));
+        // `--region` and `<target>` are what one types; here the label stands above
+        if let (Some(field), Some(Span::Code(typed))) = (named, sentence.0.first_mut()) {
+            typed.clone_from(&field.label);
+        }
+        let name = named.or(fields.first()).map(|field| field.name.as_str());
+        Err(wrong(name.unwrap_or_default(), &sentence.plain()))
+    }
 }
 
-/// The line that a filled-in form stands for: one that [`parse`] understands, with every value exactly as it was filled in.
-/// `command` is what the form had before its fields; where that needed nothing but a yes, it is the line.
-pub fn fill(command: &str, answers: &Answers) -> Result<String, Wrong> {
-    let Some((row, form)) = form(command).filter(|_| !answers.is_empty()) else {
-        return checked(command.to_owned(), &[]);
-    };
+/// The line of a command with these answers.
+fn line(row: &Row, fields: &[Field], answers: &Answers) -> Result<String, Wrong> {
     let definition = (row.definition)();
     let (mut positionals, mut options, mut dashed) = (Vec::new(), Vec::new(), false);
-    for (arg, field) in ordered(&definition).into_iter().zip(&form.fields) {
+    for (arg, field) in ordered(&definition).into_iter().zip(fields) {
         let values = values(field, answers.get(&field.name).map(Vec::as_slice).unwrap_or_default())?;
         match (arg.get_long(), &field.kind) {
             (None, _) => {
@@ -67,23 +90,7 @@ pub fn fill(command: &str, answers: &Answers) -> Result<String, Wrong> {
         true => [name, options, vec!["--".to_owned()], positionals],
         false => [name, positionals, options, Vec::new()],
     };
-    checked(words.concat().join(" "), &form.fields)
-}
-
-/// The line, if it is understood; else what is wrong, on its field or on the first.
-fn checked(line: String, fields: &[Field]) -> Result<String, Wrong> {
-    let UsageError { lines, field: name, .. } = match parse(&line) {
-        Ok(_) => return Ok(line),
-        Err(error) => error,
-    };
-    let mut sentence = lines.into_iter().next().unwrap_or_default();
-    let named = name.and_then(|name| fields.iter().find(|field| field.name == name));
-    // `--region` and `<target>` are what one types; here the label stands above
-    if let (Some(field), Some(Span::Code(typed))) = (named, sentence.0.first_mut()) {
-        typed.clone_from(&field.label);
-    }
-    let name = named.or(fields.first()).map(|field| field.name.as_str());
-    Err(wrong(name.unwrap_or_default(), &sentence.plain()))
+    Ok(words.concat().join(" "))
 }
 
 fn wrong(field: &str, sentence: &str) -> Wrong {

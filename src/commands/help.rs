@@ -1,16 +1,16 @@
-//! `help`: everything one may run, derived from the table; nobody has to be told about a command twice.
+//! `help`: everything one may run, derived from the catalogue; nobody has to be told about a command twice.
 
 use super::args;
-use super::{COMMANDS, Command, Context, Planned, Row, Scope, below, find, words};
+use super::{Command, Context, Planned, Row, Scope};
 use crate::domain::{CommandError, Line, Part, Reply, Risk, Tone};
 use async_trait::async_trait;
 
 /// What to explain.
-#[derive(clap::Args, Debug, Default)]
-pub(super) struct Help {
+#[derive(clap::Args, Debug)]
+struct Help {
     /// The command to explain, such as `ec2 stop`; without it, all commands are listed
     #[arg(value_name = "command")]
-    pub(super) command: Vec<String>,
+    command: Vec<String>,
 }
 
 /// The row of `help`.
@@ -37,18 +37,19 @@ impl Command for Help {
     async fn plan(&self, cx: &Context) -> Result<Planned, CommandError> {
         let group = self.command.join(" ").to_lowercase();
         let in_group = |row: &&&Row| row.name.starts_with(&format!("{group} "));
-        let is_row = COMMANDS.iter().any(|row| row.name == group);
-        if group.is_empty() || !is_row && COMMANDS.iter().filter(in_group).count() > 0 {
-            let rows = COMMANDS.iter().filter(|row| group.is_empty() || in_group(row));
+        let commands = cx.catalog.rows();
+        let is_row = cx.catalog.row(&group).is_some();
+        if group.is_empty() || !is_row && commands.iter().filter(in_group).count() > 0 {
+            let rows = commands.iter().filter(|row| group.is_empty() || in_group(row));
             let rows: Vec<&Row> = rows.copied().filter(|row| (cx.may)(row)).collect();
             // of a group of which nothing may be run, one is as good as all
-            let first = COMMANDS.iter().find(in_group).filter(|_| rows.is_empty());
+            let first = commands.iter().find(in_group).filter(|_| rows.is_empty());
             first.map_or(Ok(()), |row| (cx.may_or_why)(row))?;
             return Ok(Planned::Answer(all(&rows)));
         }
         // what may have been meant is to be explained, not run
-        let row = find(&self.command).map_err(|error| error.buttons(Vec::new()))?.row;
-        let below: Vec<&Row> = below(row).filter(|row| (cx.may)(row)).collect();
+        let row = cx.catalog.find(&self.command).map_err(|error| error.buttons(Vec::new()))?.row;
+        let below: Vec<&Row> = cx.catalog.below(row).filter(|row| (cx.may)(row)).collect();
         if !(cx.may)(row) && !below.is_empty() {
             return Ok(Planned::Answer(all(&below)));
         }
@@ -106,12 +107,6 @@ fn one(row: &Row, below: &[&Row]) -> Reply {
         Risk::Change => "It changes something in AWS.",
         Risk::Destroy => "It takes something in AWS away, and that cannot be undone.",
     })
-}
-
-/// The rows whose names begin with this word: `ec2`.
-pub(super) fn group(word: &str) -> Vec<&'static str> {
-    let prefix = format!("{} ", word.to_lowercase());
-    COMMANDS.iter().filter_map(|row| row.name.strip_prefix(prefix.as_str())).map(words::first).collect()
 }
 
 #[cfg(test)]

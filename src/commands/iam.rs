@@ -1,7 +1,7 @@
-//! What the bot's AWS role needs, derived from the table of commands: a policy for each class of commands, and no call in it
-//! that no command makes.
+//! What the bot's AWS role needs, derived from the catalogue of commands: a policy for each class of commands, and no call
+//! in it that no command makes.
 
-use super::{COMMANDS, DeployConfig, REACHES};
+use super::{Catalog, DeployConfig, REACHES};
 use crate::aws::Call;
 use crate::domain::{PROTECTING, Risk, SecretReference, UNPROTECTED};
 use serde_json::{Value, json};
@@ -44,10 +44,10 @@ pub struct Reach {
 
 /// The policy of one class, of the `store`, of the `secrets`, or without a name of all commands; `None` where there is no
 /// such class.
-pub fn document(name: Option<&str>, named: Named<'_>) -> Option<Value> {
-    let class = |risk: Risk| policy(Some(risk), named);
+pub fn document(catalog: &Catalog, name: Option<&str>, named: Named<'_>) -> Option<Value> {
+    let class = |risk: Risk| policy(catalog, Some(risk), named);
     match name {
-        None => Some(policy(None, named)),
+        None => Some(policy(catalog, None, named)),
         Some("store") => Some(store(named.table)),
         Some("secrets") => Some(secrets(named.secrets)),
         Some(name) => Risk::ALL.into_iter().find(|risk| risk.as_str() == name).map(class),
@@ -55,8 +55,8 @@ pub fn document(name: Option<&str>, named: Named<'_>) -> Option<Value> {
 }
 
 /// The policy of the commands of one class, or of all.
-pub fn policy(class: Option<Risk>, named: Named<'_>) -> Value {
-    let rows = COMMANDS.iter().filter(|row| class.is_none_or(|class| row.risk == class));
+pub fn policy(catalog: &Catalog, class: Option<Risk>, named: Named<'_>) -> Value {
+    let rows = catalog.rows().iter().filter(|row| class.is_none_or(|class| row.risk == class));
     let calls: BTreeMap<&str, &Call> = rows
         .flat_map(|row| row.calls.iter().copied())
         .flat_map(|call| [call].into_iter().chain(call.with.iter().copied()))
@@ -174,6 +174,10 @@ mod tests {
     use crate::aws::call;
     use crate::domain::Guarded;
 
+    fn policy(class: Option<Risk>, named: Named<'_>) -> Value {
+        super::policy(&Catalog::built_in(), class, named)
+    }
+
     fn actions(policy: &Value) -> Vec<String> {
         let statements = policy["Statement"].as_array().unwrap();
         let actions = statements.iter().flat_map(|one| one["Action"].as_array().unwrap());
@@ -216,7 +220,7 @@ mod tests {
         assert!(!destroy.contains(&"ec2:StopInstances".to_owned()), "a role for what cannot be undone has no more");
         let all: BTreeSet<String> = actions(&policy(None, named)).into_iter().collect();
         assert_eq!(all, read.into_iter().chain(change).chain(destroy).collect());
-        assert!(document(Some("everything"), named).is_none());
+        assert!(document(&Catalog::built_in(), Some("everything"), named).is_none());
     }
 
     #[test]
@@ -260,7 +264,7 @@ mod tests {
         shop.services.insert("other".to_owned(), other);
         let wide = statements(&shop).into_iter().filter(|one| one.contains("eu-west-1")).collect::<String>();
         assert!(wide.contains("ecs:ListTasks") && !wide.contains("ec2:"), "{wide}");
-        // one service whose roles nobody names runs with any role
+        // one service of which no role is named runs with any role
         assert!(statements(&shop).iter().any(|one| one.contains("role/*")));
         for (name, role) in [("web", "team/shop-task"), ("other", "arn:aws:iam::123456789012:role/other")] {
             shop.services.get_mut(name).unwrap().roles = vec![role.to_owned()];
@@ -294,7 +298,7 @@ mod tests {
 
     #[test]
     fn every_call_is_named_as_iam_names_it_once() {
-        for row in COMMANDS {
+        for row in Catalog::built_in().rows() {
             let calls: BTreeSet<&str> = row.calls.iter().map(|call| call.name).collect();
             assert_eq!(calls.len(), row.calls.len(), "{}", row.name);
             let is_reached = |call: &&Call| REACHES.iter().any(|reach| reach.services.contains(&call.service()));
@@ -339,7 +343,8 @@ mod tests {
             );
             assert!(stack.contains(&text), "{text}");
         }
-        let calls = COMMANDS.iter().flat_map(|row| row.calls.iter()).filter(|call| call.is_guarded);
+        let catalog = Catalog::built_in();
+        let calls = catalog.rows().iter().flat_map(|row| row.calls.iter()).filter(|call| call.is_guarded);
         let guarded: Vec<&str> = calls.map(|call| call.name).collect::<BTreeSet<_>>().into_iter().collect();
         let deny = format!("Effect: Deny\n                Action: [{}]", guarded.join(", "));
         assert_eq!(stack.matches(&deny).count(), PROTECTING.len(), "{deny}");

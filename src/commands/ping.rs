@@ -1,4 +1,4 @@
-//! `ping`: the shortest way through every room and back. Whoever adds a command copies this file.
+//! `ping`: the shortest way through every room and back. A developer who adds a command copies this file.
 
 use super::args;
 use super::{Command, Context, Planned, Row, Scope};
@@ -35,7 +35,7 @@ impl Command for Ping {
         let accepted = i64::try_from(cx.request.0.timestamp_ms()).unwrap_or(i64::MAX);
         let took = cx.clock.now().as_millisecond().saturating_sub(accepted).max(0);
         let said = match cx.source {
-            // whoever deploys reads in it which version has answered
+            // the one who deploys reads in it which version has answered
             Source::SelfTest => {
                 let build = cx.vitals.vitals().build;
                 format!(

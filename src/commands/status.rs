@@ -3,8 +3,8 @@
 use super::args;
 use super::{Command, Context, Planned, Row, Scope, words};
 use crate::domain::{
-    ActorVitals, Body, CommandError, Line, LinkVitals, Part, QueueVitals, ReplicaVitals, Reply, Risk, Table, Tone,
-    Vitals,
+    ActorPhase, ActorVitals, Body, CommandError, Line, LinkVitals, Part, QueueName, QueueVitals, ReplicaVitals, Reply,
+    Risk, Table, Tone, Vitals,
 };
 use async_trait::async_trait;
 
@@ -126,11 +126,11 @@ pub fn troubles(vitals: &Vitals) -> Vec<Line> {
         let silent = format!(" fell silent {} ago without a word; {work}", words::span(gone.seen));
         found.push(Line::from("the replica on ").code(place(gone)).text(silent));
     }
-    for actor in vitals.actors.iter().filter(|actor| actor.phase != "up") {
+    for actor in vitals.actors.iter().filter(|actor| actor.phase != ActorPhase::Up) {
         found.push(Line::new().code(words::name(&actor.name)).text(format!(" is {}", actor.phase)));
     }
-    for queue in vitals.queues.iter().filter(|queue| queue.name.contains("dead") && queue.depth > 0) {
-        found.push(Line::new().code(words::name(&queue.name)).text(format!(" holds {}", queue.depth)));
+    for queue in vitals.queues.iter().filter(|queue| queue.name == QueueName::DeadLetters && queue.depth > 0) {
+        found.push(Line::new().code(words::name(queue.name.as_str())).text(format!(" holds {}", queue.depth)));
     }
     found
 }
@@ -165,7 +165,7 @@ fn replicas(replicas: &[ReplicaVitals]) -> Table {
 
 fn actors(actors: &[ActorVitals]) -> Table {
     let row = |actor: &ActorVitals| {
-        vec![words::cut(&actor.name, 20), actor.phase.clone(), words::span(actor.since), actor.restarts.to_string()]
+        vec![words::cut(&actor.name, 20), actor.phase.to_string(), words::span(actor.since), actor.restarts.to_string()]
     };
     Table {
         head: ["actor", "phase", "for", "restarts"].map(str::to_owned).to_vec(),
@@ -198,7 +198,7 @@ fn queues(queues: &[QueueVitals]) -> Vec<Line> {
 
 fn queue(queue: &QueueVitals) -> Line {
     let oldest = queue.oldest.map(|age| format!(", oldest {}", words::span(age))).unwrap_or_default();
-    Line::from(format!("{}: {} waiting{oldest}", words::name(&queue.name), queue.depth))
+    Line::from(format!("{}: {} waiting{oldest}", words::name(queue.name.as_str()), queue.depth))
 }
 
 fn failures(actors: &[ActorVitals]) -> impl Iterator<Item = Line> {
@@ -232,7 +232,7 @@ mod tests {
         ");
     }
 
-    // row 2
+    // failure 2
     #[test]
     fn connections_that_are_not_ours_stand_on_top() {
         let mut vitals = vitals();
@@ -362,7 +362,7 @@ mod tests {
         vitals.links.iter_mut().for_each(|link| link.up = false);
         vitals.store.ok = false;
         vitals.store.last_error = Some("disk full".into());
-        vitals.actors[1].phase = "back-off".into();
+        vitals.actors[1].phase = ActorPhase::BackOff;
         let text = plain(&render(&vitals));
         insta::assert_snapshot!(text, @r"
         [info] # Dronebot

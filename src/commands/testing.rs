@@ -1,12 +1,15 @@
 //! What the tests of commands stand on: a context, and replies as plain text.
 
-use super::{Context, DeployConfig, Found, Journalled, Limits, Planned, ServiceConfig, StepError, parse};
+use super::{
+    Catalog, Command, Context, DeployConfig, Found, Journalled, Limits, Planned, Row, Scope, ServiceConfig, StepError,
+    args,
+};
 use crate::aws::fake::ecs::FakeService;
 use crate::aws::fake::{FakeRegion, aws};
 use crate::clock::Clock;
 use crate::domain::{
-    ActorVitals, Body, Build, CommandError, Line, LinkVitals, Membership, Part, Plan, Principal, QueueVitals, Reply,
-    RequestId, Source, Span, Step, StoreVitals, Tone, Vitals, VitalsSource,
+    ActorPhase, ActorVitals, Body, Build, CommandError, Line, LinkVitals, Membership, Part, Plan, Principal, QueueName,
+    QueueVitals, Reply, RequestId, Risk, Source, Span, Step, StoreVitals, Tone, UsageError, Vitals, VitalsSource,
 };
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
@@ -18,6 +21,46 @@ use tokio::time::Instant;
 
 /// When the tests' requests were accepted.
 const ACCEPTED: u64 = 1_795_000_000_000;
+
+/// Where to look.
+#[derive(clap::Args, Debug)]
+struct FleetReport {
+    /// Where the fleet is
+    #[arg(value_name = "place")]
+    place: Option<String>,
+}
+
+const FLEET_REPORT: &str = "fleet report";
+
+/// A command that the program does not have. The policies know it as `version`.
+pub(crate) static FLEET: Row = Row {
+    name: FLEET_REPORT,
+    summary: "Reports on the fleet",
+    examples: &["fleet report"],
+    risk: Risk::Read,
+    action: "version",
+    calls: &[],
+    inspect: None,
+    parse: |words| Ok(Box::new(args::parse::<FleetReport>(words)?)),
+    usage: || args::usage::<FleetReport>(FLEET_REPORT),
+    options: args::options::<FleetReport>,
+    definition: args::definition::<FleetReport>,
+};
+
+#[async_trait]
+impl Command for FleetReport {
+    fn scope(&self) -> Scope {
+        Scope::Bot
+    }
+
+    async fn plan(&self, _: &Context) -> Result<Planned, CommandError> {
+        let line = match &self.place {
+            Some(place) => Line::from("All is well in ").code(place).text("."),
+            None => Line::from("All is well."),
+        };
+        Ok(Planned::Answer(Reply::new(Tone::Info).text(line)))
+    }
+}
 
 struct At(i64);
 
@@ -39,7 +82,7 @@ impl VitalsSource for Healthy {
 pub(crate) fn vitals() -> Vitals {
     let actor = |name: &str, restarts| ActorVitals {
         name: name.into(),
-        phase: "up".into(),
+        phase: ActorPhase::Up,
         incarnation: restarts + 1,
         restarts,
         last_failure: (restarts > 0).then(|| "panic at src/dispatch/mod.rs:7: oops".into()),
@@ -67,10 +110,15 @@ pub(crate) fn vitals() -> Vitals {
             strange_connections: 0,
             last_error: None,
         }],
-        queues: vec![QueueVitals { name: "outbox".into(), depth: 2, oldest: Some(Duration::from_secs(1)) }],
+        queues: vec![QueueVitals { name: QueueName::Outbox, depth: 2, oldest: Some(Duration::from_secs(1)) }],
         store: StoreVitals { kind: "sqlite".into(), ok: true, last_error: None, open: 0, overdue: None, queued: 0 },
         replicas: Vec::new(),
     }
+}
+
+/// A line of the program's own commands, read.
+pub(crate) fn parse(text: &str) -> Result<(&'static Row, Box<dyn Command>), UsageError> {
+    Catalog::built_in().parse(text)
 }
 
 /// A context over one empty region, for somebody who may everything.
@@ -91,6 +139,7 @@ pub(crate) fn cx_on(regions: &[(&str, &FakeRegion)]) -> Context {
             groups: BTreeSet::from(["operators".into(), "viewers".into()]),
             unread: BTreeSet::new(),
         },
+        catalog: Arc::new(Catalog::built_in()),
         may: Arc::new(|_| true),
         may_or_why: Arc::new(|_| Ok(())),
         sees_or_why: Arc::new(|_| Ok(())),
@@ -127,7 +176,7 @@ pub(crate) fn cx_deploying(service: &FakeService) -> Context {
 
 /// What a person reads after typing this: the answer, the plan, or the error.
 pub(crate) async fn answer(text: &str, cx: &Context) -> String {
-    let command = match parse(text) {
+    let command = match cx.catalog.parse(text) {
         Ok((_, command)) => command,
         Err(error) => return error_text(&error.into()),
     };

@@ -1,6 +1,7 @@
-use super::testing::{answer, cx};
+use super::catalog::meant;
+use super::testing::{answer, cx, parse};
 use super::*;
-use crate::domain::Risk;
+use crate::domain::{Button, Line, Risk};
 use std::collections::BTreeSet;
 
 fn error(text: &str) -> String {
@@ -10,14 +11,15 @@ fn error(text: &str) -> String {
 
 #[test]
 fn names_and_actions_are_given_once() {
-    let names: BTreeSet<&str> = COMMANDS.iter().map(|row| row.name).collect();
-    let actions: BTreeSet<&str> = COMMANDS.iter().map(|row| row.action).collect();
-    assert_eq!((names.len(), actions.len()), (COMMANDS.len(), COMMANDS.len()));
+    let catalog = Catalog::built_in();
+    let names: BTreeSet<&str> = catalog.rows().iter().map(|row| row.name).collect();
+    let actions: BTreeSet<&str> = catalog.rows().iter().map(|row| row.action).collect();
+    assert_eq!((names.len(), actions.len()), (catalog.rows().len(), catalog.rows().len()));
 }
 
 #[test]
 fn every_row_parses_its_own_examples() {
-    for row in COMMANDS {
+    for row in Catalog::built_in().rows() {
         assert!(!row.examples.is_empty(), "{} has no example", row.name);
         for example in row.examples {
             let (found, _) = parse(example).unwrap_or_else(|error| panic!("{example}: {error:?}"));
@@ -28,7 +30,7 @@ fn every_row_parses_its_own_examples() {
 
 #[test]
 fn every_row_explains_itself() {
-    for row in COMMANDS {
+    for row in Catalog::built_in().rows() {
         assert!((row.usage)().starts_with(row.name));
         assert!(!row.summary.is_empty() && !row.summary.ends_with('.'), "{}", row.name);
         for (name, help) in (row.options)() {
@@ -39,11 +41,13 @@ fn every_row_explains_itself() {
 
 #[test]
 fn the_class_of_a_command_fits_what_it_can_do() {
-    let changing: Vec<&str> = COMMANDS.iter().filter(|row| row.risk == Risk::Change).map(|row| row.name).collect();
+    let catalog = Catalog::built_in();
+    let changing: Vec<&str> =
+        catalog.rows().iter().filter(|row| row.risk == Risk::Change).map(|row| row.name).collect();
     assert_eq!(changing, ["ec2 start", "ec2 stop", "ec2 reboot", "deploy", "deploy rollback"]);
-    let ending: Vec<&str> = COMMANDS.iter().filter(|row| row.risk == Risk::Destroy).map(|row| row.name).collect();
+    let ending: Vec<&str> = catalog.rows().iter().filter(|row| row.risk == Risk::Destroy).map(|row| row.name).collect();
     assert_eq!(ending, ["ec2 terminate"]);
-    for row in COMMANDS.iter().filter(|row| row.risk >= Risk::Change) {
+    for row in catalog.rows().iter().filter(|row| row.risk >= Risk::Change) {
         let told = ["<target>", "<version>"].iter().any(|what| (row.usage)().contains(what));
         // without a service it is about the bot itself
         assert!(told || row.name == "deploy rollback", "{} changes something, so it must be told what", row.name);
@@ -52,7 +56,7 @@ fn the_class_of_a_command_fits_what_it_can_do() {
 
 #[test]
 fn usage_lines() {
-    let lines: Vec<String> = COMMANDS.iter().map(|row| (row.usage)()).collect();
+    let lines: Vec<String> = Catalog::built_in().rows().iter().map(|row| (row.usage)()).collect();
     insta::assert_snapshot!(lines.join("\n"), @r"
     help [command]…
     ping
@@ -89,7 +93,7 @@ fn a_version_that_is_like_a_subcommand_is_told_from_it_by_its_place() {
     insta::assert_snapshot!(error("deploy"), @"<version> is missing. / Usage: deploy <version> [service] / There is also deploy status [service] and deploy rollback [service].");
     insta::assert_snapshot!(error("delpoy 1.4.2"), @"I do not know delpoy. Did you mean deploy? Say help for the list.");
     insta::assert_snapshot!(error("deplyo status"), @"I do not know deplyo status. Did you mean deploy status? Say help for the list.");
-    let shows = |line: &str| inspect(line).map(|inspect| inspect.command);
+    let shows = |line: &str| Catalog::built_in().inspect(line).map(|inspect| inspect.command);
     assert_eq!(
         (shows("deploy 1.4.2"), shows("EC2 stop web-1"), shows("ec2 list"), shows("")),
         (Some("deploy status"), Some("ec2 show"), None, None)
@@ -269,18 +273,19 @@ fn nothing_that_is_mistyped_is_guessed_into_what_cannot_be_undone() {
 
 /// No slip in a command of a lower class than this, or in what people say for one, is guessed to be of this class or above.
 fn assert_no_slip_becomes(class: Risk) {
-    let names = COMMANDS.iter().filter(|row| row.risk < class).map(|row| row.name.to_owned());
-    for phrase in names.chain(meant::below(class).map(|(phrase, _)| phrase)) {
+    let catalog = Catalog::built_in();
+    let names = catalog.rows().iter().filter(|row| row.risk < class).map(|row| row.name.to_owned());
+    for phrase in names.chain(meant::below(&catalog, class).map(|(phrase, _)| phrase)) {
         let (group, word) = phrase.rsplit_once(' ').unwrap_or(("", &phrase));
         for slip in slips(word) {
             let text = format!("{group} {slip} web-1");
             // what is a command's own name is no guess
             let Err(error) = parse(&text) else { continue };
-            if find(&split(&text).unwrap()).is_ok() {
+            if catalog.find(&split(&text).unwrap()).is_ok() {
                 continue;
             }
             for button in &error.buttons {
-                let Match { row, .. } = find(&split(button.line()).unwrap()).unwrap();
+                let Match { row, .. } = catalog.find(&split(button.line()).unwrap()).unwrap();
                 assert!(row.risk < class, "`{text}` for `{phrase}` is guessed to be `{}`", row.name);
             }
         }

@@ -1,7 +1,7 @@
 //! `whoami`: how the bot sees the person who asks, and so why something was allowed or refused.
 
 use super::args;
-use super::{COMMANDS, Command, Context, Planned, Row, Scope, words};
+use super::{Command, Context, Planned, Row, Scope, words};
 use crate::domain::{CommandError, Line, Membership, Part, Principal, Reply, Risk, Tone};
 use async_trait::async_trait;
 
@@ -31,7 +31,7 @@ impl Command for Whoami {
     }
 
     async fn plan(&self, cx: &Context) -> Result<Planned, CommandError> {
-        let (may, may_not): (Vec<&Row>, Vec<&Row>) = COMMANDS.iter().copied().partition(|row| (cx.may)(row));
+        let (may, may_not): (Vec<&Row>, Vec<&Row>) = cx.catalog.rows().iter().copied().partition(|row| (cx.may)(row));
         let names = |rows: &[&Row]| {
             let names: Vec<&str> = rows.iter().map(|row| row.name).collect();
             if names.is_empty() { Line::from("nothing") } else { Line::sentence(&words::list(&names, "and")) }

@@ -111,7 +111,7 @@ impl Handler<Deliver> for Courier {
     }
 }
 
-/// Look into the outbox for letters that nobody announced: after a crash, and those whose pause is over.
+/// Look into the outbox for letters that were not announced: after a crash, and those whose pause is over.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct Poll;
@@ -182,7 +182,7 @@ async fn attempt(letter: &Letter, round: &Round) -> Delivery {
     match supervision::caught("delivery", send::send(&api, letter, &round.parts)).await {
         Ok(delivery) => delivery,
         Err(_) if !letter.letter.last || round.parts.lanes.breaks(letter.id) < BREAKS => put_off(),
-        // it would break it again and again: whoever waits is told that, rather than nothing
+        // it would break it again and again: the asker is told that, rather than nothing
         Err(_) => {
             tracing::error!(req = %letter.letter.request, "answer breaks the sender; saying only that");
             let instead = send::unsayable(letter);
@@ -215,7 +215,7 @@ async fn record(letter: &Letter, delivery: &Delivery, parts: &CourierParts) -> R
     }
 }
 
-/// The store still calls the letter waiting; until it knows better nobody may find it there and send it again.
+/// The store still calls the letter waiting; until it knows better no task may find it there and send it again.
 async fn record_later(kept: Unrecorded, letter: Letter, delivery: Delivery, parts: CourierParts) {
     let mut pause = Duration::from_millis(100);
     loop {
@@ -228,7 +228,7 @@ async fn record_later(kept: Unrecorded, letter: Letter, delivery: Delivery, part
     drop(kept);
 }
 
-/// Nobody waits for a letter so old. It must have been tried too: its age alone may be a clock that was set.
+/// No person waits for a letter so old. It must have been tried too: its age alone may be a clock that was set.
 fn expired(letter: &Letter, parts: &CourierParts) -> Option<Delivery> {
     let age = send::age(letter, parts);
     (age > Duration::from_secs(parts.config.give_up_hours * 3600) && letter.attempts >= TRIED)

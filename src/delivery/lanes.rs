@@ -14,8 +14,8 @@ use tokio::time::Instant;
 /// At most this many letters are held in memory; the others wait in the store.
 const IN_MEMORY: usize = 4_096;
 
-/// The part of them that wait for the pace of a channel: the others are answers that could go at once, and a storm in
-/// the channels is not to keep those out.
+/// How many of them may wait for the pace of a channel: the others are answers that could go at once, and a storm in the
+/// channels must not keep those out.
 const PACED: usize = IN_MEMORY / 4 * 3;
 
 /// At most this many letters of a lane wait in memory: more than it sends until its next letters have been fetched.
@@ -36,7 +36,7 @@ struct State {
     closed: bool,
     /// The message of a request that its next letter edits.
     latest: HashMap<RequestId, String>,
-    /// The requests of which Slack may have a message that nobody knows of.
+    /// The requests of which Slack may have a message that the bot does not know of.
     unsure: HashSet<RequestId>,
     /// How often a letter broke the sender.
     broke: HashMap<LetterId, u32>,
@@ -105,14 +105,14 @@ pub(super) struct Search {
     lanes: Arc<Lanes>,
 }
 
-/// A letter whose fate the store does not know yet: as long as this is kept, nobody sends it again.
+/// A letter whose fate the store does not know yet: as long as this is kept, no task sends it again.
 pub(super) struct Unrecorded {
     lanes: Arc<Lanes>,
     letter: Option<LetterId>,
 }
 
 impl Lanes {
-    /// Takes in a letter that was announced. Returns a lane when nobody is sending on the letter's lane yet: the caller
+    /// Takes in a letter that was announced. Returns a lane when no task is sending on the letter's lane yet: the caller
     /// must then drive it.
     pub(super) fn push(self: &Arc<Self>, letter: Letter) -> Option<Lane> {
         // a search was faster; if it did not take the letter after all, the next one does
@@ -186,7 +186,7 @@ impl Lanes {
         *times
     }
 
-    /// The end: no letter goes out any more. Returns those that are on their way, of which nobody will know in time what
+    /// The end: no letter goes out any more. Returns those that are on their way, of which this process will not know in time what
     /// becomes of them.
     pub fn close(&self) -> HashSet<LetterId> {
         let mut state = self.state.lock();
@@ -290,7 +290,7 @@ impl Lane {
             Delivery::Sent { .. } | Delivery::Dead { .. } if letter.letter.last => {
                 state.forget(request);
             }
-            // a newer letter may take its place, which nobody has tried yet
+            // a newer letter may take its place, which has not been tried yet
             Delivery::Later { unsure: true, .. } => {
                 state.unsure.insert(request);
             }
@@ -430,7 +430,7 @@ mod tests {
         assert!(state.latest.is_empty() && state.unsure.is_empty());
     }
 
-    // row 30
+    // failure 30
     #[test]
     fn a_lane_holds_a_few_letters_and_asks_for_more_before_it_runs_dry() {
         let lanes = Arc::new(Lanes::default());
@@ -452,7 +452,7 @@ mod tests {
         assert!(lanes.is_empty());
     }
 
-    // row 30
+    // failure 30
     #[test]
     fn a_storm_in_all_channels_leaves_room_for_answers_that_wait_for_no_channel() {
         let lanes = Arc::new(Lanes::default());

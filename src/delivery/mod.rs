@@ -23,7 +23,7 @@ pub struct DeliveryConfig {
     pub retry_min_ms: u64,
     /// The longest pause between attempts, in seconds.
     pub retry_max_seconds: u64,
-    /// How often the outbox is searched for letters that nobody announced, in milliseconds.
+    /// How often the outbox is searched for letters that were not announced, in milliseconds.
     pub poll_ms: u64,
     /// A letter that Slack has not taken after this many hours becomes a dead letter.
     pub give_up_hours: u64,

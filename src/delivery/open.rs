@@ -27,19 +27,19 @@ pub(super) async fn opened(api: &WebApi, letter: &Letter, parts: &CourierParts) 
         count("too_large");
         return false;
     };
-    let outcome = match tokio::time::timeout(TRIGGER_LIFE, api.views_open(trigger, &view)).await {
-        Ok(Ok(())) => "opened",
+    let (outcome, is_open) = match tokio::time::timeout(TRIGGER_LIFE, api.views_open(trigger, &view)).await {
+        Ok(Ok(())) => ("opened", true),
         Ok(Err(error)) => {
             tracing::info!(req = %request, %error, "form was not opened; sending the text");
-            error.class()
+            (error.class(), false)
         }
         Err(_) => {
             tracing::info!(req = %request, "slack did not say in time whether the form is open; sending the text");
-            "timeout"
+            ("timeout", false)
         }
     };
     count(outcome);
-    outcome == "opened"
+    is_open
 }
 
 /// The answer to what is filled in goes where the letter would have gone.

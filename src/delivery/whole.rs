@@ -1,7 +1,7 @@
 //! A final answer as a whole: its messages one after the other, and its file. What Slack has taken is noted before the
 //! next call, so that an answer that is interrupted goes on where it stopped.
 //!
-//! The bytes go first, as nobody sees them yet: when Slack does not take them, the message says so from the start. Then
+//! The bytes go first, as no person sees them yet: when Slack does not take them, the message says so from the start. Then
 //! the messages. Then the file is shown; where the answer to that is lost, it is looked for before it is shown again.
 
 use super::CourierParts;

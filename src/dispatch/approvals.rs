@@ -1,11 +1,11 @@
-//! The approval desk: what waits for others, and their words. All of it is in the store: a word is taken by whichever
-//! replica hears it, and acted on by the one that has the request, or adopts it.
+//! The approval desk: the changes that wait for the approval of others, and what those say. All of it is in the store: a word is
+//! taken by whichever replica hears it, and acted on by the one that has the request, or adopts it.
 
 use super::Incoming;
 use super::desk::{Desk, DeskParts};
 use super::dispatcher::{Dispatcher, How};
 use super::permits::Permits;
-use crate::commands::{self, Decide, Row};
+use crate::commands::{Catalog, Decide, Row};
 use crate::domain::{
     ApprovalRequest, CommandError, Failure, Line, NotTaken, Plan, Refusal, Reply, Request, RequestId, SHOWN, Standing,
     Tone, UsageError, UserId, Word,
@@ -64,14 +64,14 @@ pub(super) async fn review(parts: &DeskParts, request: &Request, how: &How) -> R
     }
 }
 
-/// It waits on: it is looked at again every second.
+/// The request waits on: [`look`] asks again every second whether it is decided.
 pub(super) fn keep(parts: &DeskParts, request: &Request, how: How) {
     if let How::TakenUp { plan: Some(plan), deaths, .. } = how {
         parts.shop.awaiting.add(Waiting { request: request.clone(), plan, deaths });
     }
 }
 
-/// Looks at each request that waits, and brings those to the dispatcher that wait no longer.
+/// Looks at each request that waits, and brings those to the dispatcher that are decided.
 pub(super) async fn look(parts: &DeskParts, dispatcher: &Addr<Dispatcher>) {
     let in_work = parts.flights.ids();
     for id in parts.shop.awaiting.ids().into_iter().filter(|id| !in_work.contains(id)) {
@@ -106,9 +106,9 @@ async fn decide(parts: &DeskParts, permits: &Permits, said: &str, word: Word) ->
     let (which, shown) = said.split_once(SHOWN).map_or((said, None), |(id, shown)| (id, Some(shown)));
     let approval = find(parts, which).await?;
     let (me, own) = (permits.user(), approval.user == *permits.user());
-    // whoever may not do it cannot let others do it; but what one asked for oneself one may call off
+    // a person who may not do it cannot let others do it; but what one asked for oneself one may call off
     if !(own && word == Word::Decline) {
-        let row = row_of(&approval.plan)?;
+        let row = row_of(&parts.catalog, &approval.plan)?;
         // a short id is soon guessed: it tells those nothing who may run this on nothing at all
         if RequestId::parse(which).is_none() && !permits.could_elsewhere(row) {
             return Err(unknown(which).into());
@@ -127,7 +127,7 @@ async fn decide(parts: &DeskParts, permits: &Permits, said: &str, word: Word) ->
         Ok(()) => Ok(taken(&said.approval, &standing, own)),
         Err(NotTaken::Said) => Ok(Reply::new(Tone::Info).text(already(&said.approval, word, &standing))),
         Err(not) => {
-            let others = match (&not, row_of(&said.approval.plan)) {
+            let others = match (&not, row_of(&parts.catalog, &said.approval.plan)) {
                 (NotTaken::Own, Ok(row)) => permits.could_approve(row, &said.approval),
                 _ => Vec::new(),
             };
@@ -189,8 +189,8 @@ async fn find(parts: &DeskParts, which: &str) -> Result<ApprovalRequest, Command
     }
 }
 
-pub(super) fn row_of(plan: &Plan) -> Result<&'static Row, Refusal> {
-    let row = commands::row(&plan.command);
+pub(super) fn row_of(catalog: &Catalog, plan: &Plan) -> Result<&'static Row, Refusal> {
+    let row = catalog.row(&plan.command);
     row.ok_or_else(|| Refusal::sentence("I do not know that command any more. Nothing was approved."))
 }
 
@@ -255,7 +255,7 @@ fn already(approval: &ApprovalRequest, word: Word, standing: &Standing) -> Line 
     }
 }
 
-/// What becomes of a question whose time nobody can tell.
+/// What becomes of a question whose time cannot be told.
 const CLOCKS: &str =
     "was not run: one of my clocks was wrong when it was asked, so nobody can tell how long it has waited.";
 

@@ -54,7 +54,7 @@ const SILENCE_MOST: Duration = Duration::from_secs(60);
 const AT_A_TIME: usize = 16;
 
 /// Values by key with an age. Of each key one caller asks, and all who wait get what came of it. When Slack cannot
-/// answer, nobody asks for anything for a while: a storm of commands does not become a storm of questions.
+/// answer, it is asked for nothing for a while: a storm of commands does not become a storm of questions.
 pub(super) struct Cache<K, V> {
     entries: RefCell<HashMap<K, Kept<V>>>,
     asking: Semaphore,
@@ -257,7 +257,7 @@ mod tests {
         assert_eq!(cache.get(&"U1", Trust::USUAL, async || Ok(8)).await, Ok(8));
     }
 
-    // row 29
+    // failure 29
     #[tokio::test(start_paused = true)]
     async fn a_slack_that_is_down_is_not_asked_in_a_storm() {
         let (cache, asked) = (Cache::<_, u8>::new(), Cell::new(0));
@@ -282,7 +282,7 @@ mod tests {
         assert_eq!(asked.get(), AT_A_TIME + 1, "one caller asks for all");
     }
 
-    // row 29
+    // failure 29
     #[tokio::test(start_paused = true)]
     async fn slack_is_left_alone_for_as_long_as_it_asks_and_one_keys_no_is_no_others() {
         let cache = Cache::new();

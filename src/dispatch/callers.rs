@@ -40,7 +40,7 @@ struct Caller {
 }
 
 impl Callers {
-    /// Nobody is known yet. Whoever may run nothing, and was told so, is not heard again for so long.
+    /// No person is known yet. One who may run nothing, and was told so, is not heard again for so long.
     pub fn new(told_for: Duration) -> Self {
         Self { known: Mutex::default(), told_for }
     }
@@ -56,7 +56,7 @@ impl Callers {
             && told.is_some_and(|told| told.elapsed() < self.told_for)
     }
 
-    /// Whether the door may listen to this person now. Whoever may run nothing is heard, and told so, once in a while; each
+    /// Whether the door may listen to this person now. A person who may run nothing is heard, and told so, once in a while; each
     /// `true` for such a person begins that while anew.
     pub fn may_call(&self, user: &UserId) -> bool {
         match self.known.lock().get_mut(user) {

@@ -1,34 +1,34 @@
 //! The work of the dispatcher on one request.
 
+mod parts;
+
+pub use parts::DeskParts;
+
 use super::approvals::{self, Review};
 use super::cache::Trust;
-use super::callers::Callers;
-use super::people::{self, People, PeopleParts};
-use super::permits::{Permits, action};
-use super::places::{HeardPlaces, Places, Reach};
-use super::policy::Policies;
-use super::{How, forms, shortcuts};
-use crate::aws::Aws;
-use crate::clock::Clock;
-use crate::commands::{self, Command, Context, DeployConfig, Limits, Row, Scope};
+use super::forms::Forms;
+use super::people::{self, People};
+use super::permits::{Members, Permits, action};
+use super::places::{Places, Reach};
+use super::{How, shortcuts};
+use crate::commands::{Catalog, Command, Context, Row, Scope};
 use crate::domain::{
     ApprovalRequest, Failure, Line, Principal, Refusal, Reply, ReplyTo, Request, Risk, Source, Tone, UsageError,
-    VitalsSource,
 };
-use crate::execution::{self, Answer, Flight, Flights, Job, Task, WorkerPool, Workshop};
+use crate::execution::{self, Answer, Flight, Job, Task};
 use crate::slack::api::ApiError;
 use crate::store::{Former, State};
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A request with which so many processes have died is not tried again. One that had begun is looked at before that: its
-/// first death may have been at the call itself, and it may be none of what they died of.
+/// The bound to a crash loop: a request with which so many processes have died is not tried again. One that had begun is looked
+/// at before that: its first death may have been at the call itself, and it may be none of what they died of.
 fn most_deaths(begun: bool) -> u32 {
     if begun { 4 } else { 2 }
 }
 
-/// One that had begun is looked at for the last time when so many have died with it. Who asked is told of them then.
+/// One that had begun is looked at for the last time when so many have died with it. The asker is told of them then.
 const LAST_LOOK: u32 = 3;
 
 /// How long a question about a place waits for its turn.
@@ -37,42 +37,12 @@ const PLACE_WAITS: Duration = Duration::from_secs(20);
 /// The action of a word that lets a change be made.
 const APPROVE: &str = "approve";
 
-/// What the dispatcher is made of; each life gets a copy.
-#[derive(Clone)]
-pub struct DeskParts {
-    /// How to find out who asks.
-    pub people: PeopleParts,
-    /// What envelopes said of their places.
-    pub places: Arc<HeardPlaces>,
-    /// Who may run what.
-    pub policies: Arc<Policies>,
-    /// What the door knows of people.
-    pub callers: Arc<Callers>,
-    /// Who runs it.
-    pub pool: WorkerPool,
-    /// What runs need; its desk gives the answers.
-    pub shop: Workshop,
-    /// Which requests are in work, over all lives.
-    pub flights: Arc<Flights>,
-    /// The provider.
-    pub aws: Arc<Aws>,
-    /// How the bot is.
-    pub vitals: Arc<dyn VitalsSource>,
-    /// The time of day.
-    pub clock: Arc<dyn Clock>,
-    /// Bounds of commands.
-    pub limits: Limits,
-    /// What may be deployed.
-    pub deploy: Arc<DeployConfig>,
-    /// How often to look for work that nobody has, where others may leave some.
-    pub sweep_every: Option<Duration>,
-}
-
 /// One life's desk.
 pub struct Desk {
     pub(super) parts: DeskParts,
     people: People,
     places: Places,
+    forms: Forms,
 }
 
 /// A line, read: a command, or why it is none.
@@ -98,14 +68,15 @@ impl Desk {
     pub(super) fn new(parts: DeskParts) -> Self {
         let people = People::new(parts.people.clone());
         let places = Places::new((parts.people.web_api)().patient(PLACE_WAITS), Arc::clone(&parts.places));
-        Self { parts, people, places }
+        let forms = Forms::new(Arc::clone(&parts.catalog));
+        Self { parts, people, places, forms }
     }
 
     /// Works on a request until it is answered or handed on.
     pub(super) async fn work(&self, request: &Request, how: How, flight: Arc<Flight>) {
         // before anything is asked or read of it: that may be what it breaks
         let former = self.parts.shop.desk.journal.former(request.id);
-        if let Some(poison) = poison(request, &how, &former) {
+        if let Some(poison) = poison(request, &how, &former, &self.parts.catalog) {
             return self.parts.shop.desk.give(request, "unknown", poison).await;
         }
         let approval = match self.review(request, &how).await {
@@ -114,13 +85,13 @@ impl Desk {
             Err(None) => return approvals::keep(&self.parts, request, how),
         };
         let (taken_up, begun) = (matches!(how, How::TakenUp { .. }), how.is_begun());
-        let parsed = commands::parse(&request.text);
+        let parsed = self.parts.catalog.parse(&request.text);
         let reach = match self.reach(request, &how, &parsed).await {
             Ok(reach) => reach,
             Err(Stopped::Answered(name, answer)) => return self.parts.shop.desk.give(request, name, answer).await,
             Err(Stopped::Unknown(failure)) => return waits_for_slack(request, &failure),
         };
-        // from here on it is answered where nobody reads of it who should not
+        // from here on it is answered where no person reads of it who should not
         let request = &*reach.spares(request);
         let understood = match self.understand(request, &how, parsed, reach).await {
             Ok(understood) => understood,
@@ -145,7 +116,7 @@ impl Desk {
         };
         match submitted {
             Ok(()) => {}
-            // it may have been made, so it cannot be refused: the journal has it, and brings it to whoever lives
+            // it may have been made, so it cannot be refused: the journal has it, and brings it to a replica that lives
             Err(_) if begun => tracing::warn!(req = %request.id, "nobody is there to look at what was begun"),
             Err(refusal) => self.parts.shop.desk.give(request, row.name, Answer::refused(&refusal)).await,
         }
@@ -178,10 +149,10 @@ impl Desk {
                 tracing::warn!(req = %request.id, cause = failure.cause, "who approved it is not known now; asked again");
                 None::<Answer>
             })?;
-            let (policies, now) = (Arc::clone(&self.parts.policies), self.parts.clock.now());
             // it is about the person: the place is judged with whoever asked
-            let permits = Permits::new(policies, principal, members, request, now, Reach::Own);
-            let row = approvals::row_of(&approval.plan).map_err(|refusal| Some(Answer::refused(&refusal)))?;
+            let permits = self.permits(principal, members, request, Reach::Own);
+            let row = approvals::row_of(&self.parts.catalog, &approval.plan)
+                .map_err(|refusal| Some(Answer::refused(&refusal)))?;
             if permits.may_approve(row, &approval).is_err() {
                 return Err(Some(approvals::withdrawn(&approval, &given.by)));
             }
@@ -227,18 +198,18 @@ impl Desk {
         parsed: Parsed,
         reach: Reach,
     ) -> Result<Understood, Stopped> {
-        // the bot's own words, which nobody has to be asked about
+        // the bot's own words, of which Slack need not be asked
         if request.source == Source::House {
             let said = Reply::new(Tone::Info).text(request.text.as_str());
             return Err(Stopped::Answered("announcement", Answer::ok(said)));
         }
-        // before Slack is asked anything: whoever asks without end is not to cost more than this
+        // before Slack is asked anything: a person who asks without end is not to cost more than this
         if matches!(how, How::Crowded) {
             return Err(Stopped::Answered("unknown", crowded(request)));
         }
         let taken_up = matches!(how, How::TakenUp { .. });
         let person = match is_weighty(&parsed) {
-            // nobody whom Slack knows asks for it, and it waits for nobody
+            // no person whom Slack knows asks for it, and it waits for none
             _ if request.source == Source::SelfTest => Ok(people::itself(request)),
             true => self.people.principal_now(&request.user).await,
             false => self.people.principal(&request.user).await,
@@ -247,20 +218,18 @@ impl Desk {
             true => Stopped::Unknown(failure),
             false => Stopped::Answered("unknown", failed(request, failure)),
         })?;
-        let policies = Arc::clone(&self.parts.policies);
-        let now = self.parts.clock.now();
-        let permits = Permits::new(policies, principal.clone(), members, request, now, reach);
+        let permits = self.permits(principal.clone(), members, request, reach);
         self.parts.callers.learn(&request.user, || permits.rights());
         let begun = how.is_begun();
         if request.source.asks_for_form() {
-            return Err(forms::asked(&permits, request));
+            return Err(self.forms.asked(&permits, request));
         }
-        if request.source == Source::Shortcut && !shortcuts::says_a_command(&request.text) {
+        if request.source == Source::Shortcut && !shortcuts::says_a_command(&self.parts.catalog, &request.text) {
             return Err(shortcuts::nothing_found(&permits));
         }
         let (row, command) = parsed.map_err(|error| match begun {
             true => Stopped::Answered("unknown", self.lost_plan(request)),
-            false => forms::mistake(&permits, request, error),
+            false => self.forms.mistake(&permits, request, error),
         })?;
         // what was permitted and begun is looked at and reported, whatever the policies say by now
         if !begun {
@@ -270,6 +239,12 @@ impl Desk {
             return Err(shortcuts::ask_first(row, request));
         }
         Ok(Understood { row, command, permits, principal })
+    }
+
+    /// What this person may, here and now.
+    fn permits(&self, principal: Principal, members: Members, request: &Request, reach: Reach) -> Permits {
+        let (policies, catalog) = (Arc::clone(&self.parts.policies), Arc::clone(&self.parts.catalog));
+        Permits::new(policies, catalog, principal, members, request, self.parts.clock.now(), reach)
     }
 
     fn task(
@@ -302,8 +277,8 @@ impl Desk {
         }
     }
 
-    /// Whether nobody can be sure any more that it is still wanted. One that was asked for in the future was asked for
-    /// nobody knows when: the clock has been set back since.
+    /// Whether the asker may not want it any more. A request from the future has no known age: the clock has been set back
+    /// since.
     fn too_old(&self, asked_at: Timestamp) -> bool {
         let age = self.parts.clock.now().duration_since(asked_at).unsigned_abs();
         age > Duration::from_secs(self.parts.shop.config.resume_within_seconds)
@@ -317,12 +292,12 @@ impl Desk {
     }
 
     /// Begun by a former version of the program whose plan or command this one does not understand, or the journal's row
-    /// is damaged: nobody knows which calls were made.
+    /// is damaged: which calls were made is not known.
     fn lost_plan(&self, request: &Request) -> Answer {
         let former = self.parts.shop.desk.journal.former(request.id);
         let first = execution::interrupted(&former, &request.text)
             .text(", and I do not understand any more what my journal says of it. I do not know what was done. Check the targets");
-        let first = execution::with_command(first, &request.text).text(".");
+        let first = execution::with_command(first, &request.text, &self.parts.catalog).text(".");
         Answer::unknown(Reply::new(Tone::Unknown).text(first))
     }
 
@@ -333,6 +308,7 @@ impl Desk {
             request: request.id,
             source: request.source,
             principal,
+            catalog: Arc::clone(&self.parts.catalog),
             may: permits.may(),
             sees: permits.sees(row),
             shows: permits.shows(row),
@@ -364,7 +340,7 @@ fn place_unasked(error: &ApiError) -> Failure {
     Failure::sentence(text, error.to_string())
 }
 
-/// For nobody but the asker.
+/// For the asker alone.
 fn alone(answer: Answer) -> Answer {
     Answer { alone: true, ..answer }
 }
@@ -375,10 +351,10 @@ fn waits_for_slack(request: &Request, failure: &Failure) {
 }
 
 /// The answer to a request with which too many processes have died.
-fn poison(request: &Request, how: &How, former: &Former) -> Option<Answer> {
+fn poison(request: &Request, how: &How, former: &Former, catalog: &Catalog) -> Option<Answer> {
     let How::TakenUp { deaths, .. } = how else { return None };
     let begun = how.is_begun();
-    (*deaths >= most_deaths(begun)).then(|| Answer::poison(request, former, *deaths, begun))
+    (*deaths >= most_deaths(begun)).then(|| Answer::poison(request, former, *deaths, begun, catalog))
 }
 
 fn failed(request: &Request, failure: Failure) -> Answer {

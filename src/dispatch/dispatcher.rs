@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// Between two looks for requests that nobody works on.
+/// Between two looks for requests that no task works on.
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 
 /// A request that this process accepted less than this ago may still be in a mailbox; the sweep leaves it alone.
@@ -73,7 +73,7 @@ impl Dispatcher {
         })
     }
 
-    /// Whatever waits for others no longer is worked on.
+    /// Work goes on with each request whose approval is decided.
     fn look_at_approvals(&self, ctx: &Context<Self>) {
         // a store that is slow is not asked more often for it
         if self.parts.flights.is_closed()
@@ -102,7 +102,7 @@ pub enum How {
     Late,
     /// From Slack, out of a thread that asks more than people do: it is told so, once.
     Crowded,
-    /// From the journal, where it stood like this when nobody worked on it.
+    /// From the journal, where it stood like this when no task worked on it.
     TakenUp {
         /// Its state.
         state: State,
@@ -151,7 +151,7 @@ impl Handler<Incoming> for Dispatcher {
                 let answer = match begun {
                     true => {
                         let former = desk.parts.shop.desk.journal.former(request.id);
-                        Answer::bug_after_begin(&request, &former)
+                        Answer::bug_after_begin(&request, &former, &desk.parts.catalog)
                     }
                     false => Answer::bug("your command", &request),
                 };
@@ -173,7 +173,7 @@ impl Handler<Boarded> for Dispatcher {
     fn handle(&mut self, _: Boarded, _: &mut Self::Context) {}
 }
 
-/// Take up what nobody works on: what was found, and what was accepted so long ago that it must have been lost.
+/// Take up what no task works on: what was found, and what was accepted so long ago that it must have been lost.
 #[derive(Message)]
 #[rtype(result = "()")]
 struct TakeUp {

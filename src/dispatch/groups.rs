@@ -15,7 +15,7 @@ pub struct GroupsConfig(pub BTreeMap<String, GroupConfig>);
 pub struct GroupConfig {
     /// Slack users, `U…`.
     pub users: Vec<UserId>,
-    /// Slack user groups, `S…`: whoever is in one of them is in this group.
+    /// Slack user groups, `S…`: a person in one of them is in this group.
     pub slack_usergroups: Vec<String>,
 }
 

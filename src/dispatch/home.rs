@@ -9,6 +9,7 @@ use super::people::{People, PeopleParts};
 use super::permits::Permits;
 use super::policy::Policies;
 use crate::clock::Clock;
+use crate::commands::Catalog;
 use crate::domain::{UserId, VitalsSource};
 use crate::execution::{Onlookers, Turn};
 use crate::slack::api::{ApiError, Method, WebApi};
@@ -31,6 +32,7 @@ const JOURNAL_WAITS: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct HomeParts {
     people: PeopleParts,
+    catalog: Arc<Catalog>,
     policies: Arc<Policies>,
     journal: Arc<dyn Journal>,
     onlookers: Arc<Onlookers>,
@@ -43,6 +45,7 @@ impl HomeParts {
     pub fn of(desk: &DeskParts) -> Self {
         Self {
             people: desk.people.clone(),
+            catalog: Arc::clone(&desk.catalog),
             policies: Arc::clone(&desk.policies),
             journal: Arc::clone(&desk.shop.desk.journal),
             onlookers: Arc::clone(&desk.shop.desk.onlookers),
@@ -124,8 +127,8 @@ impl Desk {
     async fn look(&self, user: &UserId) -> Seen {
         let now = self.parts.clock.now();
         let permits = self.people.principal(user).await.map(|(principal, members)| {
-            let policies = Arc::clone(&self.parts.policies);
-            Permits::at_home(policies, principal, members, now)
+            let (policies, catalog) = (Arc::clone(&self.parts.policies), Arc::clone(&self.parts.catalog));
+            Permits::at_home(policies, catalog, principal, members, now)
         });
         let asked = tokio::time::timeout(JOURNAL_WAITS, self.parts.journal.recent(user, page::JOURNAL_LIMIT)).await;
         let recent = match asked {
@@ -136,7 +139,8 @@ impl Desk {
             }
             Err(_) => None,
         };
-        Seen { vitals: self.parts.vitals.vitals(), permits, recent, now }
+        let catalog = Arc::clone(&self.parts.catalog);
+        Seen { catalog, vitals: self.parts.vitals.vitals(), permits, recent, now }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::callers::Rights;
 use super::places::Reach;
 use super::policy::{Action, Deny, Policies, Reason, Resource, Situation, Verdict, refusal, refusal_saying, shut_out};
-use crate::commands::{self, COMMANDS, Enters, MayOrWhy, Row, SeesOrWhy};
+use crate::commands::{Catalog, Enters, MayOrWhy, Row, SeesOrWhy};
 use crate::domain::{
     ApprovalRequest, ChannelId, Line, Membership, Plan, Principal, Refusal, Request, RequestId, Risk, Source, Target,
     UserId,
@@ -22,6 +22,7 @@ const CONTACTS: usize = 3;
 #[derive(Clone)]
 pub(super) struct Permits {
     policies: Arc<Policies>,
+    catalog: Arc<Catalog>,
     asking: Arc<Asking>,
 }
 
@@ -38,6 +39,7 @@ struct Asking {
 impl Permits {
     pub(super) fn new(
         policies: Arc<Policies>,
+        catalog: Arc<Catalog>,
         principal: Principal,
         members: Members,
         request: &Request,
@@ -54,12 +56,13 @@ impl Permits {
             approvals: 0,
         };
         let asked = Some((request.id, request.text.clone()));
-        Self { policies, asking: Arc::new(Asking { principal, situation, reach, members, asked }) }
+        Self { policies, catalog, asking: Arc::new(Asking { principal, situation, reach, members, asked }) }
     }
 
     /// As a button on this person's Home would be judged.
     pub(super) fn at_home(
         policies: Arc<Policies>,
+        catalog: Arc<Catalog>,
         principal: Principal,
         members: Members,
         time: jiff::Timestamp,
@@ -68,7 +71,8 @@ impl Permits {
         let time = whole_second(time);
         let source = Source::Button;
         let situation = Situation { channel, direct_message: true, external: false, source, time, approvals: 0 };
-        Self { policies, asking: Arc::new(Asking { principal, situation, reach: Reach::Own, members, asked: None }) }
+        let reach = Reach::Own;
+        Self { policies, catalog, asking: Arc::new(Asking { principal, situation, reach, members, asked: None }) }
     }
 
     /// [`Permits::ahead`], for the record. A change that could be made is not decided yet: that is decided with its plan.
@@ -97,10 +101,10 @@ impl Permits {
         self.policies.could(&self.asking.principal, action(row), &own)
     }
 
-    /// The refusal of whoever may not even have help, and so nothing at all: it is about the person and not about a
+    /// The refusal of a person who may not even have help, and so nothing at all: it is about the person and not about a
     /// command, which need not be what was typed. It says of what was asked that this came of it.
     pub(super) fn shut_out(&self, outcome: &str) -> Result<(), Refusal> {
-        let Some(help) = commands::row("help") else { return Ok(()) };
+        let Some(help) = self.catalog.help() else { return Ok(()) };
         let Asking { principal, situation, .. } = &*self.asking;
         let Verdict::Deny(deny) = self.policies.judge_ahead(principal, action(help), situation) else { return Ok(()) };
         let member = Principal { membership: Membership::Member, ..principal.clone() };
@@ -131,12 +135,12 @@ impl Permits {
         let Asking { principal, .. } = &*self.asking;
         let ever = |changing: bool| {
             let is_one = |row: &Row| (row.risk >= Risk::Change) == changing;
-            COMMANDS.iter().any(|row| is_one(row) && self.policies.could_ever(principal, action(row)))
+            self.catalog.rows().iter().any(|row| is_one(row) && self.policies.could_ever(principal, action(row)))
         };
         if ever(true) {
             return Rights::Changes;
         }
-        // of a group that cannot be read nobody knows what its members may
+        // of a group that cannot be read the bot does not know what its members may
         if !principal.unread.is_empty() || ever(false) { Rights::Reads } else { Rights::Nothing }
     }
 
@@ -152,7 +156,7 @@ impl Permits {
     /// Whether this resource may be shown by the row, or by the row that shows what it changes.
     pub(super) fn shows(&self, row: &'static Row) -> Arc<dyn Fn(&Target) -> bool + Send + Sync> {
         let sees = self.sees(row);
-        let inspects = row.inspect.and_then(|inspect| commands::row(inspect.command)).map(|row| self.sees(row));
+        let inspects = row.inspect.and_then(|inspect| self.catalog.row(inspect.command)).map(|row| self.sees(row));
         Arc::new(move |target| sees(target) || inspects.as_ref().is_some_and(|inspects| inspects(target)))
     }
 
@@ -198,7 +202,7 @@ impl Permits {
         &self.asking.principal.user
     }
 
-    /// Refuses whoever could not make this change even if others approved it: nor can they approve it for others.
+    /// Refuses a person who could not make this change even if others approved it: nor can they approve it for others.
     pub(super) fn may_approve(&self, row: &'static Row, approval: &ApprovalRequest) -> Result<(), Refusal> {
         let Asking { principal, situation, .. } = &*self.asking;
         names_something(&approval.plan)?;
@@ -207,7 +211,7 @@ impl Permits {
                 |situation: &Situation| self.policies.judge_region(principal, action(row), &resource, situation);
             let verdict = judge(situation);
             self.record_on(row, &resource, &verdict);
-            // whoever asked for it cannot be asked to approve it; that it waits on is said beside the reason
+            // the asker cannot be asked to approve it; that it waits on is said beside the reason
             let Verdict::Deny(deny) = verdict else { return Ok(()) };
             let others = self.others_than(&approval.user, &deny.who_could);
             Err(self.of_place(refusal_saying(&deny, row.name, principal, &others, ""), &deny, judge))
@@ -281,7 +285,7 @@ impl Permits {
         Err(self.of_place(refusal(&deny, row.name, &self.asking.principal, &contacts), &deny, judge))
     }
 
-    /// Where the place counts as shared only because nobody knows, and that matters, the refusal says so: `judge` is asked
+    /// Where the place counts as shared only because Slack does not tell, and that matters, the refusal says so: `judge` is asked
     /// how it would be otherwise.
     fn of_place(&self, mut refusal: Refusal, deny: &Deny, judge: impl Fn(&Situation) -> Verdict) -> Refusal {
         if self.asking.reach == Reach::Unknown {

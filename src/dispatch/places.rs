@@ -34,7 +34,7 @@ impl Reach {
         self != Self::Own
     }
 
-    /// The request, to be answered where nobody reads of it who should not.
+    /// The request, to be answered where no person reads of it who should not.
     pub(super) fn spares(self, request: &Request) -> Cow<'_, Request> {
         match self {
             Self::Own => Cow::Borrowed(request),

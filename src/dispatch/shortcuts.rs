@@ -4,14 +4,14 @@
 use super::desk::Stopped;
 use super::forms;
 use super::permits::Permits;
-use crate::commands::{self, Row};
+use crate::commands::{Catalog, Row};
 use crate::domain::{Button, Form, Line, Reply, Request, Tone, UsageError};
 use crate::execution::Answer;
 
 /// Whether the line begins with a command. An empty one, which is `help` where it is typed, does not: here it is a message
 /// without words.
-pub(super) fn says_a_command(line: &str) -> bool {
-    !line.is_empty() && commands::form(line).is_some()
+pub(super) fn says_a_command(catalog: &Catalog, line: &str) -> bool {
+    !line.is_empty() && catalog.form(line).is_some()
 }
 
 /// The answer where neither the journal nor the message knows a command.

@@ -26,7 +26,7 @@ pub struct ApprovalRequest {
     pub user: UserId,
     /// The command line.
     pub text: String,
-    /// The plan, as it is shown to whoever approves.
+    /// The plan, as it is shown to the people who may approve.
     pub plan: Plan,
     /// How many people must approve.
     pub needed: u32,
@@ -38,7 +38,7 @@ pub struct ApprovalRequest {
     pub given: Vec<Approval>,
     /// Who has declined.
     pub declined: Option<Approval>,
-    /// When it was found to be out of time, and whoever asked was told so: whose clock says otherwise is late.
+    /// When it was found to be out of time, and the asker was told so: a replica whose clock says otherwise is late.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<Timestamp>,
 }
@@ -99,7 +99,7 @@ impl ApprovalRequest {
         self.closed_at.unwrap_or(now) < self.asked_at
     }
 
-    /// Takes a person's word. Whoever asked for the change cannot approve it, but may call it off.
+    /// Takes a person's word. The asker of the change cannot approve it, but may call it off.
     ///
     /// # Errors
     /// Why the word changes nothing.
@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(asked(1).standing(after(-899)), Standing::Pending(1));
         assert_eq!(asked(1).standing(after(-900)), Standing::Expired);
         assert!(asked(1).is_of_another_clock(after(-900)) && !asked(1).is_of_another_clock(after(900)));
-        // whoever has said so has said it for all, whatever their clocks say
+        // a replica that has said so has said it for all, whatever their clocks say
         let mut approval = asked(1);
         assert!(approval.close(after(900)) && !approval.close(after(901)));
         let late = approval.take(Word::Approve, &"UJON".into(), after(890));

@@ -36,7 +36,7 @@ pub struct Guard<'a> {
     pub guarded: Guarded,
 }
 
-/// The tags of these that guard. A key is read without what nobody sees of it: its case, blanks around it, characters
+/// The tags of these that guard. A key is read without what a reader does not see of it: its case, blanks around it, characters
 /// without a width. A value guards unless it is exactly one of the few that do not.
 pub fn guards(tags: &BTreeMap<String, String>) -> impl Iterator<Item = Guard<'_>> {
     // most keys are too short for any of the names: of a long list every tag comes here

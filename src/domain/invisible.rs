@@ -1,4 +1,4 @@
-//! Characters that nobody sees.
+//! Invisible characters.
 
 /// Whether a character is shown as nothing: Unicode's Default_Ignorable_Code_Point, and a blank of Braille and a mark that
 /// look like nothing. Two words that differ in these alone look the same.

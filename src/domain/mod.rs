@@ -34,4 +34,7 @@ pub use request::{ReplyTo, Request, Risk, Source};
 pub use secret::SecretReference;
 pub use selftest::{SelfTestAnswer, SelfTestCall};
 pub use target::{ResourceKind, Target};
-pub use vitals::{ActorVitals, Build, LinkVitals, QueueVitals, ReplicaVitals, StoreVitals, Vitals, VitalsSource};
+pub use vitals::{
+    ActorPhase, ActorVitals, Build, LinkVitals, QueueName, QueueVitals, ReplicaVitals, StoreVitals, Vitals,
+    VitalsSource,
+};

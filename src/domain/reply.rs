@@ -27,7 +27,7 @@ pub enum Tone {
     Partly,
     /// Others were asked about it, and it has no leave of theirs; nothing was done.
     NotApproved,
-    /// Whoever asked for it has called it off; nothing was done.
+    /// The asker has called it off; nothing was done.
     CalledOff,
 }
 

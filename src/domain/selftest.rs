@@ -16,7 +16,7 @@ pub struct SelfTestCall {
 
 impl fmt::Debug for SelfTestCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // whoever has a signature has its call
+        // a reader of the signature could make its call
         f.debug_struct("SelfTestCall").field("nonce", &self.nonce).finish_non_exhaustive()
     }
 }
@@ -31,7 +31,7 @@ pub enum SelfTestAnswer {
         /// Where.
         channel: ChannelId,
     },
-    /// It is not signed by whoever has the secret, or not now: a sentence that says what to look at.
+    /// It is not signed with the secret, or not now: a sentence that says what to look at.
     Unsigned(&'static str),
     /// It was taken before: it is used once.
     Replayed(RequestId),

@@ -1,8 +1,9 @@
 //! How the bot is, as the `status` command, the probes and the metrics see it. Rooms write to the health room's
-//! board; whoever shows it reads this.
+//! board; the rooms that show it read this.
 
 use super::{Body, Notice};
 use serde::Serialize;
+use std::fmt;
 use std::time::Duration;
 
 /// Which program this is.
@@ -26,13 +27,51 @@ impl Build {
     }
 }
 
+/// Where a supervised actor is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ActorPhase {
+    /// Its life is about to begin.
+    Starting,
+    /// It handles messages.
+    Up,
+    /// It waits for its next life after a failure.
+    BackOff,
+    /// It was asked to stop.
+    Stopping,
+    /// It has stopped and will not return.
+    Stopped,
+    /// It failed and will not return.
+    Dead,
+}
+
+impl ActorPhase {
+    /// As people read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Up => "up",
+            Self::BackOff => "back-off",
+            Self::Stopping => "stopping",
+            Self::Stopped => "stopped",
+            Self::Dead => "dead",
+        }
+    }
+}
+
+impl fmt::Display for ActorPhase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// One supervised actor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ActorVitals {
     /// Its name in the supervision tree.
     pub name: String,
-    /// `starting`, `up`, `back-off`, `stopped`, `dead`.
-    pub phase: String,
+    /// Where it is in its life.
+    pub phase: ActorPhase,
     /// How many lives it has had.
     pub incarnation: u64,
     /// How many of them ended in a failure and were followed by another.
@@ -64,11 +103,44 @@ pub struct LinkVitals {
     pub last_error: Option<String>,
 }
 
+/// What waits somewhere, in the order in which it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum QueueName {
+    /// What was given up.
+    #[serde(rename = "dead letters")]
+    DeadLetters,
+    /// What is being sent.
+    #[serde(rename = "letters on their way")]
+    LettersOnTheirWay,
+    /// What is to be sent.
+    #[serde(rename = "outbox")]
+    Outbox,
+    /// What this process works on.
+    #[serde(rename = "requests in work")]
+    RequestsInWork,
+    /// What has no final answer.
+    #[serde(rename = "unfinished requests")]
+    UnfinishedRequests,
+}
+
+impl QueueName {
+    /// As people and metrics read it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::DeadLetters => "dead letters",
+            Self::LettersOnTheirWay => "letters on their way",
+            Self::Outbox => "outbox",
+            Self::RequestsInWork => "requests in work",
+            Self::UnfinishedRequests => "unfinished requests",
+        }
+    }
+}
+
 /// One queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct QueueVitals {
     /// What waits in it.
-    pub name: String,
+    pub name: QueueName,
     /// How much.
     pub depth: u64,
     /// How long the oldest has waited.
@@ -78,7 +150,7 @@ pub struct QueueVitals {
 /// The store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct StoreVitals {
-    /// `sqlite`.
+    /// `sqlite` or `dynamodb`.
     pub kind: String,
     /// Whether the last write succeeded, and operations are answered in time.
     pub ok: bool,
@@ -161,7 +233,7 @@ pub struct Vitals {
     pub replicas: Vec<ReplicaVitals>,
 }
 
-/// Whoever can tell how the bot is.
+/// A part of the program that can tell how the bot is.
 pub trait VitalsSource: Send + Sync {
     /// How the bot is now.
     fn vitals(&self) -> Vitals;

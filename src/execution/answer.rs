@@ -5,6 +5,7 @@ use super::former::{broke, interrupted};
 use super::onlookers::Onlookers;
 use super::recover::with_command;
 use crate::clock::Clock;
+use crate::commands::Catalog;
 use crate::delivery::{Courier, Deliver};
 use crate::domain::{
     CommandError, Failure, Line, Part, Refusal, Reply, ReplyTo, Request, Source, Tone, UnknownOutcome, UsageError,
@@ -23,7 +24,7 @@ pub struct Answer {
     pub outcome: &'static str,
     /// What the person reads.
     pub reply: Reply,
-    /// Whether it concerns nobody but whoever asked: a refusal.
+    /// Whether it is for the asker alone: a refusal.
     pub alone: bool,
 }
 
@@ -71,7 +72,7 @@ impl Answer {
 
     /// Processes have died with it more than once: what it did to them it may do again, so it is not tried again. What
     /// else they had in hand may have been the cause as well, and nobody is left who knows.
-    pub fn poison(request: &Request, former: &Former, deaths: u32, begun: bool) -> Self {
+    pub fn poison(request: &Request, former: &Former, deaths: u32, begun: bool, catalog: &Catalog) -> Self {
         tracing::error!(req = %request.id, deaths, begun, "request is not tried again: processes died with it in hand");
         let first = Line::new()
             .text(broke(former, deaths))
@@ -82,8 +83,10 @@ impl Answer {
             false => {
                 first.text("Nothing was changed by it. Send it again if you still want it; if I break again, give ")
             }
-            true => with_command(first.text("I do not know what was done. Check the targets"), &request.text)
-                .text(" before anything else, and give "),
+            true => {
+                let line = first.text("I do not know what was done. Check the targets");
+                with_command(line, &request.text, catalog).text(" before anything else, and give ")
+            }
         };
         let line = first.code(format!("req {}", request.id.short())).text(" to the platform team.");
         let tone = if begun { Tone::Unknown } else { Tone::Failed };
@@ -102,10 +105,10 @@ impl Answer {
     }
 
     /// A failure of ours when calls may have been made before it.
-    pub fn bug_after_begin(request: &Request, former: &Former) -> Self {
+    pub fn bug_after_begin(request: &Request, former: &Former, catalog: &Catalog) -> Self {
         let line = interrupted(former, &request.text)
             .text(", and something broke on my side when I took it up. I do not know what was done. Check the targets");
-        let line = with_command(line, &request.text)
+        let line = with_command(line, &request.text, catalog)
             .text(" and give ")
             .code(format!("req {}", request.id.short()))
             .text(" to the platform team.");
@@ -168,8 +171,8 @@ pub(super) fn address(request: &Request) -> Address {
     }
 }
 
-/// Where the final answer goes. A refusal concerns whoever asked, and nobody else in the thread. Nor does it concern the
-/// thread of a message, which may be somebody else's, that a shortcut on it was not run.
+/// Where the final answer goes. A refusal concerns the asker, and no other person in the thread. And a shortcut
+/// on a message that was not run is told to the asker alone: the thread of that message may be another person's.
 fn last_address(request: &Request, answer: &Answer) -> Address {
     let not_run = request.source == Source::Shortcut && answer.end == Final::Refused && answer.reply.form.is_none();
     if !answer.alone && !not_run {

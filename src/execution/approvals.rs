@@ -151,7 +151,7 @@ fn question(plan: &Plan) -> String {
     format!("{}{MORE}", whole[..end].trim_end_matches(','))
 }
 
-/// What the asker reads where nobody else may: a question that the others must be told of.
+/// What the asker reads where no other person may: a question that the others must be told of.
 fn shown_alone(approval: &ApprovalRequest, need: &Need) -> Reply {
     let line = Line::from(
         "Nobody else sees this question, as people of another organisation may read here. Ask somebody who may ",
@@ -221,7 +221,7 @@ pub fn concerning(approval: &ApprovalRequest) -> Line {
     people(targets(Line::from("On "), &approval.plan).text(". "), &approval.user, &approval.given)
 }
 
-/// Who asked for a change and who approved it, below its answer; nothing where nobody had to.
+/// Who asked for a change and who approved it, below its answer; nothing where no approval was needed.
 pub(super) fn approved_by(request: &Request, plan: &Plan) -> Option<Line> {
     (!plan.approved.is_empty()).then(|| people(Line::new(), &request.user, &plan.approved))
 }

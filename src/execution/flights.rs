@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 #[derive(Debug, Default)]
 pub struct Flights {
     ids: Mutex<HashSet<RequestId>>,
-    /// Those that only whoever comes after this process can bring to their end.
+    /// Those that only the next process can bring to their end.
     bequeathed: Mutex<HashSet<RequestId>>,
     landed: Notify,
     /// Whether this process is on its way out.
@@ -71,7 +71,7 @@ impl Flights {
 }
 
 impl Flight {
-    /// Says that this process ends before this request can: nobody waits for it any more.
+    /// Says that this process ends before this request can: the drain waits for it no more.
     pub fn bequeath(&self) {
         self.flights.bequeathed.lock().insert(self.id);
         self.flights.landed.notify_waiters();

@@ -1,4 +1,4 @@
-//! How it is said that a request was taken over: who had it before is named, and nobody says of themselves what befell
+//! How it is said that a request was taken over: who had it before is named, and no replica says of itself what befell
 //! another.
 
 use crate::domain::Line;
@@ -36,7 +36,7 @@ fn replica(former: &Former) -> Line {
     }
 }
 
-/// One that is silent may be dead or cut off: whoever lives cannot tell.
+/// One that is silent may be dead or cut off: the replicas that live cannot tell.
 fn end(died: bool) -> &'static str {
     if died { " died or was cut off" } else { " was stopped" }
 }

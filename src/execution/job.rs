@@ -61,9 +61,9 @@ pub struct Job {
     pub judge: Judge,
     /// What to do.
     pub task: Task,
-    /// Whether nobody but the asker is to read of it where it was asked.
+    /// Whether the asker alone is to read of it where it was asked.
     pub alone: bool,
-    /// Keeps the request known as being in work; shared with whoever answers when the job is not taken.
+    /// Keeps the request known as being in work; shared with the room that answers when the job is not taken.
     pub flight: Arc<Flight>,
 }
 
@@ -154,7 +154,7 @@ async fn plan_and_execute(
         }
         Task::Approved(approval) => approval.given.clone(),
         Task::Run | Task::Verify(_) | Task::LastLook(..) if need.approvals > 0 => {
-            // asked or not: the answer comes when they have spoken, or from whoever has the request
+            // asked or not: the answer comes when they have spoken, or from the replica that has the request
             return approvals::ask(job, plan, &need, shop).await.map(|_| None);
         }
         Task::Run | Task::Verify(_) | Task::LastLook(..) => Vec::new(),

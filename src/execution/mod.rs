@@ -1,5 +1,6 @@
-//! Runs commands: plans, asks for the verdict, journals, executes, verifies, and takes up after a crash. Provider calls
-//! run on the worker runtime, never on an actor's thread.
+//! Runs commands: plans, asks for the verdict, journals, executes, verifies, and takes up after a crash. Jobs run on the worker
+//! runtime; only a command that reads and is about the bot itself ([`Scope::Bot`](crate::commands::Scope::Bot), so `deploy status`
+//! too) runs on the dispatcher's thread, however busy the workers are.
 
 mod answer;
 mod approvals;

@@ -1,5 +1,5 @@
-//! Who looks at their own Home: these are shown anew when one of their requests begins or ends. Kept in memory, over all
-//! lives of the actor that shows them; whoever is forgotten opens the Home again.
+//! The people who look at their own Homes: a Home is shown anew when a request of its person begins or ends. Kept in memory, over all
+//! lives of the actor that shows them; a person who is forgotten opens the Home again.
 
 use crate::domain::UserId;
 use parking_lot::Mutex;
@@ -50,7 +50,7 @@ pub struct Onlookers {
     changed: Notify,
 }
 
-/// The right to show one person's Home, which nobody else has until it is dropped.
+/// The right to show one person's Home, which no other task has until it is dropped.
 pub struct Turn {
     user: UserId,
     onlookers: Arc<Onlookers>,
@@ -215,7 +215,7 @@ mod tests {
         assert!(tokio::time::timeout(Duration::from_secs(60), all.next()).await.is_err());
         turn.shown();
         assert_eq!(name(&all.next().await), "U1");
-        // dropped without a word: whoever showed it broke
+        // dropped without a word: the task that showed it broke
         assert!(all.next().now_or_never().is_none());
         all.changed(&user);
         tokio::time::advance(EVERY).await;

@@ -4,7 +4,7 @@
 use super::answer::Answer;
 use super::job::{Job, Workshop, of_found};
 use crate::aws;
-use crate::commands;
+use crate::commands::Catalog;
 use crate::domain::{Line, Part, Plan, Reply, Tone};
 use std::time::Duration;
 
@@ -21,9 +21,9 @@ pub(super) async fn look(job: &Job, plan: &Plan, shop: &Workshop, why: Line) -> 
         Ok(Ok(found)) => of_found(found),
         Ok(Err(error)) => {
             tracing::warn!(req = %job.request.id, ?error, "verification failed");
-            Answer::unknown(Reply::new(Tone::Unknown).text(unseen(plan)))
+            Answer::unknown(Reply::new(Tone::Unknown).text(unseen(plan, &job.context.catalog)))
         }
-        Err(_) => Answer::unknown(Reply::new(Tone::Unknown).text(unseen(plan))),
+        Err(_) => Answer::unknown(Reply::new(Tone::Unknown).text(unseen(plan, &job.context.catalog))),
     };
     answer.reply.parts.insert(0, Part::Text(why.text(".")));
     answer
@@ -34,35 +34,36 @@ pub(super) fn while_running(what: &str, job: &Job) -> Line {
     Line::from(format!("{what} while running ")).code(&job.request.text)
 }
 
-fn unseen(plan: &Plan) -> Line {
+fn unseen(plan: &Plan, catalog: &Catalog) -> Line {
     let line = Line::new().text("AWS does not answer, so I cannot tell whether it was done. ");
-    let said = commands::inspect(&plan.command).map_or("Check ", |_| "Check with ");
+    let inspect = catalog.inspect(&plan.command);
+    let said = inspect.map_or("Check ", |_| "Check with ");
     plan.targets
         .iter()
         .take(3)
         .enumerate()
         .fold(line.text(said), |line, (index, target)| {
             let line = if index > 0 { line.text(", ") } else { line };
-            line.code(commands::inspect(&plan.command).map_or_else(|| target.label(), |inspect| (inspect.line)(target)))
+            line.code(inspect.map_or_else(|| target.label(), |inspect| (inspect.line)(target)))
         })
         .text(".")
 }
 
 /// By which command the targets of this line are looked at, where there is one.
-pub fn with_command(line: Line, text: &str) -> Line {
-    match commands::inspect(text) {
+pub fn with_command(line: Line, text: &str, catalog: &Catalog) -> Line {
+    match catalog.inspect(text) {
         Some(inspect) => line.text(" with ").code(inspect.command),
         None => line,
     }
 }
 
-/// When even looking breaks: what was asked, and that nobody knows.
+/// When even looking breaks: what was asked, and that its outcome is not known.
 pub(super) fn unseen_answer(job: &Job) -> Answer {
     let line = Line::new()
         .text("Something broke on my side while running ")
         .code(&job.request.text)
         .text(", and again when I looked. I do not know whether it was done; check its targets");
-    let line = with_command(line, &job.request.text)
+    let line = with_command(line, &job.request.text, &job.context.catalog)
         .text(" and give ")
         .code(format!("req {}", job.request.id.short()))
         .text(" to the platform team.");
@@ -102,7 +103,7 @@ mod tests {
             ("deploy rollback", vec![target("service/prod/shop", Some("web"))], "Check with deploy status web."),
             ("of a newer program", instances(), "Check web-1 (i-0abc), i-0def."),
         ] {
-            let said = unseen(&plan(command, targets)).plain();
+            let said = unseen(&plan(command, targets), &Catalog::built_in()).plain();
             assert!(said.ends_with(shown), "{said}");
         }
     }

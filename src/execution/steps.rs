@@ -1,5 +1,5 @@
 //! The journal's side of a step: written before the call, and after it what the provider said. In between, the lease: a
-//! call that outlasts it is given up, so that whoever adopts the request knows when it can no longer arrive.
+//! call that outlasts it is given up, so that a replica that adopts the request knows when it can no longer arrive.
 
 use super::job::Stage;
 use crate::clock::{Held, while_held};

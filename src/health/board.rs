@@ -2,8 +2,8 @@
 
 use super::judgement::{Judgement, Seen};
 use crate::domain::{
-    ActorVitals, Body, Build, Drill, LinkVitals, Notice, QueueVitals, ReplicaVitals, SelfTestAnswer, SelfTestCall,
-    StoreVitals, Vitals, VitalsSource,
+    ActorVitals, Body, Build, Drill, LinkVitals, Notice, QueueName, QueueVitals, ReplicaVitals, SelfTestAnswer,
+    SelfTestCall, StoreVitals, Vitals, VitalsSource,
 };
 use futures_util::future::BoxFuture;
 use parking_lot::RwLock;
@@ -44,7 +44,7 @@ pub struct Board {
     body: RwLock<Body>,
     notices: RwLock<Vec<Notice>>,
     replicas: RwLock<Vec<ReplicaVitals>>,
-    queues: RwLock<BTreeMap<String, (QueueVitals, Instant)>>,
+    queues: RwLock<BTreeMap<QueueName, (QueueVitals, Instant)>>,
     links: Watch<Vec<LinkVitals>>,
     actors: Watch<Vec<ActorVitals>>,
     store: Watch<StoreVitals>,
@@ -84,7 +84,7 @@ impl Board {
 
     /// Reports a queue. The age of its oldest grows until it is reported again.
     pub fn queue(&self, vitals: QueueVitals) {
-        self.queues.write().insert(vitals.name.clone(), (vitals, Instant::now()));
+        self.queues.write().insert(vitals.name, (vitals, Instant::now()));
     }
 
     /// Reports who shares the store.
@@ -137,7 +137,7 @@ impl Board {
         *self.self_tests.write() = Some(Arc::new(ask));
     }
 
-    /// Whoever takes self-tests in; `None` where there are none.
+    /// The door for self-tests; `None` where there is none.
     pub(super) fn self_tests(&self) -> Option<Tests> {
         self.self_tests.read().clone()
     }

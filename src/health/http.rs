@@ -20,7 +20,7 @@ const SPEECHLESS: Duration = Duration::from_secs(1);
 /// The same, after something was asked on it.
 const QUIET: Duration = Duration::from_secs(5);
 
-/// What there is, for whoever asks for something else.
+/// What there is, for a caller that asks for something else.
 const PATHS: [&str; 5] = ["/livez", "/readyz", "/startupz", "/metrics", "/version"];
 
 /// How an actor can be broken.
@@ -31,7 +31,7 @@ const STUCK_FOR: f64 = 60.0;
 
 /// A server that listens and is not driven yet.
 pub struct Serving {
-    /// The server, to be driven to its end by whoever supervises it.
+    /// The server, to be driven to its end by the code that supervises it.
     pub server: Server,
     /// Stops it: `handle.stop(true).await`.
     pub handle: ServerHandle,

@@ -1,7 +1,7 @@
 //! The three questions and their answers, from vitals alone.
 
 use super::board::BoardSpec;
-use crate::domain::{LinkVitals, Notice, Vitals};
+use crate::domain::{ActorPhase, LinkVitals, Notice, Vitals};
 use serde::Serialize;
 
 /// An answer with its causes, as the probes show it.
@@ -69,7 +69,7 @@ impl Judgement {
         }
         for name in &spec.needed_actors {
             match vitals.actors.iter().find(|actor| actor.name == *name) {
-                Some(actor) if actor.phase == "up" => {}
+                Some(actor) if actor.phase == ActorPhase::Up => {}
                 Some(actor) => {
                     let failure = actor.last_failure.as_ref().map(|failure| format!(", last failure: {failure}"));
                     add("actor", format!("{name} is {}{}", actor.phase, failure.unwrap_or_default()));

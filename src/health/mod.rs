@@ -1,4 +1,4 @@
-//! How the bot is, for whoever asks over HTTP: probes, metrics, version.
+//! How the bot is, for callers over HTTP: probes, metrics, version.
 //!
 //! Rooms write to the [`Board`]; nothing here asks them anything that could block. Three questions are kept apart.
 //! *Liveness* (`/livez`): does the actor system turn? Only a restart would help, so an outage of Slack or AWS never
@@ -36,7 +36,7 @@
 //! | `dronebot_slack_reconnects_total` | `slot`, `reason` | ends of links and failed dials |
 //! | `dronebot_slack_api_calls_total` | `method`, `outcome` | Web API calls: `ok` or the class of the error |
 //! | `dronebot_slack_api_seconds` | `method` | how long they took, the wait for their turn included |
-//! | `dronebot_log_lines_lost_total` | | lines of the log that nobody read in time |
+//! | `dronebot_log_lines_lost_total` | | lines of the log that no reader took in time |
 //! | `dronebot_store_up` | | 1: the last write worked |
 //! | `dronebot_store_errors_total` | | writes that failed |
 //! | `dronebot_store_commits_total` | | transactions |

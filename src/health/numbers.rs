@@ -2,7 +2,7 @@
 
 use super::HealthError;
 use super::board::Board;
-use crate::domain::VitalsSource;
+use crate::domain::{ActorPhase, VitalsSource};
 use metrics::gauge;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ impl std::fmt::Debug for Metrics {
 }
 
 impl Metrics {
-    /// A recorder that nobody counts into yet but through [`Metrics::recorder`].
+    /// A recorder into which no code counts yet but through [`Metrics::recorder`].
     pub fn detached() -> Self {
         let builder = PrometheusBuilder::new();
         // the bounds are constants and not empty, the only error there is
@@ -86,7 +86,7 @@ fn export(board: &Board) {
     gauge!("dronebot_open").set(vitals.store.open as f64);
     for actor in vitals.actors {
         gauge!("dronebot_actor_restarts", "actor" => actor.name.clone()).set(actor.restarts as f64);
-        gauge!("dronebot_actor_up", "actor" => actor.name).set(yes(actor.phase == "up"));
+        gauge!("dronebot_actor_up", "actor" => actor.name).set(yes(actor.phase == ActorPhase::Up));
     }
     for link in vitals.links {
         let slot = link.slot.to_string();
@@ -107,7 +107,7 @@ fn export(board: &Board) {
     gauge!("dronebot_replicas", "state" => "gone").set(count(false));
     for queue in vitals.queues {
         let oldest = queue.oldest.unwrap_or_default().as_secs_f64();
-        gauge!("dronebot_queue_depth", "queue" => queue.name.clone()).set(queue.depth as f64);
-        gauge!("dronebot_queue_oldest_seconds", "queue" => queue.name).set(oldest);
+        gauge!("dronebot_queue_depth", "queue" => queue.name.as_str()).set(queue.depth as f64);
+        gauge!("dronebot_queue_oldest_seconds", "queue" => queue.name.as_str()).set(oldest);
     }
 }

@@ -1,5 +1,7 @@
 use super::*;
-use crate::domain::{ActorVitals, Build, Drill, LinkVitals, QueueVitals, StoreVitals, VitalsSource};
+use crate::domain::{
+    ActorPhase, ActorVitals, Build, Drill, LinkVitals, QueueName, QueueVitals, StoreVitals, VitalsSource,
+};
 use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,13 +22,13 @@ fn board() -> Arc<Board> {
     })
 }
 
-fn actor(name: &str, phase: &str) -> ActorVitals {
+fn actor(name: &str, phase: ActorPhase) -> ActorVitals {
     ActorVitals {
         name: name.into(),
-        phase: phase.into(),
+        phase,
         incarnation: 3,
         restarts: 2,
-        last_failure: (phase != "up").then(|| "panicked at src/x.rs:1".to_owned()),
+        last_failure: (phase != ActorPhase::Up).then(|| "panicked at src/x.rs:1".to_owned()),
         since: Duration::from_secs(5),
     }
 }
@@ -51,7 +53,7 @@ fn well() -> StoreVitals {
 /// A board on which everything is as it should be.
 fn healthy() -> Arc<Board> {
     let board = board();
-    board.watch_actors(|| vec![actor("courier", "up"), actor("dispatcher", "up")]);
+    board.watch_actors(|| vec![actor("courier", ActorPhase::Up), actor("dispatcher", ActorPhase::Up)]);
     board.watch_store(well);
     board.watch_links(|| vec![link(0, true, None), link(1, false, Some("connection refused"))]);
     board.started();
@@ -98,7 +100,7 @@ fn one_usable_link_a_store_and_the_needed_actors_make_it_ready() {
     assert_eq!(board.startup().status, "ok");
 }
 
-// row 12, row 33
+// failure 12, failure 33
 #[test]
 fn a_link_that_is_up_and_silent_is_deaf_and_not_ready() {
     let board = healthy();
@@ -124,7 +126,7 @@ fn each_thing_that_fails_is_a_cause() {
     let board = healthy();
     board.watch_links(|| vec![link(0, false, Some("invalid_auth"))]);
     board.watch_store(|| StoreVitals { ok: false, last_error: Some("disk full".into()), ..well() });
-    board.watch_actors(|| vec![actor("courier", "back-off")]);
+    board.watch_actors(|| vec![actor("courier", ActorPhase::BackOff)]);
     board.draining();
     insta::assert_debug_snapshot!(causes(&board.ready()), @r#"
     [
@@ -150,7 +152,7 @@ fn the_watchdog_alone_decides_liveness() {
 #[tokio::test(start_paused = true)]
 async fn what_waits_in_a_queue_grows_older_by_itself() {
     let board = board();
-    board.queue(QueueVitals { name: "outbox".into(), depth: 2, oldest: Some(Duration::from_secs(3)) });
+    board.queue(QueueVitals { name: QueueName::Outbox, depth: 2, oldest: Some(Duration::from_secs(3)) });
     tokio::time::advance(Duration::from_secs(4)).await;
     assert_eq!(board.vitals().queues[0].oldest, Some(Duration::from_secs(7)));
     assert_eq!(board.vitals().uptime, Duration::from_secs(4));
@@ -186,7 +188,7 @@ async fn the_probes_answer_over_http_with_their_causes() {
     assert_eq!(get(address, "/startupz").await.0, 503);
     board.started();
     assert_eq!(get(address, "/startupz").await.0, 200);
-    board.watch_actors(|| vec![actor("courier", "up"), actor("dispatcher", "up")]);
+    board.watch_actors(|| vec![actor("courier", ActorPhase::Up), actor("dispatcher", ActorPhase::Up)]);
     board.watch_store(well);
     board.watch_links(|| vec![link(0, true, None)]);
     assert_eq!(get(address, "/readyz").await, (200, r#"{"status":"ok","causes":[]}"#.into()));
@@ -212,7 +214,7 @@ async fn the_probes_answer_over_http_with_their_causes() {
 #[actix_web::test]
 async fn the_metrics_hold_what_rooms_counted_and_what_the_board_knows() {
     let (board, metrics) = (healthy(), Metrics::detached());
-    board.queue(QueueVitals { name: "outbox".into(), depth: 7, oldest: Some(Duration::from_secs(3)) });
+    board.queue(QueueVitals { name: QueueName::Outbox, depth: 7, oldest: Some(Duration::from_secs(3)) });
     metrics::with_local_recorder(metrics.recorder(), || {
         metrics::counter!("dronebot_frames_total", "kind" => "hello").increment(2);
         metrics::histogram!("dronebot_ack_seconds").record(0.0007);

@@ -61,7 +61,7 @@ pub struct ConnectionParts {
     pub web_api: Arc<dyn Fn() -> WebApi + Send + Sync>,
     /// What to do with envelopes.
     pub door: Arc<dyn EnvelopeSink + Send + Sync>,
-    /// The bot's own account, shared with whoever must know it; asked for before the first connection.
+    /// The bot's own account, shared with the parts that must know it; asked for before the first connection.
     pub identity: Arc<OnceCell<Identity>>,
     /// Who is told how the link is.
     pub observer: Arc<dyn LinkObserver>,

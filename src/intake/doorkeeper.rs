@@ -4,6 +4,7 @@ use super::gate::{Gate, Refused, Word};
 use super::threads::Threads;
 use super::translate::{Again, FieldError, Means, Stamp, Submission, Translated, translate};
 use crate::clock::Clock;
+use crate::dispatch::forms::Forms;
 use crate::dispatch::{Dispatcher, HeardPlaces, HomeKeeper, HomeOpened, How, Identity, Incoming};
 use crate::domain::{ChannelId, ReplyTo, Request, RequestId, Source};
 use crate::slack::Seals;
@@ -53,6 +54,8 @@ pub struct Doorkeeper {
     pub gate: Arc<Gate>,
     /// By which the bot's own buttons and forms are known.
     pub seals: Seals,
+    /// What the forms are of which the answers come.
+    pub forms: Forms,
     /// What envelopes say of their places.
     pub places: Arc<HeardPlaces>,
     /// Builds a client for this thread: for a word to somebody who is refused.
@@ -75,7 +78,7 @@ impl EnvelopeSink for Doorkeeper {
         let millis = u64::try_from(at.as_millisecond()).unwrap_or_default();
         let stamp = Stamp { id: RequestId::new(millis, fastrand::u128(..)), at };
         // an envelope on which the translation breaks would come again and again, and end the link each time
-        let means = Means { identity, seals: &self.seals, places: &self.places };
+        let means = Means { identity, seals: &self.seals, forms: &self.forms, places: &self.places };
         let translated = catch_unwind(AssertUnwindSafe(|| translate(&envelope, means, stamp)));
         let Ok(translated) = translated else {
             tracing::error!(kind = envelope.kind.as_str(), "envelope broke its translation; left to slack");
@@ -96,7 +99,7 @@ impl EnvelopeSink for Doorkeeper {
             Translated::Submission(sent) => Box::pin(self.clone().submit(*sent, received, answerable)),
             Translated::Again(again) => Box::pin(self.clone().again(*again, received)),
             Translated::Home(user) => {
-                // nothing to journal: a Home changes nothing, and whoever does not see it opens it again
+                // nothing to journal: a Home changes nothing, and a person who does not see it opens it again
                 if let Err(error) = self.home.tell(HomeOpened(user)) {
                     tracing::warn!(%error, "nobody is there to show the home");
                 }
@@ -171,7 +174,7 @@ impl Doorkeeper {
         told
     }
 
-    /// What is said about a delivery that was taken before, or of which nobody can say now whether it was: to refuse that
+    /// What is said about a delivery that was taken before, or of which the journal cannot tell now whether it was: to refuse that
     /// one could be a lie.
     async fn is_known(&self, new: &NewRequest) -> Option<Disposition> {
         match tokio::time::timeout(KNOWN_WAITS, self.journal.known(&new.keys)).await {
@@ -335,7 +338,7 @@ fn whisper(refused: Refused) -> Disposition {
     to_raw_value(&answer).map_or(Disposition::Leave, Disposition::AckWith)
 }
 
-/// What comes within [`FORM_WAITS`]. What comes later is given to `late`: it is not lost with whoever waited.
+/// What comes within [`FORM_WAITS`]. What comes later is given to `late`: it is not lost with the caller that waited.
 async fn in_time<T: 'static>(coming: impl Future<Output = T> + 'static, late: impl FnOnce(T) + 'static) -> Option<T> {
     let mut coming = Box::pin(coming);
     if let Ok(come) = tokio::time::timeout(FORM_WAITS, &mut coming).await {

@@ -1,13 +1,13 @@
-//! How much is taken in. What is accepted stays in memory until its answer is delivered, so there is a bound to it; beyond
-//! that a request is refused at the door, in words and without a trace in the journal.
+//! Admission: how much is taken in. What is accepted stays in memory until its answer is delivered, so there is a bound to it;
+//! beyond that a request is refused at the door, in words and without a trace in the journal.
 //!
-//! Nobody takes the room of all. One person may have so much open and no more, whatever room there is. People who may run
+//! No one takes the room of all. One person may have so much open and no more, whatever room there is. People who may run
 //! nothing are heard once a minute. Part of the room is for people who may change something: however many look, a change
 //! gets in.
 //!
 //! The words cost Slack something too, and so are bounded: a slash command and a form are told in their acknowledgement,
-//! which costs nothing; everybody else by a message, once a minute for each person and so many in all. Whoever can be
-//! told nothing now is left to Slack: it delivers a mention again, and shows that a button did nothing.
+//! which costs nothing; everybody else by a message, once a minute for each person and so many in all. Where the bot can tell
+//! a person nothing now, Slack does: it delivers a mention again, and shows that a button did nothing.
 
 use crate::dispatch::Callers;
 use crate::domain::{Request, UserId};
@@ -81,7 +81,7 @@ pub struct Gate {
     refused: Mutex<Memory>,
 }
 
-/// How many are on their way, and of each person. Nobody is in it who has nothing on its way. A person is a number here:
+/// How many are on their way, and of each person. It holds no person who has nothing on its way. A person is a number here:
 /// two of the same would share a share for a moment, which does no harm.
 #[derive(Default)]
 struct Way {
@@ -186,12 +186,12 @@ impl Gate {
         }
     }
 
-    /// What was let in did not get into the journal: whoever sent it has heard nothing.
+    /// What was let in did not get into the journal: its sender has heard nothing.
     pub(super) fn was_not_taken(&self, request: &Request) {
         self.callers.was_not_heard(&request.user);
     }
 
-    /// Remembers the keys of a delivery that was refused, and that whoever sent it knows.
+    /// Remembers the keys of a delivery that was refused, and of which its sender knows.
     pub(super) fn remember(&self, keys: Vec<String>) {
         let mut refused = self.refused.lock();
         for key in keys {
@@ -213,7 +213,7 @@ impl Gate {
         keys.iter().any(|key| refused.keys.contains(key))
     }
 
-    /// Whether this person is to be told now. Whoever is told of it but cannot be must be forgotten again.
+    /// Whether this person is to be told now. If telling fails, the caller must [`Gate::forget`] the person.
     pub(super) fn word(&self, user: &UserId) -> Word {
         let now = Instant::now();
         let mut refused = self.refused.lock();

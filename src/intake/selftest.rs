@@ -1,4 +1,4 @@
-//! The door for a self-test: `POST /selftest` at the bot's own listener. Whoever deploys a version must know that it answers
+//! The door for a self-test: `POST /selftest` at the bot's own listener. The one who deploys a version must know that it answers
 //! in Slack, and no post by an API can find out: Slack marks what a program writes, in whosever name, and the bot rightly
 //! ignores it. So a signed call asks for one `ping`, which travels the whole walk (journal, judgement, run, outbox, courier)
 //! and is posted in the channel that the settings name. Without a secret in the settings there is no such door.
@@ -155,7 +155,7 @@ fn signed(timestamp: &str, nonce: &str) -> String {
     format!("dronebot-selftest:v1:{timestamp}:{nonce}")
 }
 
-/// Whether this call is signed by whoever has the secret, lately. Before that is known nothing is told of the clock.
+/// Whether this call is signed with the secret, lately. Before that is known nothing is told of the clock.
 fn verify(secret: &SecretString, call: &SelfTestCall, now: i64) -> Result<(), &'static str> {
     let SelfTestCall { timestamp, nonce, signature } = call;
     let is_word = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// What nobody types by hand.
+/// More than a person types by hand.
 const MOST: usize = 20;
 
 /// In how long.
@@ -64,7 +64,7 @@ fn forget(times: &mut VecDeque<Instant>, now: Instant) {
 mod tests {
     use super::*;
 
-    // row 36
+    // failure 36
     #[tokio::test(start_paused = true)]
     async fn a_thread_that_asks_without_end_is_full_until_it_has_been_quiet() {
         let threads = Threads::default();
@@ -80,7 +80,7 @@ mod tests {
         assert!(!threads.is_full("C1 1.2"), "the first of them were a minute ago");
     }
 
-    // row 36
+    // failure 36
     #[tokio::test(start_paused = true)]
     async fn quiet_threads_are_forgotten() {
         let threads = Threads::default();
@@ -92,7 +92,7 @@ mod tests {
         assert_eq!(threads.lately.lock().threads.len(), 1);
     }
 
-    // row 36
+    // failure 36
     #[tokio::test(start_paused = true)]
     async fn busy_threads_are_looked_through_once_for_as_many_new_ones() {
         let threads = Threads::default();

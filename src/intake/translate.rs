@@ -1,5 +1,6 @@
 //! What an envelope asks, if it asks anything.
 
+use crate::dispatch::forms::Forms;
 use crate::dispatch::{HeardPlaces, Identity};
 use crate::domain::{ChannelId, ReplyTo, Request, RequestId, Source, TeamId, UserId};
 use crate::slack::Seals;
@@ -40,6 +41,8 @@ pub(super) struct Means<'a> {
     pub(super) identity: &'a Identity,
     /// By which its own buttons and forms are known.
     pub(super) seals: &'a Seals,
+    /// What the forms are of which the answers come.
+    pub(super) forms: &'a Forms,
     /// Where it is noted what an envelope says of its place.
     pub(super) places: &'a HeardPlaces,
 }
@@ -144,7 +147,7 @@ fn event(callback: EventCallback, means: Means<'_>, stamp: Stamp) -> Translated 
     Translated::Request(Box::new(NewRequest { request, keys }))
 }
 
-/// What is said to whoever edits a message to the bot.
+/// What is said to a person who edits a message to the bot.
 const EDITED: &str = "I do not run what is edited: I cannot tell what was meant before. Nothing was done because of the edit. \
                       Send it anew.";
 
@@ -174,7 +177,7 @@ fn edited(
     };
     let request = Request {
         id: stamp.id,
-        // nothing of it is run, so nobody has to be asked who it is
+        // nothing of it is run, so Slack need not be asked who it is
         source: Source::House,
         team: TeamId(team),
         user: UserId(user),

@@ -133,7 +133,7 @@ pub struct ShutdownSettings {
 pub struct BodySettings {
     /// Where it is said that the bot has moved to another body; `None`: nowhere.
     pub announce_channel: Option<ChannelId>,
-    /// The digest of the image, where whoever started it knows it.
+    /// The digest of the image, where the program that started it knows it.
     pub image_digest: Option<String>,
     /// How often it is looked whether AWS takes the machine back; 0: never.
     #[serde(rename = "notice_poll_seconds", deserialize_with = "seconds")]

@@ -1,5 +1,5 @@
-//! To whom a call may go. Envelopes and answers bring addresses (a response_url, an upload_url, the socket's), and whoever
-//! could forge one would have the bot call any machine that it reaches. Only Slack's own are followed, and only by TLS.
+//! To whom a call may go. Envelopes and answers bring addresses (a response_url, an upload_url, the socket's), and a person
+//! who could forge one would have the bot call any machine that it reaches. Only Slack's own are followed, and only by TLS.
 
 use awc::http::Uri;
 use std::net::IpAddr;

@@ -247,7 +247,7 @@ pub struct MessageEvent {
     /// Of a change: the message as it was.
     #[serde(default, deserialize_with = "odd_is_none")]
     pub previous_message: Option<Box<Self>>,
-    /// Whether Slack shows it to nobody (the outer form of an edit).
+    /// Whether Slack shows it to no person (the outer form of an edit).
     #[serde(default, deserialize_with = "lenient_bool")]
     pub hidden: bool,
 }
@@ -295,7 +295,7 @@ impl MessageEvent {
         self.is_said(self.client_msg_id.is_some())
     }
 
-    /// Whether a person named the bot with it: as [`Self::is_from_person`], and of a subtype that nobody knows yet too.
+    /// Whether a person named the bot with it: as [`Self::is_from_person`], and of a subtype that the bot does not know yet too.
     pub fn is_mention_by_person(&self) -> bool {
         self.is_said(true)
     }
@@ -308,7 +308,7 @@ impl MessageEvent {
     }
 
     /// The message of a person that this says was edited. A link that is unfurled and a reply change a message too, and
-    /// nobody has edited it.
+    /// no one has edited it.
     pub fn edited_by_person(&self) -> Option<&Self> {
         let now = match self.subtype.as_deref() {
             Some("message_changed") => self.message.as_deref()?,
@@ -404,7 +404,7 @@ mod tests {
         assert_eq!(callback.event_id.as_deref(), Some("Ev1"));
     }
 
-    // row 9, row 31
+    // failure 9, failure 31
     #[test]
     fn what_is_not_understood_stays_raw_and_a_missing_event_is_no_error() {
         let limited = event(r#"{"type":"app_rate_limited","minute_rate_limited":5}"#);
@@ -417,7 +417,7 @@ mod tests {
         assert_eq!(bare.is_ext_shared_channel, Some(true));
     }
 
-    // row 36
+    // failure 36
     #[test]
     fn bots_edits_and_joins_are_not_a_persons_words() {
         let message = |json: &str| serde_json::from_str::<MessageEvent>(json).expect("lenient");

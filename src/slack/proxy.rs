@@ -206,7 +206,7 @@ mod tests {
         Proxy::new(Some("http://proxy:3128"), Some(no_proxy)).expect("valid").route(true, host, port).is_some()
     }
 
-    // row 27
+    // failure 27
     #[test]
     fn exceptions_match_by_name_suffix_address_net_and_port() {
         let table = [

@@ -96,7 +96,7 @@ fn sign(tone: Tone) -> Option<(&'static str, &'static str)> {
         Tone::Refused => Some(("\u{26D4}", "Refused")),
         Tone::Failed => Some(("\u{274C}", "Failed")),
         Tone::Unknown => Some(("\u{26A0}\u{FE0F}", "Outcome unknown")),
-        // what is half done is neither ✅ nor ❌: whoever skims must not believe that nothing was
+        // what is half done is neither ✅ nor ❌: a reader who skims must not believe that nothing was
         Tone::Partly => Some(("\u{26A0}\u{FE0F}", "Partly done")),
         Tone::NotApproved => Some(("\u{26D4}", "Not approved")),
         Tone::CalledOff => Some(("\u{26D4}", "Called off")),
@@ -327,7 +327,7 @@ fn plain_text(text: String) -> PlainText {
     PlainText { kind: "plain_text", text, emoji: false }
 }
 
-/// Without control characters, text direction marks and characters that nobody sees, by which words could look like
+/// Without control characters, text direction marks and invisible characters, by which words could look like
 /// others, on one line, and not longer than `limit` bytes; a cut is shown.
 fn clean(words: &str, limit: usize) -> String {
     let space = |character: char| matches!(character, '\t' | '\r' | '\n' | '\u{2028}' | '\u{2029}');

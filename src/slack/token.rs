@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer};
 use std::fmt;
 use std::sync::Arc;
 
-/// A token of Slack's. All copies are one token: whoever replaces it has replaced it for everybody, and whoever needs it
-/// reads it anew for each call.
+/// A token of Slack's. All clones are one token: a replacement shows in each of them, and the code that needs it reads it anew
+/// for each call.
 #[derive(Clone, Default)]
 pub struct Token(Arc<Inner>);
 
@@ -74,7 +74,7 @@ impl<'de> Deserialize<'de> for Token {
     }
 }
 
-/// Where the tokens come from, for whoever meets a Slack that refuses one.
+/// Where the tokens come from, for the connection that meets a Slack that refuses one.
 #[async_trait]
 pub trait TokenSource: Send + Sync {
     /// Whether they are kept somewhere where another one may appear: a file, or AWS.

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 
-/// For how long after its time an approval is known: whoever is late is told what became of it.
+/// For how long after its time an approval is known: a person who is late is told what became of it.
 const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// How often a word is tried while others speak at once.

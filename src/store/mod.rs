@@ -1,12 +1,14 @@
 //! What must not be forgotten. The ports are the [`Journal`] (requests, their states and steps), the [`Outbox`] (replies
 //! on their way to Slack), the [`ApprovalStore`] (what others are asked), the [`AuditLog`] (what happened) and [`Replicas`] (who shares the store); the implementations
-//! are private behind [`open`] (a SQLite file) and [`join`] (a DynamoDB table).
+//! are private behind [`open`] (a SQLite file) and [`join`] (a DynamoDB table). What may follow what, and what else follows from
+//! it, is in `ledger`, for both.
 
 mod approvals;
 mod config;
 #[cfg(test)]
 mod contract;
 mod dynamo;
+mod ledger;
 mod ports;
 mod shares;
 mod sqlite;

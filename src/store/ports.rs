@@ -17,7 +17,7 @@ pub use replica::{Beaten, Card, Due, Replica, ReplicaName, Replicas};
 
 use crate::domain::{ApprovalRequest, ChannelId, Plan, ReplyTo, Request, RequestId, Source, Step, Tone, UserId};
 use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -47,7 +47,7 @@ pub enum StoreError {
         to: &'static str,
     },
     /// The request belongs to another replica by now: this one was given up, and what it knows of the request is
-    /// history. Whoever meets this drops the work and says nothing: the other one answers.
+    /// history. The caller that meets this drops the work and says nothing: the other replica answers.
     #[error("request {0} belongs to another replica by now")]
     Fenced(RequestId),
     /// Another request is changing this target.
@@ -60,7 +60,7 @@ pub enum StoreError {
     },
 }
 
-/// Where a request stands. The drawing is in `design.md` section 5.
+/// Where a request stands. The drawing is in the crate's documentation, `src/lib.rs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
@@ -133,7 +133,7 @@ impl State {
     }
 }
 
-/// What a request came to, as whoever answers says it.
+/// What a request came to, as the room that answers says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Final {
     /// Not understood, or not permitted.
@@ -321,7 +321,7 @@ pub trait Journal: Send + Sync {
     /// The request that has one of these keys, if one has. Nothing is written.
     async fn known(&self, keys: &[String]) -> Result<Option<RequestId>, StoreError>;
 
-    /// For how long calls for this request may still be made: nobody adopts it before that. `None` when it is not this
+    /// For how long calls for this request may still be made: no other adopts it before that. `None` when it is not this
     /// replica's any more, or not for long enough to begin a call. Never waits.
     fn held_for(&self, id: RequestId) -> Option<Duration>;
 
@@ -340,7 +340,7 @@ pub trait Journal: Send + Sync {
     /// cannot fail and never waits, whatever becomes of the store.
     fn held(&self, wanted: &mut dyn FnMut(&Held) -> bool) -> Vec<Entry>;
 
-    /// Who had this request before this process. Never waits; where nobody else can have had it, it was this process in a
+    /// Who had this request before this process. Never waits; where no other can have had it, it was this process in a
     /// former life.
     fn former(&self, _: RequestId) -> Former {
         Former::Own
@@ -364,12 +364,6 @@ pub trait Journal: Send + Sync {
 /// A letter is put off for less than this. What waits longer was written by a clock that has been set back since.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(900);
 
-/// Whether a letter that is put off until then is due.
-pub(super) fn is_due(not_before: Timestamp, now: Timestamp) -> bool {
-    let ahead = not_before.duration_since(now);
-    ahead <= SignedDuration::ZERO || ahead.unsigned_abs() > LONGEST_WAIT
-}
-
 /// Replies on their way to Slack.
 #[async_trait]
 pub trait Outbox: Send + Sync {
@@ -388,7 +382,7 @@ pub trait Outbox: Send + Sync {
     /// How far a letter has come that is not delivered yet: what is noted is not done again.
     async fn note(&self, id: LetterId, way: &Way) -> Result<(), StoreError>;
 
-    /// For how long this letter is still this replica's to send: nobody else sends it before that. `None` when it is not
+    /// For how long this letter is still this replica's to send: no other sends it before that. `None` when it is not
     /// any more, or not for long enough to begin a call. Never waits: it is asked just before each call, and during it.
     fn mine_for(&self, id: LetterId) -> Option<Duration>;
 

@@ -101,6 +101,15 @@ pub(super) fn place(reply_to: &ReplyTo) -> (&'static str, Option<&str>, Option<&
     }
 }
 
+/// What [`place`] says of the answers that are messages of their channel, where they are found again. What went to one
+/// person alone is none.
+pub(super) const OF_THE_CHANNEL: [&str; 4] = ["thread", "in_thread", "channel", "beside"];
+
+/// Whether an answer is a message of its channel.
+pub(super) fn is_of_the_channel(reply_to: &ReplyTo) -> bool {
+    OF_THE_CHANNEL.contains(&place(reply_to).0)
+}
+
 /// The reverse of [`place`]; `None` for a word of a newer program: a guess could tell all what was meant for one.
 pub(super) fn reply_to(place: &str, thread_ts: Option<String>, response_url: Option<SecretString>) -> Option<ReplyTo> {
     Some(match (place, response_url) {

@@ -95,7 +95,7 @@ impl Detached {
     }
 
     fn guarded<F: Future>(self, future: F) -> impl Future<Output = Result<F::Output, Panicked>> {
-        // the span of whoever spawns, so that the request id stays on every line
+        // the span of the caller, so that the request id stays on every line
         self.caught(future).in_current_span()
     }
 
@@ -110,7 +110,7 @@ impl Detached {
     }
 }
 
-/// Spawns a future on the runtime of this thread; its panic is logged, counted and returned to whoever awaits the task.
+/// Spawns a future on the runtime of this thread; its panic is logged, counted and returned to the caller that awaits the task.
 pub fn spawn_detached<F>(name: &'static str, future: F) -> Task<F::Output>
 where
     F: Future + Send + 'static,

@@ -36,7 +36,7 @@ enum Stage {
 struct Leaving {
     asked: bool,
     patience: Pin<Box<Sleep>>,
-    /// Who waits for the hold; nobody if it is to stop for good.
+    /// The caller that waits for the hold; `None` if it is to stop for good.
     held_for: Option<oneshot::Sender<()>>,
 }
 
@@ -56,7 +56,7 @@ pub(super) struct Life<A: Actor<Context = Context<A>>> {
     pub(super) slot: Arc<Slot>,
     group: Arc<Group>,
     orders: mpsc::UnboundedReceiver<Control>,
-    /// Also what keeps the mailbox open when nobody else has an address.
+    /// Also what keeps the mailbox open when no other code has an address.
     sender: AddressSender<A>,
     body: Body<A>,
     stage: Stage,
@@ -227,7 +227,7 @@ where
 
     fn leave(&mut self, held_for: Option<oneshot::Sender<()>>) {
         match &mut self.leaving {
-            // it stops for good already; whoever asks for a hold learns it from the dropped channel
+            // it stops for good already; a caller that asks for a hold learns it from the dropped channel
             Some(Leaving { held_for: None, .. }) => {}
             // a hold that turns into a stop, or that somebody else waits for now
             Some(leaving) => leaving.held_for = held_for,
@@ -338,13 +338,13 @@ where
     fn hold(&mut self, not_before: Instant, done: oneshot::Sender<()>) {
         self.stage = Stage::Held { not_before };
         self.slot.status.send_modify(|status| status.enter(Phase::Starting));
-        // whoever asked may have changed its mind
+        // the caller may have changed its mind
         let _ = done.send(());
     }
 }
 
 impl<A: Actor<Context = Context<A>>> Life<A> {
-    /// No life follows. The body goes first, so that whoever sees the phase finds the mailbox closed.
+    /// No life follows. The body goes first, so that a reader of the phase finds the mailbox closed.
     fn finish(&mut self, phase: Phase) {
         self.stage = Stage::Done;
         self.leaving = None;

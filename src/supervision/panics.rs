@@ -1,4 +1,4 @@
-//! What a panic said and where it was, carried from the panic hook to whoever catches it.
+//! What a panic said and where it was, carried from the panic hook to the code that catches it.
 
 use std::{
     any::Any,
@@ -29,11 +29,11 @@ impl fmt::Display for Panicked {
 }
 
 thread_local! {
-    /// The last panic on this thread; whoever catches it takes it.
+    /// The last panic on this thread; the code that catches it takes it.
     static LAST: RefCell<Option<Panicked>> = const { RefCell::new(None) };
 }
 
-/// Makes every panic leave its location for whoever catches it, one log line inside the span of the actor or task, and
+/// Makes every panic leave its location for the code that catches it, one log line inside the span of the actor or task, and
 /// a count. Installing it again changes nothing. Without a tracing subscriber the former hook still speaks, so that no
 /// panic is silent.
 pub fn install_panic_hook() {
@@ -99,7 +99,7 @@ pub(super) fn read(payload: Box<dyn Any + Send>) -> Panicked {
     Panicked { text, location }
 }
 
-/// Runs `f` and catches its panic. Whoever calls this throws away or rebuilds what `f` may have left half done.
+/// Runs `f` and catches its panic. The caller throws away or rebuilds what `f` may have left half done.
 pub(super) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Panicked> {
     panic::catch_unwind(AssertUnwindSafe(f)).map_err(read)
 }

@@ -30,7 +30,7 @@ impl WorkerRuntime {
         Ok(WorkerRuntime { inner: Arc::new(Inner { handle: runtime.handle().clone(), runtime: Some(runtime) }) })
     }
 
-    /// Runs a future there. Its panic is logged, counted and returned to whoever awaits the task.
+    /// Runs a future there. Its panic is logged, counted and returned to the caller that awaits the task.
     pub fn spawn<F>(&self, name: &'static str, future: F) -> Task<F::Output>
     where
         F: Future + Send + 'static,

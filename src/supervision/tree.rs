@@ -27,7 +27,7 @@ use super::{
 /// What a stop waits beyond the shutdown time before it calls a child unresponsive: its thread is stuck.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Children were restarted more often than the intensity allows. Nothing else is stopped by it: whoever waits for this
+/// Children were restarted more often than the intensity allows. Nothing else is stopped by it: the caller that waits for this
 /// drains, stops the tree, and ends the process with [`EXIT_ESCALATED`](super::EXIT_ESCALATED).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Escalation {
@@ -106,7 +106,7 @@ impl Group {
 
     /// A child failed and is to be restarted. Says whether it has to wait until it is resumed.
     pub(super) fn failed(&self, index: usize) -> bool {
-        // during a stop nobody listens any more, and what is still to stop goes on by itself
+        // during a stop no caller listens any more, and what is still to stop goes on by itself
         self.strategy == Strategy::RestForOne && self.failures.send(index).is_ok()
     }
 }

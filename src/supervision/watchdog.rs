@@ -274,7 +274,7 @@ impl Seen {
 const OUT_OF_BREATH: u32 = 6;
 
 impl Watch {
-    /// Time is counted in looks, not read from a clock: when the whole machine or process was asleep, nobody is blamed.
+    /// Time is counted in looks, not read from a clock: when the whole machine or process was asleep, no actor is blamed.
     fn look(&mut self) {
         let living = self.pulses.living();
         let mut longest: Option<(bool, Stuck)> = None;
@@ -339,7 +339,7 @@ fn stuck(pulse: &Pulse, held_for: Duration) -> Stuck {
     Stuck { name: pulse.name.clone(), thread: pulse.thread.lock().name.clone(), held_for, in_actor: pulse.in_actor }
 }
 
-/// Logs who waits for the machine, by a helper: nobody may keep the watch from going on.
+/// Logs which actor waits for the machine, by a helper thread: no log that stalls may keep the watch from going on.
 fn excuse(stuck: Stuck) {
     let line = move || {
         let why = "it waits for the machine's disk or processor, and is given more time";
@@ -359,7 +359,7 @@ pub fn exit_when_stuck(last: fn()) -> OnStuck {
         let helper = thread::Builder::new().name("watchdog-log".to_owned()).spawn(move || {
             tracing::error!(actor = stuck.name, thread = stuck.thread, "{stuck}, ending the process");
             last();
-            // nobody waits any more if it took long
+            // the caller has gone on if it took long
             let _ = written.send(());
         });
         if helper.is_ok() {

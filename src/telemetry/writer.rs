@@ -1,4 +1,4 @@
-//! The log's own thread. Whoever logs puts a line into memory and goes on: a reader that stalls (a collector that hangs, a
+//! The log's own thread. A thread that logs puts a line into memory and goes on: a reader that stalls (a collector that hangs, a
 //! full pipe, a console on XOFF) costs lines, which are counted, and never stops a thread of the bot.
 //!
 //! No library is used for it because those that were tried wake their thread for each line: under load that cost a tenth of
@@ -13,7 +13,7 @@ use tracing_subscriber::fmt::MakeWriter;
 /// So many bytes wait for the reader: a few thousand lines. What is more is lost.
 const BOUND: usize = 1 << 20;
 
-/// A rest between two writes. Whoever reads along does not notice it.
+/// A rest between two writes. A person who reads along does not notice it.
 const REST: Duration = Duration::from_millis(2);
 
 #[derive(Default)]
@@ -107,7 +107,7 @@ fn write(shared: &Shared, mut output: impl Write) {
         std::mem::swap(&mut queue.lines, &mut lines);
         let closed = queue.closed;
         drop(queue);
-        // who cannot be written to has closed the log: there is nobody to tell
+        // a reader that cannot be written to has closed the log: there is no other place to tell it
         let _ = output.write_all(&lines).and_then(|()| output.flush());
         // what a burst took is given back
         lines.clear();

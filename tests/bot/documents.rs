@@ -3,7 +3,7 @@
 
 use crate::support::{MAYA, VERA, World, fleet};
 use dronebot::app::{self, End};
-use dronebot::commands::{COMMANDS, DeployConfig, Named, iam_policy};
+use dronebot::commands::{Catalog, DeployConfig, Named, iam_policy};
 use dronebot::dispatch::policy::{Action, Situation};
 use dronebot::domain::{ChannelId, Membership, Principal, Source, TeamId, UserId};
 use dronebot::settings::{Environment, Settings};
@@ -85,8 +85,8 @@ fn person(groups: &[&str]) -> Principal {
 
 #[test]
 fn the_table_of_commands_is_derived_from_the_commands_and_the_shipped_policies() {
-    let settings = settings();
-    let policies = app::load_policies(&settings).expect("the shipped policies load");
+    let (settings, catalog) = (settings(), Catalog::built_in());
+    let policies = app::load_policies(&settings, &catalog).expect("the shipped policies load");
     let situation = Situation {
         external: false,
         channel: ChannelId::from("C1"),
@@ -97,7 +97,7 @@ fn the_table_of_commands_is_derived_from_the_commands_and_the_shipped_policies()
     };
     let names = settings.groups.names();
     let mut table = String::from("| command | what it does | class | who may |\n|---|---|---|---|\n");
-    for row in COMMANDS {
+    for row in catalog.rows() {
         let could =
             |groups: &[&str]| policies.could(&person(groups), Action { name: row.action, risk: row.risk }, &situation);
         let groups: Vec<&str> = names.iter().map(String::as_str).filter(|group| could(&[group])).collect();
@@ -249,6 +249,33 @@ fn every_link_of_the_readme_leads_to_a_file() {
     assert!(broken.is_empty(), "these lead nowhere: {broken:?}");
 }
 
+/// A word of the glossary is of today's code: what its link names stands in the room that the link names.
+#[test]
+fn every_link_of_the_glossary_leads_to_something() {
+    let map = text("src/lib.rs");
+    let (_, glossary) = map.split_once("# Glossary").expect("a glossary");
+    let links: Vec<&str> =
+        glossary.split("](").skip(1).map(|rest| rest.split(')').next().unwrap_or_default()).collect();
+    assert!(links.len() > 25, "links are found: {links:?}");
+    let sources = sources();
+    let leads = |link: &str| {
+        let (room, name) = link.split_once("::")?;
+        let name = name.rsplit("::").next()?;
+        let folder = path("src").join(room);
+        let starts =
+            ["struct ", "enum ", "trait ", "static ", "fn ", "pub ", "    "].map(|kind| format!("{kind}{name}"));
+        let defines = |code: &str| {
+            let ends =
+                |at: usize, start: &str| code[at + start.len()..].starts_with([' ', ':', '(', ',', '{', '<', ';']);
+            starts.iter().any(|start| code.match_indices(start).any(|(at, _)| ends(at, start)))
+        };
+        sources.iter().find(|(path, code)| path.starts_with(&folder) && defines(code)).map(drop)
+    };
+    let broken: Vec<&&str> = links.iter().filter(|link| leads(link).is_none()).collect();
+    assert!(broken.is_empty(), "these lead nowhere: {broken:?}");
+    assert!(leads("domain::Nothing").is_none() && leads("aws::Request").is_none(), "what is not there is not found");
+}
+
 #[test]
 fn the_exit_codes_of_the_readme_are_those_of_the_program() {
     let readme = text("README.md");
@@ -298,7 +325,8 @@ fn the_readme_names_the_probes_and_their_causes() {
 #[test]
 fn the_iam_policy_of_the_readme_is_derived_from_the_table_of_commands() {
     let deploy = DeployConfig::default();
-    let policy = iam_policy(None, Named { deploy: &deploy, regions: &[], table: "", secrets: &[] });
+    let policy =
+        iam_policy(&Catalog::built_in(), None, Named { deploy: &deploy, regions: &[], table: "", secrets: &[] });
     let statement = |statement: &serde_json::Value| format!("    {}", in_lines(statement));
     let statements: Vec<String> = policy["Statement"].as_array().expect("statements").iter().map(statement).collect();
     let text = format!(

@@ -19,7 +19,7 @@ fn holdings(pid: u32) -> (usize, usize) {
     (count("fd"), count("task"))
 }
 
-// row 3, row 32
+// failure 3, failure 32
 #[actix_web::test]
 async fn a_thousand_reconnects_leave_no_thread_and_no_file_descriptor() {
     let env = vec![
@@ -53,7 +53,7 @@ async fn a_thousand_reconnects_leave_no_thread_and_no_file_descriptor() {
     world.ends_clean().await;
 }
 
-// row 2
+// failure 2
 #[actix_web::test]
 async fn ghosts_among_the_connections_are_told_by_metric_status_and_log() {
     let mut world = World::new().await;
@@ -74,7 +74,7 @@ async fn ghosts_among_the_connections_are_told_by_metric_status_and_log() {
     world.ends_clean().await;
 }
 
-// row 21, row 23
+// failure 21, failure 23
 #[actix_web::test]
 async fn a_retry_is_done_like_any_other_delivery_and_the_log_tells_which_attempt_it_was() {
     let mut world = World::with(Options { asleep: true, ..Options::default() }).await;
@@ -93,7 +93,7 @@ async fn a_retry_is_done_like_any_other_delivery_and_the_log_tells_which_attempt
     assert_eq!(world.count("SELECT count(*) FROM requests"), 1);
 }
 
-// row 24
+// failure 24
 #[actix_web::test]
 async fn what_was_said_while_nobody_listened_is_not_looked_up_and_changes_nothing_later() {
     let mut world = World::with(Options { asleep: true, ..Options::default() }).await;
@@ -111,7 +111,7 @@ async fn what_was_said_while_nobody_listened_is_not_looked_up_and_changes_nothin
     world.ends_clean().await;
 }
 
-// row 27
+// failure 27
 #[actix_web::test]
 async fn web_api_socket_and_response_url_all_go_through_the_proxy_by_tls_of_the_companys_authority() {
     let mut world = World::with(Options { asleep: true, ..Options::default() }).await;
@@ -135,7 +135,7 @@ async fn web_api_socket_and_response_url_all_go_through_the_proxy_by_tls_of_the_
     world.ends_clean().await;
 }
 
-// row 27
+// failure 27
 #[actix_web::test]
 async fn a_file_goes_through_the_proxy_too() {
     let env = vec![set("DRONEBOT__COMMANDS__PAGE_SIZE", "1")];
@@ -160,7 +160,7 @@ async fn a_file_goes_through_the_proxy_too() {
     world.ends_clean().await;
 }
 
-// row 27
+// failure 27
 #[actix_web::test]
 async fn an_authority_that_the_machine_does_not_know_is_not_trusted() {
     let mut world = World::with(Options { asleep: true, ..Options::default() }).await;
@@ -176,7 +176,7 @@ async fn an_authority_that_the_machine_does_not_know_is_not_trusted() {
     world.ends_clean().await;
 }
 
-// row 26
+// failure 26
 #[actix_web::test]
 async fn a_switched_off_socket_mode_alerts_by_log_and_probe_and_is_over_when_it_is_on_again() {
     let env = vec![set("DRONEBOT__SLACK__DISABLED_RECHECK_SECONDS", "1")];
@@ -204,7 +204,7 @@ async fn a_switched_off_socket_mode_alerts_by_log_and_probe_and_is_over_when_it_
     world.ends_clean().await;
 }
 
-// row 33
+// failure 33
 #[actix_web::test]
 async fn how_long_ago_a_frame_and_an_event_came_is_a_metric() {
     let mut world = World::new().await;
@@ -217,7 +217,7 @@ async fn how_long_ago_a_frame_and_an_event_came_is_a_metric() {
     world.ends_clean().await;
 }
 
-// row 36
+// failure 36
 #[actix_web::test]
 async fn a_thread_that_asks_without_end_is_told_so_once_and_then_left_alone() {
     let env = vec![set("DRONEBOT__SLACK__PACING__CHANNEL_INTERVAL_SECONDS", "0.05")];

@@ -4,7 +4,7 @@
 use crate::approvals::{DB, asking, becomes, named, presses};
 use crate::support::service::{Shop, listed};
 use crate::support::{Ending, HOME, MAYA, OMAR, Options, Seed, Trouble, World, command, run};
-use dronebot::commands::{COMMANDS, STORE_CALLS};
+use dronebot::commands::{Catalog, STORE_CALLS};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -61,7 +61,9 @@ fn calls(world: &World) -> Vec<String> {
 
 /// The command's row, by the longest name that the line begins with.
 fn row(line: &str) -> &'static str {
-    let names = COMMANDS
+    let catalog = Catalog::built_in();
+    let names = catalog
+        .rows()
         .iter()
         .map(|row| row.name)
         .filter(|name| line.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(' ')));
@@ -110,7 +112,7 @@ async fn each_command_makes_the_calls_of_its_row_and_no_other() {
     made.entry("ec2 terminate").or_default().extend(calls(&world).split_off(before));
 
     let mut somewhere = BTreeSet::new();
-    for row in COMMANDS {
+    for row in Catalog::built_in().rows() {
         let listed: BTreeSet<String> = row.calls.iter().map(|call| call.name.to_owned()).collect();
         let called = made.remove(row.name).unwrap_or_default();
         let called: BTreeSet<String> = called.into_iter().filter(|call| call != ALWAYS).collect();

@@ -28,7 +28,7 @@ async fn replaced(world: &World, old: &[u64]) {
     .await;
 }
 
-// row 1
+// failure 1
 #[actix_web::test]
 async fn a_refresh_leaves_no_gap_in_which_nobody_listens() {
     for reason in ["refresh_requested", "warning"] {
@@ -79,7 +79,7 @@ async fn links_that_slack_breaks_are_dialled_anew() {
     world.ends_clean().await;
 }
 
-// row 10
+// failure 10
 #[actix_web::test]
 async fn a_dial_that_goes_wrong_is_tried_again() {
     let world = brisk(1).await;
@@ -100,7 +100,7 @@ async fn a_dial_that_goes_wrong_is_tried_again() {
     world.ends_clean().await;
 }
 
-// row 12, row 14
+// failure 12, failure 14
 #[actix_web::test]
 async fn a_half_open_link_is_noticed() {
     let world = brisk(2).await;
@@ -120,7 +120,7 @@ async fn a_half_open_link_is_noticed() {
     world.ends_clean().await;
 }
 
-// row 21, row 22
+// failure 21, failure 22
 #[actix_web::test]
 async fn an_event_that_went_to_a_dead_link_comes_again_and_is_answered_once() {
     let mut world = brisk(1).await;
@@ -136,7 +136,7 @@ async fn an_event_that_went_to_a_dead_link_comes_again_and_is_answered_once() {
     assert_eq!(world.count("SELECT count(*) FROM requests"), 1);
 }
 
-// row 9, row 18, row 31
+// failure 9, failure 18, failure 31
 #[actix_web::test]
 async fn strange_frames_neither_end_a_link_nor_stop_it() {
     let mut world = brisk(1).await;
@@ -192,7 +192,7 @@ async fn an_envelope_in_fragments_is_one_command() {
     world.ends_clean().await;
 }
 
-// row 36
+// failure 36
 #[actix_web::test]
 async fn what_bots_write_asks_nothing_and_an_edit_only_that_it_is_sent_anew() {
     let mut world = World::new().await;

@@ -34,6 +34,7 @@ mod overload;
 mod places;
 mod points;
 mod promises;
+mod recipes;
 mod replicas;
 mod secrets;
 mod selftest;

@@ -84,7 +84,7 @@ fn by_settings() -> Vec<Said> {
     let retries = [delivery.retry_min_ms / 1_000, delivery.retry_max_seconds, delivery.give_up_hours];
     vec![
         (
-            "whoever asked may call it off, and after {} minutes it is not run",
+            "the asker may call it off, and after {} minutes it is not run",
             vec![n(minutes(execution.approve_within_seconds))],
         ),
         ("up to {} s apart where errors do", vec![n(slack.backoff_max.as_secs())]),

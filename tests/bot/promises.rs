@@ -42,7 +42,7 @@ fn called(world: &World, action: &str) -> usize {
 
 // --- Promise 1: acked means journalled -----------------------------------------------------------------------------
 
-// row 20
+// failure 20
 #[actix_web::test]
 async fn what_the_full_disk_does_not_take_is_not_acked_and_comes_again() {
     let mut env = hasty();
@@ -331,7 +331,7 @@ async fn a_letter_waits_in_the_outbox_over_a_restart() {
 
 // --- Promise 4: no second execution --------------------------------------------------------------------------------
 
-// row 22
+// failure 22
 #[actix_web::test]
 async fn a_change_is_made_once_however_often_its_event_is_delivered() {
     let mut world = World::new().await;
@@ -508,7 +508,7 @@ async fn who_cannot_be_looked_up_is_refused_and_nothing_is_run() {
 
 // --- Promise 7: deaf is not dead and not healthy -------------------------------------------------------------------
 
-// row 32
+// failure 32
 #[actix_web::test]
 async fn without_slack_the_bot_is_alive_and_unready_and_nothing_is_restarted() {
     let env = vec![

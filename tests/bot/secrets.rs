@@ -96,7 +96,7 @@ async fn a_busy_day(world: &mut World) -> Vec<String> {
     secrets
 }
 
-// row 28
+// failure 28
 #[actix_web::test]
 async fn no_secret_leaves_the_bot_in_a_whole_run_with_everything_logged() {
     let set = |key, value: &str| (key, value.to_owned());

@@ -2,7 +2,7 @@
 
 use crate::support::venv::Venv;
 use crate::support::{Options, World, command, target};
-use dronebot::commands::{DeployConfig, Named, ServiceConfig, iam_document};
+use dronebot::commands::{Catalog, DeployConfig, Named, ServiceConfig, iam_document};
 use dronebot::domain::SecretReference;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -27,7 +27,9 @@ fn calls_of_the_bot() -> BTreeSet<String> {
     let deploy = DeployConfig { own: Some("dronebot".to_owned()), services };
     let token = SecretReference::read("ssm:/dronebot/bot-token").expect("well formed").expect("a reference");
     let named = Named { deploy: &deploy, regions: &[], table: "dronebot", secrets: &[token] };
-    let policies = [None, Some("store"), Some("secrets")].map(|name| iam_document(name, named).expect("a policy"));
+    let catalog = Catalog::built_in();
+    let policies = [None, Some("store"), Some("secrets")];
+    let policies = policies.map(|name| iam_document(&catalog, name, named).expect("a policy"));
     let statements = policies.iter().flat_map(|policy| policy["Statement"].as_array().expect("statements"));
     let calls = statements.flat_map(|statement| strings(&statement["Action"]));
     calls.filter(|call| !made_already.contains(&call.as_str())).collect()

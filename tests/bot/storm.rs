@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 const MANY: usize = 240;
 const CHANNELS: usize = 30;
 
-// row 29, row 30
+// failure 29, failure 30
 #[actix_web::test]
 async fn a_storm_of_mentions_is_answered_once_each_in_its_thread_and_slack_says_too_many_to_nothing() {
     let env = vec![

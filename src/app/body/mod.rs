@@ -31,7 +31,7 @@ const TRIES: u32 = 3;
 /// How long the store may take to remember a body; the next look goes on with it.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Between two looks for bodies in which nobody lives any more.
+/// Between two looks for bodies in which no replica lives any more.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 
 /// Why the bot leaves its body, and how long it has to.
@@ -69,7 +69,7 @@ struct Memory {
     /// The body is as well known as it will be.
     found: bool,
     ready_since: Option<Instant>,
-    /// The body stands in the store, and what is to be said of it has been said.
+    /// The body is recorded in the store, and its announcement has been made.
     settled: bool,
     forgot: Option<Instant>,
     empty: moves::Empty,

@@ -1,11 +1,11 @@
-//! That the bot has moved to another body is said once. The store remembers the bodies; whoever enters one writes it down
+//! That the bot has moved to another body is said once. The store remembers the bodies; a replica that enters one writes it down
 //! together with what is to be said of it, by one conditional write. Then the words become a request of the house, under
-//! a key that this entry alone has, and only then are they struck out: whatever dies between two steps, whoever comes
-//! next does the rest, and the key is known.
+//! a key that this entry alone has, and only then are they struck out: whatever dies between two steps, the next
+//! replica does the rest, and the key is known.
 //!
-//! With several replicas each new body is told once, whichever replicas live in it. A body that nobody lives in any more
+//! With several replicas each new body is told once, whichever replicas live in it. A body that no replica lives in any more
 //! is the one that the next new body came from; where all others are still alive the bot has one body more, as in the
-//! middle of a rolling deployment. The very first body is nobody's move and is only written down.
+//! middle of a rolling deployment. The very first body is no move and is only written down.
 
 use super::BodyParts;
 use crate::dispatch::{How, Incoming};
@@ -22,7 +22,7 @@ const NOTE: &str = "bodies";
 /// How many bodies are remembered at most, the last ones.
 const MOST: usize = 32;
 
-/// How long a body that nobody lives in is remembered while others go on: it is what a new one came from.
+/// How long a body that no replica lives in is remembered while others go on: it is what a new one came from.
 const REMEMBERED: Duration = Duration::from_secs(600);
 
 /// As whom the bot asks itself.
@@ -49,7 +49,7 @@ struct News {
 }
 
 impl Bodies {
-    /// Enters a body, if it is not there. `alive` are those in which others live; `alone`: nobody else can.
+    /// Enters a body, if it is not there. `alive` are those in which others live; `alone`: no other replica can.
     fn enter(&mut self, me: &Body, alive: &BTreeSet<String>, alone: bool, key: &str, version: &str) {
         if self.0.iter().any(|entry| entry.id == me.id()) {
             return;
@@ -83,7 +83,7 @@ impl Bodies {
     }
 }
 
-/// Since when nobody has been seen in a body.
+/// Since when no replica has been seen in a body.
 pub(super) type Empty = std::collections::BTreeMap<String, Instant>;
 
 impl BodyParts {
@@ -99,7 +99,7 @@ impl BodyParts {
         self.rewrite(|bodies| bodies.told(body.id())).await.map(|_| ())
     }
 
-    /// Forgets the bodies in which nobody has lived for a while, where others go on.
+    /// Forgets the bodies in which no replica has lived for a while, where others go on.
     pub(super) async fn forget(&self, empty: &mut Empty) -> Result<(), StoreError> {
         let (me, alive) = (self.body(), self.others_alive().await?);
         let (_, bodies) = self.read().await?;

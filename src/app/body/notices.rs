@@ -1,5 +1,5 @@
 //! What is done when AWS says that the body will not last. An interruption is certain and two minutes away: the bot
-//! drains, hands over what is left and ends. A rebalance recommendation is said to people; whoever wants it so leaves
+//! drains, hands over what is left and ends. A rebalance recommendation is said to people; a bot that is set so leaves
 //! then, as long as somebody stays.
 
 use super::{BodyParts, Leave};
@@ -94,7 +94,7 @@ impl BodyParts {
 
     fn leave(&self, why: String, within: Duration) {
         if !std::mem::replace(&mut self.memory.lock().leaving, true) {
-            // nobody hears it where the bot ends already
+            // no task hears it where the bot ends already
             let _ = self.leaving.send(Leave { why, within });
         }
     }

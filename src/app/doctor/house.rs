@@ -3,15 +3,16 @@
 use super::Finding;
 use crate::app::load_policies;
 use crate::aws::Aws;
+use crate::commands::Catalog;
 use crate::settings::Settings;
 use crate::store::{self, Condition, StoreError, StoreKind};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-pub(super) async fn examine(settings: &Settings) -> Vec<Finding> {
+pub(super) async fn examine(settings: &Settings, catalog: &Catalog) -> Vec<Finding> {
     let mut found = vec![Finding::ok("settings", "they can be used")];
     found.extend(settings.token_files.iter().filter_map(|(key, path)| open_file(key, path)));
-    found.extend(policies(settings));
+    found.extend(policies(settings, catalog));
     found.push(store(settings).await);
     found
 }
@@ -30,9 +31,9 @@ fn open_file(key: &str, path: &Path) -> Option<Finding> {
     })
 }
 
-fn policies(settings: &Settings) -> Vec<Finding> {
+fn policies(settings: &Settings, catalog: &Catalog) -> Vec<Finding> {
     const CHECK: &str = "policies";
-    let policies = match load_policies(settings) {
+    let policies = match load_policies(settings, catalog) {
         Ok(policies) => policies,
         Err(error) => {
             let to_do = "mend the file of policy.policies, or leave that setting empty for the built-in policies";

@@ -6,6 +6,7 @@ mod house;
 mod slack;
 
 use super::EXIT_CONFIG;
+use crate::commands::Catalog;
 use crate::settings::{Settings, SettingsError};
 use futures_util::future::LocalBoxFuture;
 use serde::Serialize;
@@ -43,19 +44,22 @@ pub struct Finding {
     /// What to do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to_do: Option<String>,
+    /// Whether this leaves nothing to be found out by the checks that need it.
+    #[serde(skip)]
+    is_end: bool,
 }
 
 impl Finding {
     fn ok(check: &'static str, so: impl Into<String>) -> Self {
-        Self { check, verdict: Verdict::Ok, so: so.into(), to_do: None }
+        Self { check, verdict: Verdict::Ok, so: so.into(), to_do: None, is_end: false }
     }
 
     fn warning(check: &'static str, so: impl Into<String>, to_do: impl Into<String>) -> Self {
-        Self { check, verdict: Verdict::Warning, so: so.into(), to_do: Some(to_do.into()) }
+        Self { check, verdict: Verdict::Warning, so: so.into(), to_do: Some(to_do.into()), is_end: false }
     }
 
     fn problem(check: &'static str, so: impl Into<String>, to_do: impl Into<String>) -> Self {
-        Self { check, verdict: Verdict::Problem, so: so.into(), to_do: Some(to_do.into()) }
+        Self { check, verdict: Verdict::Problem, so: so.into(), to_do: Some(to_do.into()), is_end: false }
     }
 }
 
@@ -87,7 +91,7 @@ impl Diagnosis {
     /// For a person.
     pub fn text(&self) -> String {
         let mut text = String::new();
-        for Finding { check, verdict, so, to_do } in &self.findings {
+        for Finding { check, verdict, so, to_do, .. } in &self.findings {
             let sign = match verdict {
                 Verdict::Ok => "✅",
                 Verdict::Warning => "⚠️",
@@ -127,12 +131,12 @@ fn sentence(words: &str) -> String {
 }
 
 /// Looks at everything. `link`: also opens a Socket Mode connection for a moment.
-pub fn examine(settings: &Settings, link: bool) -> LocalBoxFuture<'_, Diagnosis> {
-    Box::pin(look(settings, link))
+pub fn examine<'a>(settings: &'a Settings, catalog: &'a Catalog, link: bool) -> LocalBoxFuture<'a, Diagnosis> {
+    Box::pin(look(settings, catalog, link))
 }
 
-async fn look(settings: &Settings, link: bool) -> Diagnosis {
-    let house = house::examine(settings).await;
+async fn look(settings: &Settings, catalog: &Catalog, link: bool) -> Diagnosis {
+    let house = house::examine(settings, catalog).await;
     if let Some(problem) = secrets(settings).await {
         return Diagnosis {
             findings: house.into_iter().chain([problem]).chain(Box::pin(aws::examine(settings)).await).collect(),

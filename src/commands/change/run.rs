@@ -67,7 +67,7 @@ async fn watch(change: &mut dyn RunningChange, start: Instant, called: Instant, 
             return;
         }
         (cx.progress)(change.progress(Stage::Watching, start.elapsed()));
-        // whoever waits for a call that never came is not to wait for a whole look more
+        // the asker of a call that never came is not to wait for a whole look more
         let pause = if !arrived && change.awaits_arrival() { cx.limits.poll.min(left()) } else { cx.limits.poll };
         tokio::time::sleep(pause).await;
     }

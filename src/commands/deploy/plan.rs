@@ -16,7 +16,7 @@ const SELF: &str = "This is me: I am replaced by it, and my new body answers.";
 /// That nobody looks who built the image, for whoever decides on it.
 pub(super) const UNVERIFIED: &str = "Its image is not verified: the settings say `unverified`.";
 
-/// Whether it is for whoever decides on a deployment, and no news to whoever reads what became of it.
+/// Whether it is for the person who decides on a deployment, and no news to the reader of its outcome.
 pub(super) fn is_for_before(caution: &str) -> bool {
     [SELF, UNVERIFIED].contains(&caution)
 }
@@ -113,7 +113,7 @@ pub(super) fn made(command: &str, verb: &str, goal: Goal, from: Option<&str>, ta
     }
 }
 
-/// What nobody may see is not planned: a plan without steps goes to the judge, whose refusal says why and who could.
+/// What the asker may not see is not planned: a plan without steps goes to the judge, whose refusal says why and who could.
 pub(super) fn hidden(command: &str, verb: &str, chosen: &Chosen, target: &Target, cx: &Context) -> Option<Planned> {
     (!(cx.sees)(target)).then(|| {
         Planned::Change(Plan {

@@ -63,7 +63,7 @@ fn which(names: &[String], not_done: &str) -> UsageError {
     })
 }
 
-/// The names of the listed services that the person may see. One that cannot be read now is left out: nobody knows its tags.
+/// The names of the listed services that the person may see. One that cannot be read now is left out: its tags are not known.
 pub(super) async fn names_shown(cx: &Context) -> Vec<String> {
     let Ok(all) = all(cx).await else { return Vec::new() };
     let asked = all.iter().map(|one| async move {

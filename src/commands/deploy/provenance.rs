@@ -1,5 +1,5 @@
 //! Who built an image, and from what: before it is deployed, where the settings say by which key that is signed. The pipeline
-//! (`delivery/attest`) puts a signed statement beside each image, under a tag that follows from its digest; whoever can push
+//! (`delivery/attest`) puts a signed statement beside each image, under a tag that follows from its digest; a person who can push
 //! another image cannot sign for it. The certificates of keyless signing are not checked here: `delivery/deploy` does that.
 
 use super::super::{Context, ServiceConfig, words};
@@ -64,7 +64,7 @@ pub(super) enum ImageRoute {
     Rollback,
 }
 
-/// Refuses an image that nobody vouches for, where somebody must.
+/// Refuses an image that has no valid statement, where it needs one.
 pub(super) async fn require(
     route: ImageRoute,
     present: &Present,

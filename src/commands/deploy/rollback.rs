@@ -157,7 +157,7 @@ async fn stop(
             format!("`{name}` is being rolled back already. {NOTHING} `deploy status {name}` shows how far it is.");
         return Err(Refusal::sentence(&text).into());
     }
-    // whoever brings the rollout may be following it still, and must not stand in the way of whoever stops it
+    // the request that brought the rollout may be following it still, and must not stand in the way of the one that stops it
     let number = under_way.arn.rsplit('/').next().unwrap_or_default();
     let target = Target { id: format!("{}#{number}", target.id), ..target };
     let goal = Goal {

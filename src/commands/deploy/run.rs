@@ -36,7 +36,7 @@ fn unregistered(goal: &Goal) -> String {
     )
 }
 
-/// What becomes of a call that failed: it was not made, or nobody knows.
+/// What becomes of a call that failed: it was not made, or its outcome is not known.
 fn failed(goal: &Goal, error: &AwsError) -> StepError {
     match error.may_have_happened() {
         true => StepError::Lost(error.to_string()),

@@ -221,7 +221,7 @@ impl Page<'_> {
             (_, Ok(None)) => "A rollback",
             _ => "A rollback goes to",
         };
-        // whoever deploys it rolls it back
+        // the one who deploys it rolls it back
         if plan::foreign(service).is_none() {
             fields.push((goes.into(), self.goes_to(&before)));
         }
@@ -332,7 +332,7 @@ impl Page<'_> {
         images.iter().take(LATEST).map(line).collect()
     }
 
-    /// What can be done with it as it is now, for whoever may.
+    /// What can be done with it as it is now, for a person who may.
     fn buttons(&self, goes_back: bool, cx: &Context) -> Vec<Button> {
         let (name, service) = (&self.present.chosen.name, &self.present.service);
         let mut buttons = Vec::new();

@@ -1,9 +1,9 @@
 //! Deployments, against a service whose rollouts complete, fail, are rolled back, are overtaken, and whose answers are lost.
 
 use super::super::testing::{
-    Ledger, answer, cx, cx_deploying, executed, found_text, planned, verified, waited_for_turns,
+    Ledger, answer, cx, cx_deploying, executed, found_text, parse, planned, verified, waited_for_turns,
 };
-use super::super::{Context, DeployConfig, Planned, parse};
+use super::super::{Context, DeployConfig, Planned};
 use super::goal::Goal;
 use super::provenance::tests::{key, sealed};
 use crate::aws::fake::Fault;

@@ -205,7 +205,7 @@ impl Report<'_> {
         }
         let (before, name) = (named(was.as_deref(), from, self.goal, cx).await, words::name(name));
         match self.plan.command == ROLLBACK {
-            // whoever rolls back twice in panic is back where the trouble was
+            // a person who rolls back twice in panic is back where the trouble was
             true => format!(" Before: {before}; a second `deploy rollback {name}` would bring that again."),
             false => format!(" Before: {before}; `deploy rollback {name}` goes back."),
         }

@@ -3,9 +3,10 @@
 
 use super::super::args::{self, RegionWord};
 use super::super::folded::meant;
-use super::super::{Command, Context, Planned, Row, Scope, words};
+use super::super::{Command, Context, Planned, Row, Scope, split, words};
 use super::names::{LIST, SHOW};
 use super::regions::{self, Entered};
+use super::show;
 use crate::aws::{AwsError, Filter, Instance, State, call, is_region};
 use crate::domain::{Attachment, Button, CommandError, Line, Part, Reply, Risk, Table, Tone, UsageError};
 use async_trait::async_trait;
@@ -101,8 +102,7 @@ fn stray(error: UsageError, words: &[String]) -> UsageError {
     };
     let with = |line: &String| words::line(options.iter().copied()).map(|rest| format!("{line} {rest}"));
     let lines: Vec<String> = meant.iter().filter_map(with).map(|line| line.trim_end().to_owned()).collect();
-    // not every command has every option
-    let lines: Vec<String> = lines.into_iter().filter(|line| super::super::parse(line).is_ok()).collect();
+    let lines: Vec<String> = lines.into_iter().filter(|line| is_understood(line)).collect();
     if lines.is_empty() {
         return error;
     }
@@ -110,6 +110,16 @@ fn stray(error: UsageError, words: &[String]) -> UsageError {
         format!("I do not know what to do with {}. Did you mean {}?", words::said(word), words::list(&lines, "or"));
     let buttons = lines.iter().map(|line| Button::run(words::cut(line, 60), line.clone())).collect();
     UsageError { lines: vec![Line::sentence(&text)], ..error }.buttons(buttons)
+}
+
+/// Whether a line of this command, or of the one that shows an instance, is understood: not every command has every option.
+fn is_understood(line: &str) -> bool {
+    let of = |command: &str| line.strip_prefix(command).and_then(|rest| split(rest).ok());
+    match (of(LIST), of(SHOW)) {
+        (Some(words), _) => args::parse::<List>(&words).is_ok(),
+        (None, Some(words)) => show::understands(&words),
+        (None, None) => false,
+    }
 }
 
 #[async_trait]
@@ -276,7 +286,7 @@ impl List {
         Ok(reply)
     }
 
-    /// The whole list, for whoever did not ask for a page of it.
+    /// The whole list, for a person who did not ask for a page of it.
     fn whole(&self, listing: &Listing) -> Attachment {
         let title = Line::sentence(&self.head(listing)).plain();
         Attachment { name: "instances".into(), title, table: inventory(&listing.found) }
@@ -394,7 +404,7 @@ fn inventory(instances: &[Instance]) -> Table {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::testing::{answer, cx_on};
+    use super::super::super::testing::{answer, cx_on, parse};
     use crate::aws::fake::{FakeRegion, Fault, Machine};
     use std::sync::Arc;
 
@@ -456,7 +466,7 @@ mod tests {
             ("ec2 list web-1 --state running", vec!["ec2 list --name web-1 --state running"]),
             ("ec2 list --state runing", vec![]),
         ] {
-            let error = crate::commands::parse(line).err().expect("a mistake");
+            let error = parse(line).err().expect("a mistake");
             let lines: Vec<&str> = error.buttons.iter().map(|button| button.line()).collect();
             assert_eq!(lines, meant, "{line}");
         }
@@ -487,7 +497,7 @@ mod tests {
         [Next page]Run("ec2 list --name 'web *' --page 2")
         "#);
         let attached = async |line: &str| {
-            let (_, command) = crate::commands::parse(line).expect("a command");
+            let (_, command) = parse(line).expect("a command");
             match command.plan(&cx).await {
                 Ok(crate::commands::Planned::Answer(reply)) => {
                     reply.attachment.map(|file| (file.title, file.table.rows.len()))

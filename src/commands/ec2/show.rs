@@ -41,6 +41,11 @@ pub(in super::super) const ROW: Row = Row {
     definition: args::definition::<Show>,
 };
 
+/// Whether these words after the command's name are understood.
+pub(super) fn understands(words: &[String]) -> bool {
+    args::parse::<Show>(words).is_ok()
+}
+
 const NOT_DONE: &str = "Nothing could be shown.";
 
 #[async_trait]
@@ -161,7 +166,7 @@ fn moment(transition: &str) -> Option<String> {
     is_time.then(|| format!("{minute} UTC"))
 }
 
-/// What can be done with it as it is now, for whoever may.
+/// What can be done with it as it is now, for a person who may.
 fn power(one: &Instance, protection: Option<&Result<Protection, AwsError>>, cx: &Context) -> Vec<Button> {
     let is_protected = protection.and_then(|known| known.as_ref().ok()).is_some_and(|protection| protection.stop);
     let kept = one.root_is_instance_store || is_protected;

@@ -121,7 +121,7 @@ impl Search<'_> {
         self.choose(answers, cx).await
     }
 
-    /// The same for whoever only looks: what the other regions have, and the regions that did not answer.
+    /// The same for a command that only looks: what the other regions have, and the regions that did not answer.
     pub(super) async fn look(&self, cx: &Context) -> Result<(Vec<Instance>, Vec<AwsError>), CommandError> {
         let (answers, missing) = self.ask(cx).await;
         if !missing.is_empty() && answers.iter().any(Vec::is_empty) {
@@ -192,7 +192,7 @@ impl Search<'_> {
         let parts = cx.aws.instances_in(self.regions, &[]).await;
         // a region that does not answer now has answered before: what is offered of the others is right
         let all: Vec<Instance> = parts.into_iter().flatten().flatten().collect();
-        // without the account, which instances tell as well as STS, nobody can say what may be shown
+        // without the account, which instances tell as well as STS, the bot cannot say what may be shown
         let Ok(account) = cx.aws.account().await else { return Err(self.not_found(selector, cx).into()) };
         let account = account.as_str();
         let seen: Vec<&Instance> =
@@ -237,7 +237,7 @@ impl Search<'_> {
                 None => Button::run(near::button_label("Show", one), line),
             })
         };
-        // whoever may change may have no right to look
+        // a person who may change may have no right to look
         let may = self.changing.is_some() && self.selectors.len() == 1 && !is_list || cx.permitted(SHOW).is_some();
         let near: Vec<Button> = if may { shown.filter_map(button).collect() } else { Vec::new() };
         error.buttons.splice(0..0, near);
@@ -287,7 +287,7 @@ fn is_list(selector: &Selector) -> bool {
     matches!(selector, Selector::Name(name) if near::parts(name).len() > 1 || name.ends_with(','))
 }
 
-/// A button for each that shows it, for whoever may.
+/// A button for each that shows it, for a person who may.
 pub(super) fn show_each(instances: &[&Instance], cx: &Context) -> Vec<Button> {
     if cx.permitted(SHOW).is_none() {
         return Vec::new();
@@ -299,7 +299,7 @@ pub(super) fn show_each(instances: &[&Instance], cx: &Context) -> Vec<Button> {
     instances.iter().take(BUTTONS).filter_map(show).collect()
 }
 
-/// The button that lists every instance, for whoever may.
+/// The button that lists every instance, for a person who may.
 fn list_all(cx: &Context) -> Vec<Button> {
     let list = cx.permitted(LIST);
     list.map(|row| Button::run("List every instance", format!("{} --region all", row.name))).into_iter().collect()

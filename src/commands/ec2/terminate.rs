@@ -1,6 +1,6 @@
-//! `ec2 terminate`: ends instances for good. Nothing brings one back, so whoever approves it reads of each what goes with it and
-//! what stays, and what AWS protects is not tried. AWS ends what it can of a call over several availability zones and refuses
-//! it all the same, so each zone has a call of its own: of a call that was refused, nothing was done.
+//! `ec2 terminate`: ends instances for good. Nothing brings one back, so the person who approves it reads of each what goes with
+//! it and what stays, and what AWS protects is not tried. AWS ends what it can of a call over several availability zones and
+//! refuses it all the same, so each zone has a call of its own: of a call that was refused, nothing was done.
 
 use super::super::args;
 use super::super::{Command, Context, Found, Journalled, Planned, Row, Scope, words};

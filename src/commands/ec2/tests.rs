@@ -1,7 +1,9 @@
 //! Changes of power, against a region that passes through states, denies, throttles and loses answers.
 
-use super::super::testing::{Ledger, answer, cx_on, executed, found_text, plain, planned, verified, waited_for_turns};
-use super::super::{Context, parse};
+use super::super::Context;
+use super::super::testing::{
+    Ledger, answer, cx_on, executed, found_text, parse, plain, planned, verified, waited_for_turns,
+};
 use crate::aws::Power;
 use crate::aws::fake::{FakeRegion, Fault, Machine};
 use crate::aws::{Aws, AwsConfig};

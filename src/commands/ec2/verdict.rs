@@ -111,7 +111,7 @@ impl<'a> Report<'a> {
         if ranks.contains(&Rank::Unknown) {
             Found::Unknown(said(Reply::new(Tone::Unknown)))
         } else if done == all {
-            // without an approval nobody has read before what is lost
+            // without an approval no person has read before what is lost
             let lost = self.addresses_lost().into_iter().chain(self.cautions());
             Found::Done(lost.fold(said(Reply::new(Tone::Done)), Reply::note))
         } else if done == 0 {

@@ -1,10 +1,18 @@
-use super::super::COMMANDS;
+use super::super::testing::parse;
 use super::*;
 use crate::domain::Press;
 use proptest::prelude::*;
 
+fn form_of(line: &str) -> Option<(&'static Row, Form)> {
+    Catalog::built_in().form(line)
+}
+
+fn fill(command: &str, answers: &Answers) -> Result<String, Wrong> {
+    Catalog::built_in().fill(command, answers)
+}
+
 fn shown(line: &str) -> String {
-    let (_, form) = form(line).unwrap_or_else(|| panic!("{line} has no form"));
+    let (_, form) = form_of(line).unwrap_or_else(|| panic!("{line} has no form"));
     let mut lines = vec![format!("{} [{}]: {}", form.command, form.submit, form.intro.unwrap_or_default().plain())];
     lines.extend(form.fields.iter().map(|field| {
         let Field { name, label, hint, required, kind, value } = field;
@@ -48,8 +56,8 @@ fn what_has_been_said_is_filled_in_and_what_is_wrong_is_left_out() {
     Target* (target, Text { many: false }) = Some("web 1"): The instance: its id, its name, or tag:key=value
     Region (region, Text { many: true }) = Some("us-east-1"): Where it is: a region, several by commas, or all
     "#);
-    assert!(form("ec2 stop --region frankfurt").is_some(), "the rest can be filled in");
-    assert!(form("make coffee").is_none() && form("ec2 stop \"web").is_none() && form("").is_none());
+    assert!(form_of("ec2 stop --region frankfurt").is_some(), "the rest can be filled in");
+    assert!(form_of("make coffee").is_none() && form_of("ec2 stop \"web").is_none() && form_of("").is_none());
 }
 
 #[derive(clap::Args)]
@@ -74,8 +82,8 @@ fn each_kind_of_argument_has_its_kind_of_field() {
 
 #[test]
 fn every_command_has_a_form_of_which_each_field_is_explained() {
-    for row in COMMANDS {
-        let (found, form) = form(row.name).unwrap_or_else(|| panic!("{}", row.name));
+    for row in Catalog::built_in().rows() {
+        let (found, form) = form_of(row.name).unwrap_or_else(|| panic!("{}", row.name));
         assert_eq!((found.name, form.fields.len()), (row.name, (row.options)().len()));
         for field in form.fields {
             assert!(field.hint.is_some_and(|hint| !hint.is_empty()), "{} {}", row.name, field.name);
@@ -127,7 +135,7 @@ proptest! {
         for (command, name) in [("ec2 show", "target"), ("ec2 list", "name")] {
             match fill(command, &answers(&[(name, &value)])) {
                 Ok(line) => {
-                    let (row, _) = form(command).unwrap();
+                    let (row, _) = form_of(command).unwrap();
                     prop_assert_eq!(understood(&line, &(row.definition)(), name), [value.clone()], "{}", line);
                     prop_assert_eq!(parse(&line).map(|(found, _)| found.name), Ok(row.name));
                 }
@@ -138,7 +146,7 @@ proptest! {
         // several values, each quoted by the person
         let many = ["web-1", &one, "-x"].map(|value| shlex::try_quote(value).unwrap().into_owned()).join(" ");
         if let Ok(line) = fill("ec2 stop", &answers(&[("target", &many), ("region", "eu-central-1")])) {
-            let (row, _) = form("ec2 stop").unwrap();
+            let (row, _) = form_of("ec2 stop").unwrap();
             let straight = straight(&one);
             prop_assert_eq!(understood(&line, &(row.definition)(), "target"), ["web-1", &straight, "-x"], "{}", line);
             prop_assert_eq!(understood(&line, &(row.definition)(), "region"), ["eu-central-1"]);
@@ -148,7 +156,7 @@ proptest! {
     #[test]
     fn a_form_filled_in_from_a_line_makes_the_same_command(name in "[a-z \"'#$\\\\`-]{1,20}", page in 1usize..9) {
         let line = shlex::try_join(["ec2", "list", &format!("--name={name}"), "--page", &page.to_string()]).unwrap();
-        let (row, form) = form(&line).unwrap();
+        let (row, form) = form_of(&line).unwrap();
         let filled = form.fields.into_iter().filter_map(|field| Some((field.name, vec![field.value?])));
         let again = fill(row.name, &filled.collect()).unwrap();
         for field in ["name", "page"] {

@@ -1,13 +1,15 @@
+mod added;
 mod afresh;
 mod refusals;
 
-use super::super::{Dispatcher, GroupConfig, GroupsConfig, Identity, Incoming};
+use super::super::policy::Policies;
+use super::super::{Dispatcher, GroupConfig, GroupsConfig, Identity, Incoming, PeopleParts};
 use super::*;
 use crate::clock;
 use crate::commands::testing::{cx, plain};
 use crate::domain::{Plan, Source, UserId};
-use crate::execution::AnswerDesk;
 use crate::execution::testing::{House, Leased};
+use crate::execution::{AnswerDesk, Workshop};
 use crate::slack::api::{Pacer, WebApi};
 use crate::slack::testing::{Action, Server, answer, run, status, within};
 use crate::slack::{PacingConfig, Proxy, SlackConfig};
@@ -32,6 +34,11 @@ impl Office {
     }
 
     async fn with(slack_is_down: bool, change: impl FnOnce(Workshop) -> Workshop) -> Self {
+        Self::over(slack_is_down, Catalog::built_in(), change).await
+    }
+
+    /// With the commands of this catalogue.
+    async fn over(slack_is_down: bool, catalog: Catalog, change: impl FnOnce(Workshop) -> Workshop) -> Self {
         let down = Rc::new(Cell::new(slack_is_down));
         let server = {
             let down = Rc::clone(&down);
@@ -56,9 +63,10 @@ impl Office {
             ("viewers".to_owned(), GroupConfig { users: vec![UserId::from("UVERA")], ..GroupConfig::default() }),
         ]));
         let proxy = Arc::new(Proxy::for_config(&config, None, None).expect("a valid proxy"));
-        let context = cx();
+        let context = Context { catalog: Arc::new(catalog), ..cx() };
         let parts = DeskParts {
-            policies: Arc::new(policies(&groups)),
+            policies: Arc::new(policies(&groups, &context.catalog)),
+            catalog: context.catalog,
             callers: Arc::new(super::super::Callers::new(Duration::from_secs(60))),
             people: PeopleParts {
                 groups: Arc::new(groups),
@@ -146,11 +154,10 @@ impl Office {
     }
 }
 
-fn policies(groups: &GroupsConfig) -> Policies {
+fn policies(groups: &GroupsConfig, catalog: &Catalog) -> Policies {
     use super::super::policy::Source;
-    let actions: Vec<(&str, Risk)> = commands::COMMANDS.iter().map(|row| (row.action, row.risk)).collect();
     let (policies, schema) = (Source::built_in_policies(), Source::built_in_schema());
-    Policies::load(&policies, &schema, &actions, &groups.names()).expect("the shipped policies")
+    Policies::load(&policies, &schema, &catalog.actions(), &groups.names()).expect("the shipped policies")
 }
 
 fn shared_place(shared: bool) -> Action {
@@ -395,7 +402,7 @@ fn what_slack_has_called_failed_is_not_run_and_what_is_old_is_not_begun() {
         let office = Office::new(false).await;
         let said = office.says("UMAYA", "ec2 stop i-1", How::Late).await;
         assert!(said.starts_with("[refused] My journal was slow") && said.contains("did not run"), "{said}");
-        // row 36: told without a look at who it is
+        // failure 36: told without a look at who it is
         office.slack_is_down.set(true);
         let said = office.says("UMAYA", "ec2 stop i-1", How::Crowded).await;
         assert!(said.starts_with("[refused] This thread has asked me more") && said.contains("did not run"), "{said}");

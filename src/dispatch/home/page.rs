@@ -1,11 +1,12 @@
 //! What a Home says: how the bot is, what is waiting, what this person may run, and what they asked lately.
 
 use super::super::permits::Permits;
-use crate::commands::{self, COMMANDS, Row as CommandRow};
+use crate::commands::{self, Catalog, Row as CommandRow};
 use crate::domain::{Button, ChannelId, Failure, Line, Risk, Source, Tone, Vitals};
 use crate::slack::render::home::{Home, Row, Section};
 use crate::store::{Asked, Recent, State};
 use jiff::Timestamp;
+use std::sync::Arc;
 
 /// How many requests are shown of those that have their answers.
 const LAST: usize = 10;
@@ -18,6 +19,8 @@ const WAITING: usize = 15;
 
 /// What is known for one Home.
 pub(super) struct Seen {
+    /// Which commands there are.
+    pub(super) catalog: Arc<Catalog>,
     pub(super) vitals: Vitals,
     /// What this person may, or that Slack did not say who it is.
     pub(super) permits: Result<Permits, Failure>,
@@ -33,7 +36,7 @@ pub(super) fn home(seen: &Seen) -> Home {
         None => sections.push(said("Waiting for you", "My journal does not answer now, so I cannot say what waits.")),
     }
     match &seen.permits {
-        Ok(permits) => sections.extend(may_run(permits)),
+        Ok(permits) => sections.extend(may_run(&seen.catalog, permits)),
         // in the words of a page on which nobody has run anything
         Err(_) => sections.push(said(
             MAY_RUN,
@@ -41,7 +44,7 @@ pub(super) fn home(seen: &Seen) -> Home {
         )),
     }
     match &seen.recent {
-        Some(recent) => sections.push(last(recent, seen.permits.as_ref().ok(), seen.now)),
+        Some(recent) => sections.push(last(seen, recent)),
         None => sections.push(said(LAST_REQUESTS, "My journal does not answer now. Press Refresh in a minute.")),
     }
     let closing = format!(
@@ -97,13 +100,13 @@ fn open_row(asked: &Asked, now: Timestamp) -> Row {
     Row { line: format!("⏳ {}", line_of(asked)), below: Some(below), channel: channel(asked), button: None }
 }
 
-fn may_run(permits: &Permits) -> Vec<Section> {
-    let may = permits.may();
+fn may_run(catalog: &Catalog, permits: &Permits) -> Vec<Section> {
+    let (may, commands) = (permits.may(), catalog.rows());
     let groups =
         [(Risk::Basic, "about me"), (Risk::Read, "look"), (Risk::Change, "change"), (Risk::Destroy, "destroy")];
     let section = |(risk, name): (Risk, &str)| {
         let rows: Vec<Row> =
-            COMMANDS.iter().filter(|row| row.risk == risk && may(row)).map(|row| command(row)).collect();
+            commands.iter().filter(|row| row.risk == risk && may(row)).map(|row| command(row)).collect();
         let title = format!("{MAY_RUN}: {name}");
         (!rows.is_empty()).then(|| Section { title, rows, ..Section::default() })
     };
@@ -134,24 +137,26 @@ fn again(label: &str, line: &str) -> Button {
     Button::run(label, line).danger().confirm(question)
 }
 
-fn last(recent: &Recent, permits: Option<&Permits>, now: Timestamp) -> Section {
+fn last(seen: &Seen, recent: &Recent) -> Section {
     // a press that asked for a form has its form; what was filled in is a request of its own
     let ended = recent.ended.iter().filter(|asked| !asked.source.asks_for_form() && asked.source != Source::House);
-    let rows: Vec<Row> = ended.take(LAST).map(|asked| ended_row(asked, permits, now)).collect();
+    let rows: Vec<Row> = ended.take(LAST).map(|asked| ended_row(asked, seen)).collect();
     if rows.is_empty() {
         return said(LAST_REQUESTS, "You have not asked me for anything lately.");
     }
     Section { title: LAST_REQUESTS.to_owned(), rows, ..Section::default() }
 }
 
-fn ended_row(asked: &Asked, permits: Option<&Permits>, now: Timestamp) -> Row {
+fn ended_row(asked: &Asked, seen: &Seen) -> Row {
     // the sign that the answer had; a row from before that was kept has but its state
     let (sign, word) = match (asked.state, asked.tone) {
         (State::Succeeded, _) => ("\u{2705}", "done"),
         (State::Refused, Some(Tone::Usage)) => ("\u{2754}", "not run"),
         (State::Refused, Some(Tone::CalledOff)) => ("\u{26D4}", "called off"),
         (State::Refused, Some(Tone::NotApproved)) => ("\u{26D4}", "not approved"),
-        (State::Refused, None) if commands::parse(&asked.text).is_err() || is_nothing(asked) => ("\u{2754}", "not run"),
+        (State::Refused, None) if seen.catalog.parse(&asked.text).is_err() || is_nothing(asked) => {
+            ("\u{2754}", "not run")
+        }
         (State::Refused, _) => ("\u{26D4}", "not run"),
         (State::Failed, Some(Tone::Partly)) => ("\u{26A0}\u{FE0F}", "partly done"),
         (State::Failed, _) => ("\u{274C}", "failed"),
@@ -159,7 +164,7 @@ fn ended_row(asked: &Asked, permits: Option<&Permits>, now: Timestamp) -> Row {
             ("\u{26A0}\u{FE0F}", "outcome unknown")
         }
     };
-    let when = ago(asked.finished_at.unwrap_or(asked.accepted_at), now);
+    let when = ago(asked.finished_at.unwrap_or(asked.accepted_at), seen.now);
     let lost = match &asked.undelivered {
         Some(error) => format!(" · you were not told: {error}"),
         None => String::new(),
@@ -170,16 +175,16 @@ fn ended_row(asked: &Asked, permits: Option<&Permits>, now: Timestamp) -> Row {
         line,
         below: Some(below),
         channel: channel(asked),
-        button: permits.and_then(|permits| repeat(asked, permits)),
+        button: seen.permits.as_ref().ok().and_then(|permits| repeat(asked, &seen.catalog, permits)),
     }
 }
 
 /// What was not understood, or may not be run, is not offered again.
-fn repeat(asked: &Asked, permits: &Permits) -> Option<Button> {
+fn repeat(asked: &Asked, catalog: &Catalog, permits: &Permits) -> Option<Button> {
     if is_nothing(asked) {
         return None;
     }
-    let (row, _) = commands::parse(&asked.text).ok()?;
+    let (row, _) = catalog.parse(&asked.text).ok()?;
     let line = if asked.text.is_empty() { row.name } else { &asked.text };
     permits.may()(row).then(|| match row.risk {
         Risk::Change | Risk::Destroy => again("Run again", line),

@@ -1,6 +1,7 @@
 use super::page::{self, Seen};
 use crate::clock;
-use crate::commands::{self, testing::cx};
+use crate::commands::Catalog;
+use crate::commands::testing::{FLEET, cx};
 use crate::dispatch::PeopleParts;
 use crate::dispatch::policy::{Policies, Source as Text};
 use crate::domain::{ChannelId, Failure, Membership, Principal, RequestId, Risk, Source, UserId, Vitals};
@@ -25,9 +26,13 @@ fn now() -> Timestamp {
 
 fn policies() -> Arc<Policies> {
     let groups: BTreeSet<String> = ["operators", "viewers"].map(str::to_owned).into();
-    let actions: Vec<(&str, Risk)> = commands::COMMANDS.iter().map(|row| (row.action, row.risk)).collect();
+    let actions = Catalog::built_in().actions();
     let policies = Policies::load(&Text::built_in_policies(), &Text::built_in_schema(), &actions, &groups);
     Arc::new(policies.expect("the shipped policies"))
+}
+
+fn catalog() -> Arc<Catalog> {
+    Arc::new(Catalog::built_in())
 }
 
 /// What a person of this group may; a guest without one.
@@ -37,7 +42,7 @@ fn permits(group: &str) -> super::Permits {
     let (user, team, unread) = ("U1".into(), "T1".into(), BTreeSet::new());
     let principal = Principal { user, team, name: "maya".into(), membership, groups, unread };
     let members = BTreeMap::from([("operators".to_owned(), vec![UserId::from("UOMAR")])]);
-    super::Permits::at_home(policies(), principal, Arc::new(members), now())
+    super::Permits::at_home(policies(), catalog(), principal, Arc::new(members), now())
 }
 
 fn asked(number: u128, text: &str, source: Source, state: State, minutes_ago: i64) -> Asked {
@@ -57,7 +62,7 @@ fn well() -> Vitals {
 }
 
 fn seen(group: &str, recent: Option<Recent>) -> Seen {
-    Seen { vitals: well(), permits: Ok(permits(group)), recent, now: now() }
+    Seen { catalog: catalog(), vitals: well(), permits: Ok(permits(group)), recent, now: now() }
 }
 
 fn blocks(seen: &Seen) -> Vec<Value> {
@@ -202,9 +207,18 @@ fn a_viewer_is_offered_nothing_that_changes_anything_not_even_what_was_once_perm
     assert!(page.contains("ec2 show") && page.contains("[Fill in form:"), "{page}");
     assert!(page.contains("\u{2705} ec2 stop web-2\n"), "it was asked, and is not offered: {page}");
     assert!(!page.contains("run: change") && !page.contains("run: destroy"), "{page}");
-    for row in commands::COMMANDS.iter().filter(|row| row.risk >= Risk::Change) {
+    for row in Catalog::built_in().rows().iter().filter(|row| row.risk >= Risk::Change) {
         assert!(!page.contains(&format!(" {}]", row.name)), "{}: {page}", row.name);
     }
+}
+
+#[test]
+fn a_command_that_was_added_stands_in_the_home() {
+    let catalog = Arc::new(Catalog::built_in().with(&FLEET).expect("a name of its own"));
+    let page = |group: &str| read(&Seen { catalog: Arc::clone(&catalog), ..seen(group, Some(Recent::default())) });
+    let (may, may_not) = (page("viewers"), page(""));
+    assert!(may.contains("fleet report – Reports on the fleet [Run run:") && may.contains(" fleet report]"), "{may}");
+    assert!(!may_not.contains("fleet report"), "{may_not}");
 }
 
 #[test]
@@ -239,7 +253,7 @@ fn whoever_is_no_full_member_reads_so() {
             let groups = [group].into_iter().filter(|name| !name.is_empty()).map(str::to_owned).collect();
             let (user, team, unread) = ("U1".into(), "T1".into(), BTreeSet::new());
             let principal = Principal { user, team, name: "maya".into(), membership, groups, unread };
-            let permits = super::Permits::at_home(policies(), principal, Arc::default(), now());
+            let permits = super::Permits::at_home(policies(), catalog(), principal, Arc::default(), now());
             let page = read(&Seen { permits: Ok(permits), ..seen("", Some(Recent::default())) });
             let said = format!("Nothing.\nI work for full members of this workspace only; {why}.\nAsk one of them ");
             assert!(page.contains(&said), "{page}");
@@ -329,6 +343,7 @@ fn a_crowd_is_shown_its_homes_in_pace_though_their_keeper_dies() {
                 web_api: Arc::new(move || WebApi::new(&config, Arc::clone(&proxy), Arc::clone(&pacer))),
                 identity: Arc::default(),
             },
+            catalog: catalog(),
             policies: policies(),
             journal: Arc::clone(&house.store.journal),
             onlookers: Arc::default(),

@@ -40,7 +40,7 @@ fn calls(server: &Server, method: &str) -> usize {
     server.paths().iter().filter(|path| path.ends_with(method)).count()
 }
 
-// row 29
+// failure 29
 #[test]
 fn a_thousand_commands_of_one_person_at_once_ask_slack_once() {
     run(async {
@@ -56,7 +56,7 @@ fn a_thousand_commands_of_one_person_at_once_ask_slack_once() {
     });
 }
 
-// row 29
+// failure 29
 #[test]
 fn somebody_whom_slack_does_not_know_is_remembered_as_that() {
     run(async {
@@ -70,7 +70,7 @@ fn somebody_whom_slack_does_not_know_is_remembered_as_that() {
     });
 }
 
-// row 29
+// failure 29
 #[test]
 fn a_slack_that_says_too_many_is_not_asked_again_before_its_time() {
     run(async {
@@ -95,7 +95,7 @@ fn a_slack_that_says_too_many_is_not_asked_again_before_its_time() {
     });
 }
 
-// row 29
+// failure 29
 #[test]
 fn a_slack_that_is_down_gets_a_handful_of_questions_for_a_thousand_people() {
     run(async {

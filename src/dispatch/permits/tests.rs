@@ -1,6 +1,5 @@
 use super::super::policy;
 use super::*;
-use crate::commands::COMMANDS;
 use crate::domain::{Membership, Standing};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -18,10 +17,10 @@ fn permits_in(groups: &[&str], reach: Reach) -> Permits {
 }
 
 fn permits_as(user: &str, groups: &[&str], reach: Reach) -> Permits {
-    let actions: Vec<(&str, Risk)> = COMMANDS.iter().map(|row| (row.action, row.risk)).collect();
+    let catalog = Arc::new(Catalog::built_in());
     let names = ["deployers", "operators", "viewers"].map(str::to_owned).into();
     let (policies, schema) = (policy::Source::built_in_policies(), policy::Source::built_in_schema());
-    let policies = Policies::load(&policies, &schema, &actions, &names).expect("the shipped policies");
+    let policies = Policies::load(&policies, &schema, &catalog.actions(), &names).expect("the shipped policies");
     let principal = Principal {
         user: user.into(),
         team: "T1".into(),
@@ -31,7 +30,8 @@ fn permits_as(user: &str, groups: &[&str], reach: Reach) -> Permits {
         unread: BTreeSet::new(),
     };
     let members = BTreeMap::from([("operators".to_owned(), vec!["UMAYA".into(), "UOMAR".into()])]);
-    Permits::new(Arc::new(policies), principal, Arc::new(members), &request(), jiff::Timestamp::UNIX_EPOCH, reach)
+    let (members, now) = (Arc::new(members), jiff::Timestamp::UNIX_EPOCH);
+    Permits::new(Arc::new(policies), catalog, principal, members, &request(), now, reach)
 }
 
 fn request() -> Request {
@@ -49,7 +49,7 @@ fn request() -> Request {
 }
 
 fn row(name: &str) -> &'static Row {
-    COMMANDS.iter().copied().find(|row| row.name == name).expect("a command")
+    Catalog::built_in().row(name).expect("a command")
 }
 
 fn plan(command: &str, tags: &[&[(&str, &str)]]) -> Plan {
@@ -87,7 +87,7 @@ fn approval(plan: Plan) -> ApprovalRequest {
 #[test]
 fn a_plan_without_targets_is_refused_whoever_asks_for_it_or_approves_it() {
     let (permits, mut changes) = (permits(&["operators", "deployers"]), 0);
-    for row in COMMANDS.iter().filter(|row| row.risk >= Risk::Change) {
+    for row in Catalog::built_in().rows().iter().filter(|row| row.risk >= Risk::Change) {
         let said = |refusal: Refusal| refusal.lines[0].plain();
         let judged = (permits.judge(row))(&plan(row.name, &[])).expect_err(row.name);
         let approved = permits.may_approve(row, &approval(plan(row.name, &[]))).expect_err(row.name);

@@ -160,7 +160,7 @@ impl Policies {
         Verdict::Deny(Deny {
             risk: action.risk,
             target,
-            // not those that others could lift: nobody is to be sent to them
+            // not those that others could lift: the asker is not to be sent to them
             reasons: self.reasons(approved.policies),
             who_could: self.who_could(action, resource, situation),
             unread: approved.unread,
@@ -168,7 +168,7 @@ impl Policies {
     }
 
     /// Judges a region before anything in it is asked, and again before anything in it is changed. What may be done there
-    /// is said of each target, so here a `forbid` alone counts: whoever may change what is tagged so has no permit for all
+    /// is said of each target, so here a `forbid` alone counts: a person who may change what is tagged so has no permit for all
     /// of the region, and needs none.
     pub fn judge_region(
         &self,

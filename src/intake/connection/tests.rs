@@ -217,7 +217,7 @@ fn an_hour_without(outage: Outage) {
     assert_eq!(*shared.fatal.borrow(), None, "{outage:?}");
 }
 
-// row 10, row 32
+// failure 10, failure 32
 #[test]
 fn an_hour_without_a_network_restarts_nothing_and_is_over_within_seconds_of_its_return() {
     for outage in [Outage::Swallows, Outage::Refuses, Outage::NoNames] {

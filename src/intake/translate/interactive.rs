@@ -1,7 +1,7 @@
 //! Pressed buttons and filled-in forms. What is not sealed as the bot seals it runs nothing: its person is told so.
 
 use super::{Means, Stamp, Translated, shortcut};
-use crate::dispatch::forms::{self, Answers};
+use crate::dispatch::forms::Answers;
 use crate::domain::{ChannelId, ReplyTo, Request, Source, TeamId, UserId};
 use crate::slack::Seals;
 use crate::slack::payload::{Action, Envelope, Interactive, View, ViewValue};
@@ -33,7 +33,7 @@ pub(super) fn interactive(envelope: &Envelope, payload: Interactive, means: Mean
         },
         Some("block_actions") => press(envelope, payload, means.seals, stamp),
         Some("message_action") => shortcut::again(envelope, payload, means.identity, stamp),
-        Some("view_submission") => submission(envelope, payload, means.seals, stamp),
+        Some("view_submission") => submission(envelope, payload, means, stamp),
         _ => Translated::Ignored("other_interaction"),
     }
 }
@@ -86,7 +86,7 @@ fn not_ours(stamp: Stamp, user: &UserId, channel: &ChannelId, what: &'static str
     metrics::counter!("dronebot_seals_refused_total", "what" => what).increment(1);
 }
 
-/// What is said of a button that is none of ours. It is the bot's own word, so nobody has to be asked who it is.
+/// What is said of a button that is none of ours. It is the bot's own word, so Slack need not be asked who it is.
 fn strange_button(line: &str) -> String {
     let so = "I cannot tell that I made this button for this place: my token or my version has changed since, or somebody \
               else made it. Nothing was run.";
@@ -147,7 +147,7 @@ fn place(payload: &Interactive, user: &UserId) -> (ChannelId, ReplyTo) {
     (ChannelId(channel), reply_to)
 }
 
-fn submission(envelope: &Envelope, payload: Interactive, seals: &Seals, stamp: Stamp) -> Translated {
+fn submission(envelope: &Envelope, payload: Interactive, means: Means<'_>, stamp: Stamp) -> Translated {
     let Some((user, team)) = who(&payload) else { return Translated::Ignored("incomplete_form") };
     let Some(view) = payload.view.filter(|view| view.callback_id.as_deref() == Some(CALLBACK)) else {
         return Translated::Ignored("other_form");
@@ -156,14 +156,14 @@ fn submission(envelope: &Envelope, payload: Interactive, seals: &Seals, stamp: S
     keys.extend(payload.trigger_id.as_ref().map(|id| format!("trigger:{id}")));
     let hash = view.hash.as_deref().unwrap_or_default();
     keys.extend(view.id.as_ref().map(|id| format!("view:{id}:{hash}")));
-    let memo = seals.remembered(&view.private_metadata);
+    let memo = means.seals.remembered(&view.private_metadata);
     if memo.is_none() {
         not_ours(stamp, &user, &ChannelId::from(user.as_str()), "form");
     }
     let Some(mut memo) = memo.and_then(Memo::read) else { return strange_form(&view, user, team, keys, stamp) };
     let command = std::mem::take(&mut memo.command);
-    let first = forms::fields(&command).into_iter().find(|name| shown(&view).any(|shown| shown == name));
-    let text = match (forms::fill(&command, &answers(&view)), &first) {
+    let first = means.forms.fields(&command).into_iter().find(|name| shown(&view).any(|shown| shown == name));
+    let text = match (means.forms.fill(&command, &answers(&view)), &first) {
         (Ok(line), _) => line,
         // nowhere to say it in the form: the answer does
         (Err(_), None) => command,

@@ -37,7 +37,7 @@ pub(super) fn again(envelope: &Envelope, payload: Interactive, identity: &Identi
         true => String::new(),
         false => normalise(&message.text, Some(identity.bot_user.as_str())),
     };
-    // in a direct message nobody else is to be spared the answer
+    // in a direct message there is no other person to be spared the answer
     let thread_ts = message.thread_ts.clone().or_else(|| (!channel.starts_with('D')).then(|| ts.clone()));
     let request = Request {
         id: stamp.id,

@@ -1,8 +1,10 @@
 use super::*;
+use crate::commands::Catalog;
 use crate::slack::testing::a_seal;
 use proptest::prelude::*;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 fn envelope(kind: EnvelopeKind, payload: &Value) -> Envelope {
     Envelope {
@@ -34,7 +36,8 @@ fn translated(kind: EnvelopeKind, payload: &Value) -> Translated {
 fn noting(kind: EnvelopeKind, payload: &Value, places: &HeardPlaces) -> Translated {
     let identity = Identity { bot_user: "UBOT".into(), bot_id: Some("BBOT".to_owned()), team: "T1".into() };
     let stamp = Stamp { id: RequestId::new(1, 1), at: jiff::Timestamp::UNIX_EPOCH };
-    let means = Means { identity: &identity, seals: &a_seal(), places };
+    let forms = Forms::new(Arc::new(Catalog::built_in()));
+    let means = Means { identity: &identity, seals: &a_seal(), forms: &forms, places };
     translate(&envelope(kind, payload), means, stamp)
 }
 
@@ -83,7 +86,7 @@ fn nothing_but_spaces_is_an_empty_line_which_is_help() {
     for text in ["", "   ", "\u{a0}\u{a0}", "\n\t "] {
         let new = slash(json!({"text": text})).expect("a request");
         assert_eq!(new.request.text, "");
-        let (row, _) = crate::commands::parse(&new.request.text).expect("help");
+        let (row, _) = Catalog::built_in().parse(&new.request.text).expect("help");
         assert_eq!(row.name, "help");
     }
     assert_eq!(event(json!({"text": "<@UBOT>"})).expect("a request").request.text, "");
@@ -94,7 +97,7 @@ fn a_very_long_text_is_a_request_like_any_other() {
     let new = slash(json!({"text": "ec2 stop ".to_owned() + &"x".repeat(40_000)})).expect("a request");
     assert_eq!(new.request.text.len(), 40_009);
     let unknown = slash(json!({"text": "ü".repeat(40_000)})).expect("a request");
-    assert!(crate::commands::parse(&unknown.request.text).is_err());
+    assert!(Catalog::built_in().parse(&unknown.request.text).is_err());
 }
 
 #[test]
@@ -108,7 +111,7 @@ fn a_mention_is_answered_in_its_thread_and_a_direct_message_where_it_stands() {
     assert_eq!(place(&event(threaded).expect("a request")), "begun thread 1.1");
 }
 
-// row 22
+// failure 22
 #[test]
 fn one_message_that_comes_as_two_events_has_a_key_in_common() {
     let mention = event(json!({"channel": "D1"})).expect("a request");
@@ -118,7 +121,7 @@ fn one_message_that_comes_as_two_events_has_a_key_in_common() {
     assert_eq!(mention.request.text, message.request.text);
 }
 
-// row 9, row 36
+// failure 9, failure 36
 #[test]
 fn what_asks_nothing_of_the_bot_is_ignored_with_a_reason() {
     let reasons: Vec<_> = [
@@ -510,7 +513,7 @@ fn a_mention_is_read_from_its_blocks_and_from_its_text_where_they_are_not_unders
     assert_eq!(read(Value::Null), "ec2 list *web-**");
 }
 
-// row 9: it has no event
+// failure 9: it has no event
 #[test]
 fn too_many_events_are_told_of_without_an_event() {
     let limited = json!({"type": "app_rate_limited", "team_id": "T1", "minute_rate_limited": 1, "api_app_id": "A1"});
@@ -568,7 +571,7 @@ fn spoil(value: &mut Value, place: &mut usize, by: &Value) {
 }
 
 proptest! {
-    // row 31
+    // failure 31
     #[test]
     fn whatever_slack_puts_into_any_field_is_a_request_or_ignored_with_a_reason(
         kind in 0..3_usize, place in 0..16_usize, by in any_json(), more in any_json()
@@ -583,7 +586,7 @@ proptest! {
     }
 }
 
-// row 31
+// failure 31
 #[test]
 fn fields_and_elements_that_slack_adds_cost_nothing() {
     let new = event(json!({"blocks": [{"type": "brand_new", "elements": {"a": 1}}], "assistant_thread": {"x": [1]},
@@ -641,7 +644,7 @@ fn a_person_is_answered_whatever_subtype_slack_adds_one_day() {
     }
 }
 
-// row 36
+// failure 36
 #[test]
 fn a_writer_that_cannot_be_read_is_nobody_who_may_ask() {
     for odd in

@@ -1,4 +1,4 @@
-//! Files, by the three calls that Slack wants: an address to upload to, the bytes, and where to show it. Nobody sees
+//! Files, by the three calls that Slack wants: an address to upload to, the bytes, and where to show it. No person sees
 //! anything before the third, so the first two may be repeated.
 
 use super::pacer::Method;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::time::Instant;
 
-/// A file that is uploaded and that nobody sees yet.
+/// A file that is uploaded and not shown yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Uploaded {
     /// `F…`
@@ -33,7 +33,7 @@ pub struct ShareFile<'a> {
 /// files.getUploadURLExternal
 #[derive(Deserialize)]
 struct UploadUrl {
-    /// A capability: whoever has it may upload.
+    /// A capability: any holder of it may upload.
     #[serde(deserialize_with = "secret")]
     upload_url: SecretString,
     file_id: String,

@@ -226,7 +226,7 @@ impl WebApi {
     }
 
     /// A call to an address that Slack has given. It is the permission itself, so no token goes there; and whatever has
-    /// given it, nobody but Slack is called.
+    /// given it, no host but Slack's is called.
     async fn given(&self, method: Method, address: &SecretString, content: Content) -> Result<Answer, Failed> {
         let address = address.expose_secret();
         let is_slack = address.parse::<awc::http::Uri>().is_ok_and(|uri| self.inner.origin.leads_to(&uri));

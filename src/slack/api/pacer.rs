@@ -415,7 +415,7 @@ mod tests {
         assert!((58..=60).contains(&turns[61]), "{turns:?}");
     }
 
-    // row 30
+    // failure 30
     #[tokio::test(start_paused = true)]
     async fn too_many_for_one_channel_is_about_that_channel_and_for_two_about_the_method() {
         let pacer = pacer(300);
@@ -442,7 +442,7 @@ mod tests {
         assert_eq!(now(&pacer, Method::PostMessage, "C3"), Err(Duration::from_millis(200)));
     }
 
-    // row 30
+    // failure 30
     #[tokio::test(start_paused = true)]
     async fn who_waits_when_slack_asks_for_silence_waits_anew() {
         let pacer = pacer(60);
@@ -458,7 +458,7 @@ mod tests {
         assert_eq!(waited, [30, 32, 34]);
     }
 
-    // row 30
+    // failure 30
     #[tokio::test(start_paused = true)]
     async fn a_channel_that_must_wait_keeps_no_place_from_the_others() {
         let pacer = pacer(60);

@@ -332,7 +332,7 @@ fn calls_share_one_connection() {
     });
 }
 
-// row 27
+// failure 27
 #[test]
 fn a_proxy_gets_connect_with_its_credentials_and_the_tunnel_carries_the_call() {
     run(async {

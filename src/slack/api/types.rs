@@ -363,7 +363,7 @@ mod tests {
         null_is_as_missing::<Posted>(&json!({"channel": "C1", "ts": "1.5"}));
         null_is_as_missing::<AuthTest>(&json!({"url": "https://x", "team": "x", "user": "drone", "team_id": "T1",
             "user_id": "U1", "bot_id": "B1", "enterprise_id": "E1", "is_enterprise_install": false}));
-        // what is not said makes nobody a member who was none
+        // what Slack leaves out makes no one a member
         let nobody = json!({"id": "U1", "is_bot": null, "profile": null, "enterprise_user": {"teams": null}});
         let nobody: UserInfo = serde_json::from_value(nobody).expect("lenient");
         assert_eq!(nobody.membership(&"T1".into()), Membership::Outside);

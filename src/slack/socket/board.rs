@@ -125,7 +125,7 @@ impl LinkObserver for LinkBoard {
 mod tests {
     use super::*;
 
-    // row 33
+    // failure 33
     #[tokio::test(start_paused = true)]
     async fn the_board_shows_the_last_news_of_each_slot() {
         let board = LinkBoard::new(2);

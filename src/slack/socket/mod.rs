@@ -38,7 +38,7 @@ pub enum Disposition {
     Leave,
 }
 
-/// Whoever takes what Slack delivers. Called on the slot's thread; the future may take its time without holding up
+/// The taker of what Slack delivers. Called on the slot's thread; the future may take its time without holding up
 /// other envelopes, but Slack waits three seconds.
 pub trait EnvelopeSink {
     /// Takes an envelope and decides what is said about it.
@@ -84,7 +84,7 @@ impl LinkPhase {
     }
 }
 
-/// Whoever wants to know how the connections are. Called from the slots' threads, so it must be quick. [`LinkBoard`]
+/// An observer of how the connections are. Called from the slots' threads, so it must be quick. [`LinkBoard`]
 /// is one that keeps what the status shows.
 pub trait LinkObserver: Send + Sync {
     /// The slot does something else now.

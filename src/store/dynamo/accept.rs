@@ -1,5 +1,5 @@
 //! A request is accepted once for all its keys: each key is claimed by itself, then the request is written. A claimer that
-//! dies between the two leaves keys of a request that never came to be. Whoever meets such a key waits for a moment, then
+//! dies between the two leaves keys of a request that never came to be. A replica that meets such a key waits for a moment, then
 //! voids that request, so that it can never come to be, and takes the key over.
 //!
 //! One transaction for both would be a call less, for twice the write units; it was tried, and left: Moto's transactions put
@@ -32,7 +32,7 @@ impl Dynamo {
         // one that others have given up accepts nothing: it could not work on it
         let me = self.name_with_lease(Duration::ZERO)?;
         let id = new.request.id;
-        // what nobody waits for any more may come to be all the same
+        // what no caller waits for any more may come to be all the same
         self.memory.lock().doubtful.insert(id, Doubt { since: Instant::now(), adopting: None });
         let accepted = tokio::time::timeout(PATIENCE, Box::pin(self.claim(new, me))).await;
         let accepted =
@@ -71,7 +71,7 @@ impl Dynamo {
     }
 
     /// It is in the table. When others have given this replica up meanwhile they may take the request over, and then it
-    /// is accepted; if nobody has, it is taken back.
+    /// is accepted; if none has, it is taken back.
     pub(super) async fn accepted(&self, row: Row) -> Result<Accepted, StoreError> {
         if self.name().is_ok_and(|me| me == row.holder) {
             self.keep(row);
@@ -170,7 +170,7 @@ impl Dynamo {
         ])
     }
 
-    /// Looks for requests of which nobody heard whether they were accepted or adopted, and keeps those that are this
+    /// Looks for requests of which this replica did not hear whether they were accepted or adopted, and keeps those that are this
     /// replica's: side by side, until the table fails.
     pub(super) async fn settle_doubts(&self) -> Result<(), StoreError> {
         let due = |doubt: &Doubt| doubt.since.elapsed() > PATIENCE * 2;
@@ -193,7 +193,7 @@ impl Dynamo {
     }
 
     /// The write may have arrived when its answer was lost. Then this replica holds what it does not know, and as long as
-    /// it lives nobody else looks for it.
+    /// it lives no other looks for it.
     async fn settle_adoption(&self, id: RequestId, version: i64, me: &ReplicaName) -> Result<(), StoreError> {
         let found = self.load(id).await?;
         let is_known = self.memory.lock().rows.contains_key(&id);
@@ -212,7 +212,7 @@ impl Dynamo {
 
     async fn settle_acceptance(&self, id: RequestId, me: &ReplicaName) -> Result<(), StoreError> {
         let found = match self.load(id).await? {
-            // a write that is still on its way must not come to be when nobody looks for it any more
+            // a write that is still on its way must not come to be when this replica looks for it no more
             None if self.table.put(self.void_item(id), Some(Guard::Free)).await? => None,
             None => self.load(id).await?,
             found => found,

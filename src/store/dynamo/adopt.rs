@@ -9,7 +9,8 @@ use super::row::{DEAD, Row, id_of, mark};
 use super::table::{Ask, Guard};
 use super::{Doubt, Dynamo};
 use crate::domain::RequestId;
-use crate::store::{ReplicaName, State, StoreError, What};
+use crate::store::ledger::Inheritance;
+use crate::store::{ReplicaName, StoreError, What};
 use aws_sdk_dynamodb::types::AttributeValue;
 use futures_util::stream::{self, StreamExt};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -34,7 +35,7 @@ pub(super) const SIDE_BY_SIDE: usize = 16;
 const REPLICAS_AT_ONCE: usize = 4;
 
 /// After a look that failed both are halved so often, and doubled by each look that did not. A table may still be at work
-/// on what its caller has given up: whoever then asks as much as before keeps it from ever answering in time.
+/// on what its caller has given up: a caller that then asks as much as before keeps it from ever answering in time.
 const HALVED: u32 = 2;
 
 /// One that held nothing when it was looked at last is looked at again after this part of the time that it has been gone:
@@ -50,11 +51,11 @@ const SETTLED: u32 = 4;
 /// And is looked at no more often than this, by those too that were started since.
 pub(super) const QUIET: Duration = Duration::from_secs(60);
 
-/// Of those that are noted as empty so many are asked for in one look, whoever waits longest first: in a table that has
+/// Of those that are noted as empty so many are asked for in one look, those that wait longest first: in a table that has
 /// hundreds of them, all that became due together would keep it busy for longer than until they are due again.
 const QUIET_AT_ONCE: usize = 1;
 
-/// One that is noted as empty and has not been seen for so long, by the clock on the wall, is forgotten by whoever looks at
+/// One that is noted as empty and has not been seen for so long, by the clock on the wall, is forgotten by the replica that looks at
 /// it: where none lives for [`REMEMBERED`], each would leave its row for ever.
 const ANCIENT: jiff::SignedDuration = jiff::SignedDuration::from_hours(7 * 24);
 
@@ -260,16 +261,11 @@ impl Dynamo {
         mine.fence += 1;
         mine.version += 1;
         mine.mark = mark();
-        mine.tell(self.clock.now(), &What::Adopted { from: row.holder, died });
-        // what waits for people was in nobody's hands
-        if died && !mine.state.is_final() && mine.state != State::AwaitingApproval {
-            mine.deaths += 1;
-        }
+        let heir = Inheritance { died, at: self.clock.now() };
+        mine.tell(heir.at, &What::Adopted { from: row.holder, died });
+        mine.deaths += u32::from(heir.counts_death(mine.state));
         if let Some(letter) = mine.letter.as_mut() {
-            // it may have been sent, and nobody was left to say so
-            letter.unsure |= died;
-            // put off by another's clock: it is tried at once
-            letter.not_before = letter.not_before.min(self.clock.now());
+            letter.wait_on(heir.letter(letter.terms()));
         }
         self.memory.lock().doubtful.insert(id, Doubt { since: Instant::now(), adopting: Some(row_version) });
         let written = self.write(&mine, guard).await?;

@@ -92,7 +92,7 @@ impl Dynamo {
         self.found.notify_one();
     }
 
-    /// Writes a row, if nobody has written it since.
+    /// Writes a row, if no replica has written it since.
     pub(super) async fn write(&self, row: &Row, guard: Guard) -> Result<bool, StoreError> {
         let expires = self.after(self.retention);
         let body = row.body()?;

@@ -1,5 +1,5 @@
 //! Targets that are one request's alone. A lock has no life of its own: it counts for as long as its request has no
-//! final answer, so one that was left behind is in nobody's way. Nor does one of a request that waits for people, unless
+//! final answer, so one that was left behind blocks no request. Nor does one of a request that waits for people, unless
 //! its row is still as it was when the lock was taken: then it was approved, and is being planned just now.
 
 use super::Dynamo;
@@ -41,15 +41,11 @@ impl Dynamo {
             }
             let held = self.table.get(&row::pk(holder), "-").await?;
             let state = held.as_ref().and_then(|item| text(item, "state")).and_then(State::parse);
-            let is_held = match state {
-                // planned before a restart, it plans anew; but not if it locked the target as it stands now
-                Some(State::AwaitingApproval) => {
-                    let taken_at = number(&found, "version");
-                    taken_at.is_some() && taken_at == held.as_ref().and_then(|item| number(item, "version"))
-                }
-                state => state.is_some_and(|state| !state.is_final()),
-            };
-            if is_held {
+            let taken_at = number(&found, "version");
+            let is_as_taken = taken_at.is_some() && taken_at == held.as_ref().and_then(|item| number(item, "version"));
+            // planned before a restart, one that waits plans anew; but not if it locked the target as it stands now
+            let is_held = |state: State| state.keeps_targets() || (!state.is_final() && is_as_taken);
+            if state.is_some_and(is_held) {
                 return Ok(Some(holder));
             }
             let guard = Guard::Is(vec![("request", holder.to_string().into())]);
@@ -59,8 +55,8 @@ impl Dynamo {
         }
     }
 
-    /// Gives targets back, if nobody can have adopted their request: they would be that one's. What is not given back
-    /// here is in nobody's way once the request has its answer.
+    /// Gives targets back, if no replica can have adopted their request: the adopter would hold them. What is not given back
+    /// here blocks no request once the request has its answer.
     pub(super) async fn unlock(&self, id: RequestId, targets: &[String]) {
         if self.name_with_lease(self.lease / 3).is_err() {
             return;

@@ -8,7 +8,7 @@
 //! | `pk` | `sk` | what it is |
 //! |---|---|---|
 //! | `request#<ULID>` | `-` | a request with all that belongs to it |
-//! | `request#<ULID>` | `reply#<n>` | a piece of a reply that is too long for one item |
+//! | `request#<ULID>` | `piece#<mark>#<n>` | a piece of a body that is too long for one item |
 //! | `key#<key>` | `-` | a key of a delivery, and which request has it |
 //! | `lock#<target>` | `-` | which request may change a target |
 //! | `note#<name>` | `-` | a note; one of the name `kind/…` stands in the index `held` as well |
@@ -85,7 +85,7 @@ struct Memory {
     rows: BTreeMap<RequestId, Row>,
     /// How much of that is whose.
     shares: Shares,
-    /// Requests of which nobody heard whether they were accepted, or adopted: the table may have them.
+    /// Requests of which this replica did not hear whether they were accepted, or adopted: the table may have them.
     doubtful: BTreeMap<RequestId, Doubt>,
     /// Dead letters in the table, when they were counted last, and those since.
     dead: u64,
@@ -214,7 +214,7 @@ impl Dynamo {
         self.lease / 3
     }
 
-    /// The name, if what it holds is still its own for a while: nobody adopts it before that.
+    /// The name, if what it holds is still its own for a while: no other adopts it before that.
     fn name_with_lease(&self, margin: Duration) -> Result<ReplicaName, StoreError> {
         let name = self.name()?;
         let ends = self.memory.lock().lease_ends;

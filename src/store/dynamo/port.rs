@@ -6,7 +6,7 @@ use super::row::{Row, shown};
 use super::table::{Ask, Table};
 use super::{Dynamo, Memory, row};
 use crate::domain::{ApprovalRequest, ChannelId, Drill, Plan, ReplyTo, RequestId, Step, StoreVitals, Target, UserId};
-use crate::store::ports::is_due;
+use crate::store::ledger;
 use crate::store::{
     Accepted, Asked, Backend, Delivery, Entry, Final, Former, Held, Journal, Letter, LetterId, NewLetter, NewRequest,
     Outbox, Pulse, Queue, QueueDepth, Recent, State, StepRecord, StepState, StoreError, Wanted, Way, What,
@@ -21,15 +21,6 @@ use std::time::Duration;
 /// How far back somebody's past is looked through.
 const PAST: usize = 200;
 
-/// Goes to the state, if the drawing has an arrow to it.
-fn go(row: &mut Row, to: State) -> Result<(), StoreError> {
-    if !row.state.may_become(to) {
-        return Err(StoreError::Transition { id: row.request.id, from: row.state.as_str(), to: to.as_str() });
-    }
-    row.state = to;
-    Ok(())
-}
-
 #[async_trait]
 impl Journal for Dynamo {
     async fn accept(&self, new: NewRequest) -> Result<Accepted, StoreError> {
@@ -43,20 +34,17 @@ impl Journal for Dynamo {
         letter: NewLetter,
     ) -> Result<Letter, StoreError> {
         let id = approval.request;
-        if letter.request != id || letter.last {
-            return Err(StoreError::Failed(format!("others are asked about request {id} only by a letter of its own")));
-        }
+        ledger::check_question(id, &letter)?;
         // planned before a restart, when it was permitted without the others
         let before = self.targets_of(id);
         let posted = self
             .change(id, |row| {
-                go(row, State::AwaitingApproval)?;
+                row.state = ledger::advance(id, row.state, State::AwaitingApproval)?;
                 let now = self.clock.now();
                 row.tell(now, &What::awaiting_approval(approval));
                 row.plan = Some(approval.plan.clone());
                 row.request.reply_to = reply_to.clone();
-                let not_before = row.letter.as_ref().map_or(now, |waiting| waiting.not_before.max(now));
-                row.post(letter.clone(), now, not_before);
+                row.post(letter.clone(), now);
                 row.waiting().ok_or_else(super::closed)
             })
             .await?;
@@ -71,13 +59,13 @@ impl Journal for Dynamo {
         self.lock(id, &targets).await?;
         let planned = self
             .change(id, |row| {
-                go(row, State::Planned)?;
+                row.state = ledger::advance(id, row.state, State::Planned)?;
                 row.tell(self.clock.now(), &told);
                 row.plan = Some(plan.clone());
                 Ok(())
             })
             .await;
-        // where it was not planned the locks stay: they are the request's, and whoever has it now may need them
+        // where it was not planned the locks stay: they are the request's, and the replica that has it now may need them
         if planned.is_ok() {
             let left: Vec<String> = before.into_iter().filter(|target| !targets.contains(target)).collect();
             self.unlock(id, &left).await;
@@ -103,65 +91,43 @@ impl Journal for Dynamo {
 
     async fn step_started(&self, id: RequestId, step: Step) -> Result<(), StoreError> {
         self.change(id, |row| {
-            if row.state != State::Running {
-                go(row, State::Running)?;
-            }
-            let index = step.index;
-            // the provider has refused it, or nobody has asked for it yet
-            row.steps.retain(|record| record.step.index != index || record.state != StepState::Failed);
-            if let Some(record) = row.steps.iter().find(|record| record.step.index == index) {
-                let found = record.state.as_str();
-                return Err(StoreError::Failed(format!("step {index} of request {id} is {found} already")));
-            }
-            row.steps.push(StepRecord { step: step.clone(), state: StepState::Started });
+            row.state = ledger::begin_running(id, row.state)?;
+            let state = ledger::start_step(id, step.index, row.step(step.index))?;
+            row.steps.retain(|record| record.step.index != step.index);
+            row.steps.push(StepRecord { step: step.clone(), state });
             row.steps.sort_by_key(|record| record.step.index);
             row.tell(self.clock.now(), &What::StepStarted { step: step.clone() });
             Ok(())
         })
         .await?;
-        // the call comes next: whoever adopts the request must not look before it has arrived
+        // the call comes next: a replica that adopts the request must not look before it has arrived
         self.name_with_lease(self.margin()).map(drop)
     }
 
     async fn step_ended(&self, id: RequestId, index: u32, state: StepState) -> Result<(), StoreError> {
         self.change(id, |row| {
-            if row.state != State::Running {
-                let (from, to) = (row.state.as_str(), State::Running.as_str());
-                return Err(StoreError::Transition { id, from, to });
+            ledger::check_running(id, row.state)?;
+            if ledger::end_step(id, index, row.step(index), state)? {
+                let ended = row.steps.iter_mut().filter(|record| record.step.index == index);
+                ended.for_each(|record| record.state = state);
+                row.tell(self.clock.now(), &What::StepEnded { index, state });
             }
-            match row.steps.iter_mut().find(|record| record.step.index == index) {
-                Some(record) if record.state == StepState::Started && state != StepState::Started => {
-                    record.state = state;
-                    row.tell(self.clock.now(), &What::StepEnded { index, state });
-                    Ok(())
-                }
-                Some(record) if record.state == state => Ok(()),
-                found => {
-                    let found = found.map_or("not started", |record| record.state.as_str());
-                    let text = format!("step {index} of request {id} is {found} and cannot become {}", state.as_str());
-                    Err(StoreError::Failed(text))
-                }
-            }
+            Ok(())
         })
         .await
     }
 
     async fn finish(&self, id: RequestId, end: Final, letter: NewLetter) -> Result<Letter, StoreError> {
-        if letter.request != id || !letter.last {
-            return Err(StoreError::Failed(format!("request {id} is finished only by its own last letter")));
-        }
+        ledger::check_answer(id, &letter)?;
         let targets = self.targets_of(id);
         let posted = self
             .change(id, |row| {
-                let state = end.state();
-                go(row, state)?;
+                row.state = ledger::advance(id, row.state, end.state())?;
                 let now = self.clock.now();
                 row.finished_at = Some(now);
-                if let Final::Poison { deaths, .. } = end {
-                    row.tell(now, &What::Poison { deaths });
-                }
-                row.tell(now, &What::Finished { state, reply: letter.reply.for_the_record() });
-                row.post(letter.clone(), now, now);
+                let (given_up, finished) = ledger::told_of_end(end, &letter.reply);
+                given_up.iter().chain([&finished]).for_each(|what| row.tell(now, what));
+                row.post(letter.clone(), now);
                 row.waiting().ok_or_else(super::closed)
             })
             .await?;
@@ -232,22 +198,17 @@ impl Journal for Dynamo {
 #[async_trait]
 impl Outbox for Dynamo {
     async fn put(&self, letter: NewLetter) -> Result<Option<Letter>, StoreError> {
-        if letter.last {
-            return Err(StoreError::Failed(format!("the last letter of request {} goes by finish", letter.request)));
-        }
+        ledger::check_progress(&letter)?;
         let posted = self
             .change(letter.request, |row| {
-                if row.state.is_final() {
+                if !row.state.takes_progress() {
                     return Err(StoreError::Transition {
                         id: letter.request,
                         from: row.state.as_str(),
                         to: "progress",
                     });
                 }
-                let now = self.clock.now();
-                // it was put off because Slack said so: that holds for its successor too
-                let not_before = row.letter.as_ref().map_or(now, |waiting| waiting.not_before.max(now));
-                row.post(letter.clone(), now, not_before);
+                row.post(letter.clone(), self.clock.now());
                 Ok(row.waiting())
             })
             .await;
@@ -381,5 +342,5 @@ impl Dynamo {
 }
 
 fn has_due(row: &Row, now: Timestamp) -> bool {
-    row.letter.as_ref().is_some_and(|letter| is_due(letter.not_before, now))
+    row.letter.as_ref().is_some_and(|letter| ledger::is_due(letter.not_before, now))
 }

@@ -1,6 +1,6 @@
 //! The replicas: who lives.
 //!
-//! A replica's row says how often it has beaten. Whoever watches compares beats, never clocks: one that has stood still
+//! A replica's row says how often it has beaten. A replica that watches compares beats, never clocks: one that has stood still
 //! for a lease, by the watcher's own clock and as long as the watcher could look, is gone.
 
 use super::item::{Item, item, number, text};
@@ -22,9 +22,9 @@ pub(super) const GONE: &str = "gone";
 /// It has said goodbye.
 pub(super) const LEFT: &str = "left";
 
-/// So many fifths of a lease lie between two looks at the others, and between two beats; more between beats while nobody
-/// else lives and nothing is in hand: nobody is there to take anything over then. Between the first looks it is less:
-/// whoever starts is seldom the only one to, and one that dies soon after counts as silent only from when it was seen.
+/// So many fifths of a lease lie between two looks at the others, and between two beats; more between beats while no
+/// other lives and nothing is in hand: no replica is there to take anything over then. Between the first looks it is less: a
+/// replica that starts is seldom the only one to, and one that dies soon after counts as silent only from when it was seen.
 const PACE: u32 = 2;
 const PACE_ALONE: u32 = 3;
 const PACE_AT_FIRST: u32 = 1;

@@ -3,6 +3,7 @@
 use super::body::{Body, EventBody, LetterBody, StepBody};
 use super::item::{Item, Value, item, number, text};
 use crate::domain::{ChannelId, Plan, Reply, Request, RequestId, Source, Tone, UserId};
+use crate::store::ledger;
 use crate::store::wire::{self, AddressKind, AddressRow};
 use crate::store::{
     Asked, Entry, Held, Letter, LetterId, NewLetter, ReplicaName, State, StepRecord, StepState, StoreError, Way, What,
@@ -192,7 +193,12 @@ impl Row {
 
     /// Whether there is anything left to do for it.
     pub(super) fn is_open(&self) -> bool {
-        !self.state.is_final() || self.letter.is_some()
+        ledger::is_open(self.state, self.letter.is_some())
+    }
+
+    /// How far this step has come, if it was started.
+    pub(super) fn step(&self, index: u32) -> Option<StepState> {
+        self.steps.iter().find(|record| record.step.index == index).map(|record| record.state)
     }
 
     /// The body, which may be too long for one item.
@@ -336,16 +342,6 @@ impl Row {
             way: waiting.way.clone(),
             unsure: waiting.unsure,
         })
-    }
-
-    /// Puts a letter in, in the place of one that waits. Where Slack may have that one, its successor must be looked for.
-    pub(super) fn post(&mut self, letter: NewLetter, now: Timestamp, not_before: Timestamp) {
-        self.letters += 1;
-        let letter = NewLetter { trigger: None, ..letter };
-        let (number, way) = (self.letters, Way::default());
-        let unsure = self.letter.as_ref().is_some_and(|waiting| waiting.unsure);
-        self.letter =
-            Some(Waiting { number, letter, attempts: 0, created_at: now, not_before, way, unsure, error: None });
     }
 
     pub(super) fn entry(&self) -> Entry {

@@ -5,7 +5,8 @@ use crate::domain::{ApprovalRequest, NotTaken, RequestId, UserId, Word};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-/// Approvals. They belong to no replica: whoever hears a person's word takes it, whoever has the request then acts on it.
+/// Approvals. They belong to no replica: the one that hears a person's word takes it, the one that has the request then acts
+/// on it.
 #[async_trait]
 pub trait ApprovalStore: Send + Sync {
     /// Others are going to be asked. What was said of an earlier plan of the request is forgotten.
@@ -19,10 +20,10 @@ pub trait ApprovalStore: Send + Sync {
     async fn asked_as(&self, short: &str, limit: usize) -> Result<Vec<RequestId>, StoreError>;
 
     /// Takes a person's word. Of several words at once each is counted, and the last that is needed decides. Gives the
-    /// approval as it stands then, and whether the word was taken; `None` when nobody was asked.
+    /// approval as it stands then, and whether the word was taken; `None` when no approval was asked for.
     async fn say(&self, id: RequestId, word: Word, by: &UserId, now: Timestamp) -> Result<Option<Said>, StoreError>;
 
-    /// Ends it where nobody has decided: no word is taken any more, by whatever clock. Gives the approval as it stands
+    /// Ends it where no person has decided: no word is taken any more, by whatever clock. Gives the approval as it stands
     /// then, which is decided after all when somebody was faster.
     async fn close(&self, id: RequestId, now: Timestamp) -> Result<Option<ApprovalRequest>, StoreError>;
 }

@@ -5,7 +5,7 @@ use super::Card;
 /// Who had a request before this process, as far as that is known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Former {
-    /// A former life of this process, or nobody.
+    /// A former life of this process, or none.
     Own,
     /// Another replica.
     Other {

@@ -184,7 +184,7 @@ pub struct Letter {
     pub replaces: Option<String>,
     /// How far it has come.
     pub way: Way,
-    /// Whether it may have been sent without anybody knowing: its answer was lost, or whoever had it died.
+    /// Whether it may have been sent without anybody knowing: its answer was lost, or the process that had it died.
     pub unsure: bool,
 }
 

@@ -10,9 +10,9 @@ pub trait Notes: Send + Sync {
     /// The note of this name, if there is one.
     async fn noted(&self, name: &str) -> Result<Option<String>, StoreError>;
 
-    /// Rewrites it, if it still is as it was read (`None`: it was not there). `false`: somebody else was faster, or this
-    /// very write came through and its answer was lost. Whoever gets that reads again. It may be forgotten after `until`
-    /// (`None`: it is kept for ever).
+    /// Rewrites it, if it still is as it was read (`None`: it was not there). `false`: another write was faster, or this
+    /// very write came through and its answer was lost. The caller that gets that reads again. It may be forgotten after
+    /// `until` (`None`: it is kept for ever).
     async fn rewrite(
         &self,
         name: &str,

@@ -11,13 +11,13 @@ use std::time::Duration;
 pub struct ReplicaName(pub String);
 
 impl ReplicaName {
-    /// A name that nobody had before.
+    /// A name that no replica had before.
     pub(in crate::store) fn new(now: Timestamp) -> Self {
         let millis = u64::try_from(now.as_millisecond()).unwrap_or_default();
         Self(ulid::Ulid::from_parts(millis, fastrand::u128(..)).to_string())
     }
 
-    /// Whoever had something before names were kept.
+    /// The name of a holder from before names were kept.
     pub(in crate::store) fn unknown() -> Self {
         Self("?".to_owned())
     }
@@ -84,7 +84,7 @@ pub struct Due {
 
 /// Who shares the store.
 ///
-/// Nobody compares clocks: a replica is gone when its beat has not changed for a lease, by the clock of whoever watches.
+/// No two clocks are compared: a replica is gone when its beat has not changed for a lease, by the clock of the one that watches.
 #[async_trait]
 pub trait Replicas: Send + Sync {
     /// Says that this replica lives, and renews its lease.
@@ -98,12 +98,12 @@ pub trait Replicas: Send + Sync {
     /// ([`Journal::found`](super::Journal::found)), whatever becomes of the others.
     async fn adopt(&self) -> Result<(), StoreError>;
 
-    /// How long until it is time for a beat, and for a look. From memory. `None` where nobody else can share the store.
+    /// How long until it is time for a beat, and for a look. From memory. `None` where no other replica can share the store.
     fn due_in(&self) -> Option<Due>;
 
     /// Goodbye: what is left of this replica's work may be adopted at once, and counts as no death of its owner.
     async fn leave(&self) -> Result<(), StoreError>;
 
-    /// How long a lease is. `None` where nobody else can share the store.
+    /// How long a lease is. `None` where no other replica can share the store.
     fn lease(&self) -> Option<Duration>;
 }

@@ -1,12 +1,12 @@
 //! The way into the state in which others are asked; see [`super::book`].
 
-use super::book::{Book, Done, illegal};
+use super::book::{Book, Done};
 use super::held::Change;
 use super::letters::{LetterRow, Posted};
 use super::rows::key;
 use crate::domain::{Plan, ReplyTo, RequestId};
 use crate::store::wire::rewritten;
-use crate::store::{State, StoreError};
+use crate::store::{State, StoreError, ledger};
 use rusqlite::{OptionalExtension, params};
 
 /// A request that waits for others, ready to be written.
@@ -28,12 +28,10 @@ pub(super) struct WaitingRow {
 impl Book {
     /// [`crate::store::Journal::awaiting_approval`].
     pub(super) fn awaiting_approval(&mut self, id: RequestId, row: &WaitingRow) -> Done<Posted> {
-        let (from, state) = (self.state(id)?, State::AwaitingApproval);
-        if !from.may_become(state) {
-            return Err(illegal(id, from, state));
-        }
+        let from = self.state(id)?;
+        let state = ledger::advance(id, from, State::AwaitingApproval)?;
         // planned before a restart, when it was permitted without the others
-        self.execute("DELETE FROM locks WHERE request = ?1", [key(id)])?;
+        self.free(id, from, state)?;
         self.execute(
             "UPDATE requests SET state = ?2, plan = ?3, place = ?4, thread_ts = ?5 WHERE id = ?1",
             params![key(id), state.as_str(), row.plan, row.place, row.thread_ts],

@@ -158,7 +158,7 @@ impl Reader {
         file::look(config).map(|connection| Self(Mutex::new(connection)))
     }
 
-    /// A look takes milliseconds, and whoever looks has nothing else to do.
+    /// A look takes milliseconds, and the person who looks has nothing else to do.
     fn ask<T>(&self, look: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
         look(&self.0.lock()).map_err(|error| failure(&error))
     }

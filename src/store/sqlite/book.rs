@@ -1,5 +1,5 @@
-//! The operations, each on the open transaction of the writer. An operation looks first and writes then: when it
-//! refuses, it has written nothing, and its neighbours in the transaction are not concerned.
+//! The operations, each on the open transaction of the writer. An operation looks first and writes then: one that refuses has
+//! written nothing, so the others in the same transaction go on.
 
 use super::held::{Change, HeldRequests};
 use super::keys::Keys;
@@ -8,8 +8,8 @@ use super::rows::{self, key, nanos};
 use super::work::{Open, Work};
 use crate::clock::Clock;
 use crate::domain::{Request, RequestId};
-use crate::store::wire;
-use crate::store::{Accepted, Final, QueueDepth, ReplicaName, State, StepState, StoreError, What};
+use crate::store::{Accepted, QueueDepth, ReplicaName, State, StepState, StoreError, What};
+use crate::store::{ledger, wire};
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, params};
 use std::sync::Arc;
 
@@ -247,13 +247,9 @@ impl Book {
 
     /// [`crate::store::Journal::planned`].
     pub(super) fn planned(&mut self, id: RequestId, plan: &str, targets: &[String], told: &str) -> Done<()> {
-        let from = self.state(id)?;
-        if !from.may_become(State::Planned) {
-            return Err(illegal(id, from, State::Planned));
-        }
+        let state = ledger::advance(id, self.state(id)?, State::Planned)?;
         self.lock(id, targets)?;
         let plan = &self.replanned(id, plan)?;
-        let state = State::Planned;
         self.execute(
             "UPDATE requests SET state = ?2, plan = ?3 WHERE id = ?1",
             params![key(id), state.as_str(), plan],
@@ -283,19 +279,19 @@ impl Book {
         Ok(())
     }
 
+    /// Gives a request's targets back, where it lets go of them on its way from one state to another.
+    pub(super) fn free(&self, id: RequestId, from: State, to: State) -> rusqlite::Result<()> {
+        if ledger::frees_targets(from, to) {
+            self.execute("DELETE FROM locks WHERE request = ?1", [key(id)])?;
+        }
+        Ok(())
+    }
+
     /// [`crate::store::Journal::step_started`].
     pub(super) fn step_started(&mut self, id: RequestId, index: u32, body: &str, told: &str) -> Done<()> {
         let from = self.state(id)?;
-        let state = State::Running;
-        if from != state && !from.may_become(state) {
-            return Err(illegal(id, from, state));
-        }
-        // the provider has refused it, or nobody has asked for it yet
-        if let Some(found) = self.step(id, index)?.filter(|found| *found != StepState::Failed) {
-            return Err(
-                StoreError::Failed(format!("step {index} of request {id} is {} already", found.as_str())).into()
-            );
-        }
+        let state = ledger::begin_running(id, from)?;
+        let step = ledger::start_step(id, index, self.step(id, index)?)?;
         if from != state {
             self.execute("UPDATE requests SET state = ?2 WHERE id = ?1", params![key(id), state.as_str()])?;
             self.set_state(id, state);
@@ -303,9 +299,9 @@ impl Book {
         self.execute(
             "INSERT INTO steps (request, step, state, body) VALUES (?1, ?2, ?3, ?4) \
              ON CONFLICT (request, step) DO UPDATE SET state = excluded.state, body = excluded.body",
-            params![key(id), index, StepState::Started.as_str(), body],
+            params![key(id), index, step.as_str(), body],
         )?;
-        self.changes(id, Change::Step { index, state: StepState::Started, body: Some(body.to_owned()) });
+        self.changes(id, Change::Step { index, state: step, body: Some(body.to_owned()) });
         Ok(self.tell_written(id, self.clock.now(), told)?)
     }
 
@@ -318,18 +314,9 @@ impl Book {
 
     /// [`crate::store::Journal::step_ended`].
     pub(super) fn step_ended(&mut self, id: RequestId, index: u32, state: StepState) -> Done<()> {
-        let from = self.state(id)?;
-        if from != State::Running {
-            return Err(illegal(id, from, State::Running));
-        }
-        match self.step(id, index)? {
-            Some(StepState::Started) if state != StepState::Started => {}
-            Some(found) if found == state => return Ok(()),
-            found => {
-                let found = found.map_or("not started", StepState::as_str);
-                let text = format!("step {index} of request {id} is {found} and cannot become {}", state.as_str());
-                return Err(StoreError::Failed(text).into());
-            }
+        ledger::check_running(id, self.state(id)?)?;
+        if !ledger::end_step(id, index, self.step(id, index)?, state)? {
+            return Ok(());
         }
         self.execute(
             "UPDATE steps SET state = ?3 WHERE request = ?1 AND step = ?2",
@@ -339,38 +326,34 @@ impl Book {
         self.tell(id, self.clock.now(), &What::StepEnded { index, state })
     }
 
-    /// [`crate::store::Journal::finish`].
-    pub(super) fn finish(&mut self, id: RequestId, end: Final, letter: &LetterRow, told: &str) -> Done<Posted> {
-        let (from, state) = (self.state(id)?, end.state());
-        if !from.may_become(state) {
-            return Err(illegal(id, from, state));
-        }
+    /// [`crate::store::Journal::finish`]. What is told of it came as JSON, in the order of [`ledger::told_of_end`].
+    pub(super) fn finish(
+        &mut self,
+        id: RequestId,
+        state: State,
+        letter: &LetterRow,
+        (given_up, finished): &(Option<String>, String),
+    ) -> Done<Posted> {
+        let from = self.state(id)?;
+        ledger::advance(id, from, state)?;
         let now = self.clock.now();
         // the letter has the response_url from now on
         self.execute(
             "UPDATE requests SET state = ?2, finished_at = ?3, url = NULL WHERE id = ?1",
             params![key(id), state.as_str(), nanos(now)],
         )?;
-        if let Final::Poison { deaths, .. } = end {
-            self.tell(id, now, &What::Poison { deaths })?;
+        for told in given_up.iter().chain([finished]) {
+            self.tell_written(id, now, told)?;
         }
-        self.tell_written(id, now, told)?;
-        if from != State::Accepted {
-            self.execute("DELETE FROM locks WHERE request = ?1", [key(id)])?;
-        }
+        self.free(id, from, state)?;
         self.changes(id, Change::Ended);
         let open = self.work.requests.remove(&id);
         let (waiting, replaces) = open.map_or((None, None), |open| (open.waiting, open.progress_ts));
-        let unsure = waiting.map_or(Ok(false), |waiting| self.take_back(waiting, id))?;
-        self.post(letter, Posted { id: 0, created_at: now, not_before: now, replaces, unsure })
+        self.post(letter, (waiting, replaces), now)
     }
 
     /// [`crate::store::Journal::unfinished`].
     pub(super) fn unfinished(&self) -> QueueDepth {
         self.work.unfinished()
     }
-}
-
-pub(super) fn illegal(id: RequestId, from: State, to: State) -> Trouble {
-    Trouble::Refused(StoreError::Transition { id, from: from.as_str(), to: to.as_str() })
 }

@@ -101,7 +101,7 @@ pub(super) fn look(config: &StoreConfig) -> Result<Connection, StoreError> {
     }
 }
 
-/// A connection that waits for nobody and leaves the file as it is, with the schema that the file has.
+/// A connection that waits for no lock and leaves the file as it is, with the schema that the file has.
 fn quietly(path: &Path) -> Result<(Connection, usize), Reason> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;

@@ -3,7 +3,7 @@
 //!
 //! A table sorted by mark has another page for every key; written with each request, it would be the largest part of the
 //! cost. So the newest marks are in memory alone, the *tail*, and are written many at a time: a *sweep* goes from the
-//! lowest mark to the highest, a slice at a time, when nobody waits. A start reads the tail from the list. What the list
+//! lowest mark to the highest, a slice at a time, when no operation waits. A start reads the tail from the list. What the list
 //! no longer has is taken out of the table by a *tidying*, which goes the same way.
 
 use super::book::Book;
@@ -48,7 +48,7 @@ impl Walk {
 /// Where keys stand in the list of deliveries.
 pub(super) struct Keys {
     hasher: SipHasher13,
-    /// So long a tail is not yet swept; twice as long, nobody's waiting matters.
+    /// So long a tail is not yet swept; twice as long, it is swept though operations wait.
     limit: usize,
     tail: BTreeSet<Entry>,
     /// What the open transaction added.

@@ -4,6 +4,7 @@ use super::audit;
 use super::book::{Book, Done};
 use super::rows::{self, nanos};
 use crate::domain::RequestId;
+use crate::store::ledger::Inheritance;
 use crate::store::{Entry, ReplicaName, State, StoreError};
 use std::collections::HashMap;
 
@@ -20,18 +21,24 @@ impl Book {
     pub(super) fn move_in(&mut self, name: &ReplicaName) -> rusqlite::Result<()> {
         self.execute("BEGIN", [])?;
         let died = self.execute("DELETE FROM facts WHERE name = 'left'", [])? == 0;
+        let heir = Inheritance { died, at: self.clock.now() };
         if died {
-            // what waits for people was in nobody's hands
-            let waits = State::AwaitingApproval.as_str();
+            // a state of a newer program counts: this one cannot know that nobody had the request
+            let idle = State::ALL.into_iter().filter(|state| !heir.counts_death(*state)).map(State::as_str);
+            let idle = idle.collect::<Vec<_>>().join("', '");
             self.execute(
-                "UPDATE requests SET attempts = attempts + 1 WHERE finished_at IS NULL AND state <> ?1",
-                [waits],
+                &format!(
+                    "UPDATE requests SET attempts = attempts + 1 WHERE finished_at IS NULL AND state NOT IN ('{idle}')"
+                ),
+                [],
             )?;
+        }
+        self.life = audit::begin_life(&self.connection, name, heir.at, died)?;
+        // `Inheritance::letter`, for all of them at once
+        if died {
             self.execute("UPDATE letters SET unsure = 1 WHERE dead_at IS NULL", [])?;
         }
-        self.life = audit::begin_life(&self.connection, name, self.clock.now(), died)?;
-        // put off by another life, whose clock may have been set back since: it is tried at once
-        self.execute("UPDATE letters SET not_before = ?1 WHERE not_before > ?1", [nanos(self.clock.now())])?;
+        self.execute("UPDATE letters SET not_before = ?1 WHERE not_before > ?1", [nanos(heir.at)])?;
         self.execute("COMMIT", [])?;
         Ok(())
     }

@@ -5,7 +5,8 @@ use super::held::Change;
 use super::rows::{self, key, nanos};
 use super::work::Waiting;
 use crate::domain::RequestId;
-use crate::store::wire::AddressRow;
+use crate::store::ledger::{self, Effect, LetterTerms};
+use crate::store::wire::{AddressRow, OF_THE_CHANNEL};
 use crate::store::{Delivery, Letter, QueueDepth, Wanted, What};
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
@@ -36,19 +37,12 @@ pub(super) struct Posted {
 impl Book {
     /// [`crate::store::Outbox::put`].
     pub(super) fn put(&mut self, letter: &LetterRow) -> Done<Option<Posted>> {
-        if self.state(letter.request)?.is_final() {
+        if !self.state(letter.request)?.takes_progress() {
             return Ok(None);
         }
         let open = self.work.requests.get(&letter.request);
-        let (waiting, replaces) = open.map_or((None, None), |open| (open.waiting, open.progress_ts.clone()));
-        let now = self.clock.now();
-        let (mut not_before, mut unsure) = (now, false);
-        if let Some(waiting) = waiting {
-            // it was put off because Slack said so: that holds for its successor too
-            not_before = self.work.letters.get(&waiting).map_or(now, |letter| letter.not_before.max(now));
-            unsure = self.take_back(waiting, letter.request)?;
-        }
-        self.post(letter, Posted { id: 0, created_at: now, not_before, replaces, unsure }).map(Some)
+        let before = open.map_or((None, None), |open| (open.waiting, open.progress_ts.clone()));
+        self.post(letter, before, self.clock.now()).map(Some)
     }
 
     /// [`crate::store::Outbox::due`].
@@ -61,52 +55,43 @@ impl Book {
 
     /// [`crate::store::Outbox::delivered`].
     pub(super) fn delivered(&mut self, number: i64, delivery: &Delivery) -> Done<()> {
-        let Some(letter) = self.work.letters.get(&number).copied() else {
-            return self.overtaken(number, delivery);
-        };
-        match delivery {
-            Delivery::Sent { ts } => {
+        let waiting = self.work.letters.get(&number).copied();
+        // of one that was taken back while it was on its way the request is known, and nothing else
+        let request = waiting.map(|letter| letter.request).or_else(|| self.work.overtaken(number));
+        let Some(request) = request else { return Ok(()) };
+        ledger::settle(waiting.map(|letter| letter.last), delivery)
+            .try_for_each(|effect| self.carry_out(effect, number, request))
+    }
+
+    /// One thing that follows from what became of this letter.
+    fn carry_out(&mut self, effect: Effect<'_>, number: i64, request: RequestId) -> Done<()> {
+        match effect {
+            Effect::Remove => {
                 self.execute("DELETE FROM letters WHERE id = ?1", [number])?;
                 self.work.settle(number);
-                match ts {
-                    Some(ts) if letter.last => self.show_answer(letter.request, ts)?,
-                    Some(ts) => self.show_progress(letter.request, ts)?,
-                    None => {}
-                }
-                if letter.last {
-                    self.tell(letter.request, self.clock.now(), &What::Delivered { ts: ts.clone(), last: true })?;
-                }
             }
-            Delivery::Later { not_before, error, unsure } => {
+            Effect::PutOff { not_before, error, unsure } => {
                 self.execute(
                     "UPDATE letters SET attempts = attempts + 1, not_before = ?2, error = ?3, unsure = unsure OR ?4 \
                      WHERE id = ?1",
-                    params![number, nanos(*not_before), error, unsure],
+                    params![number, nanos(not_before), error, unsure],
                 )?;
-                self.work.letters.insert(number, Waiting { not_before: *not_before, ..letter });
+                self.work.put_off(number, not_before);
             }
-            Delivery::Dead { error } => {
-                let now = self.clock.now();
+            Effect::Bury { error } => {
                 self.execute(
                     "UPDATE letters SET attempts = attempts + 1, dead_at = ?2, error = ?3, url = NULL WHERE id = ?1",
-                    params![number, nanos(now), error],
+                    params![number, nanos(self.clock.now()), error],
                 )?;
-                self.tell(letter.request, now, &What::Dead { error: error.clone() })?;
                 self.work.settle(number);
                 self.work.dead += 1;
             }
-        }
-        Ok(())
-    }
-
-    /// What became of a letter that was taken back while it was on its way is still worth knowing.
-    fn overtaken(&mut self, number: i64, delivery: &Delivery) -> Done<()> {
-        match (self.work.overtaken(number), delivery) {
-            (Some(request), Delivery::Sent { ts: Some(ts) }) => self.show_progress(request, ts)?,
-            (Some(request), Delivery::Later { unsure: true, .. }) => {
+            Effect::ShowProgress(ts) => self.show_progress(request, ts)?,
+            Effect::ShowAnswer(ts) => self.show_answer(request, ts)?,
+            Effect::DoubtSuccessor => {
                 self.execute("UPDATE letters SET unsure = 1 WHERE request = ?1 AND dead_at IS NULL", [key(request)])?;
             }
-            _ => {}
+            Effect::Tell(what) => self.tell(request, self.clock.now(), &what)?,
         }
         Ok(())
     }
@@ -131,13 +116,13 @@ impl Book {
         Ok(())
     }
 
-    /// The message that holds the answer, to be found again by [`crate::store::Journal::answered_by`]. What went to its
-    /// caller alone is no message of the channel.
+    /// The message that holds the answer, to be found again by [`crate::store::Journal::answered_by`].
     fn show_answer(&self, request: RequestId, ts: &str) -> rusqlite::Result<()> {
+        let [thread, in_thread, channel, beside] = OF_THE_CHANNEL;
         self.execute(
             "UPDATE requests SET progress_ts = ?2 \
-             WHERE id = ?1 AND place IN ('thread', 'in_thread', 'channel', 'beside') AND progress_ts IS NOT ?2",
-            params![key(request), ts],
+             WHERE id = ?1 AND place IN (?3, ?4, ?5, ?6) AND progress_ts IS NOT ?2",
+            params![key(request), ts, thread, in_thread, channel, beside],
         )?;
         Ok(())
     }
@@ -147,20 +132,27 @@ impl Book {
         self.work.depth()
     }
 
-    /// Removes a progress letter that a later letter makes needless. Returns whether Slack may have it: its successor
-    /// must be looked for then.
-    pub(super) fn take_back(&mut self, number: i64, request: RequestId) -> rusqlite::Result<bool> {
+    /// Removes a progress letter that a later letter makes needless. Returns on which terms it waited.
+    fn take_back(&mut self, number: i64, request: RequestId, now: Timestamp) -> rusqlite::Result<LetterTerms> {
         let taken = "DELETE FROM letters WHERE id = ?1 RETURNING unsure";
         let unsure = self.connection.prepare_cached(taken)?.query_row([number], |row| row.get(0)).optional()?;
+        // one that this program cannot read is not in memory, and was put off by nobody whom it knows
+        let not_before = self.work.letters.get(&number).map_or(now, |letter| letter.not_before);
         self.work.overtake(number, request);
-        Ok(unsure.unwrap_or_default())
+        Ok(LetterTerms { not_before, unsure: unsure.unwrap_or_default() })
     }
 
-    /// Puts a letter in, and gives it its number.
-    pub(super) fn post(&mut self, letter: &LetterRow, posted: Posted) -> Done<Posted> {
-        let id = self.work.number_letter();
+    /// Puts a letter in, in the place of one that waits, and gives it its number. It edits the message that it replaces.
+    pub(super) fn post(
+        &mut self,
+        letter: &LetterRow,
+        (waiting, replaces): (Option<i64>, Option<String>),
+        now: Timestamp,
+    ) -> Done<Posted> {
         let LetterRow { request, address, reply, last } = letter;
-        let Posted { created_at, not_before, unsure, .. } = posted;
+        let before = waiting.map(|waiting| self.take_back(waiting, *request, now)).transpose()?;
+        let LetterTerms { not_before, unsure } = LetterTerms::of(*last, now, before);
+        let (id, created_at) = (self.work.number_letter(), now);
         self.execute(
             "INSERT INTO letters (id, request, last, attempts, created_at, not_before, kind, channel, user, thread_ts, \
              url, reply, unsure) VALUES (?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
@@ -181,6 +173,6 @@ impl Book {
         )?;
         let queue = rows::queue(address.kind, &address.channel, *request);
         self.work.put(id, Waiting { request: *request, last: *last, queue, created_at, not_before });
-        Ok(Posted { id, ..posted })
+        Ok(Posted { id, created_at, not_before, replaces, unsure })
     }
 }

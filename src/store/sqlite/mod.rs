@@ -1,7 +1,7 @@
 //! The store in one SQLite file, for a bot of one replica.
 //!
 //! One thread, the writer, owns the connection. It takes every operation that waits, runs them in one transaction,
-//! syncs once, and then answers them all: a group commit. Since all reads pass through it too, nobody sees what is
+//! syncs once, and then answers them all: a group commit. Since all reads pass through it too, no caller sees what is
 //! not durable.
 
 mod approvals;

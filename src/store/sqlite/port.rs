@@ -9,6 +9,7 @@ use super::upkeep::{Caretaker, Upkeep};
 use super::{file, writer};
 use crate::clock::Clock;
 use crate::domain::{ApprovalRequest, ChannelId, Plan, ReplyTo, RequestId, Step, Target, UserId};
+use crate::store::ledger;
 use crate::store::wire::{AddressRow, json, place};
 use crate::store::{
     Accepted, Asked, Backend, Beaten, Card, Delivery, Due, Entry, Final, Held, Journal, Letter, LetterId, NewLetter,
@@ -21,7 +22,7 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Nobody else can have the file.
+/// No other process can have the file.
 const FOR_EVER: Duration = Duration::from_secs(86_400);
 
 /// The store in a SQLite file. Dropping it closes it after what was asked before.
@@ -80,7 +81,7 @@ impl Backend for Sqlite {
     }
 }
 
-/// The file is locked against every other process, so whoever has it open is the only replica.
+/// The file is locked against every other process, so the process that has it open is the only replica.
 #[async_trait]
 impl Replicas for Sqlite {
     async fn beat(&self, card: &Card) -> Result<Beaten, StoreError> {
@@ -149,9 +150,7 @@ impl Journal for Sqlite {
         letter: NewLetter,
     ) -> Result<Letter, StoreError> {
         let id = approval.request;
-        if letter.request != id || letter.last {
-            return Err(StoreError::Failed(format!("others are asked about request {id} only by a letter of its own")));
-        }
+        ledger::check_question(id, &letter)?;
         let (place, thread_ts, _) = place(reply_to);
         let row = WaitingRow {
             plan: json(&approval.plan)?,
@@ -192,12 +191,11 @@ impl Journal for Sqlite {
     }
 
     async fn finish(&self, id: RequestId, end: Final, letter: NewLetter) -> Result<Letter, StoreError> {
-        if letter.request != id || !letter.last {
-            return Err(StoreError::Failed(format!("request {id} is finished only by its own last letter")));
-        }
+        ledger::check_answer(id, &letter)?;
         let row = row(&letter)?;
-        let told = json(&What::Finished { state: end.state(), reply: letter.reply.for_the_record() })?;
-        let added = self.call(WhenFull::Wait, move |book| book.finish(id, end, &row, &told)).await?;
+        let (given_up, finished) = ledger::told_of_end(end, &letter.reply);
+        let told = (given_up.as_ref().map(json).transpose()?, json(&finished)?);
+        let added = self.call(WhenFull::Wait, move |book| book.finish(id, end.state(), &row, &told)).await?;
         Ok(posted(letter, added))
     }
 
@@ -229,9 +227,7 @@ impl Journal for Sqlite {
 #[async_trait]
 impl Outbox for Sqlite {
     async fn put(&self, letter: NewLetter) -> Result<Option<Letter>, StoreError> {
-        if letter.last {
-            return Err(StoreError::Failed(format!("the last letter of request {} goes by finish", letter.request)));
-        }
+        ledger::check_progress(&letter)?;
         let row = row(&letter)?;
         let added = self.call(WhenFull::Wait, move |book| book.put(&row)).await?;
         Ok(added.map(|added| posted(letter, added)))

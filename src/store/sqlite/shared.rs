@@ -90,7 +90,7 @@ const GATHERED: usize = 96;
 /// After a silence of this length the crowd is gone.
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// How long operations for which nobody is kept waiting stay alone, before they get a sync of their own. The next
+/// How long operations for which no caller is kept waiting stay alone, before they get a sync of their own. The next
 /// request, which comes in this time when there is any load at all, then neither waits for that sync nor pays for another.
 const LINGER: Duration = Duration::from_millis(1);
 
@@ -136,7 +136,7 @@ pub(super) enum WhenFull {
     Refuse,
     /// It waits for its turn.
     Wait,
-    /// It waits for its turn, and nobody waits for it: its operation may stay for a moment until there are others.
+    /// It waits for its turn, and no caller waits for it: its operation may stay for a moment until there are others.
     WaitForCompany,
 }
 
@@ -168,7 +168,7 @@ impl Shared {
         self.push(operation, full)
     }
 
-    /// Gives an operation to the writer for which nobody waits, if there is room.
+    /// Gives an operation to the writer for which no caller waits, if there is room.
     pub(super) fn submit_now(&self, operation: Box<dyn Operation>) -> Result<(), StoreError> {
         self.space.try_acquire().map_err(|_| closed())?.forget();
         self.push(operation, WhenFull::Refuse)

@@ -1,4 +1,4 @@
-//! What the writer does when nobody waits for it: fold the log into the file, write the newest marks of keys, delete what
+//! What the writer does when no operation waits for it: fold the log into the file, write the newest marks of keys, delete what
 //! is old, give memory back, and try again after a failure.
 
 use super::book::Book;
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 /// How often the writer looks after the file.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::store) struct Upkeep {
-    /// Nobody asked for this long: the writer is idle.
+    /// No operation came for this long: the writer is idle.
     pub(in crate::store) idle: Duration,
     /// An idle writer with nothing to do looks at the clock so often.
     pub(in crate::store) tick: Duration,
@@ -45,7 +45,7 @@ const OVERDUE: u32 = 10;
 /// A gap between two callers that is long enough for a slice of marks.
 const GAP: Duration = Duration::from_millis(5);
 
-/// A sweep of a large table writes many pages. After so many the log is folded, a little at a time, while nobody waits.
+/// A sweep of a large table writes many pages. After so many the log is folded, a little at a time, while no operation waits.
 const SWEPT: i64 = 512;
 
 /// How many slices are written at once when the tail may grow no longer: fewer syncs, as somebody waits for each.
@@ -66,7 +66,7 @@ pub(super) struct Caretaker {
     /// Whether there was work since the last rest.
     busy: bool,
     purging: bool,
-    /// When to look for old rows again, by a clock that nobody sets.
+    /// When to look for old rows again, by a clock that cannot be set.
     next_purge: Instant,
     /// The time of day at the look before. What was not old then is not deleted: the clock may have jumped ahead since.
     looked: Option<Timestamp>,
@@ -102,7 +102,7 @@ impl Caretaker {
         }
     }
 
-    /// Whether marks are to be written when nobody waits.
+    /// Whether marks are to be written when no operation waits.
     fn sweeps(&self, book: &Book, ok: bool) -> bool {
         ok && self.rests == 0 && book.keys.is_long()
     }
@@ -126,7 +126,7 @@ impl Caretaker {
         Ok(())
     }
 
-    /// When nobody waits.
+    /// When no operation waits.
     pub(super) fn idle(&mut self, book: &mut Book, shared: &Shared) -> rusqlite::Result<()> {
         if self.sweeps(book, shared.is_ok()) {
             book.sweep(self.upkeep.slice)?;

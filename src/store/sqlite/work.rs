@@ -4,7 +4,7 @@
 
 use super::rows::{self, id, time};
 use crate::domain::{RequestId, UserId};
-use crate::store::ports::is_due;
+use crate::store::ledger::is_due;
 use crate::store::shares::Shares;
 use crate::store::{Entry as Unfinished, QueueDepth, State, Wanted};
 use jiff::Timestamp;
@@ -135,6 +135,13 @@ impl Work {
     /// The request of a letter that was taken back.
     pub(super) fn overtaken(&self, number: i64) -> Option<RequestId> {
         self.overtaken.get(&number).copied()
+    }
+
+    /// A letter is not to be tried before this time.
+    pub(super) fn put_off(&mut self, number: i64, not_before: Timestamp) {
+        if let Some(letter) = self.letters.get_mut(&number) {
+            letter.not_before = not_before;
+        }
     }
 
     /// A letter waits no more.

@@ -67,7 +67,7 @@ impl Writer {
                         count(batch.len(), began);
                     }
                     self.shared.succeeded();
-                    // before anybody hears of it: whoever asks next is counted upon what has just come in
+                    // before anybody hears of it: the caller that asks next is counted upon what has just come in
                     self.shared.opened(self.book.work.open());
                     batch.into_iter().for_each(Operation::answer);
                     return;
@@ -104,7 +104,7 @@ impl Writer {
         Ok(wrote)
     }
 
-    /// Looks after the file. What fails here is nobody's operation: it is logged and tried again later.
+    /// Looks after the file. What fails here is no caller's operation: it is logged and tried again later.
     fn care(&mut self, task: impl FnOnce(&mut Self) -> rusqlite::Result<()>) {
         let error = match catch_unwind(AssertUnwindSafe(|| task(self))) {
             Ok(Ok(())) => return,

@@ -1,6 +1,6 @@
 //! What Slack and a person's device make of a typed line: the text and the blocks that arrive.
 //!
-//! From `facts/slack.md` section 3.6 and the fixtures of Slack's SDKs: three characters become entities in the text and
+//! By Slack's documentation of formatted text and the fixtures of its SDKs: three characters become entities in the text and
 //! stay in the blocks; addresses, hosts and e-mail become links with what was typed as their label; a phone turns quotes
 //! and dashes and puts in hard spaces; formatting is marks in the text and style in the blocks.
 

@@ -2,7 +2,7 @@
 
 use super::*;
 
-// row 11
+// failure 11
 #[actix_web::test]
 async fn a_ticket_opens_one_link_and_no_second() {
     let slack = Slack::start(3000);

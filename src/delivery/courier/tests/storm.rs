@@ -320,7 +320,7 @@ fn counts(seen: &[Seen]) -> BTreeMap<&str, usize> {
     counts
 }
 
-// row 30
+// failure 30
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_answers_to_one_channel_go_one_a_second_and_hold_up_nobody_else() {
     storm(async {
@@ -357,7 +357,7 @@ async fn ten_thousand_answers_to_one_channel_go_one_a_second_and_hold_up_nobody_
     .await;
 }
 
-// row 30
+// failure 30
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_answers_to_200_channels_go_as_fast_as_the_workspace_takes_them() {
     storm(async {
@@ -385,7 +385,7 @@ async fn ten_thousand_answers_to_200_channels_go_as_fast_as_the_workspace_takes_
     .await;
 }
 
-// row 30
+// failure 30
 #[tokio::test(start_paused = true)]
 async fn of_progress_the_newest_is_shown_and_never_after_the_answer() {
     storm(async {
@@ -423,7 +423,7 @@ async fn of_progress_the_newest_is_shown_and_never_after_the_answer() {
     .await;
 }
 
-// row 30
+// failure 30
 #[tokio::test(start_paused = true)]
 async fn a_slack_that_takes_less_than_documented_refuses_a_handful_and_not_in_a_loop() {
     storm(async {

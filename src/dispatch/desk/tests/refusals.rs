@@ -69,7 +69,8 @@ async fn everybody(row: &'static Row) -> usize {
             |row: &Row| group.is_some_and(|group| row.risk == Risk::Basic || groups_of(row.risk).contains(&group));
         let below = |other: &&&Row| other.name.starts_with(&format!("{} ", row.name));
         // of a command that may not be run those below it are explained that may be
-        let explains = commands::COMMANDS.iter().filter(below).any(|row| may_run(row));
+        let catalog = Catalog::built_in();
+        let explains = catalog.rows().iter().filter(below).any(|row| may_run(row));
         for (surface, source, channel, text) in surfaces(row, user) {
             let reply_to = ReplyTo::Channel;
             let request = Request { source, channel, text, user: user.into(), reply_to, ..office.house.a_request(0) };
@@ -93,7 +94,7 @@ async fn everybody(row: &'static Row) -> usize {
 #[test]
 fn every_refusal_says_why_and_who_could_on_every_surface() {
     let refused = std::cell::Cell::new(0);
-    for row in commands::COMMANDS {
+    for row in Catalog::built_in().rows() {
         // a house for each: it keeps all its letters
         run(async { refused.set(refused.get() + everybody(row).await) });
     }

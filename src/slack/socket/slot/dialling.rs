@@ -10,7 +10,7 @@ use tokio::time::Instant;
 /// A link and its successor: Slack counts every socket towards the ten that an app may have.
 const SOCKETS: usize = 2;
 
-/// The longest pause while Slack cannot be reached at all: a dial that does not arrive troubles nobody, and the bot is to
+/// The longest pause while Slack cannot be reached at all: a dial that does not arrive costs Slack nothing, and the bot is to
 /// be back within seconds of the network.
 const OUT_OF_REACH: Duration = Duration::from_secs(5);
 
@@ -126,7 +126,7 @@ impl Slot {
         };
         self.failed(end.reason, &end.text);
         // a moment even after a long life: when Slack drops everybody, not everybody comes back at once. Where Slack counts
-        // connections that nobody holds, each that breaks may become one more of them
+        // connections that no process holds, each that breaks may become one more of them
         let pause = if stable && self.strange == 0 {
             self.config.backoff_min.mul_f64(fastrand::f64() / 4.0)
         } else {

@@ -1,6 +1,6 @@
 use super::*;
 
-// row 19, row 37
+// failure 19, failure 37
 #[test]
 fn what_an_ack_may_carry() {
     run(async {
@@ -35,7 +35,7 @@ fn what_an_ack_may_carry() {
     });
 }
 
-// row 17, row 20
+// failure 17, failure 20
 #[test]
 fn envelopes_above_the_limit_in_work_are_left() {
     run(async {
@@ -58,7 +58,7 @@ fn envelopes_above_the_limit_in_work_are_left() {
     });
 }
 
-// row 20
+// failure 20
 #[test]
 fn many_envelopes_are_all_acknowledged_though_they_finish_in_any_order() {
     run(async {
@@ -92,7 +92,7 @@ fn many_envelopes_are_all_acknowledged_though_they_finish_in_any_order() {
     });
 }
 
-// row 17, row 20
+// failure 17, failure 20
 #[test]
 fn a_store_that_takes_its_time_neither_stops_the_reader_nor_the_acks_of_others() {
     run(async {

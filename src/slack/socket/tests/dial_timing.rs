@@ -16,7 +16,7 @@ async fn gaps(bench: &Bench, count: usize) -> Vec<Duration> {
     at.windows(2).map(|pair| pair[1] - pair[0]).collect()
 }
 
-// row 13
+// failure 13
 #[test]
 fn every_step_of_a_dial_is_bounded_against_a_black_hole() {
     // a host that swallows: no address, no answer, no upgrade, no hello
@@ -52,7 +52,7 @@ fn every_step_of_a_dial_is_bounded_against_a_black_hole() {
     );
 }
 
-// row 13
+// failure 13
 #[test]
 fn a_socket_host_that_swallows_everything_is_given_up_and_asked_for_anew() {
     let script = Script { link_host: Some("wss"), ..Script::default() };
@@ -91,7 +91,7 @@ fn a_socket_host_that_swallows_everything_is_given_up_and_asked_for_anew() {
     sim.run().expect("the simulation ends well");
 }
 
-// row 10
+// failure 10
 #[test]
 fn pauses_after_refusals_double_to_a_minute_with_jitter() {
     let refusals = (0..14).map(|_| status(503, "", ""));
@@ -104,7 +104,7 @@ fn pauses_after_refusals_double_to_a_minute_with_jitter() {
     });
 }
 
-// row 26
+// failure 26
 #[test]
 fn too_many_websockets_closes_first_and_comes_back_after_30_to_300_seconds() {
     let trace = simulate(Script::default(), |mut bench| async move {
@@ -131,7 +131,7 @@ fn too_many_websockets_closes_first_and_comes_back_after_30_to_300_seconds() {
     assert_eq!(times(&trace, "look for other processes").len(), 6, "the status says so");
 }
 
-// row 26
+// failure 26
 #[test]
 fn a_switched_off_socket_mode_is_only_looked_at_every_five_minutes() {
     simulate(Script::default(), |mut bench| async move {
@@ -153,7 +153,7 @@ fn a_switched_off_socket_mode_is_only_looked_at_every_five_minutes() {
     });
 }
 
-// row 33
+// failure 33
 #[test]
 fn a_link_that_never_says_hello_is_replaced_after_ten_seconds() {
     let trace = simulate(Script::default(), |mut bench| async move {

@@ -1,6 +1,6 @@
 use super::*;
 
-// row 10
+// failure 10
 #[test]
 fn tokens_that_slack_refuses_for_good_end_the_slot_with_advice() {
     for code in [
@@ -27,7 +27,7 @@ fn tokens_that_slack_refuses_for_good_end_the_slot_with_advice() {
     }
 }
 
-// row 10
+// failure 10
 #[test]
 fn everything_else_that_goes_wrong_while_dialling_is_tried_again() {
     run(async {
@@ -74,7 +74,7 @@ fn a_rate_limited_open_waits_as_long_as_slack_says() {
     });
 }
 
-// row 26
+// failure 26
 #[test]
 fn pauses_grow_although_hello_was_said_until_a_link_is_stable() {
     run(async {
@@ -93,7 +93,7 @@ fn pauses_grow_although_hello_was_said_until_a_link_is_stable() {
     });
 }
 
-// row 11
+// failure 11
 #[test]
 fn every_attempt_asks_for_a_ticket_of_its_own() {
     run(async {

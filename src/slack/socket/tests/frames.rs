@@ -21,7 +21,7 @@ fn a_link_is_up_only_after_hello_and_envelopes_are_acknowledged() {
     });
 }
 
-// row 35
+// failure 35
 #[test]
 fn fragments_are_put_together_and_a_ping_between_them_is_answered() {
     run(async {
@@ -49,7 +49,7 @@ fn fragments_are_put_together_and_a_ping_between_them_is_answered() {
     });
 }
 
-// row 9, row 18, row 31
+// failure 9, failure 18, failure 31
 #[test]
 fn bad_frames_are_passed_over_and_unknown_envelopes_acknowledged() {
     run(async {
@@ -81,7 +81,7 @@ fn bad_frames_are_passed_over_and_unknown_envelopes_acknowledged() {
     });
 }
 
-// row 16
+// failure 16
 #[test]
 fn a_broken_protocol_ends_the_connection_once() {
     run(async {
@@ -97,7 +97,7 @@ fn a_broken_protocol_ends_the_connection_once() {
     });
 }
 
-// row 16, row 18
+// failure 16, failure 18
 #[test]
 fn however_much_nonsense_comes_the_log_stays_short() {
     let log = Log::default();
@@ -124,7 +124,7 @@ fn however_much_nonsense_comes_the_log_stays_short() {
     assert!(log.lines().count() < 20, "{log}");
 }
 
-// row 2
+// failure 2
 #[test]
 fn connections_that_nobody_holds_are_recorded_and_alerted_and_slow_the_next_dial() {
     let log = Log::default();

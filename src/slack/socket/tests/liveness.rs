@@ -1,6 +1,6 @@
 use super::*;
 
-// row 15
+// failure 15
 #[test]
 fn pings_are_sent_and_a_quiet_but_healthy_link_lives() {
     run(async {
@@ -18,7 +18,7 @@ fn pings_are_sent_and_a_quiet_but_healthy_link_lives() {
     });
 }
 
-// row 12, row 14
+// failure 12, failure 14
 #[test]
 fn a_link_without_any_frame_is_dead_and_replaced() {
     run(async {
@@ -37,7 +37,7 @@ fn a_link_without_any_frame_is_dead_and_replaced() {
     });
 }
 
-// row 3, row 4
+// failure 3, failure 4
 #[test]
 fn a_close_is_answered_once_and_the_connection_dropped_though_slack_keeps_it_open() {
     run(async {
@@ -56,7 +56,7 @@ fn a_close_is_answered_once_and_the_connection_dropped_though_slack_keeps_it_ope
     });
 }
 
-// row 13
+// failure 13
 #[test]
 fn a_network_that_takes_no_bytes_ends_the_link() {
     run(async {

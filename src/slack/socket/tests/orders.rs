@@ -182,7 +182,7 @@ fn tasks() -> usize {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
-    // row 5, row 6, row 8, row 25
+    // failure 5, failure 6, failure 8, failure 25
     #[test]
     fn in_any_order_of_events_one_dial_is_in_flight_and_two_sockets_are_open_at_most(
         deeds in prop::collection::vec(deed(), 1..40)
@@ -191,7 +191,7 @@ proptest! {
     }
 }
 
-// row 3, row 32
+// failure 3, failure 32
 #[test]
 fn a_thousand_reconnects_leave_no_socket_and_no_task_and_hold_nothing() {
     virtually(async {

@@ -1,6 +1,6 @@
 use super::*;
 
-// row 1
+// failure 1
 #[test]
 fn a_refresh_dials_first_and_the_old_link_is_still_heard() {
     run(async {
@@ -27,7 +27,7 @@ fn a_refresh_dials_first_and_the_old_link_is_still_heard() {
     });
 }
 
-// row 5, row 6
+// failure 5, failure 6
 #[test]
 fn an_old_link_that_slack_closes_during_the_overlap_causes_no_second_dial() {
     run(async {
@@ -81,7 +81,7 @@ fn an_ack_whose_connection_has_gone_goes_out_on_the_next_one() {
     });
 }
 
-// row 8
+// failure 8
 #[test]
 fn a_disconnect_before_hello_leads_to_another_dial() {
     run(async {
@@ -98,7 +98,7 @@ fn a_disconnect_before_hello_leads_to_another_dial() {
     });
 }
 
-// row 26
+// failure 26
 #[test]
 fn too_many_websockets_closes_first_and_waits_long() {
     run(async {
@@ -115,7 +115,7 @@ fn too_many_websockets_closes_first_and_waits_long() {
     });
 }
 
-// row 26
+// failure 26
 #[test]
 fn a_switched_off_socket_mode_is_looked_at_again_slowly() {
     run(async {
@@ -133,7 +133,7 @@ fn a_switched_off_socket_mode_is_looked_at_again_slowly() {
     });
 }
 
-// row 8
+// failure 8
 #[test]
 fn a_disconnect_is_borne_in_every_state_and_for_every_reason() {
     for reason in ["warning", "refresh_requested", "link_disabled", "too_many_websockets", "brand_new"] {
@@ -161,7 +161,7 @@ fn a_disconnect_is_borne_in_every_state_and_for_every_reason() {
     }
 }
 
-// row 1, row 6
+// failure 1, failure 6
 #[test]
 fn an_old_link_that_slack_closes_when_its_successor_is_up_is_not_replaced_again() {
     run(async {
@@ -183,7 +183,7 @@ fn an_old_link_that_slack_closes_when_its_successor_is_up_is_not_replaced_again(
     });
 }
 
-// row 6
+// failure 6
 #[test]
 fn a_successor_that_is_replaced_too_makes_the_oldest_go_before_a_third_is_dialled() {
     run(async {
@@ -204,7 +204,7 @@ fn a_successor_that_is_replaced_too_makes_the_oldest_go_before_a_third_is_dialle
     });
 }
 
-// row 25
+// failure 25
 #[test]
 fn a_link_that_breaks_in_several_ways_at_once_is_dialled_once() {
     run(async {

@@ -10,7 +10,7 @@ enum At {
     Overlap,
 }
 
-// row 7
+// failure 7
 #[test]
 fn a_stop_in_any_phase_ends_cleanly_and_leaves_no_late_socket() {
     for at in [At::Fetch, At::Handshake, At::Hello, At::BackOff, At::Overlap] {

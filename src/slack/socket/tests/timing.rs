@@ -99,7 +99,7 @@ pub(super) async fn tend(socket: &mut Socket, how_long: Duration) -> usize {
     pings
 }
 
-// row 1
+// failure 1
 #[test]
 fn there_is_a_usable_link_at_every_moment_of_a_refresh() {
     let trace = simulate(Script::default(), |mut bench| async move {
@@ -136,7 +136,7 @@ fn there_is_a_usable_link_at_every_moment_of_a_refresh() {
     assert_eq!(said, ["dialling", "up", "replacing", "up", "stopped"], "there is always a link");
 }
 
-// row 12, row 14, row 32
+// failure 12, failure 14, failure 32
 #[test]
 fn a_half_open_link_is_noticed_and_replaced_without_waiting_for_tcp() {
     let trace = simulate(Script::default(), |mut bench| async move {
@@ -163,7 +163,7 @@ fn a_half_open_link_is_noticed_and_replaced_without_waiting_for_tcp() {
     assert!(times(&trace, "connecting took too long").len() >= 2, "{trace:?}");
 }
 
-// row 13
+// failure 13
 #[test]
 fn a_network_that_takes_no_more_bytes_ends_the_link_after_the_write_timeout() {
     let answer_much = |_| -> LocalBoxFuture<'static, Disposition> {
@@ -185,7 +185,7 @@ fn a_network_that_takes_no_more_bytes_ends_the_link_after_the_write_timeout() {
     assert!(stuck >= seconds(5) && stuck <= seconds(15), "{stuck:?}");
 }
 
-// row 15
+// failure 15
 #[test]
 fn a_quiet_but_healthy_link_lives_on() {
     let trace = simulate(Script::default(), |mut bench| async move {
@@ -199,7 +199,7 @@ fn a_quiet_but_healthy_link_lives_on() {
     assert_eq!(trace.iter().filter(|(_, said)| said == "up").count(), 1, "{trace:?}");
 }
 
-// row 35
+// failure 35
 #[test]
 fn slacks_own_pings_keep_a_link_alive_that_answers_none_of_ours() {
     simulate(Script::default(), |mut bench| async move {
@@ -219,7 +219,7 @@ fn slacks_own_pings_keep_a_link_alive_that_answers_none_of_ours() {
     });
 }
 
-// row 4, row 34
+// failure 4, failure 34
 #[test]
 fn a_close_is_tried_once_and_then_the_connection_is_dropped() {
     let trace = simulate(Script::default(), |mut bench| async move {

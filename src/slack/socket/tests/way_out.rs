@@ -1,6 +1,6 @@
 use super::*;
 
-// row 27
+// failure 27
 #[test]
 fn socket_mode_goes_through_the_proxy_as_well() {
     run(async {
@@ -35,7 +35,7 @@ fn socket_mode_goes_through_the_proxy_as_well() {
     });
 }
 
-// row 28
+// failure 28
 #[test]
 fn no_token_and_no_ticket_is_ever_logged_or_shown() {
     let log = Log::default();
