@@ -149,7 +149,7 @@
 //! | asker | the person who sent a request ([`Request::user`](domain::Request::user)); of a self-test and of a notice it is the bot |
 //! | principal | the asker as the policies judge it, with membership and groups: [`Principal`](domain::Principal) |
 //! | door | the way by which a request comes in, such as a slash command or a button: [`Source`](domain::Source) |
-//! | row | all that is known of a command without running it: [`Row`](commands::Row), listed in [`COMMANDS`](commands::COMMANDS) |
+//! | row | all that is known of a command without running it: [`Row`](commands::Row), listed in the [`Catalog`](commands::Catalog) |
 //! | class | what a command can do at its worst: `basic`, `read`, `change`, `destroy`: [`Risk`](domain::Risk) |
 //! | target | one thing at AWS that a command acts on, of a kind that its service names: [`Target`](domain::Target) |
 //! | plan | what a change will do, in full, before it does anything: [`Plan`](domain::Plan) |

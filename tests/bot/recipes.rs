@@ -1,7 +1,7 @@
 //! The recipes of `.github/CONTRIBUTING.md`: each has an example in the code, and its table lists the files that name the
 //! example, no more and no fewer. What the page names in backticks is there.
 
-use dronebot::commands::COMMANDS;
+use dronebot::commands::Catalog;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -180,8 +180,9 @@ fn missing_of_prose(text: &str, files: &[File]) -> Vec<String> {
         let rust = files.iter().filter(|file| file.name.ends_with(".rs"));
         rust.into_iter().any(|file| kinds.iter().any(|kind| says(&file.text, &format!("{kind} {name}"))))
     };
+    let catalog = Catalog::built_in();
     let is_there = |name: &&str| {
-        let is_word = COMMANDS.iter().any(|row| row.name == *name || row.risk.as_str() == *name);
+        let is_word = catalog.rows().iter().any(|row| row.name == *name || row.risk.as_str() == *name);
         path(name).exists() || is_word || is_defined(name)
     };
     quoted(&outside).filter(|name| !is_there(name)).map(str::to_owned).collect()
@@ -222,12 +223,13 @@ fn what_the_page_names_is_there() {
 fn every_command_is_in_the_schema_and_in_the_readme() {
     let read = |name: &str| fs::read_to_string(path(name)).expect("a file");
     let (schema, readme) = (read("config/policies.cedarschema"), read("README.md"));
-    for row in COMMANDS {
+    let catalog = Catalog::built_in();
+    for row in catalog.rows() {
         assert!(schema.contains(&format!("\"{}\"", row.action)), "{}: no action in the schema", row.name);
         let line = format!("| `{}` | {} | {} |", (row.usage)(), row.summary, row.risk.as_str());
         assert!(readme.contains(&line), "{}: not in the README", row.name);
     }
-    assert!(COMMANDS.iter().any(|row| row.name == "ec2 terminate"), "the example of the first recipe");
+    assert!(catalog.row("ec2 terminate").is_some(), "the example of the first recipe");
 }
 
 #[test]
