@@ -368,7 +368,7 @@ mod tests {
         [info] # Dronebot
         *Not all is well:*
         - no link to Slack is up
-        - the store is failing: the last write failed: disk full
+        - the store is failing: its last operation failed: disk full
         - `dispatcher` is back-off
         Version: `0.1.0` `abc1234`
         Up: 3 h 5 min

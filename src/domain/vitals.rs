@@ -173,7 +173,7 @@ impl StoreVitals {
                 let (seconds, queued) = (overdue.as_secs(), self.queued);
                 Some(format!("no answer for {seconds} s, {queued} operations wait; its disk may hang"))
             }
-            (false, None, Some(error)) => Some(format!("the last write failed: {error}")),
+            (false, None, Some(error)) => Some(format!("its last operation failed: {error}")),
             (false, None, None) => Some("the store does not answer".to_owned()),
         }
     }

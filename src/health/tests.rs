@@ -132,7 +132,7 @@ fn each_thing_that_fails_is_a_cause() {
     [
         "draining: the bot is stopping and takes no new commands",
         "slack_links: 0 of 1 links usable: link 0 is dialling, last error: invalid_auth",
-        "store: the last write failed: disk full",
+        "store: its last operation failed: disk full",
         "actor: dispatcher does not exist yet",
         "actor: courier is back-off, last failure: panicked at src/x.rs:1",
     ]

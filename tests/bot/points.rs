@@ -465,8 +465,17 @@ async fn a_command_that_was_not_synced_when_the_power_failed_is_gone_and_was_not
 
 /// A test per command, store and receiver of its calls.
 macro_rules! points {
+    ($($(#[$when:meta])? $name:ident: $case:ident, $shared:literal, $to:ident, $in_recovery:literal;)*) => {
+        $($(#[$when])? #[actix_web::test] async fn $name() {
+            every_point($case, $shared, To::$to, $in_recovery).await;
+        })*
+    };
+}
+
+/// Those that make each door of each kind of change die at each receiver of its calls; together they take longer than the gate.
+macro_rules! at_night {
     ($($name:ident: $case:ident, $shared:literal, $to:ident, $in_recovery:literal;)*) => {
-        $(#[actix_web::test] async fn $name() { every_point($case, $shared, To::$to, $in_recovery).await; })*
+        points! { $(#[ignore = "a night's: `.ci/night` runs it"] $name: $case, $shared, $to, $in_recovery;)* }
     };
 }
 
@@ -509,4 +518,26 @@ points! {
     a_recovery_dies_at_each_call_to_slack: STOP, false, Slack, true;
     a_recovery_dies_at_each_sync_of_the_file: STOP, false, Disk, true;
     a_recovery_dies_at_each_call_to_the_shared_store: STOP, true, Store, true;
+}
+
+at_night! {
+    a_stop_by_form_dies_at_each_call_to_aws: STOP_BY_FORM, false, Aws, false;
+    a_stop_by_form_dies_at_each_call_to_slack: STOP_BY_FORM, false, Slack, false;
+    a_stop_by_button_dies_at_each_call_to_aws: STOP_BY_BUTTON, false, Aws, false;
+    a_stop_by_button_dies_at_each_call_to_slack: STOP_BY_BUTTON, false, Slack, false;
+    a_stop_by_button_dies_at_each_call_to_the_shared_store: STOP_BY_BUTTON, true, Store, false;
+    an_approved_stop_by_slash_command_dies_at_each_call_to_aws: STOP_APPROVED_BY_SLASH, false, Aws, false;
+    an_approved_stop_by_slash_command_dies_at_each_call_to_slack: STOP_APPROVED_BY_SLASH, false, Slack, false;
+    an_approved_stop_by_slash_command_dies_at_each_call_to_the_shared_store: STOP_APPROVED_BY_SLASH, true, Store, false;
+    an_approved_termination_dies_at_each_call_to_slack: TERMINATE, false, Slack, false;
+    an_approved_termination_dies_at_each_sync_of_the_file: TERMINATE, false, Disk, false;
+    a_recovery_of_a_termination_dies_at_each_call_to_slack: TERMINATE, false, Slack, true;
+    a_recovery_of_a_termination_dies_at_each_sync_of_the_file: TERMINATE, false, Disk, true;
+    a_recovery_of_a_termination_dies_at_each_call_to_the_shared_store: TERMINATE, true, Store, true;
+    a_deployment_of_itself_dies_at_each_call_to_slack: DEPLOY, false, Slack, false;
+    a_stop_in_two_regions_dies_at_each_call_to_slack: STOP_TWO, false, Slack, false;
+    a_stop_in_two_regions_dies_at_each_sync_of_the_file: STOP_TWO, false, Disk, false;
+    a_reboot_dies_at_each_call_to_slack: REBOOT, false, Slack, false;
+    a_reboot_dies_at_each_sync_of_the_file: REBOOT, false, Disk, false;
+    a_reboot_dies_at_each_call_to_the_shared_store: REBOOT, true, Store, false;
 }

@@ -112,7 +112,7 @@ fn each_step_is_a_program_of_delivery_or_the_gate() {
     }
 }
 
-/// What takes too long for the gate runs each night in both: chaos as it ships, and the long run.
+/// What takes too long for the gate runs each night in both: chaos as it ships, the long run, and the crash points of each door.
 #[test]
 fn each_night_everything_breaks_for_long_and_as_it_ships() {
     let (github, circle) = (yaml(GITHUB), yaml(CIRCLE));
@@ -127,8 +127,9 @@ fn each_night_everything_breaks_for_long_and_as_it_ships() {
     }
     let night = text(".ci/night");
     for form in ["DRONEBOT_CHAOS_FORM=shipped", "DRONEBOT_CHAOS_COMMANDS=10000"] {
-        assert!(night.contains(&format!("{form} cargo test --locked --test chaos whatever ")), "{form}");
+        assert!(night.contains(&format!("{form} cargo test --release --locked --test chaos whatever ")), "{form}");
     }
+    assert!(night.contains("cargo test --release --locked --test bot points -- --ignored"));
 }
 
 #[test]

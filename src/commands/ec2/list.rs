@@ -1,13 +1,14 @@
 //! `ec2 list`: what runs, over one or many regions at once. A region that does not answer is named and does not take
 //! the others with it; what the person may not see is left out, and nothing tells that it is there.
 
+mod stray;
+
 use super::super::args::{self, RegionWord};
 use super::super::folded::meant;
-use super::super::{Command, Context, Planned, Row, Scope, split, words};
-use super::names::{LIST, SHOW};
+use super::super::{Command, Context, Planned, Row, Scope, words};
+use super::names::LIST;
 use super::regions::{self, Entered};
-use super::show;
-use crate::aws::{AwsError, Filter, Instance, State, call, is_region};
+use crate::aws::{AwsError, Filter, Instance, State, call};
 use crate::domain::{Attachment, Button, CommandError, Line, Part, Reply, Risk, Table, Tone, UsageError};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
@@ -70,57 +71,11 @@ pub(in super::super) const ROW: Row = Row {
     action: "ec2:list",
     calls: &[&call::DESCRIBE_INSTANCES, &call::DESCRIBE_REGIONS],
     inspect: None,
-    parse: |words| Ok(Box::new(args::parse::<List>(words).map_err(|error| stray(error, words))?)),
+    parse: |words| Ok(Box::new(args::parse::<List>(words).map_err(|error| stray::meant(error, words))?)),
     usage: || args::usage::<List>(ROW.name),
     options: args::options::<List>,
     definition: args::definition::<List>,
 };
-
-/// A word that belongs to no option: what it may have been meant for, to be pressed. All of it only reads.
-fn stray(error: UsageError, words: &[String]) -> UsageError {
-    let (mut options, mut strays): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
-    let mut words = words.iter().map(String::as_str);
-    while let Some(word) = words.next() {
-        match word.starts_with('-') {
-            // every option takes a value
-            true if !word.contains('=') => options.extend([word].into_iter().chain(words.next())),
-            true => options.push(word),
-            false => strays.push(word),
-        }
-    }
-    let [word] = strays[..] else { return error };
-    if !word.contains(char::is_alphanumeric) {
-        return error;
-    }
-    let list = |option: &str| format!("{} {option} {}", ROW.name, words::quoted(word));
-    let lower = word.to_lowercase();
-    let meant = match State::parse(&lower) {
-        State::Other(_) if is_region(&lower) || lower == "all" => vec![list("--region")],
-        State::Other(_) if args::tag(word).is_ok() => vec![list("--tag")],
-        State::Other(_) => vec![format!("{SHOW} {}", words::quoted(word)), list("--name")],
-        _ => vec![list("--state")],
-    };
-    let with = |line: &String| words::line(options.iter().copied()).map(|rest| format!("{line} {rest}"));
-    let lines: Vec<String> = meant.iter().filter_map(with).map(|line| line.trim_end().to_owned()).collect();
-    let lines: Vec<String> = lines.into_iter().filter(|line| is_understood(line)).collect();
-    if lines.is_empty() {
-        return error;
-    }
-    let text =
-        format!("I do not know what to do with {}. Did you mean {}?", words::said(word), words::list(&lines, "or"));
-    let buttons = lines.iter().map(|line| Button::run(words::cut(line, 60), line.clone())).collect();
-    UsageError { lines: vec![Line::sentence(&text)], ..error }.buttons(buttons)
-}
-
-/// Whether a line of this command, or of the one that shows an instance, is understood: not every command has every option.
-fn is_understood(line: &str) -> bool {
-    let of = |command: &str| line.strip_prefix(command).and_then(|rest| split(rest).ok());
-    match (of(LIST), of(SHOW)) {
-        (Some(words), _) => args::parse::<List>(&words).is_ok(),
-        (None, Some(words)) => show::understands(&words),
-        (None, None) => false,
-    }
-}
 
 #[async_trait]
 impl Command for List {

@@ -277,7 +277,7 @@ fn what_is_not_known_is_said_and_not_guessed() {
     insta::assert_snapshot!(read(&seen), @r"
     Not all is well with me, version 0.1.0 abc1234.
     • no link to Slack is up
-    • the store is failing: the last write failed: disk is full
+    • the store is failing: its last operation failed: disk is full
     [Refresh home:refresh -]
     ---
     # Waiting for you

@@ -23,11 +23,17 @@ pub(super) fn left_open(set: &PolicySet, actions: &[(&str, Risk)]) -> Vec<(Strin
     let asks = |policy: &&Policy| destroys(policy) && policy.to_string().contains("context.approvals");
     if permits.iter().any(destroys) && !forbids.iter().any(asks) {
         open.push((
-            "what cannot be undone (`ec2 terminate`) is permitted without the approval of a second person".to_owned(),
+            format!("what cannot be undone ({}) is permitted without the approval of a second person", ends(actions)),
             "add the policy `second-person-to-destroy` of the shipped ones".to_owned(),
         ));
     }
     open
+}
+
+/// The actions of the class that cannot be undone.
+fn ends(actions: &[(&str, Risk)]) -> String {
+    let ends = actions.iter().filter(|(_, risk)| *risk == Risk::Destroy).map(|(action, _)| format!("`{action}`"));
+    ends.collect::<Vec<_>>().join(", ")
 }
 
 /// Whether a policy is for all of a class.

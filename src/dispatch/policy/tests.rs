@@ -773,7 +773,7 @@ fn what_a_file_of_ones_own_leaves_open_for_what_cannot_be_undone_is_told() {
                   when { context.approvals < 1 };";
     insta::assert_snapshot!(told(&format!("{permit}\n{freeze}")).join("\n"), @r#"
     the policy `freeze` forbids changes, and not what cannot be undone: let it say `action in [Action::"change", Action::"destroy"]`
-    what cannot be undone (`ec2 terminate`) is permitted without the approval of a second person: add the policy `second-person-to-destroy` of the shipped ones
+    what cannot be undone (`ec2:terminate`) is permitted without the approval of a second person: add the policy `second-person-to-destroy` of the shipped ones
     "#);
     assert_eq!(told(changes), [""; 0], "a permit for changes has nothing of it");
     assert_eq!(told(&format!("{permit}\n{second}")), [""; 0]);

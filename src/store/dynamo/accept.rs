@@ -26,15 +26,20 @@ const CLAIMING: Duration = Duration::from_millis(500);
 /// Between two looks whether it does.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// Between two tries of what the table did not do: twice as long each time, so that one that throttles is asked ever less often.
+const SOON: Duration = Duration::from_millis(50);
+const SELDOM: Duration = Duration::from_millis(400);
+
 impl Dynamo {
-    /// [`crate::store::Journal::accept`].
+    /// [`crate::store::Journal::accept`]: what the table fails to do is tried again for as long as Slack waits, so that a short
+    /// outage costs nobody a command.
     pub(super) async fn accept(&self, new: NewRequest) -> Result<Accepted, StoreError> {
-        // one that others have given up accepts nothing: it could not work on it
-        let me = self.name_with_lease(Duration::ZERO)?;
+        let by = Instant::now() + PATIENCE;
+        let me = self.leased_name(by).await?;
         let id = new.request.id;
         // what no caller waits for any more may come to be all the same
         self.memory.lock().doubtful.insert(id, Doubt { since: Instant::now(), adopting: None });
-        let accepted = tokio::time::timeout(PATIENCE, Box::pin(self.claim(new, me))).await;
+        let accepted = tokio::time::timeout_at(by, Box::pin(self.claim_by(new, me, by))).await;
         let accepted =
             accepted.unwrap_or_else(|_| Err(StoreError::Unavailable(format!("no answer within {PATIENCE:?}"))));
         if accepted.is_ok() {
@@ -43,28 +48,56 @@ impl Dynamo {
         accepted
     }
 
-    async fn claim(&self, new: NewRequest, me: ReplicaName) -> Result<Accepted, StoreError> {
+    /// One that others have given up accepts nothing, for it could not work on it. An outage that cost it the lease may be over
+    /// before Slack gives up waiting.
+    async fn leased_name(&self, by: Instant) -> Result<ReplicaName, StoreError> {
+        loop {
+            match self.name_with_lease(Duration::ZERO) {
+                Err(_) if !self.memory.lock().left && Instant::now() + LOOK < by => tokio::time::sleep(LOOK).await,
+                leased => return leased,
+            }
+        }
+    }
+
+    async fn claim_by(&self, new: NewRequest, me: ReplicaName, by: Instant) -> Result<Accepted, StoreError> {
         let NewRequest { request, mut keys } = new;
-        let id = request.id;
         // in one order for all, so that of two deliveries the first key that both have decides
         keys.sort();
         keys.dedup();
-        let row = Row::new(request, me);
+        let (row, mut pause) = (Row::new(request, me), SOON);
+        loop {
+            match self.claim(&row, &keys).await {
+                Ok(None) => return self.accepted(row).await,
+                Ok(Some(holder)) => return Ok(Accepted::Duplicate(holder)),
+                Err(StoreError::Failed(_)) if Instant::now() + pause < by => {
+                    // not all at once that waited for the same outage to end
+                    tokio::time::sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+                    pause = SELDOM.min(pause * 2);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Claims all keys and writes the request. Returns the request that has one of them already. What it has done before, and
+    /// perhaps did not hear of, it finds done.
+    async fn claim(&self, row: &Row, keys: &[String]) -> Result<Option<RequestId>, StoreError> {
+        let id = row.request.id;
         let mut claimed = Vec::new();
-        for key in &keys {
+        for key in keys {
             match self.claim_key(key, id).await? {
                 None => claimed.push(key),
                 Some(holder) => {
                     self.lead_to(&claimed, id, holder).await;
-                    return Ok(Accepted::Duplicate(holder));
+                    return Ok(Some(holder));
                 }
             }
         }
-        if self.write(&row, Guard::Free).await? {
-            return self.accepted(row).await;
+        if self.write(row, Guard::Free).await? {
+            return Ok(None);
         }
         match self.load(id).await? {
-            Some(found) if found.mark == row.mark => self.accepted(row).await,
+            Some(found) if found.mark == row.mark => Ok(None),
             Some(_) => Err(StoreError::Failed(format!("request {id} is in the journal already"))),
             None => Err(StoreError::Unavailable(format!("request {id} took too long and was given up"))),
         }

@@ -4,6 +4,7 @@ mod calls;
 mod gone;
 mod held;
 mod lease;
+mod patience;
 mod place;
 mod replicas;
 mod rows;
