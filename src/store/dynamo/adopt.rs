@@ -6,7 +6,7 @@ use super::change::guard;
 use super::item::{Item, number, text};
 use super::replica::{ALIVE, GONE, LEFT};
 use super::row::{DEAD, Row, id_of, mark};
-use super::table::{Ask, Guard};
+use super::table::{Ask, Guard, REPLICAS};
 use super::{Doubt, Dynamo};
 use crate::domain::RequestId;
 use crate::store::ledger::Inheritance;
@@ -177,7 +177,7 @@ impl Dynamo {
     /// often until then.
     async fn holds_nothing(&self, name: &ReplicaName, mut row: Item, since: Duration) -> Result<(), StoreError> {
         if since > self.remembered || self.is_ancient(&row) {
-            self.table.delete("replica", &name.0, None).await?;
+            self.table.delete(REPLICAS, &name.0, None).await?;
             self.memory.lock().watched.remove(name);
             return Ok(());
         }

@@ -24,6 +24,7 @@ mod adopt;
 mod audit;
 mod body;
 mod change;
+mod flow;
 mod item;
 mod letters;
 mod lock;

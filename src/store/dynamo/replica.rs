@@ -5,7 +5,7 @@
 
 use super::item::{Item, item, number, text};
 use super::row::Row;
-use super::table::{Ask, Guard, sort_key};
+use super::table::{Ask, Guard, REPLICAS, sort_key};
 use super::{Dynamo, LeaseEnd, Watched, adopt, closed};
 use crate::domain::RequestId;
 use crate::store::{Beaten, Card, Due, Former, Replica, ReplicaName, Replicas, StoreError};
@@ -64,7 +64,7 @@ impl Dynamo {
     fn replica_item(&self, name: &ReplicaName, beat: u64, state: &str, card: &Card) -> Item {
         let card = serde_json::to_string(card).unwrap_or_default();
         item([
-            ("pk", "replica".into()),
+            ("pk", REPLICAS.into()),
             ("sk", name.0.as_str().into()),
             ("beat", beat.cast_signed().into()),
             ("lease_ms", i64::try_from(self.lease.as_millis()).unwrap_or(i64::MAX).into()),
@@ -76,7 +76,7 @@ impl Dynamo {
 
     /// Reads the rows of all replicas, and keeps what they show of the others.
     async fn replicas(&self, me: &ReplicaName) -> Result<Vec<Item>, StoreError> {
-        let ask = Ask { index: None, key: ("pk", "replica"), descending: false, limit: usize::MAX };
+        let ask = Ask { index: None, key: ("pk", REPLICAS), descending: false, limit: usize::MAX };
         let rows = self.table.query(&ask).await?;
         self.saw(rows.iter().filter(|row| sort_key(row) != me.0));
         Ok(rows)

@@ -1,14 +1,21 @@
 //! The table: reads that are consistent, writes that have a condition, and how it is.
 
+use super::flow::Flow;
 use super::item::{Item, Value, text};
 use crate::domain::StoreVitals;
 use crate::store::StoreError;
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
+use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// The name of the rows of the replicas.
+pub(super) const REPLICAS: &str = "replica";
+
+/// How the table says that it is asked for too much.
+const THROTTLED: [&str; 3] = ["ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded"];
 
 /// When a write may be made.
 #[derive(Clone)]
@@ -40,6 +47,7 @@ pub(super) struct Table {
     ok: AtomicBool,
     closed: AtomicBool,
     waiting: AtomicUsize,
+    flow: Flow,
     last_error: Mutex<Option<String>>,
 }
 
@@ -60,6 +68,7 @@ impl Table {
             ok: AtomicBool::new(true),
             closed: AtomicBool::new(false),
             waiting: AtomicUsize::new(0),
+            flow: Flow::default(),
             last_error: Mutex::new(None),
         }
     }
@@ -68,16 +77,24 @@ impl Table {
         self.closed.store(true, Ordering::Relaxed);
     }
 
-    /// Notes how a call went.
-    async fn watched<T, E>(&self, call: impl Future<Output = Result<T, SdkError<E>>>) -> Result<T, SdkError<E>>
+    /// Makes a call when there is room for it, if it waits for that, and notes how it went.
+    async fn watched<T, E>(
+        &self,
+        waits: bool,
+        call: impl Future<Output = Result<T, SdkError<E>>>,
+    ) -> Result<T, SdkError<E>>
     where
-        E: std::error::Error + 'static,
+        E: std::error::Error + ProvideErrorMetadata + 'static,
     {
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let _waiting = Waiting(&self.waiting);
+        let slot = if waits { Some(self.flow.enter().await) } else { None };
         let began = tokio::time::Instant::now();
         let answer = call.await;
         metrics::histogram!("dronebot_store_call_seconds").record(began.elapsed().as_secs_f64());
+        if let Some(slot) = slot {
+            slot.ends(answer.as_ref().is_err_and(is_throttled));
+        }
         answer
     }
 
@@ -111,12 +128,13 @@ impl Table {
             .key("sk", AttributeValue::S(sk.to_owned()))
             .consistent_read(true)
             .send();
-        let answer = self.watched(call).await;
+        let answer = self.watched(waits(pk), call).await;
         Ok(self.went(answer)?.item)
     }
 
     /// Writes the item; `false` when the guard did not hold.
     pub(super) async fn put(&self, item: Item, guard: Option<Guard>) -> Result<bool, StoreError> {
+        let waits = waits(text(&item, "pk").unwrap_or_default());
         let mut call = self.client.put_item().table_name(&self.name).set_item(Some(item));
         if let Some(guard) = guard {
             let (expression, names, values) = guard.expression();
@@ -125,7 +143,7 @@ impl Table {
                 .set_expression_attribute_names(Some(names))
                 .set_expression_attribute_values(values);
         }
-        match self.watched(call.send()).await {
+        match self.watched(waits, call.send()).await {
             Err(error)
                 if error.as_service_error().is_some_and(|error| error.is_conditional_check_failed_exception()) =>
             {
@@ -151,7 +169,7 @@ impl Table {
                 .set_expression_attribute_names(Some(names))
                 .set_expression_attribute_values(values);
         }
-        match self.watched(call.send()).await {
+        match self.watched(waits(pk), call.send()).await {
             Err(error)
                 if error.as_service_error().is_some_and(|error| error.is_conditional_check_failed_exception()) =>
             {
@@ -168,7 +186,7 @@ impl Table {
         loop {
             let limit = i32::try_from(ask.limit - found.len()).unwrap_or(i32::MAX);
             let call = self.ask(ask).limit(limit).set_exclusive_start_key(next.take()).send();
-            let answer = self.watched(call).await;
+            let answer = self.watched(waits(ask.key.1), call).await;
             let page = self.went(answer)?;
             found.extend(page.items.unwrap_or_default());
             next = page.last_evaluated_key.filter(|key| !key.is_empty());
@@ -184,7 +202,7 @@ impl Table {
         let mut next = None;
         loop {
             let call = self.ask(ask).select(Select::Count).set_exclusive_start_key(next.take()).send();
-            let answer = self.watched(call).await;
+            let answer = self.watched(waits(ask.key.1), call).await;
             let page = self.went(answer)?;
             count += u64::try_from(page.count).unwrap_or_default();
             next = page.last_evaluated_key.filter(|key| !key.is_empty());
@@ -205,6 +223,18 @@ impl Table {
             .scan_index_forward(!ask.descending)
             .consistent_read(ask.index.is_none())
     }
+}
+
+/// Whether what has this name waits for room among the calls. The rows of the replicas do not: a beat that stood behind other
+/// calls would cost the lease.
+fn waits(pk: &str) -> bool {
+    pk != REPLICAS
+}
+
+/// Whether the table asks for fewer calls.
+fn is_throttled<E: ProvideErrorMetadata>(error: &SdkError<E>) -> bool {
+    let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
+    code.is_some_and(|code| THROTTLED.contains(&code))
 }
 
 /// Without the SDK's debug output: what a person may read.
