@@ -100,9 +100,14 @@ impl Form {
         })
     }
 
-    /// The pauses before an event comes again: Slack's own, or a thirtieth of them.
+    /// The pauses before an event comes again: Slack's own, or as much less than that as the run is shorter. They are to outages
+    /// and leases what Slack's are: a lease of seven seconds is not longer than all tries.
     pub fn retries(self) -> [Duration; 3] {
-        let part = if self == Self::Shipped { 1 } else { 30 };
+        let part = match self {
+            Self::Short => 30,
+            Self::Long => 5,
+            Self::Shipped => 1,
+        };
         [0, 60, 300].map(|pause| Duration::from_secs(pause / part))
     }
 
@@ -156,8 +161,7 @@ impl Form {
     pub fn late(self) -> Duration {
         Duration::from_secs(match self {
             Self::Short => 8,
-            Self::Long => 20,
-            Self::Shipped => 75,
+            Self::Long | Self::Shipped => 75,
         })
     }
 }

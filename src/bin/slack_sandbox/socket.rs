@@ -199,7 +199,7 @@ impl Driver {
         let mut every = self.cadence();
         let mut pings = tokio::time::interval_at(Instant::now() + every, every);
         let mut hello = std::pin::pin!(tokio::time::sleep(Duration::from_millis(fault.delay_hello_ms)));
-        let mut greeted = false;
+        let (mut greeted, mut given_up) = (false, false);
         loop {
             let frozen = self.switches.frozen.load(Relaxed);
             let linger = self.closed_at.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
@@ -208,15 +208,20 @@ impl Driver {
                     greeted = true;
                     self.greet(&fault, crowded);
                 }
-                frame = reader.next(), if !frozen => match frame {
+                frame = reader.next(), if !frozen || given_up => match frame {
+                    // its client is not told: it is as deaf as before
+                    Some(_) if given_up => {}
                     Some(frame) => self.take(frame),
                     None => break,
                 },
-                _ = pings.tick(), if self.closed_at.is_none() => {
-                    if !self.ping() {
-                        break;
+                _ = pings.tick(), if self.closed_at.is_none() && !given_up => match self.ping() {
+                    true => {}
+                    false if frozen => {
+                        given_up = true;
+                        self.leave();
                     }
-                }
+                    false => break,
+                },
                 () = tokio::time::sleep_until(linger), if self.closed_at.is_some() && !self.switches.stay.load(Relaxed) => break,
                 () = self.switches.turned.notified() => {
                     self.turned();
@@ -282,10 +287,14 @@ impl Driver {
 
     /// Sends a ping; `false` when the client has answered none of the last three.
     fn ping(&mut self) -> bool {
-        if self.switches.mute_pings.load(Relaxed) || self.switches.frozen.load(Relaxed) {
+        if self.switches.mute_pings.load(Relaxed) {
             return true;
         }
         self.unanswered += 1;
+        if self.switches.frozen.load(Relaxed) {
+            // it is lost on the way, and so is the answer: Slack too gives up a link of which it hears nothing
+            return self.unanswered <= 3;
+        }
         if let Some(link) = self.sandbox.lock().hub.link(self.id) {
             link.pings += 1;
         }

@@ -243,6 +243,7 @@ async fn disconnects_and_broken_links_look_as_they_do_on_the_wire() {
 #[actix_web::test]
 async fn a_half_open_link_is_silent_until_it_thaws() {
     let slack = Slack::start(60_000);
+    slack.control("settings", json!({"ping_ms": 60_000})).await;
     let (mut socket, _) = slack.connect().await;
     slack.control("fault", json!({"socket": "half_open"})).await;
     slack.control("slash", json!({"user": "maya", "channel": "ops", "text": "into the void"})).await;
@@ -252,6 +253,21 @@ async fn a_half_open_link_is_silent_until_it_thaws() {
     slack.control("fault", json!({"socket": "thaw"})).await;
     slack.control("slash", json!({"user": "maya", "channel": "ops", "text": "back"})).await;
     assert_eq!(next(&mut socket).await["payload"]["text"], "back");
+    slack.stop().await;
+}
+
+#[actix_web::test]
+async fn a_half_open_link_gets_nothing_more_when_slack_has_given_it_up_and_its_client_is_not_told() {
+    let slack = Slack::start(60_000);
+    let (mut socket, _) = slack.connect().await;
+    slack.control("fault", json!({"socket": "half_open"})).await;
+    let is_counted = |seen: &Value| !seen["connections"].as_array().expect("links").is_empty();
+    assert!(is_counted(&slack.get("connections").await), "as Slack counts what it has not noticed");
+    once(&slack, "connections", |seen| !is_counted(seen)).await;
+    slack.control("fault", json!({"socket": "thaw"})).await;
+    socket.send(Message::Ping(bytes("are you there?"))).await.expect("sent");
+    let silence = tokio::time::timeout(Duration::from_millis(500), frame(&mut socket)).await;
+    assert!(silence.is_err(), "{silence:?}");
     slack.stop().await;
 }
 
