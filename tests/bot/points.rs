@@ -22,8 +22,11 @@ const DB: Seed = Seed { region: "us-east-1", name: "web-1", kind: "t3.micro", st
 /// One that is changed only with the approval of somebody else.
 const TAGGED: Seed = Seed { tags: &[("approval", "required")], ..WEB };
 
-/// Between two presses of whoever approves: one that nobody heard, because he died, is not brought again by Slack.
+/// Between two presses of whoever approves: one that nobody heard is not brought again by Slack, be it because he died,
 const PRESS: Duration = Duration::from_millis(1_500);
+
+/// or because his disk took longer than a press waits for its acknowledgement.
+const UNHEARD: Duration = Duration::from_secs(5);
 
 /// A name as long as a list shows them: forty of them do not fit one message.
 const LONG_NAME: &str = "a-name-as-long-as-a-list-shows-them-12345";
@@ -114,8 +117,8 @@ struct Gates {
     case: Case,
     ids: Vec<String>,
     asked: Asked,
-    /// When somebody pressed to approve it.
-    pressed: Option<Instant>,
+    /// When somebody pressed to approve it, and the envelope of that.
+    pressed: Option<(Instant, String)>,
     /// Whether the process has died since the beginning.
     has_died: bool,
 }
@@ -190,17 +193,26 @@ impl Gates {
 
     /// Somebody else approves it as long as it is asked for.
     async fn approve(&mut self) {
-        // a death may have taken a press with it; a machine that is only slow has it, and a second press would be more calls
-        let is_pressed = |at: Instant| !self.has_died || at.elapsed() < PRESS;
-        if self.case.fleet != Fleet::Tagged || self.pressed.is_some_and(is_pressed) {
+        if self.case.fleet != Fleet::Tagged || self.is_pressed().await {
             return;
         }
         if let Some(asking) = self.said().await.iter().find(|message| message.text.contains("Approval needed")) {
-            self.pressed = Some(Instant::now());
+            let at = Instant::now();
             let (channel, ts) = (&asking.channel, &asking.ts);
             let press = json!({"user": OMAR, "channel": channel, "ts": ts, "action_id": asking.button("Approve")});
             // it may have its answer by now, and no button any more
-            let _ = self.world.slack.try_post("click", press).await;
+            let sent = self.world.slack.try_post("click", press).await.unwrap_or_default();
+            self.pressed = Some((at, sent["envelope_id"].as_str().unwrap_or_default().to_owned()));
+        }
+    }
+
+    /// Whether a press is with somebody. A death may have taken one with it; a machine that is only slow has it, and a second
+    /// press would be more calls; of one that was not acknowledged in its time Slack told the presser, and that was all.
+    async fn is_pressed(&self) -> bool {
+        let Some((at, envelope)) = &self.pressed else { return false };
+        match at.elapsed() {
+            passed if self.has_died => passed < PRESS,
+            passed => passed < UNHEARD || !self.world.slack.acks(envelope).await.is_empty(),
         }
     }
 

@@ -215,7 +215,7 @@ async fn whatever_breaks_one_bot_with_a_file_answers_each_accepted_command_once_
 
 /// A run with a bug must find it, in these words.
 async fn finds(plant: Plant, seed: u64, words: &str) {
-    let (report, _world) = Box::pin(run(Store::Shared, 12, seed, Some(plant))).await;
+    let (report, _world) = Box::pin(run(Store::Shared, plant.commands(), seed, Some(plant))).await;
     assert!(report.misses.iter().any(|miss| miss.contains(words)), "{:#?}", report.misses);
 }
 
