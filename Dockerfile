@@ -19,14 +19,18 @@ ARG SOURCE=unknown
 ARG EPOCH=
 # not SOURCE_DATE_EPOCH, to which every C library is sensitive: each commit would build all dependencies anew
 ENV DRONEBOT_REVISION=$REVISION DRONEBOT_SOURCE=$SOURCE DRONEBOT_EPOCH=$EPOCH
-# cargo goes by time stamps, and the target folder outlives the commit: a file of an older commit must not look built
-RUN find . -type f -exec touch {} +
 
-# all programs in one step: both images come from it, and a build of both makes it once
+# All programs in one step: both images come from it, and a build of both makes it once. The target folder outlives the commit, and
+# cargo goes by time stamps: what differs from the last build that succeeded there is new, and everything else is old.
 FROM source AS build
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target,sharing=locked \
-    cargo build --release --locked --bins \
+    find . -path ./target -prune -o -type f -exec sha256sum {} + | sort >/tmp/sources \
+ && touch target/sources \
+ && find . -path ./target -prune -o -type f -exec touch --date=@0 {} + \
+ && comm -23 /tmp/sources target/sources | cut --characters=67- | xargs --no-run-if-empty --delimiter='\n' touch \
+ && cargo build --release --locked --bins \
+ && cp /tmp/sources target/sources \
  && mkdir -p /out/bin /out/state /out/sandbox \
  && cp target/release/dronebot /out/bin/ \
  && cp target/release/slack-sandbox target/release/demo /out/sandbox/ \

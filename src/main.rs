@@ -4,28 +4,51 @@
 use clap::{Parser, Subcommand};
 use dronebot::app::{self, End};
 use dronebot::commands::{Catalog, DeployConfig, Named, iam_document};
+use dronebot::domain::Build;
 use dronebot::settings::{Environment, Settings, SettingsError};
 use dronebot::{health, supervision, telemetry};
+use jiff::Timestamp;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::LazyLock;
 use std::time::Duration;
 
-/// What `-V` says after the name.
-const SHORT_VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("DRONEBOT_REVISION"), ")");
+/// When the commit was made of which this was built, as RFC 3339.
+static CREATED: LazyLock<String> = LazyLock::new(|| {
+    let seconds =
+        told([option_env!("DRONEBOT_EPOCH"), option_env!("SOURCE_DATE_EPOCH"), option_env!("DRONEBOT_GIT_EPOCH")]);
+    let created = seconds.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+    created.map_or_else(|| UNKNOWN.to_owned(), |created| created.to_string())
+});
 
-/// What `--version` says after the name; a test compares it with [`app::BUILD`].
-const LONG_VERSION: &str = concat!(
-    env!("CARGO_PKG_VERSION"),
-    "\nrevision: ",
-    env!("DRONEBOT_REVISION"),
-    "\ncreated: ",
-    env!("DRONEBOT_CREATED"),
-    "\nsource: ",
-    env!("DRONEBOT_SOURCE")
-);
+/// Which program this is. An image's build has no git and is told by its environment, and then another commit with the same
+/// sources compiles this file alone; elsewhere the build script has asked git.
+static BUILD: LazyLock<Build> = LazyLock::new(|| Build {
+    version: env!("CARGO_PKG_VERSION"),
+    revision: told([option_env!("DRONEBOT_REVISION"), option_env!("DRONEBOT_GIT_REVISION"), None]),
+    created: CREATED.as_str(),
+    source: told([option_env!("DRONEBOT_SOURCE"), option_env!("CARGO_PKG_REPOSITORY"), None]),
+});
+
+/// What `-V` says after the name.
+static SHORT_VERSION: LazyLock<String> = LazyLock::new(|| format!("{} ({})", BUILD.version, BUILD.revision));
+
+/// What `--version` says after the name.
+static LONG_VERSION: LazyLock<String> = LazyLock::new(|| {
+    let Build { version, revision, created, source } = &*BUILD;
+    format!("{version}\nrevision: {revision}\ncreated: {created}\nsource: {source}")
+});
+
+const UNKNOWN: &str = "unknown";
+
+/// The first of these that says something.
+fn told(given: [Option<&'static str>; 3]) -> &'static str {
+    let says = |value: &&str| !value.is_empty() && *value != UNKNOWN;
+    given.into_iter().flatten().map(str::trim).find(says).unwrap_or(UNKNOWN)
+}
 
 #[derive(Parser)]
-#[command(name = "dronebot", version = SHORT_VERSION, long_version = LONG_VERSION, about)]
+#[command(name = "dronebot", version = SHORT_VERSION.as_str(), long_version = LONG_VERSION.as_str(), about)]
 struct Arguments {
     /// A settings file over the built-in defaults (or DRONEBOT_CONFIG); `config/default.toml` shows every key.
     #[arg(long, global = true)]
@@ -216,7 +239,7 @@ fn run(settings: Settings) -> ExitCode {
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         tracing::debug!("a crypto provider was installed before");
     }
-    let end = actix::System::new().block_on(app::run(settings));
+    let end = actix::System::new().block_on(app::run(settings, BUILD.clone()));
     match &end {
         End::Drained => {}
         End::Hurried => tracing::warn!("asked twice to end; ending at once"),

@@ -1,9 +1,8 @@
 //! What joins rooms that may not know each other: the status board reads the links, the tree, the store and the
 //! watchdog.
 
-use super::BUILD;
 use crate::dispatch::policy::Policies;
-use crate::domain::{ActorPhase, ActorVitals};
+use crate::domain::{ActorPhase, ActorVitals, Build};
 use crate::health::{Board, BoardSpec};
 use crate::intake::SelfTest;
 use crate::settings::Settings;
@@ -16,10 +15,16 @@ use std::sync::Arc;
 const STORE_WRITER: &str = "store-writer";
 
 /// The status board, which reads the links and the store.
-pub(super) fn board(settings: &Settings, policies: &Policies, store: &Store, links: &Arc<LinkBoard>) -> Arc<Board> {
+pub(super) fn board(
+    build: Build,
+    settings: &Settings,
+    policies: &Policies,
+    store: &Store,
+    links: &Arc<LinkBoard>,
+) -> Arc<Board> {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let board = Board::new(BoardSpec {
-        build: BUILD,
+        build,
         host: host.trim().to_owned(),
         policy_hash: policies.hash().to_owned(),
         idle_bound: settings.slack.idle_timeout,

@@ -216,6 +216,7 @@ supervised!(LeaseKeeper, |self| LeaseKeeper::new(self.parts.clone()));
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Build;
     use crate::health::BoardSpec;
     use crate::store::{Due, ReplicaName};
     use async_trait::async_trait;
@@ -262,7 +263,7 @@ mod tests {
     fn keeper() -> (Arc<Counted>, KeeperParts) {
         let replicas = Arc::<Counted>::default();
         let board = Board::new(BoardSpec {
-            build: super::super::BUILD,
+            build: Build { version: "1.4.2", revision: "unknown", created: "unknown", source: "unknown" },
             host: "host-1".to_owned(),
             policy_hash: String::new(),
             idle_bound: LEASE,

@@ -47,14 +47,6 @@ use tokio::sync::{OnceCell, mpsc, watch};
 /// Exit code of a bot that cannot work as it is configured (`EX_CONFIG` of sysexits.h): restarting does not help.
 pub const EXIT_CONFIG: u8 = 78;
 
-/// Which program this is.
-pub const BUILD: Build = Build {
-    version: env!("CARGO_PKG_VERSION"),
-    revision: env!("DRONEBOT_REVISION"),
-    created: env!("DRONEBOT_CREATED"),
-    source: env!("DRONEBOT_SOURCE"),
-};
-
 /// Messages that may wait for one actor: everything in them is in the store too.
 const MAILBOX: usize = 16_384;
 
@@ -129,25 +121,26 @@ struct Running {
 }
 
 /// Runs the bot until it ends. Must be called inside an actix system. A boxed future, as of each of the program's tasks: what
-/// is awaited in another crate is compiled there once more, and this is everything.
-pub fn run(settings: Settings) -> LocalBoxFuture<'static, End> {
-    Box::pin(live(settings))
+/// is awaited in another crate is compiled there once more, and this is everything. The program says which one it is: this library
+/// does not know it, so that another commit with the same library does not compile it anew.
+pub fn run(settings: Settings, build: Build) -> LocalBoxFuture<'static, End> {
+    Box::pin(live(settings, build))
 }
 
-async fn live(settings: Settings) -> End {
+async fn live(settings: Settings, build: Build) -> End {
     // from the first moment: one that is told to end while it starts ends as one that runs
     let mut signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => return End::Escalated(format!("signals cannot be heard: {error}")),
     };
-    match start(settings, &mut signals).await {
+    match start(settings, build, &mut signals).await {
         Ok(Some(running)) => drain::until_the_end(running, signals).await,
         Ok(None) => End::Drained,
         Err(line) => End::Misconfigured(line),
     }
 }
 
-async fn start(settings: Settings, signals: &mut Signals) -> Result<Option<Running>, String> {
+async fn start(settings: Settings, build: Build, signals: &mut Signals) -> Result<Option<Running>, String> {
     let settings = Arc::new(settings);
     let catalog = Arc::new(Catalog::built_in());
     let policies = Arc::new(load_policies(&settings, &catalog)?);
@@ -170,14 +163,15 @@ async fn start(settings: Settings, signals: &mut Signals) -> Result<Option<Runni
     let runtime = WorkerRuntime::new("aws-worker", WORKER_THREADS).map_err(|error| format!("no threads: {error}"))?;
     let metrics = Metrics::install().map_err(|error| error.to_string())?;
     let links = Arc::new(LinkBoard::new(settings.slack.connections));
-    let board = adapters::board(&settings, &policies, &store, &links);
+    let board = adapters::board(build, &settings, &policies, &store, &links);
     let serving = health::serve(Arc::clone(&board), metrics.clone(), settings.health.listen)
         .map_err(|error| error.to_string())?;
+    let build = &board.spec().build;
     tracing::info!(
-        version = BUILD.version,
-        revision = BUILD.revision,
-        created = BUILD.created,
-        source = BUILD.source,
+        version = build.version,
+        revision = build.revision,
+        created = build.created,
+        source = build.source,
         policies = policies.hash(),
         probes = %serving.address,
         "dronebot starts"
@@ -297,9 +291,10 @@ async fn grow(house: House, proxy: Arc<Proxy>, server: ServerHandle) -> Result<R
 impl House {
     /// Notes that this replica has begun to work. The work does not wait for the note.
     async fn begins(&self) {
+        let build = &self.board.spec().build;
         let started = HouseEvent::Started {
             host: self.board.vitals().host,
-            version: format!("{} {}", BUILD.version, BUILD.revision),
+            version: format!("{} {}", build.version, build.revision),
             policies: self.policies.hash().to_owned(),
         };
         if let Err(error) = self.store.audit.record(started).await {

@@ -5,6 +5,7 @@
 use crate::ALLOCATOR;
 use crate::support::{Bot, Folder, Log};
 use dronebot::app::{self, End};
+use dronebot::domain::Build;
 use dronebot::settings::{Environment, Settings};
 use dronebot::{supervision, telemetry};
 use std::io::{BufRead, BufReader, Write};
@@ -34,7 +35,8 @@ fn the_bot() {
     let settings = Settings::load(None, &Environment::of_process()).unwrap();
     telemetry::init(&settings.log).unwrap();
     rustls::crypto::ring::default_provider().install_default().unwrap();
-    let end = actix::System::new().block_on(app::run(settings));
+    let build = Build { version: "1.4.2", revision: "unknown", created: "unknown", source: "unknown" };
+    let end = actix::System::new().block_on(app::run(settings, build));
     assert_eq!(end, End::Drained);
 }
 

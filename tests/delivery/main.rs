@@ -1,6 +1,7 @@
 //! Delivery, for real: an image is built, pushed, deployed to two replicas under load, found broken, taken back, by this machine's
 //! Docker engine and a registry; and what the programs of `delivery/` and the pipelines promise beside it.
 
+mod again;
 mod engine;
 mod load;
 mod pipelines;
