@@ -247,6 +247,7 @@ test("how strict Slack is can be turned, and shows", async () => {
   const turns = {
     rate_limits: [tick(/^Limits of rate/), !before.rate_limits], channel_messages: [tick(/^Channel messages/), true], should_escape: [tick(/should_escape/), false],
     ack_timeout_ms: [fill("Milliseconds an envelope may stay unacked"), 700], ping_ms: [fill("Milliseconds between pings of all links"), 900],
+    trigger_ms: [fill("Milliseconds in which a trigger opens a form"), 9000],
     clock_skew_s: [fill("Seconds that Slack's clock is ahead"), 60],
     retry_after_ms: [fill("Milliseconds before each time an unacked event comes again"), [1000, 2000]],
     grid: [async (value) => breaks.getByLabel("Enterprise Grid").selectOption(value), "workspace"],

@@ -1,4 +1,4 @@
-//! Triggers: what a person did lately, good for one modal within three seconds.
+//! Triggers: what a person did lately, good for one modal within three seconds, or as long as the settings say.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::clock::Instant;
 use crate::ids;
 
-/// How long a trigger may be used.
+/// How long a trigger may be used at Slack.
 const LIFE: Duration = Duration::from_secs(3);
 /// How many are remembered, so that an old one is called expired and not invalid.
 const KEPT: usize = 10_000;
@@ -19,10 +19,18 @@ struct Trigger {
 }
 
 /// All of them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Triggers {
+    /// How long each may be used.
+    pub life: Duration,
     known: HashMap<String, Trigger>,
     order: VecDeque<String>,
+}
+
+impl Default for Triggers {
+    fn default() -> Self {
+        Self { life: LIFE, known: HashMap::new(), order: VecDeque::new() }
+    }
 }
 
 impl Triggers {
@@ -45,7 +53,7 @@ impl Triggers {
         if trigger.used {
             return Err("exchanged_trigger_id");
         }
-        if trigger.made.elapsed() > LIFE {
+        if trigger.made.elapsed() > self.life {
             return Err("expired_trigger_id");
         }
         Ok(&trigger.user)
@@ -81,5 +89,7 @@ mod tests {
         assert_eq!(triggers.of(&second), Ok("UMAYA"));
         tokio::time::advance(Duration::from_millis(2)).await;
         assert_eq!(triggers.of(&second), Err("expired_trigger_id"));
+        triggers.life = Duration::from_secs(30);
+        assert_eq!(triggers.of(&second), Ok("UMAYA"), "a person who waits for a slow machine is given longer");
     }
 }

@@ -3,10 +3,13 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
 import { app, heard } from "./app.mjs";
-import { acked, clicks, cursor, home, post, refused, says, sees, seesModal, seesNoModal, submits, types, until, views } from "./people.mjs";
+import { PATIENT, acked, clicks, cursor, home, post, refused, says, sees, seesModal, seesNoModal, slackWaits, submits, types, until, views } from "./people.mjs";
 import { FORM, HOME } from "./views.mjs";
 
-before(() => app.start());
+before(async () => {
+  await slackWaits(PATIENT);
+  await app.start();
+});
 after(() => app.stop());
 afterEach(() => {
   assert.deepEqual(heard.items.filter((item) => item.kind === "error"), []);

@@ -7,6 +7,10 @@ export const SANDBOX = process.env.SANDBOX;
 export const API = `${SANDBOX}/api/`;
 /** Milliseconds after which something that was to happen counts as never. */
 export const NEVER = 25_000;
+/** Milliseconds that Slack waits for an acknowledgement, and in which a trigger opens a form. */
+export const SLACKS_OWN = 3_000;
+/** The same where a test is not about them: a machine that stands still for a moment is no fault of the SDK's. */
+export const PATIENT = 20_000;
 
 async function call(path, options) {
   const response = await fetch(`${SANDBOX}/control/${path}`, options);
@@ -71,6 +75,9 @@ export class Inbox {
     this.items = [];
   }
 }
+
+/** For how long Slack waits from now on: `SLACKS_OWN` or `PATIENT`. */
+export const slackWaits = (ms) => post("settings", { ack_timeout_ms: ms, trigger_ms: ms });
 
 export const cursor = async () => (await get("state")).cursor;
 /** A person writes a message; all that is known of it. */

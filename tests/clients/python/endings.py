@@ -2,7 +2,7 @@
 each comes back by itself, and no event is lost."""
 
 from links import delivered
-from people import check, until
+from people import SLACKS_OWN, check, until
 
 ENDINGS = [
     {"socket": "disconnect", "reason": "warning"},
@@ -20,6 +20,7 @@ NOTICED = 60.0
 
 
 def connections_that_end_in_any_way_are_replaced(bot, people):
+    people.slack_waits(SLACKS_OWN)
     endings = ENDINGS + ([END_OF_TCP] if bot.sees_the_end_of_tcp else [])
     # the first client's stays: Slack gives an event up after its retries when nobody is there
     steady = until("the first is ready", people.links)
@@ -42,6 +43,7 @@ def connections_that_end_in_any_way_are_replaced(bot, people):
 
 
 def silence_and_refused_dials_are_survived(bot, people):
+    people.slack_waits(SLACKS_OWN)
     old = people.links()
     half_open, refused, greeted_with_disconnect = old[:3]
     people.fault(connection=half_open, socket="half_open")

@@ -3,7 +3,7 @@
 import json
 import time
 
-from people import check, until
+from people import SLACKS_OWN, check, until
 from views import buttons
 
 
@@ -28,6 +28,7 @@ def hello_comes_first(bot, people):
 
 
 def an_event_that_is_not_acked_is_delivered_again(bot, people):
+    people.slack_waits(SLACKS_OWN)
     bot.acks = lambda request: (request.retry_attempt or 0) > 0
     said = people.says("maya", "dm", "are you listening?")
     _, first = bot.heard.take("request", of_event(said["event_id"]))
@@ -57,6 +58,7 @@ def the_identical_envelope_can_come_twice(bot, people):
 
 def a_click_that_is_not_acked_is_lost(bot, people):
     post = bot.api("chat_postMessage", channel="COPS", text="Go?", blocks=[buttons("approve")])
+    people.slack_waits(SLACKS_OWN)
     bot.acks = lambda request: False
     before = people.cursor()
     people.clicks("maya", "approve", channel="ops", ts=post["ts"])

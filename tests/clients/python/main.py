@@ -10,7 +10,7 @@ import os
 import sys
 import traceback
 
-from people import Failed, Inbox, People
+from people import PATIENT, Failed, Inbox, People
 
 CLIENTS = {"bolt-builtin": "bolt_sync", "bolt-aiohttp": "bolt_async", "builtin": "bare_sync", "aiohttp": "bare_async"}
 
@@ -27,6 +27,7 @@ def main():
     bot.start()
     for behaviour in behaviours:
         print(behaviour.__name__.replace("_", " "), flush=True)
+        people.slack_waits(PATIENT)
         behaviour(bot, people)
         errors = heard.all("error")
         if errors:

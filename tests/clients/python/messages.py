@@ -1,6 +1,6 @@
 """Slash commands, mentions, direct messages, response URLs and messages in threads."""
 
-from people import check, until
+from people import PATIENT, SLACKS_OWN, check, until
 from views import buttons, section
 
 
@@ -23,7 +23,7 @@ def a_slash_command_is_answered_in_its_ack(bot, people):
     check("the answer is the ack's", (seen["via"], seen["ephemeral"], seen["bot_id"]), ("ack", True, "BDRONE"))
     ack = people.acked(sent["envelope_id"])
     check("the ack counts", (ack["ignored"], ack["type"]), (None, "slash_commands"))
-    check("it came within three seconds", ack["latency_ms"] < 3000)
+    check("it came while Slack waited", ack["latency_ms"] < PATIENT)
     others = [m["text"] for m in people.visible("omar", "ops", before)]
     check("nobody else sees it", others, [])
     check("Bolt asked who it is", len(people.calls("auth.test")) >= 1)
@@ -186,6 +186,7 @@ def a_button_tells_who_pressed_it_and_where(bot, people):
 
 
 def a_command_that_is_not_acked_fails_and_is_not_sent_again(bot, people):
+    people.slack_waits(SLACKS_OWN)
     before = people.cursor()
     people.types("maya", "ops", "silence")
     bot.heard.take("command", lambda command: command["text"] == "silence")
@@ -204,6 +205,7 @@ def an_ack_of_20480_bytes_is_ignored(bot, people):
     ack = people.acked(sent["envelope_id"])
     check("an ack of less counts", (ack["ignored"], ack["size"] < 20480), (None, True))
     people.sees("maya", "ops", "xxxx", after=before)
+    people.slack_waits(SLACKS_OWN)
     before = people.cursor()
     sent = people.types("maya", "ops", "large 20480")
     ack = people.acked(sent["envelope_id"])

@@ -2,7 +2,7 @@
 
 import time
 
-from people import check, until
+from people import SLACKS_OWN, check, until
 from views import FORM, HOME, section
 
 
@@ -129,6 +129,7 @@ def a_trigger_opens_one_view_within_three_seconds(bot, people):
     error = bot.refused("views_open", trigger_id=trigger, view=FORM)["error"]
     check("a used trigger is exchanged", error, "exchanged_trigger_id")
     people.post("close_view", user="maya")
+    people.slack_waits(SLACKS_OWN)
     people.types("maya", "ops", "keep")
     trigger = bot.heard.take("command")["trigger_id"]
     # the only way to grow older than three seconds

@@ -10,6 +10,12 @@ import urllib.request
 NEVER = 25.0
 """Seconds after which something that was to happen counts as never."""
 
+SLACKS_OWN = 3_000
+"""Milliseconds that Slack waits for an acknowledgement, and in which a trigger opens a form."""
+
+PATIENT = 20_000
+"""The same where a behaviour is not about them: a machine that stands still for a moment is no fault of the SDK's."""
+
 
 class Failed(AssertionError):
     """A check that did not hold."""
@@ -102,6 +108,10 @@ class People:
         query = urllib.parse.urlencode({key: value for key, value in query.items() if value is not None})
         _, answer = self._call(f"{self.url}/control/{path}?{query}")
         return answer
+
+    def slack_waits(self, milliseconds):
+        """For how long Slack waits from now on: `SLACKS_OWN` or `PATIENT`."""
+        self.post("settings", ack_timeout_ms=milliseconds, trigger_ms=milliseconds)
 
     def cursor(self):
         return self.get("state")["cursor"]

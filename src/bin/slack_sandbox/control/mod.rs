@@ -30,7 +30,7 @@
 //! | `POST /control/redeliver` | `{event_id \| envelope_id, identical?}` | `{envelope_id, connection}` |
 //! | `POST /control/fault` | see [`faults`] | `{armed}` |
 //! | `POST /control/faults/clear` | | `{}`: disarms the switches of calls and new connections, and thaws links |
-//! | `POST /control/settings` | `{rate_limits?, channel_messages?, ack_timeout_ms?, retry_after_ms?: [pauses before an event comes again], ping_ms?, should_escape?, scopes?: [granted], app_scopes?, clock_skew_s?, grid?: "off" \| "workspace" \| "organisation"}` | `{settings}` |
+//! | `POST /control/settings` | `{rate_limits?, channel_messages?, ack_timeout_ms?, trigger_ms?: how long a trigger opens a modal, retry_after_ms?: [pauses before an event comes again], ping_ms?, should_escape?, scopes?: [granted], app_scopes?, clock_skew_s?, grid?: "off" \| "workspace" \| "organisation"}` | `{settings}` |
 //! | `POST /control/tokens` | `{app?, bot?}` | `{}`: other tokens are right from now on, as after a rotation |
 //! | `POST /control/user` | `{name, id?, real_name?, team_id?, is_restricted?, is_stranger?, deleted?, groups?, …}` | `{user}` |
 //! | `POST /control/group` | `{handle, id?, users, disabled?}` | `{group}` |

@@ -21,7 +21,7 @@ pub async fn health(sandbox: web::Data<Sandbox>) -> HttpResponse {
 fn shown_settings(state: &State) -> Value {
     json!({
         "rate_limits": state.options.rate_limits, "channel_messages": state.channel_messages,
-        "ack_timeout_ms": state.hub.ack_timeout.as_millis() as u64,
+        "ack_timeout_ms": state.hub.ack_timeout.as_millis() as u64, "trigger_ms": state.triggers.life.as_millis() as u64,
         "retry_after_ms": state.hub.retry_after.iter().map(|pause| pause.as_millis() as u64).collect::<Vec<_>>(), "clock_skew_s": state.clock_skew_s,
         "ping_ms": state.options.ping_interval.as_millis() as u64, "should_escape": state.should_escape,
         "scopes": state.scopes.split(',').collect::<Vec<_>>(), "app_scopes": state.app_scopes.split(',').collect::<Vec<_>>(),
@@ -55,6 +55,7 @@ pub struct Settings {
     rate_limits: Option<bool>,
     channel_messages: Option<bool>,
     ack_timeout_ms: Option<u64>,
+    trigger_ms: Option<u64>,
     retry_after_ms: Option<Vec<u64>>,
     ping_ms: Option<u64>,
     should_escape: Option<bool>,
@@ -81,6 +82,9 @@ pub async fn settings(asked: web::Json<Settings>, sandbox: web::Data<Sandbox>) -
     }
     if let Some(ms) = asked.ack_timeout_ms {
         state.hub.ack_timeout = Duration::from_millis(ms);
+    }
+    if let Some(ms) = asked.trigger_ms {
+        state.triggers.life = Duration::from_millis(ms);
     }
     if let Some(pauses) = &asked.retry_after_ms {
         state.hub.retry_after = pauses.iter().copied().map(Duration::from_millis).collect();

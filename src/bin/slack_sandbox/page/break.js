@@ -74,7 +74,7 @@ function settingsPart() {
     h("h2", null, "How strict Slack is"), box("rate_limits", "Limits of rate (tiers, one message a second)"), box("channel_messages", "Channel messages reach the bot without a mention"),
     box("should_escape", "Names and links behind a command are marked (should_escape)"),
     row(labelled("ack within (ms)", entry("ack_timeout_ms", "Milliseconds an envelope may stay unacked", "number", Number)), labelled("ping every (ms)", entry("ping_ms", "Milliseconds between pings of all links", "number", Number)), labelled("clock ahead (s)", entry("clock_skew_s", "Seconds that Slack's clock is ahead", "number", Number))),
-    row(labelled("again after (ms)", entry("retry_after_ms", "Milliseconds before each time an unacked event comes again", "text", (text) => list(text).map(Number))), labelled("Enterprise Grid", h("select", { id: "set-grid", "aria-label": "Enterprise Grid", title: "Where the app is installed", onchange: (event) => set({ grid: event.target.value }) }, options(["off", "workspace", "organisation"])))),
+    row(labelled("form within (ms)", entry("trigger_ms", "Milliseconds in which a trigger opens a form", "number", Number)), labelled("again after (ms)", entry("retry_after_ms", "Milliseconds before each time an unacked event comes again", "text", (text) => list(text).map(Number))), labelled("Enterprise Grid", h("select", { id: "set-grid", "aria-label": "Enterprise Grid", title: "Where the app is installed", onchange: (event) => set({ grid: event.target.value }) }, options(["off", "workspace", "organisation"])))),
     row(labelled("bot's scopes", entry("scopes", "Scopes of the bot token", "text", list))), row(labelled("app's scopes", entry("app_scopes", "Scopes of the app-level token", "text", list))),
   ];
 }
@@ -82,7 +82,7 @@ function settingsPart() {
 function drawSettings() {
   const { settings } = here.world;
   for (const key of ["rate_limits", "channel_messages", "should_escape"]) $(`#set-${key}`).checked = settings[key];
-  for (const key of ["ack_timeout_ms", "ping_ms", "clock_skew_s", "retry_after_ms", "grid", "scopes", "app_scopes"]) {
+  for (const key of ["ack_timeout_ms", "trigger_ms", "ping_ms", "clock_skew_s", "retry_after_ms", "grid", "scopes", "app_scopes"]) {
     const node = $(`#set-${key}`);
     if (document.activeElement !== node) node.value = Array.isArray(settings[key]) ? settings[key].join(" ") : settings[key];
   }
