@@ -2,7 +2,7 @@
 //! whoever dies meanwhile.
 
 use crate::support::fleet::client;
-use crate::support::{HOME, MAYA, Message, NINA, OMAR, Options, Seed, Trouble, VERA, World, tidy, until};
+use crate::support::{HOME, LEASE, MAYA, Message, NINA, OMAR, Options, Seed, Trouble, VERA, World, tidy, until};
 use aws_sdk_ec2::types::Tag;
 use std::time::Duration;
 
@@ -253,7 +253,7 @@ async fn approved_and_killed_before_it_began_it_is_begun_on_the_same_approval() 
 #[actix_web::test]
 async fn what_waits_is_served_by_whoever_is_alive() {
     let env = vec![("DRONEBOT__DELIVERY__POLL_MS", "200".into())];
-    let mut world = World::with(Options { lease: Some(2), env, ..Options::default() }).await;
+    let mut world = World::with(Options { lease: Some(LEASE), env, ..Options::default() }).await;
     let ids = world.fleet(&[DB, WEB]).await;
     world.slack.slash(MAYA, "ops", "ec2 stop db-1").await;
     let message = asking(&world, "ops", OMAR).await;
@@ -276,7 +276,7 @@ async fn the_end_of_its_time_is_told_by_whoever_is_alive() {
         ("DRONEBOT__DELIVERY__POLL_MS", "200".into()),
         ("DRONEBOT__EXECUTION__APPROVE_WITHIN_SECONDS", "5".into()),
     ];
-    let mut world = World::with(Options { lease: Some(2), env, ..Options::default() }).await;
+    let mut world = World::with(Options { lease: Some(LEASE), env, ..Options::default() }).await;
     world.fleet(&[DB]).await;
     world.slack.slash(MAYA, "ops", "ec2 stop db-1").await;
     let message = asking(&world, "ops", OMAR).await;

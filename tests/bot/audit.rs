@@ -1,6 +1,6 @@
 //! What happened, as an operator reads it at a terminal: `dronebot store show` and `dronebot store audit`.
 
-use crate::support::{HOME, MAYA, Options, Seed, World, tidy};
+use crate::support::{HOME, LEASE, MAYA, Options, Seed, World, tidy};
 use std::time::Duration;
 
 const WEB: Seed = Seed { region: HOME, name: "web-1", kind: "t3.micro", stopped: false, tags: &[] };
@@ -90,7 +90,7 @@ async fn without_a_store_it_says_so() {
 #[actix_web::test]
 async fn on_the_shared_store_it_is_told_while_the_bots_run() {
     let env = vec![("DRONEBOT__DELIVERY__POLL_MS", "200".into())];
-    let mut world = World::with(Options { lease: Some(2), env, ..Options::default() }).await;
+    let mut world = World::with(Options { lease: Some(LEASE), env, ..Options::default() }).await;
     world.fleet(&[WEB]).await;
     let name = name(&world.asks(MAYA, "ec2 stop web-1").await);
     let story = told(&world, &["store", "show", &name]);

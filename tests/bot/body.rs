@@ -1,6 +1,6 @@
 //! The bot and its body: it knows where it runs, says once that it moved, and hands over when AWS takes the body back.
 
-use crate::support::{Exit, HOME, MAYA, Message, Metadata, Options, Seed, Trouble, World, until};
+use crate::support::{Exit, HOME, LEASE, MAYA, Message, Metadata, Options, Seed, Trouble, World, until};
 use serde_json::Value;
 use std::net::TcpListener;
 use std::time::Duration;
@@ -167,7 +167,7 @@ async fn a_process_killed_at_any_call_of_a_move_leaves_it_said_once() {
     let mut env = on(&first, &[("DRONEBOT__BODY__ANNOUNCE_CHANNEL", "COPS")]);
     env.push(("DRONEBOT__DELIVERY__POLL_MS", "200".to_owned()));
     // looks of a busy machine are half a second apart, which is deafness to a lease of one second
-    let mut world = World::with(Options { env, lease: Some(3), ..Options::default() }).await;
+    let mut world = World::with(Options { env, lease: Some(LEASE), ..Options::default() }).await;
     let note = async |world: &World| {
         let client = crate::support::fleet::table_client(&world.table_url, HOME).await;
         let key = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
@@ -213,7 +213,7 @@ async fn several_replicas_that_start_at_once_are_each_said_once() {
     let [a, b, c, d] = ["i-000a", "i-000b", "i-000c", "i-000d"].map(|id| Metadata::start(id, "eu-central-1c"));
     let mut env = on(&a, &[("DRONEBOT__BODY__ANNOUNCE_CHANNEL", "COPS")]);
     env.push(("DRONEBOT__DELIVERY__POLL_MS", "200".to_owned()));
-    let mut world = World::with(Options { env, lease: Some(2), asleep: true, ..Options::default() }).await;
+    let mut world = World::with(Options { env, lease: Some(LEASE), asleep: true, ..Options::default() }).await;
     world.start_bot();
     // two processes in one body are one body
     world.one_more_unready();
@@ -250,7 +250,7 @@ async fn two_at_work(more: &[(&'static str, &str)]) -> (World, Metadata, Metadat
     let (one, other) = (Metadata::start("i-000a", "eu-central-1a"), Metadata::start("i-000b", "eu-central-1b"));
     let mut env = on(&one, more);
     env.push(("DRONEBOT__DELIVERY__POLL_MS", "200".to_owned()));
-    let mut world = World::with(Options { env, lease: Some(2), lag: NEVER_BY_ITSELF, ..Options::default() }).await;
+    let mut world = World::with(Options { env, lease: Some(LEASE), lag: NEVER_BY_ITSELF, ..Options::default() }).await;
     moves_to(&mut world, &other);
     world.one_more().await;
     world.fleet(&[WEB]).await;
@@ -415,7 +415,7 @@ async fn a_recommendation_to_leave_is_said_and_not_followed_by_itself() {
 async fn whoever_follows_recommendations_leaves_only_while_somebody_stays() {
     let (one, other) = (Metadata::start("i-000a", "eu-central-1a"), Metadata::start("i-000b", "eu-central-1b"));
     let env = on(&one, &[("DRONEBOT__BODY__LEAVE_ON_REBALANCE", "true")]);
-    let mut world = World::with(Options { env, lease: Some(2), ..Options::default() }).await;
+    let mut world = World::with(Options { env, lease: Some(LEASE), ..Options::default() }).await;
     moves_to(&mut world, &other);
     world.one_more().await;
     knows_of_the_other(&mut world).await;

@@ -1,7 +1,7 @@
 //! `kill -9` in every place of a command's way, and what the person reads after the next start: one answer, and no call
 //! made twice.
 
-use crate::support::{HOME, MAYA, Message, Options, Seed, Trouble, World, tidy, until};
+use crate::support::{HOME, LEASE, MAYA, Message, Options, Seed, Trouble, World, tidy, until};
 use std::time::Duration;
 
 /// What kills of this kind have in common.
@@ -209,7 +209,7 @@ async fn what_killed_the_bot_twice_is_answered_in_its_third_life_and_not_tried_a
 #[actix_web::test]
 async fn what_killed_two_replicas_is_answered_by_the_third_and_not_tried_again() {
     let env = vec![("DRONEBOT__DELIVERY__POLL_MS", "200".into())];
-    let mut world = World::with(Options { lease: Some(2), env, ..Options::default() }).await;
+    let mut world = World::with(Options { lease: Some(LEASE), env, ..Options::default() }).await;
     world.fleet(&[WEB]).await;
     let before = made(&world, "DescribeInstances");
     world.aws.break_next("DescribeInstances", Trouble::Delay(FOR_EVER), 2);

@@ -3,7 +3,7 @@
 //! what comes back from the cut does no harm: it finds that others have its work, and goes on under a new name.
 
 use crate::support::{
-    Bot, HOME, Lease, MAYA, Message, NEVER, NINA, Net, OMAR, Options, Place, Seed, Trouble, VERA, World, until,
+    Bot, HOME, LEASE, Lease, MAYA, Message, NEVER, NINA, Net, OMAR, Options, Place, Seed, Trouble, VERA, World, until,
 };
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -19,7 +19,7 @@ const SOON: Duration = Duration::from_secs(15);
 
 /// The lease as it is shipped, and a short one.
 const AS_SHIPPED: u32 = 10;
-const SHORT: u32 = 2;
+const SHORT: u32 = LEASE;
 
 struct Hosts {
     world: World,

@@ -4,7 +4,7 @@
 
 use crate::replicas::on_any_host;
 use crate::support::service::{Shop, listed};
-use crate::support::{Ending, Exit, MAYA, NINA, OMAR, Options, Trouble, VERA, World, tidy, until};
+use crate::support::{Ending, Exit, LEASE, MAYA, NINA, OMAR, Options, Trouble, VERA, World, tidy, until};
 use std::time::Duration;
 
 /// Rollouts last until the test lets them end.
@@ -340,7 +340,7 @@ async fn the_new_body_answers_when_the_old_one_is_stopped_by_its_own_deployment(
 
 #[actix_web::test]
 async fn a_replica_of_the_new_version_answers_for_the_one_that_it_replaces() {
-    let (mut world, shop) = world(Options { lag: NEVER_BY_ITSELF, lease: Some(2), ..Options::default() }).await;
+    let (mut world, shop) = world(Options { lag: NEVER_BY_ITSELF, lease: Some(LEASE), ..Options::default() }).await;
     let ts = world.says(MAYA, "ops", "@drone deploy 1.4.2").await;
     world.slack.hears("ops", MAYA, "IN_PROGRESS", 0).await;
     world.one_more().await;

@@ -3,7 +3,7 @@
 //! a stop that waits for an approval. Then a target had no kind, and a deployment's goal stood among the ids of its last call.
 
 use crate::support::service::{Shop, listed};
-use crate::support::{HOME, MAYA, Options, Seed, World, fleet, tidy, until};
+use crate::support::{HOME, LEASE, MAYA, Options, Seed, World, fleet, tidy, until};
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -83,7 +83,7 @@ async fn the_file_of_an_older_program_is_read_and_what_it_began_is_told() {
 
 #[actix_web::test]
 async fn the_table_of_an_older_program_is_read_and_what_it_began_is_told() {
-    let (mut world, ids, shop) = world(Some(2)).await;
+    let (mut world, ids, shop) = world(Some(LEASE)).await;
     let table = fleet::table_client(&world.table_url, HOME).await;
     let items: Vec<HashMap<String, Value>> =
         serde_json::from_str(&TABLE.in_words_of(&ids, &shop)).expect("the items are read");

@@ -3,7 +3,7 @@
 
 use crate::approvals::{DB, asking, becomes, named, presses};
 use crate::support::service::{Shop, listed};
-use crate::support::{Ending, HOME, MAYA, OMAR, Options, Seed, Trouble, World, command, run};
+use crate::support::{Ending, HOME, LEASE, MAYA, OMAR, Options, Seed, Trouble, World, command, run};
 use dronebot::commands::{Catalog, STORE_CALLS};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -129,7 +129,7 @@ async fn each_command_makes_the_calls_of_its_row_and_no_other() {
 
 #[actix_web::test]
 async fn the_store_makes_the_calls_of_its_policy_and_no_other() {
-    let world = World::with(Options { lease: Some(2), ..Options::default() }).await;
+    let world = World::with(Options { lease: Some(LEASE), ..Options::default() }).await;
     world.fleet(&[DB]).await;
     world.asks(MAYA, "ping").await;
     // all that is typed about what waits: whoever reads the message in another channel has no buttons

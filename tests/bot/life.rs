@@ -1,6 +1,6 @@
 //! How the program starts and ends: signals, exit codes, and the one line that says what is wrong.
 
-use crate::support::{Exit, HOME, MAYA, NINA, Options, Seed, Trouble, VERA, World, run, until};
+use crate::support::{Exit, HOME, LEASE, MAYA, NINA, Options, Seed, Trouble, VERA, World, run, until};
 use nix::sys::signal::Signal;
 use std::net::TcpListener;
 use std::process::Output;
@@ -159,7 +159,7 @@ async fn what_is_said_while_a_bot_is_told_to_end_is_answered_once_by_it_or_by_th
 
 /// A bot that has been started and whose start takes its time.
 async fn starting() -> World {
-    let mut world = World::with(Options { lease: Some(2), asleep: true, ..Options::default() }).await;
+    let mut world = World::with(Options { lease: Some(LEASE), asleep: true, ..Options::default() }).await;
     // who else is there is asked before the first connection is dialled
     world.table.break_next("Query", Trouble::Delay(Duration::from_millis(900)), 4);
     world.start_bot();

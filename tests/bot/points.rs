@@ -7,7 +7,7 @@
 mod asked;
 
 use crate::support::service::{self, Shop};
-use crate::support::{Control, Door, Exit, HOME, MAYA, Message, NEVER, OMAR, Options, Seed, World, fleet};
+use crate::support::{Control, Door, Exit, HOME, LEASE, MAYA, Message, NEVER, OMAR, Options, Seed, World, fleet};
 use asked::Asked;
 use futures_util::stream::{self, StreamExt};
 use serde_json::{Value, json};
@@ -135,7 +135,7 @@ impl Gates {
         if case.fleet == Fleet::Shop {
             env.extend(service::listed());
         }
-        let lease = shared.then_some(2);
+        let lease = shared.then_some(LEASE);
         let options = Options { lease, slack_proxy: true, shim: !shared, env, ..Options::default() };
         let world = World::with(options).await;
         // a life enters its body by the clock, not for the command

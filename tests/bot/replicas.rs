@@ -1,7 +1,7 @@
 //! Several replicas on one store: each takes what Slack gives it, one runs it, and whoever lives finishes what a dead one
 //! has left. No person in Slack can tell.
 
-use crate::support::{Exit, HOME, MAYA, Message, NEVER, NINA, OMAR, Options, Seed, Trouble, World, tidy, until};
+use crate::support::{Exit, HOME, LEASE, MAYA, Message, NEVER, NINA, OMAR, Options, Seed, Trouble, World, tidy, until};
 use futures_util::future::join_all;
 use nix::sys::signal::Signal;
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ const NEVER_BY_ITSELF: Duration = Duration::from_secs(86_400);
 
 async fn two(lag: Duration) -> World {
     let env = vec![("DRONEBOT__DELIVERY__POLL_MS", "200".into())];
-    let mut world = World::with(Options { lease: Some(2), lag, env, ..Options::default() }).await;
+    let mut world = World::with(Options { lease: Some(LEASE), lag, env, ..Options::default() }).await;
     world.one_more().await;
     world
 }
@@ -67,7 +67,7 @@ async fn a_killed_replica_s_command_is_finished_by_the_other_in_the_same_message
     world.kill_bot();
     let killed = tokio::time::Instant::now();
     until("the other one has it", async || world.log().contains("request adopted")).await;
-    assert!(killed.elapsed() < Duration::from_secs(15), "a lease of 2 s, and {:?}", killed.elapsed());
+    assert!(killed.elapsed() < Duration::from_secs(15), "a lease of {LEASE} s, and {:?}", killed.elapsed());
     world.aws.arrive();
     let answer = world.slack.final_answer("ops", MAYA, Some(&ts), 0).await;
     insta::assert_snapshot!(tidy(&on_any_host(&answer.text)), @r"
@@ -88,8 +88,8 @@ async fn a_killed_replica_s_command_is_finished_by_the_other_in_the_same_message
 /// still arrive.
 #[actix_web::test]
 async fn what_a_killed_replica_had_begun_is_reported_within_15_seconds_of_its_lease_s_end() {
-    const LEASE: u32 = 10;
-    let mut world = World::with(Options { lease: Some(LEASE), ..Options::default() }).await;
+    const AS_SHIPPED: u32 = 10;
+    let mut world = World::with(Options { lease: Some(AS_SHIPPED), ..Options::default() }).await;
     world.one_more().await;
     world.fleet(&[WEB]).await;
     world.aws.break_next("StopInstances", Trouble::Swallow, 1);
@@ -102,7 +102,7 @@ async fn what_a_killed_replica_had_begun_is_reported_within_15_seconds_of_its_le
     let answer = world.slack.final_answer("ops", MAYA, Some(&ts), 0).await;
     let took = killed.elapsed();
     assert!(answer.text.contains("still running, so it was not stopped"), "{}", answer.text);
-    assert!(took < Duration::from_secs(u64::from(LEASE) + 15), "{took:?} after it was killed");
+    assert!(took < Duration::from_secs(u64::from(AS_SHIPPED) + 15), "{took:?} after it was killed");
     assert!(took > Duration::from_secs(10), "nobody can be sure so soon: {took:?}");
     assert_eq!(made(&world, "StopInstances"), 1);
     world.bot = world.others.pop();
@@ -134,16 +134,17 @@ async fn what_was_adopted_is_answered_while_nobody_can_look_at_the_other_replica
 /// The table is away for longer than a lease, for all: both live, and nobody's work is anybody else's.
 #[actix_web::test]
 async fn a_table_that_was_away_is_nobody_s_death() {
+    let lease = Duration::from_secs(LEASE.into());
     let world = two(Duration::ZERO).await;
     world.fleet(&[WEB]).await;
-    world.aws.break_next("DescribeInstances", Trouble::Delay(Duration::from_secs(25)), 1);
+    world.aws.break_next("DescribeInstances", Trouble::Delay(Duration::from_secs(35)), 1);
     let ts = world.says(MAYA, "ops", "@drone ec2 list").await;
     until("AWS is asked", async || made(&world, "DescribeInstances") == 1).await;
     for _ in 0..3 {
         world.table.set_down(true);
-        tokio::time::sleep(Duration::from_secs(4)).await;
+        tokio::time::sleep(lease * 3 / 2).await;
         world.table.set_down(false);
-        tokio::time::sleep(Duration::from_millis(2_500)).await;
+        tokio::time::sleep(lease).await;
     }
     assert!(!world.log().contains("has not renewed its lease"), "{}", world.log());
     let answer = world.slack.final_answer("ops", MAYA, Some(&ts), 0).await;
@@ -181,7 +182,7 @@ async fn an_answer_that_waits_for_its_turn_when_its_replica_is_given_up_is_poste
         ("DRONEBOT__DELIVERY__POLL_MS", "200".into()),
         ("DRONEBOT__SLACK__PACING__CHANNEL_INTERVAL_SECONDS", "8".into()),
     ];
-    let mut world = World::with(Options { lease: Some(2), env, ..Options::default() }).await;
+    let mut world = World::with(Options { lease: Some(LEASE), env, ..Options::default() }).await;
     let asked = [world.says(NINA, "general", "@drone ping").await, world.says(NINA, "general", "@drone ping").await];
     let waits = async |world: &World| {
         let bot = world.bot.as_ref().expect("a bot");

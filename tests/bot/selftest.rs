@@ -1,7 +1,7 @@
 //! The self-test: what asks whether a deployed version answers in Slack. A post in a person's name cannot ask that, and the
 //! signed door can; it opens for nobody else, for nothing else, and once.
 
-use crate::support::{MAYA, Options, World, run, until};
+use crate::support::{LEASE, MAYA, Options, World, run, until};
 use ring::hmac;
 use serde_json::{Value, json};
 
@@ -83,7 +83,7 @@ async fn a_signed_self_test_travels_the_whole_walk_and_is_posted_once() {
 
 #[actix_web::test]
 async fn a_self_test_is_known_again_by_another_replica() {
-    let mut world = World::with(with_door(Some(2))).await;
+    let mut world = World::with(with_door(Some(LEASE))).await;
     let first = world.bot().address();
     world.one_more().await;
     let second = world.others[0].address();

@@ -65,6 +65,10 @@ pub const HOME: &str = "eu-central-1";
 /// How long anything in a test may take before it counts as never.
 pub const NEVER: Duration = Duration::from_secs(30);
 
+/// The lease of replicas whose end a test waits for, in seconds: a machine that stands still for two of them, with thirty worlds
+/// on two cores, must not take a life for a death.
+pub const LEASE: u32 = 4;
+
 /// One Moto for the whole run; each world is an account of its own in it. It ends with the last world that uses it,
 /// because a static value is never dropped and would outlive the run.
 pub fn moto() -> Arc<moto::Moto> {

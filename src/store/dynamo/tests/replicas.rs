@@ -61,7 +61,11 @@ async fn the_work_of_a_dead_replica_is_adopted_and_what_it_says_afterwards_is_re
     assert!(matches!(dead.journal.accept(new(4, &["event:4"])).await, Err(StoreError::Unavailable(_))));
     assert_eq!(dead.outbox.mine_for(letters[0].id), None);
     assert_eq!(dead.journal.held_for(id(2)), None);
-    assert!(heir.outbox.mine_for(letters[0].id).is_some_and(|left| left <= std::time::Duration::from_secs(1)));
+    assert!(
+        heir.outbox
+            .mine_for(letters[0].id)
+            .is_some_and(|left| left <= std::time::Duration::from_secs(cell.config().lease_seconds.into()))
+    );
     assert!(heir.journal.held_for(id(2)).is_some());
     let Beaten::Reborn(_) = dead.replicas.beat(&Card::default()).await.unwrap() else { panic!("not reborn") };
     assert_eq!(dead.journal.unfinished().await.unwrap().waiting, 0);
