@@ -16,19 +16,21 @@ const REQUIREMENTS: &str = include_str!("requirements.txt");
 /// How long Moto may take to answer after its start.
 const START: Duration = Duration::from_secs(60);
 
-/// A running Moto; killed when dropped.
+/// A running Moto; killed when dropped, where this process has started it.
 pub struct Moto {
     /// Its address, `http://127.0.0.1:PORT`.
     pub url: String,
     /// Where it says what it was asked, if anywhere; gone with it.
     pub log: Option<PathBuf>,
-    child: Child,
+    pub child: Option<Child>,
 }
 
 impl Drop for Moto {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(child) = &mut self.child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
         self.log.iter().for_each(|log| drop(fs::remove_file(log)));
     }
 }
@@ -56,10 +58,10 @@ pub fn start(python: &Path, port: u16, log: Option<PathBuf>) -> Result<Moto, Str
         .stderr(said)
         .spawn()
         .map_err(|error| format!("Moto could not be started ({error}): remove target/moto-venv and try again"))?;
-    let mut moto = Moto { url: format!("http://127.0.0.1:{port}"), log, child };
+    let mut moto = Moto { url: format!("http://127.0.0.1:{port}"), log, child: Some(child) };
     let mut waited = Duration::ZERO;
     while !answers(port) {
-        if let Ok(Some(status)) = moto.child.try_wait() {
+        if let Some(Ok(Some(status))) = moto.child.as_mut().map(Child::try_wait) {
             return Err(format!("Moto ended at once ({status}): remove target/moto-venv and try again"));
         }
         if waited > START {

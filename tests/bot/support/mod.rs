@@ -70,19 +70,23 @@ pub const NEVER: Duration = Duration::from_secs(30);
 pub const LEASE: u32 = 4;
 
 /// One Moto for the whole run; each world is an account of its own in it. It ends with the last world that uses it,
-/// because a static value is never dropped and would outlive the run.
+/// because a static value is never dropped and would outlive the run. Where each test is a process of its own, as under
+/// cargo-nextest, somebody else starts it for all (tests/nextest/moto.py).
 pub fn moto() -> Arc<moto::Moto> {
     static SHARED: Mutex<Weak<moto::Moto>> = Mutex::new(Weak::new());
-    moto_in(&SHARED)
+    moto_in(&SHARED, "DRONEBOT_TEST_MOTO")
 }
 
 /// Another one for the shared stores: making instances keeps Moto busy for longer than a store may take to answer.
 fn moto_of_tables() -> Arc<moto::Moto> {
     static SHARED: Mutex<Weak<moto::Moto>> = Mutex::new(Weak::new());
-    moto_in(&SHARED)
+    moto_in(&SHARED, "DRONEBOT_TEST_MOTO_OF_TABLES")
 }
 
-fn moto_in(place: &'static Mutex<Weak<moto::Moto>>) -> Arc<moto::Moto> {
+fn moto_in(place: &'static Mutex<Weak<moto::Moto>>, running_at: &str) -> Arc<moto::Moto> {
+    if let Some(url) = std::env::var_os(running_at).and_then(|url| url.into_string().ok()) {
+        return Arc::new(moto::Moto { url, log: None, child: None });
+    }
     let mut shared = place.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if let Some(running) = shared.upgrade() {
         return running;
@@ -216,7 +220,9 @@ impl World {
     pub async fn with(options: Options) -> Self {
         static ACCOUNTS: AtomicU32 = AtomicU32::new(0);
         let moto = moto();
-        let account = format!("{:012}", 100_000_000_000_u64 + u64::from(ACCOUNTS.fetch_add(1, Ordering::Relaxed)));
+        // twelve digits; other processes may use the same Moto
+        let number = u64::from(std::process::id()) * 10_000 + u64::from(ACCOUNTS.fetch_add(1, Ordering::Relaxed));
+        let account = (100_000_000_000 + number).to_string();
         let address = options.net.as_ref().map_or_else(|| "127.0.0.1".to_owned(), Net::address);
         let proxy = |url: String, account| proxy::start_at(&address, url, account).expect("the proxy starts");
         let (aws_url, aws) = proxy(moto.url.clone(), Some(account.clone()));

@@ -2,6 +2,7 @@
 //! the sandbox and the proxies listen. A host is cut off by pulling its cable: packets vanish, nobody is told.
 
 use super::node::skipped;
+use std::fs::File;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -49,6 +50,9 @@ impl Net {
         static NUMBER: AtomicU8 = AtomicU8::new(0);
         static MAKING: Mutex<()> = Mutex::new(());
         let _alone = MAKING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // other processes choose their addresses too
+        let lock = File::create(super::target().join("networks.lock")).and_then(|file| file.lock().map(|()| file));
+        let _alone_of_all = lock.expect("the networks are locked");
         if let Err(missing) = ip(&["netns", "list"]) {
             skipped("namespaces", &missing);
             return None;
