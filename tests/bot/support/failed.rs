@@ -135,9 +135,14 @@ fn shorten(folder: &Path) {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "it stands beside the failure")]
+#[expect(
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "it stands beside the failure, and says when that was"
+)]
 fn tell() {
-    eprintln!("\nwhat is left of this test: {}", place().display());
+    let ended = jiff::Timestamp::now().strftime("%H:%M:%S");
+    eprintln!("\nwhat is left of this test, which failed at {ended} UTC: {}", place().display());
 }
 
 /// Takes away the oldest of too many.
