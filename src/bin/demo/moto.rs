@@ -53,6 +53,8 @@ pub fn start(python: &Path, port: u16, log: Option<PathBuf>) -> Result<Moto, Str
     };
     let child = Command::new(python)
         .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()])
+        // else each account gets hundreds of images, a seventh of a second of work and two megabytes in each region
+        .env("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(said)
