@@ -2,8 +2,10 @@
 //! panics still ends in an answer.
 
 use super::answer::Answer;
-use super::job::{Job, Stage, Workshop, work};
+use super::job::{Job, Stage};
 use super::recover;
+use super::run::work;
+use super::workshop::Workshop;
 use crate::supervision::{self, TaskError, supervised};
 use actix::{Actor, Context, Handler, Message};
 use parking_lot::Mutex;
