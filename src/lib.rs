@@ -114,6 +114,7 @@
 //! Read off the source tree by `tests/bot/architecture.rs`:
 //!
 //! - A room never imports one that the table above does not allow it; there is no circle.
+//! - Files never import each other in a circle, but a parent and its child (`tests/bot/circles.rs`).
 //! - A command never sees Slack, the store or an actor, so it cannot post, approve itself or schedule itself.
 //! - Only [`aws`] ever builds SDK clients, only [`dispatch`] ever judges, only [`store`] ever speaks SQL.
 //! - Only [`settings`] ever reads the environment; only [`clock`] ever asks the time of day.

@@ -7,6 +7,7 @@
 
 mod effective;
 mod layers;
+mod secret_files;
 mod secrets;
 mod sections;
 #[cfg(test)]
@@ -190,7 +191,7 @@ impl Settings {
             layers.add_file(file, &mut problems);
         }
         layers.add_environment(environment, &mut problems);
-        let token_files = secrets::resolve(&mut layers, environment, &mut problems);
+        let token_files = secret_files::resolve(&mut layers, environment, &mut problems);
         let settings = Self::read(&mut layers, environment, &mut problems);
         let settings = settings.map(|settings| Self { token_files, ..settings });
         match settings {

@@ -4,18 +4,11 @@
 mod guess;
 pub(super) mod meant;
 
-use super::{BUILT_IN, Command, Inspect, Row, split, words};
+use super::{BUILT_IN, Catalog, Command, Inspect, Row, split, words};
 use crate::domain::{Line, Risk, UsageError};
-use std::fmt;
 
 /// The command that an empty line and `--help` stand for.
 const HELP: &str = "help";
-
-/// The commands that there are, in the order of help.
-#[derive(Clone)]
-pub struct Catalog {
-    rows: Vec<&'static Row>,
-}
 
 /// A row is not added whose name another one has: a line must mean one command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,12 +22,6 @@ pub struct Match {
     pub row: &'static Row,
     /// How many of the words are its name; the others are its arguments.
     pub used: usize,
-}
-
-impl fmt::Debug for Catalog {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.rows.iter().map(|row| row.name)).finish()
-    }
 }
 
 impl Catalog {
@@ -53,11 +40,6 @@ impl Catalog {
         Ok(self)
     }
 
-    /// All of them.
-    pub fn rows(&self) -> &[&'static Row] {
-        &self.rows
-    }
-
     /// What the policies are about: each action once, with the class of its commands.
     pub fn actions(&self) -> Vec<(&'static str, Risk)> {
         let mut actions = Vec::with_capacity(self.rows.len());
@@ -68,11 +50,6 @@ impl Catalog {
             }
         }
         actions
-    }
-
-    /// The row of exactly this name.
-    pub fn row(&self, name: &str) -> Option<&'static Row> {
-        self.rows.iter().copied().find(|row| row.name == name)
     }
 
     /// The row of `help`.

@@ -1,6 +1,6 @@
 //! What every command is made of.
 
-use super::{Catalog, DeployConfig};
+use super::DeployConfig;
 use crate::aws::{Aws, Call};
 use crate::clock::Clock;
 use crate::domain::{
@@ -9,6 +9,7 @@ use crate::domain::{
 };
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
+use std::fmt;
 use std::sync::Arc;
 
 /// Builds a command from the words after its name.
@@ -46,6 +47,30 @@ pub struct Inspect {
     pub command: &'static str,
     /// The line that shows this one, `ec2 show i-0abc --region eu-central-1`.
     pub line: fn(&Target) -> String,
+}
+
+/// The commands that there are, in the order of help.
+#[derive(Clone)]
+pub struct Catalog {
+    pub(super) rows: Vec<&'static Row>,
+}
+
+impl fmt::Debug for Catalog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.rows.iter().map(|row| row.name)).finish()
+    }
+}
+
+impl Catalog {
+    /// All of them.
+    pub fn rows(&self) -> &[&'static Row] {
+        &self.rows
+    }
+
+    /// The row of exactly this name.
+    pub fn row(&self, name: &str) -> Option<&'static Row> {
+        self.rows.iter().copied().find(|row| row.name == name)
+    }
 }
 
 /// The Cedar action of a command, as the policy room judges it.

@@ -26,10 +26,10 @@ mod version;
 mod whoami;
 mod words;
 
-pub use catalog::{Catalog, Match, NameTaken};
+pub use catalog::{Match, NameTaken};
 pub use command::{
-    Action, Command, Context, Decide, Enters, Found, Inspect, Journalled, Limits, MayOrWhy, Parse, Planned, Row, Scope,
-    SeesOrWhy, StepError,
+    Action, Catalog, Command, Context, Decide, Enters, Found, Inspect, Journalled, Limits, MayOrWhy, Parse, Planned,
+    Row, Scope, SeesOrWhy, StepError,
 };
 pub use config::CommandsConfig;
 pub use deploy::{DeployConfig, ServiceConfig};

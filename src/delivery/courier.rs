@@ -1,10 +1,10 @@
 //! The actor that drains the outbox.
 
-use super::lanes::{Lane, Lanes, PER_LANE, Search, Unrecorded};
-use super::{DeliveryConfig, send};
-use crate::clock::Clock;
+use super::lanes::{Lane, PER_LANE, Search, Unrecorded};
+use super::parts::CourierParts;
+use super::{letter, outcome};
 use crate::slack::api::WebApi;
-use crate::store::{Delivery, Letter, Outbox, StoreError, Wanted};
+use crate::store::{Delivery, Letter, StoreError, Wanted};
 use crate::supervision::{self, supervised};
 use actix::{Actor, AsyncContext, Context, Handler, Message};
 use std::rc::Rc;
@@ -26,23 +26,6 @@ const BREAKS: u32 = 2;
 
 /// How long one poll may wait for the store.
 const POLL_PATIENCE: Duration = Duration::from_secs(30);
-
-/// What a courier is made of; each life gets a copy.
-#[derive(Clone)]
-pub struct CourierParts {
-    /// Where the letters are.
-    pub outbox: Arc<dyn Outbox>,
-    /// The letters in memory, shared by all lives.
-    pub lanes: Arc<Lanes>,
-    /// The time of day.
-    pub clock: Arc<dyn Clock>,
-    /// The same, but never set back: by it letters wait.
-    pub turns: Arc<dyn Clock>,
-    /// Builds the life's own client: it belongs to one thread.
-    pub web_api: Arc<dyn Fn() -> WebApi + Send + Sync>,
-    /// Bounds.
-    pub config: DeliveryConfig,
-}
 
 /// Takes letters from the outbox to Slack.
 pub struct Courier {
@@ -178,15 +161,15 @@ async fn attempt(letter: &Letter, round: &Round) -> Delivery {
         api = api.patient(ANSWER_PATIENCE);
     }
     // a letter that breaks the sender is put off like one that Slack does not take: those behind it go on
-    let put_off = || send::postponed(letter, &round.parts, "the sender broke".to_owned());
-    match supervision::caught("delivery", send::send(&api, letter, &round.parts)).await {
+    let put_off = || outcome::postponed(letter, &round.parts, "the sender broke".to_owned());
+    match supervision::caught("delivery", letter::send(&api, letter, &round.parts)).await {
         Ok(delivery) => delivery,
         Err(_) if !letter.letter.last || round.parts.lanes.breaks(letter.id) < BREAKS => put_off(),
         // it would break it again and again: the asker is told that, rather than nothing
         Err(_) => {
             tracing::error!(req = %letter.letter.request, "answer breaks the sender; saying only that");
-            let instead = send::unsayable(letter);
-            let sent = supervision::caught("delivery", send::send(&api, &instead, &round.parts)).await;
+            let instead = letter::unsayable(letter);
+            let sent = supervision::caught("delivery", letter::send(&api, &instead, &round.parts)).await;
             sent.unwrap_or_else(|_| put_off())
         }
     }
@@ -230,7 +213,7 @@ async fn record_later(kept: Unrecorded, letter: Letter, delivery: Delivery, part
 
 /// No person waits for a letter so old. It must have been tried too: its age alone may be a clock that was set.
 fn expired(letter: &Letter, parts: &CourierParts) -> Option<Delivery> {
-    let age = send::age(letter, parts);
+    let age = outcome::age(letter, parts);
     (age > Duration::from_secs(parts.config.give_up_hours * 3600) && letter.attempts >= TRIED)
         .then(|| Delivery::Dead { error: format!("not delivered within {} hours", parts.config.give_up_hours) })
 }

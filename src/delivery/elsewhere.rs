@@ -1,7 +1,7 @@
 //! What is said of a place that takes no message: above the answer, which comes by direct message, and above a question
 //! for others that only the asker can see. And what is said of a message that Slack does not let be changed any more.
 
-use super::send::footer;
+use super::sending::footer;
 use crate::domain::{APPROVE, ChannelId, Line, Part, Reply};
 use crate::slack::api::{ApiError, Message};
 use crate::slack::render::{below, elsewhere, render};

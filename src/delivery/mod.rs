@@ -4,14 +4,19 @@
 mod courier;
 mod elsewhere;
 mod lanes;
+mod letter;
 mod once;
 mod open;
+mod outcome;
+mod parts;
 mod replace;
 mod send;
+mod sending;
 mod whole;
 
-pub use courier::{Courier, CourierParts, Deliver};
+pub use courier::{Courier, Deliver};
 pub use lanes::Lanes;
+pub use parts::CourierParts;
 
 use serde::Deserialize;
 

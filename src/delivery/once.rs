@@ -2,7 +2,6 @@
 //! one that may have been posted already (its answer was lost, its process died, another replica had it) is looked for
 //! before it is posted again.
 
-use super::send::is_final;
 use crate::domain::{ChannelId, RequestId, UserId};
 use crate::slack::api::{ApiError, Metadata, Seek, WebApi};
 use crate::store::Letter;
@@ -52,7 +51,7 @@ pub(super) async fn find(
     metrics::counter!("dronebot_delivery_lookups_total", "outcome" => outcome(&found)).increment(1);
     match found {
         Ok(ts) => Ok(ts.map(|ts| (room, ts))),
-        Err(error) if is_final(&error) => {
+        Err(error) if error.is_final() => {
             tracing::warn!(req = %request, %error, "cannot tell whether an answer is there already; posting it");
             Ok(None)
         }

@@ -1,6 +1,6 @@
 //! The form that takes the place of its letter: once, and while the trigger of the person's own act is good.
 
-use super::CourierParts;
+use super::parts::CourierParts;
 use crate::slack::api::WebApi;
 use crate::slack::render::modal::{Memo, modal};
 use crate::store::{Address, Letter};

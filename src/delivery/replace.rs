@@ -1,7 +1,7 @@
 //! A message in the place of the one that shows the progress. Slack does not always let that be edited: a workspace may
 //! allow edits for a while only, somebody may have deleted it, the channel may be closed by then.
 
-use super::send::{BY_RESPONSE_URL, Sending, is_no_of_place};
+use super::sending::{BY_RESPONSE_URL, Sending, is_no_of_place};
 use super::{elsewhere, once};
 use crate::domain::{ChannelId, UserId};
 use crate::slack::api::{ApiError, DeleteMessage, Message, UpdateMessage, WebApi};

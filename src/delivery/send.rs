@@ -1,82 +1,34 @@
-//! One letter, one attempt: which method, what to fall back to, and what the answer means for the letter.
+//! One message, one attempt: which method, and what to fall back to.
 
+use super::outcome::age;
+use super::parts::CourierParts;
 use super::replace::{Replaced, replace};
-use super::{CourierParts, elsewhere, once, open, whole};
-use crate::domain::{ChannelId, Reply, Tone, UserId};
+use super::sending::{BY_RESPONSE_URL, Sending, is_about_form, is_no_of_place};
+use super::{elsewhere, once};
+use crate::domain::{ChannelId, UserId};
 use crate::slack::api::{ApiError, Message, PostEphemeral, PostMessage, Respond, UpdateMessage, WebApi};
-use crate::slack::render::render;
-use crate::store::{Address, Delivery, LONGEST_WAIT, Letter, NewLetter, Way};
-use jiff::SignedDuration;
+use crate::store::{Address, Letter};
 use secrecy::SecretString;
 use std::time::Duration;
 
 /// Slack takes answers on a response_url for 30 minutes; a minute is kept for the way.
 const RESPONSE_URL_LIFE: Duration = Duration::from_secs(29 * 60);
 
-/// The `replaces` mark of a message sent by response_url, which has no `ts`.
-pub(super) const BY_RESPONSE_URL: &str = "response_url";
-
-/// Tries to deliver a letter.
-pub(super) async fn send(api: &WebApi, letter: &Letter, parts: &CourierParts) -> Delivery {
-    if open::opened(api, letter, parts).await {
-        return Delivery::Sent { ts: None };
-    }
-    if letter.letter.last {
-        return whole::send(api, letter, parts).await;
-    }
-    // progress is one message, whatever it says
-    let message = render(&letter.letter.reply, footer(letter).as_deref());
-    match Sending::first(letter).send(api, &message, parts).await {
-        Ok(ts) => Delivery::Sent { ts },
-        Err(error) => judge(error, letter, parts),
-    }
-}
-
-/// One message of a letter.
-pub(super) struct Sending<'a> {
-    pub(super) letter: &'a Letter,
-    /// Which of the letter's messages.
-    pub(super) index: usize,
-    /// The message that it edits.
-    pub(super) replaces: Option<&'a str>,
-    /// Whether it may have been sent before.
-    again: bool,
-}
-
-impl<'a> Sending<'a> {
-    /// The first message of a letter: it takes the place of the progress message.
-    pub(super) fn first(letter: &'a Letter) -> Self {
-        Self { letter, index: 0, replaces: letter.replaces.as_deref(), again: letter.unsure }
-    }
-
-    /// A message after the first: nothing is its to replace.
-    pub(super) fn next(letter: &'a Letter, index: usize) -> Self {
-        // of those that are not noted as sent, only the first can have been
-        Self { letter, index, replaces: None, again: letter.unsure && index == letter.way.sent }
-    }
-
-    /// Sends it, as plain text where Slack does not like the blocks.
-    pub(super) async fn send(
-        &self,
-        api: &WebApi,
-        message: &Message,
-        parts: &CourierParts,
-    ) -> Result<Option<String>, ApiError> {
-        match attempt(api, self, message, parts).await {
-            Err(error) if is_about_form(&error) => {
-                let req = self.letter.letter.request;
-                tracing::error!(%req, %error, "slack refused the blocks; sending plain text");
-                attempt(api, self, &message.without_blocks(), parts).await
-            }
-            sent => sent,
+/// Sends one message, as plain text where Slack does not like the blocks.
+pub(super) async fn send(
+    api: &WebApi,
+    sending: &Sending<'_>,
+    message: &Message,
+    parts: &CourierParts,
+) -> Result<Option<String>, ApiError> {
+    match attempt(api, sending, message, parts).await {
+        Err(error) if is_about_form(&error) => {
+            let req = sending.letter.letter.request;
+            tracing::error!(%req, %error, "slack refused the blocks; sending plain text");
+            attempt(api, sending, &message.without_blocks(), parts).await
         }
+        sent => sent,
     }
-}
-
-/// The request id, where somebody may have to ask about it.
-pub(super) fn footer(letter: &Letter) -> Option<String> {
-    let wanted = !matches!(letter.letter.reply.tone, Tone::Info | Tone::Usage);
-    wanted.then(|| format!("req {}", letter.letter.request.short()))
 }
 
 async fn attempt(
@@ -274,74 +226,4 @@ async fn post(
 ) -> Result<String, ApiError> {
     let posted = api.post_message(&PostMessage { channel, thread_ts, message, metadata: None }).await?;
     Ok(posted.ts)
-}
-
-/// Whether Slack will never take this call.
-pub(super) fn is_final(error: &ApiError) -> bool {
-    matches!(error, ApiError::Config { .. } | ApiError::Rejected { .. })
-}
-
-/// Whether it is the place that will never take this call; another may.
-pub(super) fn is_no_of_place(error: &ApiError) -> bool {
-    is_final(error) && !is_about_form(error)
-}
-
-/// Whether Slack does not like the form of the blocks: plain text still gets through.
-fn is_about_form(error: &ApiError) -> bool {
-    let ApiError::Rejected { code } = error else { return false };
-    code.contains("block") || code.contains("too_long") || code.starts_with("invalid_arg")
-}
-
-/// What an error means for the letter: never lost because of a passing fault, never tried for ever against a no.
-///
-/// A lost answer is tried again. Where Slack has a way to say the same thing twice (an edit, a response_url with
-/// `replace_original`) it is used and the person reads one answer. A message by chat.postMessage is looked for before it
-/// is posted again. One by chat.postEphemeral cannot be, and an answer that comes twice does less harm than one that
-/// never comes.
-pub(super) fn judge(error: ApiError, letter: &Letter, parts: &CourierParts) -> Delivery {
-    match &error {
-        ApiError::Config { .. } | ApiError::Rejected { .. } => Delivery::Dead { error: error.to_string() },
-        ApiError::Auth { .. } => {
-            later(letter.unsure, Duration::from_secs(parts.config.retry_max_seconds), parts, error.to_string())
-        }
-        // our own pace: nothing has failed, so nothing is doubled
-        ApiError::Paced { after } => later(letter.unsure, *after, parts, error.to_string()),
-        ApiError::Retry { after: Some(after), .. } => {
-            later(letter.unsure, (*after).max(backoff(letter, parts)), parts, error.to_string())
-        }
-        ApiError::Retry { after: None, .. } => later(letter.unsure, backoff(letter, parts), parts, error.to_string()),
-        ApiError::Ambiguous { .. } => postponed(letter, parts, error.to_string()),
-    }
-}
-
-/// What is sent in the place of an answer that breaks the sender: how it ended, and no more.
-pub(super) fn unsayable(letter: &Letter) -> Letter {
-    let reply = Reply::new(letter.letter.reply.tone).sentence(
-        "I have an answer, and something on my side breaks when I write it down. Look at its targets before anything else, \
-         and tell the platform team.",
-    );
-    let letter = letter.clone();
-    Letter { letter: NewLetter { reply, trigger: None, ..letter.letter }, way: Way::default(), ..letter }
-}
-
-/// Put off for as long as its attempts so far say. Slack may have it all the same.
-pub(super) fn postponed(letter: &Letter, parts: &CourierParts, error: String) -> Delivery {
-    later(true, backoff(letter, parts), parts, error)
-}
-
-fn backoff(letter: &Letter, parts: &CourierParts) -> Duration {
-    let doubled = parts.config.retry_min_ms.saturating_mul(1 << letter.attempts.min(16));
-    Duration::from_millis(doubled).min(Duration::from_secs(parts.config.retry_max_seconds))
-}
-
-/// How long ago it was put in; nothing when that is yet to come, as after a clock was set back.
-pub(super) fn age(letter: &Letter, parts: &CourierParts) -> Duration {
-    Duration::try_from(parts.clock.now().duration_since(letter.created_at)).unwrap_or_default()
-}
-
-fn later(unsure: bool, pause: Duration, parts: &CourierParts, error: String) -> Delivery {
-    // where Slack wants more, the pace keeps the next attempt back without a call
-    let pause = SignedDuration::try_from(pause.min(LONGEST_WAIT)).unwrap_or(SignedDuration::from_secs(60));
-    let now = parts.turns.now();
-    Delivery::Later { not_before: now.checked_add(pause).unwrap_or(now), error, unsure }
 }

@@ -4,8 +4,10 @@
 //! The bytes go first, as no person sees them yet: when Slack does not take them, the message says so from the start. Then
 //! the messages. Then the file is shown; where the answer to that is lost, it is looked for before it is shown again.
 
-use super::CourierParts;
-use super::send::{Sending, footer, is_final, judge};
+use super::outcome::judge;
+use super::parts::CourierParts;
+use super::send;
+use super::sending::{Sending, footer};
 use crate::domain::{ChannelId, UserId};
 use crate::slack::api::{ApiError, ShareFile, WebApi};
 use crate::slack::render::{Answer, File, FilePlace, answer};
@@ -45,7 +47,7 @@ impl Whole<'_> {
         let mut ts = None;
         for (index, message) in messages.iter().enumerate().skip(self.way.sent) {
             let sending = if index == 0 { Sending::first(self.letter) } else { Sending::next(self.letter, index) };
-            let sent = sending.send(self.api, message, self.parts).await?;
+            let sent = send::send(self.api, &sending, message, self.parts).await?;
             ts = ts.or(sent);
             self.way.sent = index + 1;
             if self.way.sent < messages.len() || matches!(self.way.file, FileWay::Uploaded { .. }) {
@@ -74,7 +76,7 @@ impl Whole<'_> {
         }
         match self.uploaded(file).await {
             Ok(way) => self.way.file = way,
-            Err(error) if is_final(&error) || self.letter.attempts >= FILE_ATTEMPTS => {
+            Err(error) if error.is_final() || self.letter.attempts >= FILE_ATTEMPTS => {
                 tracing::warn!(req = %self.letter.letter.request, %error, "file could not be uploaded; answering without it");
                 self.way.file = FileWay::Missing { code: error.code().to_owned() };
             }
@@ -107,7 +109,7 @@ impl Whole<'_> {
             _ => None,
         };
         let Err(error) = self.share(file, id, room, thread_ts).await else { return Ok(()) };
-        if !is_final(&error) {
+        if !error.is_final() {
             return Err(error);
         }
         let asker = match &self.letter.letter.address {
@@ -122,7 +124,7 @@ impl Whole<'_> {
             None => Err(error),
         };
         match moved {
-            Err(error) if is_final(&error) => self.without(file, &error).await,
+            Err(error) if error.is_final() => self.without(file, &error).await,
             shared => shared,
         }
     }
@@ -131,7 +133,7 @@ impl Whole<'_> {
     async fn without(&self, file: &File, error: &ApiError) -> Result<(), ApiError> {
         tracing::warn!(req = %self.letter.letter.request, %error, "file is uploaded but cannot be shown");
         let last = Answer::without_file(&file.name, error.code());
-        Sending::next(self.letter, usize::MAX).send(self.api, &last, self.parts).await?;
+        send::send(self.api, &Sending::next(self.letter, usize::MAX), &last, self.parts).await?;
         Ok(())
     }
 
@@ -143,7 +145,7 @@ impl Whole<'_> {
                 Ok(true) => return Ok(()),
                 Ok(false) => {}
                 // it cannot be looked at: shown twice does less harm than never
-                Err(error) if is_final(&error) => {
+                Err(error) if error.is_final() => {
                     tracing::warn!(req = %self.letter.letter.request, %error, "cannot tell whether a file is shown already");
                 }
                 Err(error) => return Err(error),

@@ -1,9 +1,8 @@
 //! The approval desk: the changes that wait for the approval of others, and what those say. All of it is in the store: a word is
 //! taken by whichever replica hears it, and acted on by the one that has the request, or adopts it.
 
-use super::Incoming;
-use super::desk::{Desk, DeskParts};
-use super::dispatcher::{Dispatcher, How};
+use super::incoming::{How, Incoming};
+use super::parts::DeskParts;
 use super::permits::Permits;
 use crate::commands::{Catalog, Decide, Row};
 use crate::domain::{
@@ -12,7 +11,7 @@ use crate::domain::{
 };
 use crate::execution::{Answer, Waiting, concerning};
 use crate::store::{State, StoreError, plan_hash};
-use actix::Addr;
+use actix::Recipient;
 use jiff::Timestamp;
 use std::sync::Arc;
 
@@ -72,7 +71,7 @@ pub(super) fn keep(parts: &DeskParts, request: &Request, how: How) {
 }
 
 /// Looks at each request that waits, and brings those to the dispatcher that are decided.
-pub(super) async fn look(parts: &DeskParts, dispatcher: &Addr<Dispatcher>) {
+pub(super) async fn look(parts: &DeskParts, dispatcher: &Recipient<Incoming>) {
     let in_work = parts.flights.ids();
     for id in parts.shop.awaiting.ids().into_iter().filter(|id| !in_work.contains(id)) {
         match parts.shop.approvals.asked(id).await {
@@ -90,15 +89,13 @@ pub(super) async fn look(parts: &DeskParts, dispatcher: &Addr<Dispatcher>) {
     }
 }
 
-impl Desk {
-    /// The door through which a command says its person's word.
-    pub(super) fn decide(&self, permits: &Permits) -> Decide {
-        let (parts, permits) = (self.parts.clone(), permits.clone());
-        Arc::new(move |which, word| {
-            let (parts, permits) = (parts.clone(), permits.clone());
-            Box::pin(async move { decide(&parts, &permits, &which, word).await })
-        })
-    }
+/// The door through which a command says its person's word.
+pub(super) fn door(parts: &DeskParts, permits: &Permits) -> Decide {
+    let (parts, permits) = (parts.clone(), permits.clone());
+    Arc::new(move |which, word| {
+        let (parts, permits) = (parts.clone(), permits.clone());
+        Box::pin(async move { decide(&parts, &permits, &which, word).await })
+    })
 }
 
 async fn decide(parts: &DeskParts, permits: &Permits, said: &str, word: Word) -> Result<Reply, CommandError> {

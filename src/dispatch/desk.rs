@@ -1,16 +1,15 @@
 //! The work of the dispatcher on one request.
 
-mod parts;
-
-pub use parts::DeskParts;
-
 use super::approvals::{self, Review};
 use super::cache::Trust;
 use super::forms::Forms;
+use super::incoming::How;
+use super::parts::DeskParts;
 use super::people::{self, People};
 use super::permits::{Members, Permits, action};
 use super::places::{Places, Reach};
-use super::{How, shortcuts};
+use super::shortcuts;
+use super::stopped::Stopped;
 use crate::commands::{Catalog, Command, Context, Row, Scope};
 use crate::domain::{
     ApprovalRequest, Failure, Line, Principal, Refusal, Reply, ReplyTo, Request, Risk, Source, Tone, UsageError,
@@ -54,14 +53,6 @@ struct Understood {
     command: Box<dyn Command>,
     permits: Permits,
     principal: Principal,
-}
-
-/// Why a request does not get to its command.
-pub(super) enum Stopped {
-    /// It has its answer.
-    Answered(&'static str, Answer),
-    /// It came from the journal, and who asked is not known now.
-    Unknown(Failure),
 }
 
 impl Desk {
@@ -303,7 +294,7 @@ impl Desk {
 
     fn job(&self, request: Request, understood: Understood, task: Task, flight: Arc<Flight>) -> Job {
         let Understood { row, command, permits, principal } = understood;
-        let decide = self.decide(&permits);
+        let decide = approvals::door(&self.parts, &permits);
         let context = Context {
             request: request.id,
             source: request.source,

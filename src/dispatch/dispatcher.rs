@@ -2,10 +2,11 @@
 //! loses is found again when it starts, and every half minute besides. What the replica has come by otherwise, it is told.
 
 use super::approvals;
-use super::desk::{Desk, DeskParts};
-use crate::domain::{Plan, Request};
+use super::desk::Desk;
+use super::incoming::{How, Incoming};
+use super::parts::DeskParts;
 use crate::execution::Answer;
-use crate::store::{Entry, Held, State};
+use crate::store::{Entry, Held};
 use crate::supervision::{self, Task, supervised};
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message};
 use std::rc::Rc;
@@ -82,7 +83,8 @@ impl Dispatcher {
         {
             return;
         }
-        let (look, parts, dispatcher) = (Look(Arc::clone(&self.looking)), self.parts.clone(), ctx.address());
+        let (look, parts) = (Look(Arc::clone(&self.looking)), self.parts.clone());
+        let dispatcher = ctx.address().recipient();
         supervision::spawn_local_detached("look at approvals", async move {
             let _look = look;
             approvals::look(&parts, &dispatcher).await;
@@ -92,43 +94,6 @@ impl Dispatcher {
 }
 
 supervised!(Dispatcher, |self| Dispatcher::new(self.parts.clone()));
-
-/// How a request comes to the dispatcher.
-#[derive(Clone, Debug)]
-pub enum How {
-    /// From Slack, just now.
-    Fresh,
-    /// From Slack, but so slowly journalled that Slack has told the person that it failed.
-    Late,
-    /// From Slack, out of a thread that asks more than people do: it is told so, once.
-    Crowded,
-    /// From the journal, where it stood like this when no task worked on it.
-    TakenUp {
-        /// Its state.
-        state: State,
-        /// Its plan.
-        plan: Option<Plan>,
-        /// How many lives of processes have ended with it in hand.
-        deaths: u32,
-    },
-}
-
-impl How {
-    /// Whether calls may have been made already.
-    pub(super) fn is_begun(&self) -> bool {
-        matches!(self, Self::TakenUp { state: State::Running, .. })
-    }
-}
-
-/// A journalled request to be worked on.
-#[derive(Message, Debug)]
-#[rtype(result = "()")]
-pub struct Incoming {
-    /// The request.
-    pub request: Request,
-    /// How it comes.
-    pub how: How,
-}
 
 impl Handler<Incoming> for Dispatcher {
     type Result = ();

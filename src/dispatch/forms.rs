@@ -1,8 +1,8 @@
 //! Forms: what the door may know of commands, so that it can say what is wrong before a form is closed; and the form in
 //! place of an answer, for a person who could run the command at all. What is filled in is judged and run like any other line.
 
-use super::desk::Stopped;
 use super::permits::Permits;
+use super::stopped::Stopped;
 use crate::commands::{Catalog, Row};
 use crate::domain::{Button, Form, Line, Reply, Request, Tone, UsageError};
 use crate::execution::Answer;

@@ -4,7 +4,7 @@
 
 mod page;
 
-use super::desk::DeskParts;
+use super::parts::DeskParts;
 use super::people::{People, PeopleParts};
 use super::permits::Permits;
 use super::policy::Policies;

@@ -1,9 +1,9 @@
 //! "Run this again" on a message: what is not typed is looked at twice. A line that only reads is run at once; one that
 //! changes something is shown first, and run when the person says so.
 
-use super::desk::Stopped;
 use super::forms;
 use super::permits::Permits;
+use super::stopped::Stopped;
 use crate::commands::{Catalog, Row};
 use crate::domain::{Button, Form, Line, Reply, Request, Tone, UsageError};
 use crate::execution::Answer;

@@ -1,20 +1,11 @@
 //! The approval of a change by others: what they are shown, what they say, and where it stands.
 
-use super::{Plan, RequestId, UserId};
+use super::{Approval, Plan, RequestId, UserId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// The word by which somebody approves a plan.
 pub const APPROVE: &str = "approve";
-
-/// What somebody said of a plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Approval {
-    /// Who.
-    pub by: UserId,
-    /// When.
-    pub at: Timestamp,
-}
 
 /// A plan that waits for others to approve it. It is bound to that plan: what is planned otherwise when it is granted is
 /// not done.

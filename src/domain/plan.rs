@@ -1,6 +1,7 @@
 //! What a command is about to do, exactly, before it does it.
 
-use super::{Approval, Facts, Target};
+use super::{Facts, Target, UserId};
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -22,6 +23,15 @@ pub struct Step {
     /// How the targets were when it was planned, by their ids: what a person needs who wants them back as they were.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub before: BTreeMap<String, Facts>,
+}
+
+/// What somebody said of a plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    /// Who.
+    pub by: UserId,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// What will happen, in full. It is journalled, and it is all that `verify` needs after a restart.

@@ -2,10 +2,10 @@
 //! again for as long as the process lives; after that the journal still has the request.
 
 use super::former::{broke, interrupted};
+use super::inspection::with_command;
 use super::onlookers::Onlookers;
-use super::recover::with_command;
 use crate::clock::Clock;
-use crate::commands::Catalog;
+use crate::commands::{Catalog, Found};
 use crate::delivery::{Courier, Deliver};
 use crate::domain::{
     CommandError, Failure, Line, Part, Refusal, Reply, ReplyTo, Request, Source, Tone, UnknownOutcome, UsageError,
@@ -130,13 +130,14 @@ impl Answer {
             }
         }
     }
-}
-
-/// How often, in words.
-pub(super) fn times(count: u32) -> String {
-    match count {
-        2 => "twice".to_owned(),
-        count => format!("{count} times"),
+    /// What a look at the targets came to.
+    pub fn of_found(found: Found) -> Self {
+        match found {
+            Found::Done(reply) => Self::ok(reply),
+            Found::NotDone(reply) => Self::failed(Reply { tone: Tone::Failed, ..reply }),
+            Found::Partly(reply) => Self::partly(Reply { tone: Tone::Partly, ..reply }),
+            Found::Unknown(reply) => Self::unknown(Reply { tone: Tone::Unknown, ..reply }),
+        }
     }
 }
 

@@ -2,59 +2,16 @@
 //! holds nothing meanwhile: no place among the running, no target, no drain.
 
 use super::answer::{Answer, address};
-use super::job::{Job, Workshop};
+use super::awaiting::{Need, Waiting};
+use super::job::Job;
+use super::workshop::Workshop;
 use crate::delivery::Deliver;
 use crate::domain::{
     APPROVE, Approval, ApprovalRequest, Button, CommandError, Failure, Line, Part, Plan, Refusal, Reply, ReplyTo,
-    Request, RequestId, Target, Tone, UserId,
+    Request, Target, Tone, UserId,
 };
 use crate::store::{NewLetter, StoreError, plan_hash};
 use jiff::{SignedDuration, Timestamp};
-use parking_lot::Mutex;
-use std::collections::BTreeMap;
-
-/// What a plan needs before it may be done.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Need {
-    /// So many others must approve it; none for a change that may be made at once.
-    pub approvals: u32,
-    /// Why: clauses that end a sentence, without a full stop.
-    pub reasons: Vec<String>,
-    /// Some who could approve.
-    pub contacts: Vec<UserId>,
-}
-
-/// A request that waits for others.
-#[derive(Clone, Debug)]
-pub struct Waiting {
-    /// The request.
-    pub request: Request,
-    /// The plan that the others are shown.
-    pub plan: Plan,
-    /// How many lives of processes had ended with it in hand before that.
-    pub deaths: u32,
-}
-
-/// The requests of this process that wait for others. What is lost with the process stands in the journal.
-#[derive(Debug, Default)]
-pub struct Awaiting(Mutex<BTreeMap<RequestId, Waiting>>);
-
-impl Awaiting {
-    /// One more waits.
-    pub fn add(&self, waiting: Waiting) {
-        self.0.lock().insert(waiting.request.id, waiting);
-    }
-
-    /// One waits no longer.
-    pub fn take(&self, id: RequestId) -> Option<Waiting> {
-        self.0.lock().remove(&id)
-    }
-
-    /// Those that wait.
-    pub fn ids(&self) -> Vec<RequestId> {
-        self.0.lock().keys().copied().collect()
-    }
-}
 
 /// Shows the plan to the others. `false`: the journal says that the request is further than this job knows.
 pub(super) async fn ask(job: &Job, plan: Plan, need: &Need, shop: &Workshop) -> Result<bool, CommandError> {
@@ -245,6 +202,7 @@ fn people(line: Line, asker: &UserId, given: &[Approval]) -> Line {
 mod tests {
     use super::*;
     use crate::domain::ResourceKind;
+    use std::collections::BTreeMap;
 
     fn plan(targets: usize, name: &str) -> Plan {
         let target = |index: usize| Target {

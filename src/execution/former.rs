@@ -22,10 +22,18 @@ pub fn not_begun(former: &Former, text: &str) -> Line {
 
 /// `I broke twice`, or those that did.
 pub(super) fn broke(former: &Former, deaths: u32) -> String {
-    let times = super::answer::times(deaths);
+    let times = times(deaths);
     match former {
         Former::Own => format!("I broke {times}"),
         Former::Other { .. } => format!("Replicas of mine broke {times}"),
+    }
+}
+
+/// How often, in words.
+fn times(count: u32) -> String {
+    match count {
+        2 => "twice".to_owned(),
+        count => format!("{count} times"),
     }
 }
 

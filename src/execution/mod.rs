@@ -4,29 +4,36 @@
 
 mod answer;
 mod approvals;
+mod awaiting;
 mod flights;
 mod former;
+mod inspection;
 mod job;
 mod locks;
 mod onlookers;
 mod pool;
 mod progress;
 mod recover;
+mod run;
 mod steps;
 #[cfg(test)]
 pub(crate) mod testing;
 mod worker;
+mod workshop;
 
 pub use answer::{Answer, AnswerDesk};
-pub use approvals::{Awaiting, Need, Waiting, concerning};
+pub use approvals::concerning;
+pub use awaiting::{Awaiting, Need, Waiting};
 pub use flights::{Flight, Flights};
 pub use former::{interrupted, not_begun};
-pub use job::{Job, Judge, Task, Workshop, run};
+pub use inspection::with_command;
+pub use job::{Job, Judge, Task};
 pub use locks::Locks;
 pub use onlookers::{Onlookers, Turn};
 pub use pool::WorkerPool;
-pub use recover::with_command;
+pub use run::run;
 pub use worker::AwsWorker;
+pub use workshop::Workshop;
 
 use serde::Deserialize;
 use std::time::Duration;

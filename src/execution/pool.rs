@@ -1,12 +1,12 @@
 //! The workers together: who takes the next job, and how many may run.
 
 use super::job::Job;
-use super::worker::{AwsWorker, Run};
+use super::worker::{AwsWorker, Place, Run};
 use crate::domain::Refusal;
 use crate::supervision::Handle;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 /// This part of the room is for people who may change something: those who only read cannot fill it.
 const KEPT_FOR_CHANGES: usize = 4;
@@ -20,12 +20,6 @@ pub struct WorkerPool {
     /// The places that are for everybody.
     common: Arc<Semaphore>,
     max_running: usize,
-}
-
-/// A place for a job, until dropped.
-pub(super) struct Place {
-    _permit: OwnedSemaphorePermit,
-    _common: Option<OwnedSemaphorePermit>,
 }
 
 impl WorkerPool {
@@ -59,14 +53,14 @@ impl WorkerPool {
             false => Some(Arc::clone(&self.common).try_acquire_owned().ok()?),
         };
         let permit = Arc::clone(&self.permits).try_acquire_owned().ok()?;
-        Some(Place { _permit: permit, _common: common })
+        Some(Place::new(permit, common))
     }
 
     /// The same for a job that comes out of the journal, which waits until there is room: of what a former life had in
     /// hand nothing can be refused as if it had just been asked.
     pub async fn submit_in_turn(&self, job: Job) -> Result<(), Refusal> {
         match Arc::clone(&self.permits).acquire_owned().await {
-            Ok(permit) => self.hand(job, Place { _permit: permit, _common: None }),
+            Ok(permit) => self.hand(job, Place::new(permit, None)),
             Err(_) => Err(Self::restarting(job.row.name)),
         }
     }
@@ -84,7 +78,7 @@ impl WorkerPool {
 
     /// Takes every place, until dropped.
     #[cfg(test)]
-    pub(crate) fn fill(&self) -> Vec<OwnedSemaphorePermit> {
+    pub(crate) fn fill(&self) -> Vec<tokio::sync::OwnedSemaphorePermit> {
         std::iter::from_fn(|| Arc::clone(&self.permits).try_acquire_owned().ok()).collect()
     }
 

@@ -2,7 +2,9 @@
 //! person is told that.
 
 use super::answer::Answer;
-use super::job::{Job, Workshop, of_found};
+use super::inspection::with_command;
+use super::job::Job;
+use super::workshop::Workshop;
 use crate::aws;
 use crate::commands::Catalog;
 use crate::domain::{Line, Part, Plan, Reply, Tone};
@@ -18,7 +20,7 @@ pub(super) async fn look(job: &Job, plan: &Plan, shop: &Workshop, why: Line) -> 
     let verifying = aws::before_reads(job.command.verify(plan, &job.context));
     let found = tokio::time::timeout(limit, verifying).await;
     let mut answer = match found {
-        Ok(Ok(found)) => of_found(found),
+        Ok(Ok(found)) => Answer::of_found(found),
         Ok(Err(error)) => {
             tracing::warn!(req = %job.request.id, ?error, "verification failed");
             Answer::unknown(Reply::new(Tone::Unknown).text(unseen(plan, &job.context.catalog)))
@@ -47,14 +49,6 @@ fn unseen(plan: &Plan, catalog: &Catalog) -> Line {
             line.code(inspect.map_or_else(|| target.label(), |inspect| (inspect.line)(target)))
         })
         .text(".")
-}
-
-/// By which command the targets of this line are looked at, where there is one.
-pub fn with_command(line: Line, text: &str, catalog: &Catalog) -> Line {
-    match catalog.inspect(text) {
-        Some(inspect) => line.text(" with ").code(inspect.command),
-        None => line,
-    }
 }
 
 /// When even looking breaks: what was asked, and that its outcome is not known.

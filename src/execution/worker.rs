@@ -2,13 +2,15 @@
 //! panics still ends in an answer.
 
 use super::answer::Answer;
-use super::job::{Job, Stage, Workshop, work};
-use super::pool::Place;
+use super::job::{Job, Stage};
 use super::recover;
+use super::run::work;
+use super::workshop::Workshop;
 use crate::supervision::{self, TaskError, supervised};
 use actix::{Actor, Context, Handler, Message};
 use parking_lot::Mutex;
 use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Runs jobs.
 pub struct AwsWorker {
@@ -27,6 +29,18 @@ impl Actor for AwsWorker {
 }
 
 supervised!(AwsWorker, |self| AwsWorker::new(self.shop.clone()));
+
+/// A place for a job, until dropped.
+pub(super) struct Place {
+    _permit: OwnedSemaphorePermit,
+    _common: Option<OwnedSemaphorePermit>,
+}
+
+impl Place {
+    pub(super) fn new(permit: OwnedSemaphorePermit, common: Option<OwnedSemaphorePermit>) -> Self {
+        Self { _permit: permit, _common: common }
+    }
+}
 
 /// Run this job.
 #[derive(Message)]

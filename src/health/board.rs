@@ -1,32 +1,17 @@
 //! The status board: what rooms report, and the questions it answers.
 
 use super::judgement::{Judgement, Seen};
+use super::spec::BoardSpec;
 use crate::domain::{
-    ActorVitals, Body, Build, Drill, LinkVitals, Notice, QueueName, QueueVitals, ReplicaVitals, SelfTestAnswer,
-    SelfTestCall, StoreVitals, Vitals, VitalsSource,
+    ActorVitals, Body, Drill, LinkVitals, Notice, QueueName, QueueVitals, ReplicaVitals, SelfTestAnswer, SelfTestCall,
+    StoreVitals, Vitals, VitalsSource,
 };
 use futures_util::future::BoxFuture;
 use parking_lot::RwLock;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 use tokio::time::Instant;
-
-/// What does not change while the bot runs.
-#[derive(Clone, Debug)]
-pub struct BoardSpec {
-    /// Version and revision.
-    pub build: Build,
-    /// The host's name.
-    pub host: String,
-    /// The hash of the policies.
-    pub policy_hash: String,
-    /// After how long without a frame a link no longer counts as up: Slack's idle timeout.
-    pub idle_bound: Duration,
-    /// The actors without which no command is answered, by their names in the supervision tree.
-    pub needed_actors: Vec<String>,
-}
 
 type Watch<T> = RwLock<Option<Box<dyn Fn() -> T + Send + Sync>>>;
 

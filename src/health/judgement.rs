@@ -1,6 +1,6 @@
 //! The three questions and their answers, from vitals alone.
 
-use super::board::BoardSpec;
+use super::spec::BoardSpec;
 use crate::domain::{ActorPhase, LinkVitals, Notice, Vitals};
 use serde::Serialize;
 

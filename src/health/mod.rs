@@ -70,14 +70,16 @@ mod check;
 mod http;
 mod judgement;
 mod numbers;
+mod spec;
 #[cfg(test)]
 mod tests;
 
-pub use board::{Board, BoardSpec};
+pub use board::Board;
 pub use check::{healthcheck, healthcheck_url};
 pub use http::{Serving, serve};
 pub use judgement::{Cause, Judgement};
 pub use numbers::Metrics;
+pub use spec::BoardSpec;
 
 /// Why the health side cannot begin, as one line.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@ use crate::dispatch::forms::Forms;
 use crate::dispatch::{HeardPlaces, Identity};
 use crate::domain::{ChannelId, ReplyTo, Request, RequestId, Source, TeamId, UserId};
 use crate::slack::Seals;
-use crate::slack::payload::{Envelope, EnvelopeKind, Event, EventCallback, MessageEvent, SlashCommand};
+use crate::slack::payload::{Envelope, EnvelopeKind, Event, EventCallback, Interactive, MessageEvent, SlashCommand};
 use crate::slack::text::{command_line, normalise};
 use crate::store::NewRequest;
 use secrecy::SecretString;
@@ -145,6 +145,13 @@ fn event(callback: EventCallback, means: Means<'_>, stamp: Stamp) -> Translated 
         trigger: None,
     };
     Translated::Request(Box::new(NewRequest { request, keys }))
+}
+
+/// Who did it, and that person's workspace.
+fn who(payload: &Interactive) -> Option<(UserId, TeamId)> {
+    let user = payload.user.as_ref()?;
+    let team = user.team_id.clone().or_else(|| payload.team.as_ref()?.id.clone());
+    Some((UserId(user.id.clone()?), TeamId(team.unwrap_or_default())))
 }
 
 /// What is said to a person who edits a message to the bot.

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::domain::*;
+use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
 use proptest::prelude::*;

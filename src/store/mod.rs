@@ -4,6 +4,8 @@
 //! it, is in `ledger`, for both.
 
 mod approvals;
+mod backend;
+mod condition;
 mod config;
 #[cfg(test)]
 mod contract;
@@ -16,10 +18,11 @@ mod wire;
 
 use crate::clock::Clock;
 use crate::domain::{Drill, StoreVitals, UserId};
-use async_trait::async_trait;
+use backend::{Backend, Pulse};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use condition::{Condition, TableMade};
 pub use config::{StoreConfig, StoreKind};
 pub use ports::{
     Accepted, Address, ApprovalStore, Archive, Asked, AuditLog, Beaten, Card, Delivery, Due, Entry, Event, FileWay,
@@ -47,38 +50,6 @@ pub struct Store {
     /// How the store is, to be read at any time.
     pub health: StoreHealth,
     backend: Arc<dyn Backend>,
-}
-
-/// What is the same for every implementation, beside the ports.
-#[async_trait]
-trait Backend: Send + Sync {
-    /// [`Store::close`].
-    async fn close(&self, patience: Duration) -> Result<(), StoreError>;
-
-    /// How it is.
-    fn pulse(&self) -> Arc<dyn Pulse>;
-}
-
-/// What tells how a store is, without keeping it open.
-#[async_trait]
-trait Pulse: Send + Sync {
-    /// [`StoreHealth::vitals`].
-    fn vitals(&self) -> StoreVitals;
-
-    /// [`StoreHealth::queued`].
-    fn queued(&self) -> usize;
-
-    /// [`StoreHealth::open`].
-    fn open(&self) -> usize;
-
-    /// [`StoreHealth::open_of`].
-    fn open_of(&self, user: &UserId) -> usize;
-
-    /// [`StoreHealth::drill`].
-    fn drill(&self, drill: Drill) -> bool;
-
-    /// [`StoreHealth::lost`].
-    async fn lost(&self);
 }
 
 impl Store {
@@ -129,17 +100,6 @@ impl StoreHealth {
     }
 }
 
-/// What is found where the store should be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Condition {
-    /// No file yet: the first start makes it.
-    Missing,
-    /// A file that can be used.
-    Usable,
-    /// A file that another process uses.
-    InUse,
-}
-
 /// Looks at the file of the store, and changes nothing: neither the file nor its schema, nor what its log holds.
 pub fn inspect(config: &StoreConfig) -> Result<Condition, StoreError> {
     match config.fault() {
@@ -169,17 +129,6 @@ pub async fn join(
         Some(fault) => Err(StoreError::Open(fault)),
         None => Ok(assemble(Arc::new(dynamo::Dynamo::connect(client, config, clock).await?))),
     }
-}
-
-/// What [`init_table`] has done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TableMade {
-    /// It has made the table.
-    New,
-    /// The table was there, and lacked something that it has now.
-    Completed,
-    /// Nothing was to be done.
-    AsItWas,
 }
 
 /// Makes the table of several replicas, or what of it is missing.

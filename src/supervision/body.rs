@@ -8,7 +8,7 @@ use std::{
 
 use actix::{Actor, ActorContext, Context, Supervised, dev::ContextFut};
 
-use super::{Child, Panicked, guard::Factory, panics};
+use super::{Child, Panicked, panics, seed::Factory};
 
 /// An actor, before, in and after all its lives. The mailbox is in it, and is closed when it goes.
 pub(super) enum Body<A: Actor<Context = Context<A>>> {

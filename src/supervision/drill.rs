@@ -3,11 +3,7 @@
 
 use std::{sync::Arc, task::Poll};
 
-use super::{
-    NoSuchChild, Panicked, panics,
-    slot::Control,
-    tree::{Group, find},
-};
+use super::{NoSuchChild, Panicked, group::Group, panics, slot::Control};
 use crate::domain::Drill;
 
 /// Breaks children of a tree on purpose, from any thread.
@@ -22,7 +18,7 @@ impl Drills {
     /// # Errors
     /// There is no such child.
     pub fn run(&self, name: &str, drill: Drill) -> Result<(), NoSuchChild> {
-        let slot = find(&self.group, name)?;
+        let slot = self.group.find(name)?;
         tracing::warn!(actor = name, ?drill, "actor is told to break itself");
         slot.order(Control::Drill(drill));
         Ok(())

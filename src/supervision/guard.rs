@@ -18,40 +18,20 @@
 use std::{
     future::Future,
     pin::Pin,
-    sync::Arc,
     task::{Context as TaskContext, Poll},
 };
 
-use actix::{
-    Actor, Context, Handler, Supervised,
-    dev::channel::{AddressReceiver, AddressSender},
-};
-use tokio::sync::mpsc;
+use actix::{Actor, Context, Handler, Supervised};
 use tracing::Span;
 
 use super::{
-    Child, Heartbeat,
+    Heartbeat,
     life::{Life, Turn},
-    slot::{Control, Slot},
-    tree::Group,
+    seed::Seed,
 };
 
 /// So many changes of life in one poll; then others on the thread have their turn.
 const CHANGES_PER_POLL: usize = 8;
-
-/// Makes an actor; called once, and again only if it panicked.
-pub(super) type Factory<A> = Box<dyn Fn(&Child) -> A + Send>;
-
-/// What a guard is made of; can travel to the thread it will live on.
-pub(super) struct Seed<A: Actor> {
-    pub(super) index: usize,
-    pub(super) slot: Arc<Slot>,
-    pub(super) group: Arc<Group>,
-    pub(super) orders: mpsc::UnboundedReceiver<Control>,
-    pub(super) mailbox: AddressReceiver<A>,
-    pub(super) sender: AddressSender<A>,
-    pub(super) factory: Factory<A>,
-}
 
 /// The guard of one child. See the module's description.
 pub(super) struct Guard<A: Actor<Context = Context<A>>> {

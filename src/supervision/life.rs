@@ -18,10 +18,10 @@ use super::{
     Backoff, Child, FailureKind, FailureRecord, Heartbeat, Panicked, Phase, Restart,
     body::Body,
     drill::Drilled,
-    guard::Seed,
+    group::Group,
     heart::Heart,
+    seed::Seed,
     slot::{Control, Slot},
-    tree::Group,
 };
 
 enum Stage {

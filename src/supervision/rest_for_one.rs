@@ -11,8 +11,8 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{
     Phase, Restart,
+    group::Group,
     slot::{Control, Slot},
-    tree::Group,
 };
 
 /// Takes failures, by index in start order, until the tree is gone or has given up. A failure that arrives in the midst

@@ -1,10 +1,8 @@
 //! How a child is, readable at any time from any thread.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use tokio::time::Instant;
-
-use super::tree::Group;
 
 /// Where a child stands in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,18 +139,5 @@ impl ChildStatus {
     pub(super) fn enter(&mut self, phase: Phase) {
         self.phase = phase;
         self.since = Instant::now();
-    }
-}
-
-/// Reads the status of all children of a tree, from any thread.
-#[derive(Clone)]
-pub struct StatusReader {
-    pub(super) group: Arc<Group>,
-}
-
-impl StatusReader {
-    /// How each child is, in start order.
-    pub fn read(&self) -> Vec<ChildStatus> {
-        self.group.slots().iter().map(|slot| slot.status()).collect()
     }
 }

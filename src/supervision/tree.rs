@@ -1,53 +1,28 @@
-//! The children of one supervisor, in order, and the count of their restarts.
+//! A supervisor: its children, started in order and stopped in reverse.
 
 use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use actix::{Actor, Arbiter, Context, Handler, Supervised, dev::channel::channel};
-use parking_lot::{Mutex, RwLock};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::mpsc,
     time::{Instant, timeout},
 };
 
 use super::{
-    Child, ChildSpec, Drills, FailureKind, FailureRecord, Handle, Heartbeat, Intensity, IntensityMeter, Phase,
-    Placement, Pulses, StatusReader, Strategy, TreeSpec,
-    guard::{Guard, Seed},
+    Child, ChildSpec, Drills, Escalation, FailureKind, FailureRecord, Handle, Heartbeat, NoSuchChild, Phase, Placement,
+    Pulses, StatusReader, Strategy, TreeSpec,
+    group::Group,
+    guard::Guard,
     rest_for_one,
+    seed::Seed,
     slot::{Control, Slot},
 };
 
 /// What a stop waits beyond the shutdown time before it calls a child unresponsive: its thread is stuck.
 const GRACE: Duration = Duration::from_secs(1);
-
-/// Children were restarted more often than the intensity allows. Nothing else is stopped by it: the caller that waits for this
-/// drains, stops the tree, and ends the process with [`EXIT_ESCALATED`](super::EXIT_ESCALATED).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Escalation {
-    /// The tree.
-    pub tree: String,
-    /// The child whose failure was one too many.
-    pub child: String,
-    /// That failure.
-    pub failure: FailureRecord,
-    /// What would have been borne.
-    pub intensity: Intensity,
-}
-
-impl fmt::Display for Escalation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Intensity { max_restarts, window } = self.intensity;
-        write!(f, "{} needed more than {max_restarts} restarts in {window:?}; ", self.tree)?;
-        write!(f, "last {} {}", self.child, self.failure)
-    }
-}
 
 /// How a child stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,57 +33,6 @@ pub enum StopOutcome {
     Killed,
     /// Not at all: its thread is stuck. It was left behind.
     Unresponsive,
-}
-
-/// There is no such child.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no child is called {0}")]
-pub struct NoSuchChild(pub String);
-
-/// What the guards of one tree share.
-pub(super) struct Group {
-    name: String,
-    strategy: Strategy,
-    intensity: Intensity,
-    meter: Mutex<IntensityMeter>,
-    slots: RwLock<Vec<Arc<Slot>>>,
-    escalation: watch::Sender<Option<Escalation>>,
-    failures: mpsc::UnboundedSender<usize>,
-    stopping: AtomicBool,
-}
-
-impl Group {
-    pub(super) fn slots(&self) -> Vec<Arc<Slot>> {
-        self.slots.read().clone()
-    }
-
-    /// Spends one restart; false if it is one too many.
-    pub(super) fn spend(&self, now: Instant) -> bool {
-        self.meter.lock().spend(now)
-    }
-
-    pub(super) fn escalate(&self, child: &str, failure: FailureRecord) {
-        if self.stopping.load(Ordering::Acquire) {
-            return;
-        }
-        metrics::counter!("dronebot_escalations_total", "tree" => self.name.clone()).increment(1);
-        let escalation =
-            Escalation { tree: self.name.clone(), child: child.to_owned(), failure, intensity: self.intensity };
-        tracing::error!(%escalation, "restarting does not help, escalating");
-        self.escalation.send_if_modified(|first| {
-            let unset = first.is_none();
-            if unset {
-                *first = Some(escalation);
-            }
-            unset
-        });
-    }
-
-    /// A child failed and is to be restarted. Says whether it has to wait until it is resumed.
-    pub(super) fn failed(&self, index: usize) -> bool {
-        // during a stop no caller listens any more, and what is still to stop goes on by itself
-        self.strategy == Strategy::RestForOne && self.failures.send(index).is_ok()
-    }
 }
 
 /// A supervisor. Dropping it stops nothing; [`Tree::stop`] does.
@@ -122,17 +46,9 @@ impl Tree {
     /// A tree without children. Must be called inside an actix system.
     pub fn new(spec: TreeSpec) -> Self {
         let (failures, failed) = mpsc::unbounded_channel();
-        let group = Arc::new(Group {
-            meter: Mutex::new(IntensityMeter::new(spec.intensity)),
-            name: spec.name,
-            strategy: spec.strategy,
-            intensity: spec.intensity,
-            slots: RwLock::default(),
-            escalation: watch::Sender::new(None),
-            failures,
-            stopping: AtomicBool::new(false),
-        });
-        let coordinator = (spec.strategy == Strategy::RestForOne).then(|| {
+        let strategy = spec.strategy;
+        let group = Arc::new(Group::new(spec, failures));
+        let coordinator = (strategy == Strategy::RestForOne).then(|| {
             let coordinate = rest_for_one::coordinate(Arc::downgrade(&group), failed);
             super::spawn_local_detached("rest-for-one", coordinate).abort_handle()
         });
@@ -259,13 +175,8 @@ impl Tree {
     }
 
     fn find(&self, name: &str) -> Result<Arc<Slot>, NoSuchChild> {
-        find(&self.group, name)
+        self.group.find(name)
     }
-}
-
-pub(super) fn find(group: &Group, name: &str) -> Result<Arc<Slot>, NoSuchChild> {
-    let slots = group.slots.read();
-    slots.iter().find(|slot| slot.name() == name).cloned().ok_or_else(|| NoSuchChild(name.to_owned()))
 }
 
 #[expect(clippy::disallowed_methods, reason = "the guard is what catches; nothing outside it can panic")]

@@ -6,6 +6,7 @@ mod architecture;
 mod audit;
 mod body;
 mod browser;
+mod circles;
 mod clients;
 mod compose;
 mod crash;

@@ -7,7 +7,6 @@ use std::time::Duration;
 use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Value, json};
 
-use crate::api::SCOPES;
 use crate::chat::Chat;
 use crate::clock;
 use crate::faults::Faults;
@@ -19,6 +18,9 @@ use crate::people::Directory;
 use crate::triggers::Triggers;
 use crate::urls::ResponseUrls;
 use crate::views::Views;
+
+/// What the bot token is granted, as `x-oauth-scopes` says.
+const SCOPES: &str = "app_mentions:read,channels:history,channels:read,chat:write,commands,files:read,files:write,groups:history,groups:read,im:history,im:read,im:write,mpim:read,reactions:write,usergroups:read,users:read";
 
 /// What the command line says.
 #[derive(Debug, Clone)]

@@ -119,7 +119,7 @@ fn unfit_provenance(service: &ServiceConfig) -> Option<&'static str> {
         (None, false) => return Some(UNDECIDED),
         (None, true) => return None,
     };
-    if super::provenance::read_key(key).is_none() {
+    if super::public_key::read_key(key).is_none() {
         return Some(
             "provenance_key must be a public key on the curve P-256 in base64, as `aws kms get-public-key` prints it",
         );

@@ -13,6 +13,7 @@ mod plan;
 mod present;
 mod previous;
 mod provenance;
+mod public_key;
 pub(super) mod rollback;
 mod run;
 pub(super) mod status;

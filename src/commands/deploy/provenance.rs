@@ -6,6 +6,7 @@ use super::super::{Context, ServiceConfig, words};
 use super::goal::{says, short};
 use super::plan::NOTHING;
 use super::present::{Chosen, Present};
+use super::public_key::read_key;
 use crate::aws::{AwsError, Image};
 use crate::domain::{CommandError, Refusal};
 use base64::Engine;
@@ -16,15 +17,6 @@ use serde_json::Value;
 
 /// The annotation of the manifest that holds the envelope.
 const ANNOTATION: &str = "dronebot.provenance";
-
-/// What every public key of the curve P-256 begins with, as `aws kms get-public-key` gives it; its point follows.
-const SPKI: &[u8] = &[
-    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
-    0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
-];
-
-/// The length of a point that is not compressed.
-const POINT: usize = 65;
 
 /// The artifact beside an image.
 #[derive(Deserialize)]
@@ -45,14 +37,6 @@ struct Envelope {
 #[derive(Deserialize)]
 struct Signature {
     sig: String,
-}
-
-/// Reads a key of the settings: SubjectPublicKeyInfo of a key on P-256, in base64.
-pub(super) fn read_key(text: &str) -> Option<Vec<u8>> {
-    let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-    let der = STANDARD.decode(text).ok()?;
-    let point = der.strip_prefix(SPKI)?;
-    (point.len() == POINT && point[0] == 4).then(|| point.to_vec())
 }
 
 /// What would bring an image to a service, for the sentence that refuses it.
@@ -146,6 +130,7 @@ fn signed_text(kind: &str, payload: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use super::super::public_key::SPKI;
     use super::*;
     use ring::rand::SystemRandom;
     use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair};
@@ -202,15 +187,5 @@ pub(super) mod tests {
             assert!(said.contains(why), "{why}: {said}");
         }
         assert!(check(&good, &[], &config, &digest).is_err(), "no key, no image");
-    }
-
-    #[test]
-    fn a_key_is_one_of_p256_and_nothing_else() {
-        let (_, public) = key();
-        assert!(read_key(&format!(" {}\n{} ", &public[..40], &public[40..])).is_some(), "as it is pasted");
-        let shorter = STANDARD.encode(&STANDARD.decode(&public).expect("base64")[..80]);
-        for wrong in ["", "nonsense", &public[4..], &shorter, "-----BEGIN PUBLIC KEY-----"] {
-            assert!(read_key(wrong).is_none(), "{wrong}");
-        }
     }
 }

@@ -1,6 +1,6 @@
-//! The commands on EC2 instances, and what they share: how targets (`targets`) and regions (`regions`) are named and found, and
-//! how a change of power is planned (`change`) from what was there (`before`), made and watched (`run`), and reported
-//! (`verdict`).
+//! The commands on EC2 instances, and what they share: how targets (`selector`, `targets`) and regions (`regions`) are named
+//! and found, and how a change of power is planned (`change`) from what was there (`before`), made and watched (`run`), and
+//! reported (`verdict`).
 
 mod before;
 mod change;
@@ -10,6 +10,7 @@ mod near;
 pub(super) mod reboot;
 mod regions;
 mod run;
+mod selector;
 pub(super) mod show;
 pub(super) mod start;
 pub(super) mod stop;

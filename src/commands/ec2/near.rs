@@ -4,7 +4,7 @@
 use super::super::emoji::shortcode;
 use super::super::folded::meant;
 use super::super::words;
-use super::targets::Selector;
+use super::selector::Selector;
 use crate::aws::Instance;
 
 /// How unlike a name may be to be offered: this share of its letters.

@@ -2,10 +2,11 @@ mod storm;
 
 use super::*;
 use crate::clock;
+use crate::delivery::{DeliveryConfig, Lanes};
 use crate::domain::{Reply, RequestId, Tone};
 use crate::slack::testing::{Action, Request, Server, answer, run, status, within};
 use crate::slack::{PacingConfig, Proxy, SlackConfig, api::Pacer};
-use crate::store::{Address, LONGEST_WAIT, LetterId, NewLetter, QueueDepth, StoreError, Way};
+use crate::store::{Address, LONGEST_WAIT, LetterId, NewLetter, Outbox, QueueDepth, StoreError, Way};
 use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use parking_lot::Mutex;
@@ -147,7 +148,7 @@ impl Post {
     }
 
     async fn send(&self, letter: &Letter) -> String {
-        match send::send(&self.round.api, letter, &self.round.parts).await {
+        match letter::send(&self.round.api, letter, &self.round.parts).await {
             Delivery::Sent { ts } => format!("sent {}", ts.as_deref().unwrap_or("-")),
             Delivery::Later { error, .. } => format!("later {error}"),
             Delivery::Dead { error } => format!("dead {error}"),
@@ -300,7 +301,7 @@ fn an_answer_that_breaks_the_sender_twice_gives_way_to_a_word_about_it() {
         outcomes.sort();
         outcomes.dedup();
         assert_eq!(outcomes, ["1 later the sender broke", "1 sent -", "2 later the sender broke"]);
-        let instead = send::unsayable(&poison);
+        let instead = letter::unsayable(&poison);
         assert_eq!(crate::slack::render::render(&instead.letter.reply, None).text.lines().count(), 1);
         assert!(instead.letter.reply.tone == Tone::Done, "how it ended is still said");
     });
@@ -595,7 +596,7 @@ fn waiting_for_our_own_pace_doubles_nothing() {
         let tried = Letter { attempts: 16, ..letter(1, thread()) };
         post.send(&tried).await;
         let now = clock::system().now();
-        let Delivery::Later { not_before, error, .. } = send::send(&post.round.api, &tried, &post.round.parts).await
+        let Delivery::Later { not_before, error, .. } = letter::send(&post.round.api, &tried, &post.round.parts).await
         else {
             panic!("slack asked for silence")
         };
@@ -641,7 +642,7 @@ fn no_letter_is_put_off_for_longer_than_the_store_believes() {
         let longest = SignedDuration::try_from(LONGEST_WAIT).expect("a time");
         for _ in 0..2 {
             let now = clock::system().now();
-            let put_off = send::send(&post.round.api, &letter(1, thread()), &post.round.parts).await;
+            let put_off = letter::send(&post.round.api, &letter(1, thread()), &post.round.parts).await;
             let Delivery::Later { not_before, .. } = put_off else { panic!("Slack asked for silence") };
             assert!(not_before.duration_since(now) <= longest + SignedDuration::from_secs(1), "{not_before}");
         }

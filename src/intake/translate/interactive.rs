@@ -1,6 +1,6 @@
 //! Pressed buttons and filled-in forms. What is not sealed as the bot seals it runs nothing: its person is told so.
 
-use super::{Means, Stamp, Translated, shortcut};
+use super::{Means, Stamp, Translated, shortcut, who};
 use crate::dispatch::forms::Answers;
 use crate::domain::{ChannelId, ReplyTo, Request, Source, TeamId, UserId};
 use crate::slack::Seals;
@@ -40,13 +40,6 @@ pub(super) fn interactive(envelope: &Envelope, payload: Interactive, means: Mean
 
 fn is_refresh(action: &Action) -> bool {
     action.action_id.as_deref() == Some(REFRESH)
-}
-
-/// Who did it, and that person's workspace.
-pub(super) fn who(payload: &Interactive) -> Option<(UserId, TeamId)> {
-    let user = payload.user.as_ref()?;
-    let team = user.team_id.clone().or_else(|| payload.team.as_ref()?.id.clone());
-    Some((UserId(user.id.clone()?), TeamId(team.unwrap_or_default())))
 }
 
 fn press(envelope: &Envelope, payload: Interactive, seals: &Seals, stamp: Stamp) -> Translated {

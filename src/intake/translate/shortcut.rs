@@ -1,7 +1,6 @@
 //! The shortcut "Run this again" on a message.
 
-use super::interactive::who;
-use super::{Stamp, Translated};
+use super::{Stamp, Translated, who};
 use crate::dispatch::Identity;
 use crate::domain::{ChannelId, ReplyTo, Request, Source};
 use crate::slack::payload::{Envelope, Interactive, Named, ShortMessage};

@@ -71,6 +71,11 @@ impl ApiError {
             Self::Paced { .. } => "paced",
         }
     }
+
+    /// Whether Slack will never take this call.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Config { .. } | Self::Rejected { .. })
+    }
 }
 
 /// The code of a call that its fence did not let through, or did not let go on.

@@ -4,7 +4,7 @@
 
 use super::change::guard;
 use super::item::{Item, number, text};
-use super::replica::{ALIVE, GONE, LEFT};
+use super::replica::{ALIVE, EMPTY, GONE, LEFT, QUIET};
 use super::row::{DEAD, Row, id_of, mark};
 use super::table::{Ask, Guard, REPLICAS};
 use super::{Doubt, Dynamo};
@@ -48,9 +48,6 @@ const AT_MOST: u32 = 2;
 /// One that held nothing when it had stood still for so many leases is noted as empty in its row.
 const SETTLED: u32 = 4;
 
-/// And is looked at no more often than this, by those too that were started since.
-pub(super) const QUIET: Duration = Duration::from_secs(60);
-
 /// Of those that are noted as empty so many are asked for in one look, those that wait longest first: in a table that has
 /// hundreds of them, all that became due together would keep it busy for longer than until they are due again.
 const QUIET_AT_ONCE: usize = 1;
@@ -58,9 +55,6 @@ const QUIET_AT_ONCE: usize = 1;
 /// One that is noted as empty and has not been seen for so long, by the clock on the wall, is forgotten by the replica that looks at
 /// it: where none lives for [`REMEMBERED`], each would leave its row for ever.
 const ANCIENT: jiff::SignedDuration = jiff::SignedDuration::from_hours(7 * 24);
-
-/// Says in a replica's row that it holds nothing.
-pub(super) const EMPTY: &str = "empty";
 
 impl Dynamo {
     /// [`crate::store::Replicas::adopt`]: what others have left, and what this one did not hear of, side by side.

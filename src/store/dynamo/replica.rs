@@ -6,7 +6,7 @@
 use super::item::{Item, item, number, text};
 use super::row::Row;
 use super::table::{Ask, Guard, REPLICAS, sort_key};
-use super::{Dynamo, LeaseEnd, Watched, adopt, closed};
+use super::{Dynamo, LeaseEnd, Watched, closed};
 use crate::domain::RequestId;
 use crate::store::{Beaten, Card, Due, Former, Replica, ReplicaName, Replicas, StoreError};
 use async_trait::async_trait;
@@ -21,6 +21,12 @@ pub(super) const ALIVE: &str = "alive";
 pub(super) const GONE: &str = "gone";
 /// It has said goodbye.
 pub(super) const LEFT: &str = "left";
+
+/// Says in a replica's row that it holds nothing.
+pub(super) const EMPTY: &str = "empty";
+
+/// One that is noted as empty is looked at no more often than this, by those too that were started since.
+pub(super) const QUIET: Duration = Duration::from_secs(60);
 
 /// So many fifths of a lease lie between two looks at the others, and between two beats; more between beats while no
 /// other lives and nothing is in hand: no replica is there to take anything over then. Between the first looks it is less: a
@@ -103,7 +109,7 @@ impl Dynamo {
             let seen = Watched {
                 beat: number(row, "beat").unwrap_or_default().cast_unsigned(),
                 since: now,
-                due: if row.contains_key(adopt::EMPTY) { now + adopt::QUIET } else { now },
+                due: if row.contains_key(EMPTY) { now + QUIET } else { now },
                 lease: Duration::from_millis(number(row, "lease_ms").unwrap_or_default().unsigned_abs()),
                 is_alive: text(row, "state") == Some(ALIVE),
             };

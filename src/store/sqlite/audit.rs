@@ -1,14 +1,12 @@
-//! What happened: written by the operations of [`super::book`] in their own transaction, and read here.
+//! What happened: written by the operations in their own transaction, and read here.
 //!
 //! That a request was accepted is told by its row; all else is a row for each event. The number of the process's life
 //! stands for who wrote it.
 
-use super::book::{Book, Done};
+use super::book::Book;
 use super::file;
-use super::port::Sqlite;
 use super::rows::{self, key, nanos, time};
-use super::shared::WhenFull;
-use super::upkeep::failure;
+use super::trouble::{Done, failure};
 use crate::domain::{RequestId, UserId};
 use crate::store::wire::{json, readable};
 use crate::store::{Archive, AuditLog, Event, HouseEntry, HouseEvent, ReplicaName, StoreConfig, StoreError, What};
@@ -17,47 +15,46 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension, params};
 
-impl Book {
-    /// Tells that something happened to a request, in the open transaction.
-    pub(super) fn tell(&mut self, request: RequestId, at: Timestamp, what: &What) -> Done<()> {
-        let body = json(what)?;
-        Ok(self.tell_written(request, at, &body)?)
-    }
+/// Tells that something happened to a request, in the open transaction.
+pub(super) fn tell(book: &mut Book, request: RequestId, at: Timestamp, what: &What) -> Done<()> {
+    let body = json(what)?;
+    Ok(tell_written(book, request, at, &body)?)
+}
 
-    /// As [`Book::tell`], for what its caller has written as JSON.
-    pub(super) fn tell_written(&mut self, request: RequestId, at: Timestamp, body: &str) -> rusqlite::Result<()> {
-        let seq = self.next_event;
-        self.next_event += 1;
-        self.execute(
-            "INSERT INTO audit (request, life, seq, at, body) VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![key(request), self.life, seq, nanos(at), body],
-        )?;
-        Ok(())
-    }
+/// As [`tell`], for what its caller has written as JSON.
+pub(super) fn tell_written(book: &mut Book, request: RequestId, at: Timestamp, body: &str) -> rusqlite::Result<()> {
+    let seq = book.next_event;
+    book.next_event += 1;
+    book.execute(
+        "INSERT INTO audit (request, life, seq, at, body) VALUES (?1, ?2, ?3, ?4, ?5)",
+        params![key(request), book.life, seq, nanos(at), body],
+    )?;
+    Ok(())
+}
 
-    /// How many events of the house are older than this, at most as many as a slice has.
-    pub(super) fn old_house(&self, kept: Timestamp, slice: i64) -> rusqlite::Result<i64> {
-        self.connection
-            .prepare_cached("SELECT count(*) FROM (SELECT 1 FROM house WHERE at < ?1 LIMIT ?2)")?
-            .query_row(params![nanos(kept), slice], |row| row.get(0))
-    }
+/// How many events of the house are older than this, at most as many as a slice has.
+pub(super) fn old_house(book: &Book, kept: Timestamp, slice: i64) -> rusqlite::Result<i64> {
+    book.connection
+        .prepare_cached("SELECT count(*) FROM (SELECT 1 FROM house WHERE at < ?1 LIMIT ?2)")?
+        .query_row(params![nanos(kept), slice], |row| row.get(0))
+}
 
-    /// Deletes a slice of them, and the lives that had ended by then.
-    pub(super) fn forget_house(&self, kept: Timestamp, slice: i64) -> rusqlite::Result<()> {
-        let kept = nanos(kept);
-        self.execute(
-            "DELETE FROM house WHERE seq IN (SELECT seq FROM house WHERE at < ?1 LIMIT ?2)",
-            params![kept, slice],
-        )?;
-        self.execute("DELETE FROM lives WHERE life < (SELECT max(life) FROM lives WHERE at < ?1)", [kept])?;
-        Ok(())
-    }
+/// Deletes a slice of them, and the lives that had ended by then.
+pub(super) fn forget_house(book: &Book, kept: Timestamp, slice: i64) -> rusqlite::Result<()> {
+    let kept = nanos(kept);
+    book.execute(
+        "DELETE FROM house WHERE seq IN (SELECT seq FROM house WHERE at < ?1 LIMIT ?2)",
+        params![kept, slice],
+    )?;
+    book.execute("DELETE FROM lives WHERE life < (SELECT max(life) FROM lives WHERE at < ?1)", [kept])?;
+    Ok(())
+}
 
-    fn record(&self, body: &str) -> Done<()> {
-        let now = nanos(self.clock.now());
-        self.execute("INSERT INTO house (life, at, body) VALUES (?1, ?2, ?3)", params![self.life, now, body])?;
-        Ok(())
-    }
+/// [`AuditLog::record`].
+pub(super) fn record(book: &Book, body: &str) -> Done<()> {
+    let now = nanos(book.clock.now());
+    book.execute("INSERT INTO house (life, at, body) VALUES (?1, ?2, ?3)", params![book.life, now, body])?;
+    Ok(())
 }
 
 /// Begins a life of this name in the file: all that former ones have left is its own from now on. Returns its number.
@@ -183,21 +180,5 @@ impl AuditLog for Reader {
 impl Archive for Reader {
     async fn find(&self, short: &str, limit: usize) -> Result<Vec<RequestId>, StoreError> {
         self.ask(|connection| find(connection, short, limit))
-    }
-}
-
-#[async_trait]
-impl AuditLog for Sqlite {
-    async fn history(&self, id: RequestId) -> Result<Vec<Event>, StoreError> {
-        self.call(WhenFull::Wait, move |book| Ok(history(&book.connection, id)?)).await
-    }
-
-    async fn record(&self, what: HouseEvent) -> Result<(), StoreError> {
-        let body = json(&what)?;
-        self.call(WhenFull::Wait, move |book| book.record(&body)).await
-    }
-
-    async fn house(&self, limit: usize) -> Result<Vec<HouseEntry>, StoreError> {
-        self.call(WhenFull::Wait, move |book| Ok(house(&book.connection, limit)?)).await
     }
 }

@@ -1,44 +1,17 @@
-//! The operations, each on the open transaction of the writer. An operation looks first and writes then: one that refuses has
-//! written nothing, so the others in the same transaction go on.
+//! The file as the writer has it: its transaction, and what is known of its content. The operations are functions of it, each in
+//! the file of its matter: `requests`, `letters`, `approvals`, `audit`, `notes`, `past`.
 
 use super::held::{Change, HeldRequests};
 use super::keys::Keys;
-use super::letters::{LetterRow, Posted};
-use super::rows::{self, key, nanos};
-use super::work::{Open, Work};
+use super::rows::{self, key};
+use super::trouble::Done;
+use super::work::Work;
 use crate::clock::Clock;
-use crate::domain::{Request, RequestId};
-use crate::store::{Accepted, QueueDepth, ReplicaName, State, StepState, StoreError, What};
-use crate::store::{ledger, wire};
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Params, params};
+use crate::domain::RequestId;
+use crate::store::{Entry, State, StoreError};
+use rusqlite::{Connection, OptionalExtension, Params};
+use std::collections::HashMap;
 use std::sync::Arc;
-
-/// Why an operation was not done.
-pub(super) enum Trouble {
-    /// It may not be done. Nothing was written.
-    Refused(StoreError),
-    /// SQLite failed: the whole transaction is void.
-    Broken(rusqlite::Error),
-}
-
-impl From<rusqlite::Error> for Trouble {
-    fn from(error: rusqlite::Error) -> Self {
-        match rows::strange(error) {
-            // of this request alone: the words are read before anything is written
-            Ok(strange) => Self::Refused(strange),
-            Err(error) => Self::Broken(error),
-        }
-    }
-}
-
-impl From<StoreError> for Trouble {
-    fn from(error: StoreError) -> Self {
-        Self::Refused(error)
-    }
-}
-
-/// What an operation gives.
-pub(super) type Done<T> = Result<T, Trouble>;
 
 /// The connection, with what is known of the file's content.
 pub(super) struct Book {
@@ -58,20 +31,14 @@ pub(super) struct Book {
 }
 
 impl Book {
-    /// The book of an open file.
-    pub(super) fn open(
-        connection: Connection,
-        clock: Arc<dyn Clock>,
-        name: &ReplicaName,
-        tail: usize,
-    ) -> rusqlite::Result<Self> {
+    /// The book of an open file. What it says is to be read before the first transaction: [`Book::load`].
+    pub(super) fn new(connection: Connection, clock: Arc<dyn Clock>, tail: usize) -> rusqlite::Result<Self> {
         let keys = Keys::open(&connection, tail)?;
         let next_delivery = keys.next_place(&connection)?;
-        let work = Work::default();
-        let mut book = Self {
+        Ok(Self {
             connection,
             clock,
-            work,
+            work: Work::default(),
             keys,
             next_delivery,
             life: 0,
@@ -79,10 +46,7 @@ impl Book {
             changes: Vec::new(),
             held: Arc::default(),
             stale: false,
-        };
-        book.move_in(name)?;
-        book.load()?;
-        Ok(book)
+        })
     }
 
     /// Notes what the open transaction changes of a request.
@@ -126,104 +90,44 @@ impl Book {
         self.connection.prepare_cached(sql)?.execute(values)
     }
 
-    /// [`crate::store::Journal::accept`].
-    pub(super) fn accept(&mut self, request: &Request, keys: &[String]) -> Done<Accepted> {
-        let mut known = None;
-        let mut fresh: Vec<&str> = Vec::with_capacity(keys.len());
-        for key in keys {
-            match self.holder(key)? {
-                Some(holder) => known = known.or(Some(holder)),
-                None if fresh.contains(&key.as_str()) => {}
-                None => fresh.push(key),
-            }
-        }
-        if let Some(holder) = known {
-            self.list(holder, &fresh)?;
-            return Ok(Accepted::Duplicate(holder));
-        }
-        self.insert(request)?;
-        self.list(request.id, &fresh)?;
-        self.changes(request.id, Change::New(Box::new(request.clone())));
-        Ok(Accepted::New)
+    /// Reads what is open.
+    pub(super) fn load(&mut self) -> rusqlite::Result<()> {
+        let entries = self.entries()?;
+        self.work.load(&self.connection, &entries)?;
+        self.held.load(entries);
+        Ok(())
     }
 
-    /// [`crate::store::Journal::known`].
-    pub(super) fn known(&self, keys: &[String]) -> Done<Option<RequestId>> {
-        for key in keys {
-            if let Some(holder) = self.holder(key)? {
-                return Ok(Some(holder));
-            }
-        }
-        Ok(None)
-    }
-
-    /// The request that has this key.
-    pub(super) fn holder(&self, key: &str) -> rusqlite::Result<Option<RequestId>> {
-        for place in self.keys.places(&self.connection, key)? {
-            let holder = self
-                .connection
-                .prepare_cached("SELECT request, keys FROM deliveries WHERE seq = ?1")?
-                .query_row([place], |row| {
-                    let has = row.get_ref(1)?.as_str()?.lines().any(|line| line == key);
-                    Ok(if has { Some(rows::id(row, 0)?) } else { None })
-                })
-                .optional()?;
-            if let Some(Some(holder)) = holder {
-                return Ok(Some(holder));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Lists the keys of a delivery.
-    fn list(&mut self, request: RequestId, keys: &[&str]) -> rusqlite::Result<()> {
-        if keys.is_empty() {
-            return Ok(());
-        }
-        let place = self.next_delivery;
-        let at = nanos(self.clock.now());
-        self.execute(
-            "INSERT INTO deliveries (seq, request, at, keys) VALUES (?1, ?2, ?3, ?4)",
-            params![place, key(request), at, keys.join("\n")],
+    /// Every request without an answer, oldest first. One for which this program lacks a word is named and left alone,
+    /// for the newer program that wrote it.
+    fn entries(&self) -> rusqlite::Result<Vec<Entry>> {
+        let mut steps: HashMap<RequestId, Vec<_>> = HashMap::new();
+        let mut list = self.connection.prepare(
+            "SELECT request, state, body FROM steps \
+             WHERE request IN (SELECT id FROM requests WHERE finished_at IS NULL) ORDER BY request, step",
         )?;
-        self.next_delivery += 1;
-        for key in keys {
-            self.keys.add(key, place);
-        }
-        Ok(())
-    }
-
-    fn insert(&mut self, request: &Request) -> Done<()> {
-        let (place, thread_ts, url) = wire::place(&request.reply_to);
-        let state = State::Accepted;
-        let inserted = self.execute(
-            "INSERT INTO requests (id, state, attempts, accepted_at, source, team, user, channel, text, place, \
-             thread_ts, url, life) VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-            params![
-                key(request.id),
-                state.as_str(),
-                nanos(request.accepted_at),
-                request.source.as_str(),
-                request.team.as_str(),
-                request.user.as_str(),
-                request.channel.as_str(),
-                request.text,
-                place,
-                thread_ts,
-                url,
-                self.life,
-            ],
-        );
-        match inserted {
-            Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {
-                return Err(StoreError::Failed(format!("request {} is in the journal already", request.id)).into());
+        let mut strange: HashMap<RequestId, StoreError> = HashMap::new();
+        let mut found = list.query([])?;
+        while let Some(row) = found.next()? {
+            let id = rows::id(row, 0)?;
+            match rows::known(rows::step(row))? {
+                Ok(step) => steps.entry(id).or_default().extend(step),
+                Err(why) => drop(strange.insert(id, why)),
             }
-            other => other?,
-        };
-        let accepted_at = request.accepted_at;
-        let open = Open { state, accepted_at, progress_ts: None, waiting: None };
-        self.work.insert(request.id, &request.user, open);
-        Ok(())
+        }
+        let sql = format!("SELECT {} FROM requests WHERE finished_at IS NULL ORDER BY accepted_at, id", rows::ENTRY);
+        let mut list = self.connection.prepare(&sql)?;
+        let mut found = list.query([])?;
+        let mut entries = Vec::new();
+        while let Some(row) = found.next()? {
+            let id = rows::id(row, 0)?;
+            let entry = rows::known(rows::entry(row))?;
+            match strange.remove(&id).map_or(entry, Err) {
+                Ok(entry) => entries.push(Entry { steps: steps.remove(&id).unwrap_or_default(), ..entry }),
+                Err(why) => tracing::error!(req = %id, %why, "request cannot be read and is left alone"),
+            }
+        }
+        Ok(entries)
     }
 
     /// The state of a request, finished ones included.
@@ -243,117 +147,5 @@ impl Book {
         if let Some(open) = self.work.requests.get_mut(&id) {
             open.state = state;
         }
-    }
-
-    /// [`crate::store::Journal::planned`].
-    pub(super) fn planned(&mut self, id: RequestId, plan: &str, targets: &[String], told: &str) -> Done<()> {
-        let state = ledger::advance(id, self.state(id)?, State::Planned)?;
-        self.lock(id, targets)?;
-        let plan = &self.replanned(id, plan)?;
-        self.execute(
-            "UPDATE requests SET state = ?2, plan = ?3 WHERE id = ?1",
-            params![key(id), state.as_str(), plan],
-        )?;
-        self.set_state(id, state);
-        self.changes(id, Change::Planned { state, plan: plan.to_owned(), reply_to: None });
-        Ok(self.tell_written(id, self.clock.now(), told)?)
-    }
-
-    /// All targets are this request's, or none.
-    fn lock(&self, id: RequestId, targets: &[String]) -> Done<()> {
-        for target in targets {
-            let holder = self
-                .connection
-                .prepare_cached("SELECT request FROM locks WHERE target = ?1")?
-                .query_row([target], |row| rows::id(row, 0))
-                .optional()?;
-            if let Some(holder) = holder.filter(|holder| *holder != id) {
-                return Err(StoreError::Busy { target: target.clone(), holder }.into());
-            }
-        }
-        // a plan made anew may have other targets
-        self.execute("DELETE FROM locks WHERE request = ?1", [key(id)])?;
-        for target in targets {
-            self.execute("INSERT OR IGNORE INTO locks (target, request) VALUES (?1, ?2)", params![target, key(id)])?;
-        }
-        Ok(())
-    }
-
-    /// Gives a request's targets back, where it lets go of them on its way from one state to another.
-    pub(super) fn free(&self, id: RequestId, from: State, to: State) -> rusqlite::Result<()> {
-        if ledger::frees_targets(from, to) {
-            self.execute("DELETE FROM locks WHERE request = ?1", [key(id)])?;
-        }
-        Ok(())
-    }
-
-    /// [`crate::store::Journal::step_started`].
-    pub(super) fn step_started(&mut self, id: RequestId, index: u32, body: &str, told: &str) -> Done<()> {
-        let from = self.state(id)?;
-        let state = ledger::begin_running(id, from)?;
-        let step = ledger::start_step(id, index, self.step(id, index)?)?;
-        if from != state {
-            self.execute("UPDATE requests SET state = ?2 WHERE id = ?1", params![key(id), state.as_str()])?;
-            self.set_state(id, state);
-        }
-        self.execute(
-            "INSERT INTO steps (request, step, state, body) VALUES (?1, ?2, ?3, ?4) \
-             ON CONFLICT (request, step) DO UPDATE SET state = excluded.state, body = excluded.body",
-            params![key(id), index, step.as_str(), body],
-        )?;
-        self.changes(id, Change::Step { index, state: step, body: Some(body.to_owned()) });
-        Ok(self.tell_written(id, self.clock.now(), told)?)
-    }
-
-    fn step(&self, id: RequestId, index: u32) -> rusqlite::Result<Option<StepState>> {
-        self.connection
-            .prepare_cached("SELECT state FROM steps WHERE request = ?1 AND step = ?2")?
-            .query_row(params![key(id), index], |row| rows::word(row, 0, StepState::parse))
-            .optional()
-    }
-
-    /// [`crate::store::Journal::step_ended`].
-    pub(super) fn step_ended(&mut self, id: RequestId, index: u32, state: StepState) -> Done<()> {
-        ledger::check_running(id, self.state(id)?)?;
-        if !ledger::end_step(id, index, self.step(id, index)?, state)? {
-            return Ok(());
-        }
-        self.execute(
-            "UPDATE steps SET state = ?3 WHERE request = ?1 AND step = ?2",
-            params![key(id), index, state.as_str()],
-        )?;
-        self.changes(id, Change::Step { index, state, body: None });
-        self.tell(id, self.clock.now(), &What::StepEnded { index, state })
-    }
-
-    /// [`crate::store::Journal::finish`]. What is told of it came as JSON, in the order of [`ledger::told_of_end`].
-    pub(super) fn finish(
-        &mut self,
-        id: RequestId,
-        state: State,
-        letter: &LetterRow,
-        (given_up, finished): &(Option<String>, String),
-    ) -> Done<Posted> {
-        let from = self.state(id)?;
-        ledger::advance(id, from, state)?;
-        let now = self.clock.now();
-        // the letter has the response_url from now on
-        self.execute(
-            "UPDATE requests SET state = ?2, finished_at = ?3, url = NULL WHERE id = ?1",
-            params![key(id), state.as_str(), nanos(now)],
-        )?;
-        for told in given_up.iter().chain([finished]) {
-            self.tell_written(id, now, told)?;
-        }
-        self.free(id, from, state)?;
-        self.changes(id, Change::Ended);
-        let open = self.work.requests.remove(&id);
-        let (waiting, replaces) = open.map_or((None, None), |open| (open.waiting, open.progress_ts));
-        self.post(letter, (waiting, replaces), now)
-    }
-
-    /// [`crate::store::Journal::unfinished`].
-    pub(super) fn unfinished(&self) -> QueueDepth {
-        self.work.unfinished()
     }
 }

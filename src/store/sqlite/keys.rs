@@ -6,13 +6,13 @@
 //! lowest mark to the highest, a slice at a time, when no operation waits. A start reads the tail from the list. What the list
 //! no longer has is taken out of the table by a *tidying*, which goes the same way.
 
-use super::book::Book;
 use rusqlite::Error::FromSqlConversionFailure;
 use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use siphasher::sip::SipHasher13;
 use std::collections::BTreeSet;
-use std::ops::Bound::{Excluded, Unbounded};
+
+pub(super) mod walk;
 
 /// So many marks are sorted and written at once when a file has them in its list alone: 4 MiB of memory.
 const AT_ONCE: usize = 262_144;
@@ -195,60 +195,6 @@ impl Keys {
     #[cfg(test)]
     pub(super) fn tail(&self) -> usize {
         self.tail.len()
-    }
-}
-
-impl Book {
-    /// Writes the next slice of the tail.
-    pub(super) fn sweep(&mut self, slice: usize) -> rusqlite::Result<()> {
-        let newest = self.next_delivery - 1;
-        let sweep = *self.keys.sweep.get_or_insert(Walk::new(newest));
-        let ahead = self.keys.tail.range((Excluded(sweep.after), Unbounded));
-        let entries: Vec<Entry> = ahead.take(slice).copied().collect();
-        let ended = entries.len() < slice;
-        self.begin()?;
-        write(&self.connection, &entries)?;
-        if ended {
-            set(&self.connection, "known_to", sweep.up_to)?;
-        }
-        self.commit()?;
-        for entry in &entries {
-            self.keys.tail.remove(entry);
-        }
-        self.keys.sweep = match entries.last() {
-            Some(last) if !ended => Some(Walk { after: *last, ..sweep }),
-            _ => None,
-        };
-        if ended {
-            self.keys.known_to = sweep.up_to;
-        }
-        Ok(())
-    }
-
-    /// Takes out of the next slice of the table what the list no longer has.
-    pub(super) fn tidy(&mut self, slice: usize) -> rusqlite::Result<()> {
-        let before = self.keys.first;
-        let walk = *self.keys.tidying.get_or_insert(Walk::new(before));
-        let skipped = i64::try_from(slice.saturating_sub(1)).unwrap_or(i64::MAX);
-        let last = self
-            .connection
-            .prepare_cached("SELECT mark FROM known WHERE mark > ?1 ORDER BY mark LIMIT 1 OFFSET ?2")?
-            .query_row([walk.after.mark, skipped], |row| row.get(0))
-            .optional()?;
-        self.begin()?;
-        self.execute(
-            "DELETE FROM known WHERE mark > ?1 AND mark <= ?2 AND seq < ?3",
-            params![walk.after.mark, last.unwrap_or(i64::MAX), walk.up_to],
-        )?;
-        if last.is_none() {
-            set(&self.connection, "known_from", walk.up_to)?;
-        }
-        self.commit()?;
-        self.keys.tidying = last.map(|mark| Walk { after: Entry { mark, place: i64::MAX }, ..walk });
-        if last.is_none() {
-            self.keys.known_from = walk.up_to;
-        }
-        Ok(())
     }
 }
 

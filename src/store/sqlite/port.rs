@@ -1,20 +1,21 @@
 //! The ports, on the callers' side: values become rows here, so that the writer's thread has less to do.
 
-use super::approvals::WaitingRow;
-use super::book::{Book, Trouble};
+use super::approvals::{self, WaitingRow};
+use super::book::Book;
 use super::held::HeldRequests;
-use super::letters::{LetterRow, Posted};
+use super::letters::{self, LetterRow, Posted};
 use super::shared::{Call, Shared, WhenFull, closed};
+use super::trouble::Trouble;
 use super::upkeep::{Caretaker, Upkeep};
-use super::{file, writer};
+use super::{audit, file, left, past, requests, writer};
 use crate::clock::Clock;
 use crate::domain::{ApprovalRequest, ChannelId, Plan, ReplyTo, RequestId, Step, Target, UserId};
 use crate::store::ledger;
 use crate::store::wire::{AddressRow, json, place};
 use crate::store::{
-    Accepted, Asked, Backend, Beaten, Card, Delivery, Due, Entry, Final, Held, Journal, Letter, LetterId, NewLetter,
-    NewRequest, Outbox, Pulse, QueueDepth, Recent, Replica, ReplicaName, Replicas, StepState, StoreConfig, StoreError,
-    Wanted, Way, What,
+    Accepted, Asked, AuditLog, Backend, Beaten, Card, Delivery, Due, Entry, Event, Final, Held, HouseEntry, HouseEvent,
+    Journal, Letter, LetterId, NewLetter, NewRequest, Outbox, Pulse, QueueDepth, Recent, Replica, ReplicaName,
+    Replicas, StepState, StoreConfig, StoreError, Wanted, Way, What,
 };
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -42,7 +43,7 @@ impl Sqlite {
     ) -> Result<Self, StoreError> {
         let connection = file::open(config)?;
         let name = ReplicaName::new(clock.now());
-        let book = Book::open(connection, Arc::clone(&clock), &name, upkeep.tail);
+        let book = left::begin(connection, Arc::clone(&clock), &name, upkeep.tail);
         let book = book.map_err(|error| file::Reason::from(error).refusal(&config.path))?;
         let shared = Arc::new(Shared::new(config.queue_limit, Arc::clone(&book.work.shares)));
         shared.opened(book.work.open());
@@ -105,7 +106,7 @@ impl Replicas for Sqlite {
     }
 
     async fn leave(&self) -> Result<(), StoreError> {
-        self.call(WhenFull::Wait, |book| book.leave()).await
+        self.call(WhenFull::Wait, left::leave).await
     }
 
     fn lease(&self) -> Option<Duration> {
@@ -140,7 +141,7 @@ impl Journal for Sqlite {
         let NewRequest { request, mut keys } = new;
         // the list of keys has one to a line
         keys.iter_mut().filter(|key| key.contains(['\n', '\r'])).for_each(|key| *key = key.replace(['\n', '\r'], " "));
-        self.call(WhenFull::Refuse, move |book| book.accept(&request, &keys)).await
+        self.call(WhenFull::Refuse, move |book| requests::accept(book, &request, &keys)).await
     }
 
     async fn awaiting_approval(
@@ -160,7 +161,7 @@ impl Journal for Sqlite {
             letter: row(&letter)?,
             told: json(&What::awaiting_approval(approval))?,
         };
-        let added = self.call(WhenFull::Wait, move |book| book.awaiting_approval(id, &row)).await?;
+        let added = self.call(WhenFull::Wait, move |book| approvals::awaiting_approval(book, id, &row)).await?;
         Ok(posted(letter, added))
     }
 
@@ -168,12 +169,12 @@ impl Journal for Sqlite {
         let targets: Vec<String> = plan.targets.iter().map(Target::key).collect();
         let told = json(&What::planned(&plan))?;
         let plan = json(&plan)?;
-        self.call(WhenFull::Wait, move |book| book.planned(id, &plan, &targets, &told)).await
+        self.call(WhenFull::Wait, move |book| requests::planned(book, id, &plan, &targets, &told)).await
     }
 
     async fn known(&self, keys: &[String]) -> Result<Option<RequestId>, StoreError> {
         let keys = keys.to_vec();
-        self.call(WhenFull::Refuse, move |book| book.known(&keys)).await
+        self.call(WhenFull::Refuse, move |book| requests::known(book, &keys)).await
     }
 
     fn held_for(&self, _: RequestId) -> Option<Duration> {
@@ -183,11 +184,11 @@ impl Journal for Sqlite {
     async fn step_started(&self, id: RequestId, step: Step) -> Result<(), StoreError> {
         let (index, body) = (step.index, json(&step)?);
         let told = json(&What::StepStarted { step })?;
-        self.call(WhenFull::Wait, move |book| book.step_started(id, index, &body, &told)).await
+        self.call(WhenFull::Wait, move |book| requests::step_started(book, id, index, &body, &told)).await
     }
 
     async fn step_ended(&self, id: RequestId, index: u32, state: StepState) -> Result<(), StoreError> {
-        self.call(WhenFull::Wait, move |book| book.step_ended(id, index, state)).await
+        self.call(WhenFull::Wait, move |book| requests::step_ended(book, id, index, state)).await
     }
 
     async fn finish(&self, id: RequestId, end: Final, letter: NewLetter) -> Result<Letter, StoreError> {
@@ -195,7 +196,7 @@ impl Journal for Sqlite {
         let row = row(&letter)?;
         let (given_up, finished) = ledger::told_of_end(end, &letter.reply);
         let told = (given_up.as_ref().map(json).transpose()?, json(&finished)?);
-        let added = self.call(WhenFull::Wait, move |book| book.finish(id, end.state(), &row, &told)).await?;
+        let added = self.call(WhenFull::Wait, move |book| requests::finish(book, id, end.state(), &row, &told)).await?;
         Ok(posted(letter, added))
     }
 
@@ -210,17 +211,17 @@ impl Journal for Sqlite {
 
     async fn recent(&self, user: &UserId, limit: usize) -> Result<Recent, StoreError> {
         let user = user.clone();
-        self.call(WhenFull::Wait, move |book| book.recent(user.as_str(), limit)).await
+        self.call(WhenFull::Wait, move |book| past::recent(book, user.as_str(), limit)).await
     }
 
     async fn answered_by(&self, channel: &ChannelId, ts: &str) -> Result<Option<Asked>, StoreError> {
         let (channel, ts) = (channel.clone(), ts.to_owned());
         // asked before a request is accepted, so it is refused as that would be
-        self.call(WhenFull::Refuse, move |book| book.answered_by(channel.as_str(), &ts)).await
+        self.call(WhenFull::Refuse, move |book| past::answered_by(book, channel.as_str(), &ts)).await
     }
 
     async fn unfinished(&self) -> Result<QueueDepth, StoreError> {
-        self.call(WhenFull::Wait, |book| Ok(book.unfinished())).await
+        self.call(WhenFull::Wait, |book| Ok(book.work.unfinished())).await
     }
 }
 
@@ -229,21 +230,21 @@ impl Outbox for Sqlite {
     async fn put(&self, letter: NewLetter) -> Result<Option<Letter>, StoreError> {
         ledger::check_progress(&letter)?;
         let row = row(&letter)?;
-        let added = self.call(WhenFull::Wait, move |book| book.put(&row)).await?;
+        let added = self.call(WhenFull::Wait, move |book| letters::put(book, &row)).await?;
         Ok(added.map(|added| posted(letter, added)))
     }
 
     async fn due(&self, now: Timestamp, wanted: Wanted) -> Result<Vec<Letter>, StoreError> {
-        self.call(WhenFull::Wait, move |book| book.due(now, &wanted)).await
+        self.call(WhenFull::Wait, move |book| letters::due(book, now, &wanted)).await
     }
 
     async fn delivered(&self, id: LetterId, delivery: Delivery) -> Result<(), StoreError> {
-        self.call(WhenFull::WaitForCompany, move |book| book.delivered(id.number, &delivery)).await
+        self.call(WhenFull::WaitForCompany, move |book| letters::delivered(book, id.number, &delivery)).await
     }
 
     async fn note(&self, id: LetterId, way: &Way) -> Result<(), StoreError> {
         let way = json(way)?;
-        self.call(WhenFull::WaitForCompany, move |book| book.note(id.number, &way)).await
+        self.call(WhenFull::WaitForCompany, move |book| letters::note(book, id.number, &way)).await
     }
 
     fn mine_for(&self, _: LetterId) -> Option<Duration> {
@@ -251,6 +252,22 @@ impl Outbox for Sqlite {
     }
 
     async fn depth(&self) -> Result<QueueDepth, StoreError> {
-        self.call(WhenFull::Wait, |book| Ok(book.depth())).await
+        self.call(WhenFull::Wait, |book| Ok(book.work.depth())).await
+    }
+}
+
+#[async_trait]
+impl AuditLog for Sqlite {
+    async fn history(&self, id: RequestId) -> Result<Vec<Event>, StoreError> {
+        self.call(WhenFull::Wait, move |book| Ok(audit::history(&book.connection, id)?)).await
+    }
+
+    async fn record(&self, what: HouseEvent) -> Result<(), StoreError> {
+        let body = json(&what)?;
+        self.call(WhenFull::Wait, move |book| audit::record(book, &body)).await
+    }
+
+    async fn house(&self, limit: usize) -> Result<Vec<HouseEntry>, StoreError> {
+        self.call(WhenFull::Wait, move |book| Ok(audit::house(&book.connection, limit)?)).await
     }
 }

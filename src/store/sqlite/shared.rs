@@ -1,6 +1,7 @@
 //! What the callers and the writer share: the queue of operations, and how the store is.
 
-use super::book::{Book, Trouble};
+use super::book::Book;
+use super::trouble::Trouble;
 use crate::domain::{Drill, StoreVitals, UserId};
 use crate::store::shares::Shares;
 use crate::store::{Pulse, StoreError};

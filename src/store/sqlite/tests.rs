@@ -4,7 +4,7 @@ use super::book::Book;
 use super::shared::Shared;
 use super::shared::WhenFull;
 use super::upkeep::{Caretaker, Upkeep};
-use super::{Sqlite, file};
+use super::{Sqlite, file, left, requests};
 use crate::clock::{self, Clock};
 use crate::domain::RequestId;
 use crate::store::contract::{PATIENCE, Place, TestClock, contract, id, letter, new, plan, request, sent, taken_up};
@@ -756,11 +756,11 @@ async fn what_is_old_goes_in_slices_and_what_is_open_stays() {
 async fn a_clock_that_jumps_ahead_makes_nothing_old_before_the_look_after() {
     let folder = Folder::new();
     let (clock, config) = (folder.clock(), folder.config());
-    let mut book = Book::open(file::open(&config).unwrap(), clock.clone(), &ReplicaName("one".into()), 50).unwrap();
+    let mut book = left::begin(file::open(&config).unwrap(), clock.clone(), &ReplicaName("one".into()), 50).unwrap();
     let (shared, upkeep) = (Shared::new(8, Arc::default()), Upkeep::default());
     let mut caretaker = Caretaker::new(&config, upkeep);
     book.begin().unwrap();
-    assert!(book.accept(&request(1), &["event:1".to_owned()]).is_ok());
+    assert!(requests::accept(&mut book, &request(1), &["event:1".to_owned()]).is_ok());
     book.commit().unwrap();
     let week = SignedDuration::from_hours(24 * 8);
     let mut known_after = async |jump: SignedDuration| {

@@ -1,11 +1,13 @@
 //! What the writer does when no operation waits for it: fold the log into the file, write the newest marks of keys, delete what
 //! is old, give memory back, and try again after a failure.
 
+use super::audit;
 use super::book::Book;
+use super::keys::walk;
 use super::rows::{key, nanos};
 use super::shared::Shared;
 use crate::domain::RequestId;
-use crate::store::{StoreConfig, StoreError};
+use crate::store::StoreConfig;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::params;
 use std::time::Duration;
@@ -111,7 +113,7 @@ impl Caretaker {
     pub(super) fn after_batch(&mut self, book: &mut Book, shared: &Shared) -> rusqlite::Result<()> {
         self.busy = true;
         while book.keys.is_too_long() {
-            book.sweep(self.upkeep.slice * MANY)?;
+            walk::sweep(book, self.upkeep.slice * MANY)?;
         }
         if self.rested.elapsed() > self.upkeep.idle * if self.purging { 1 } else { OVERDUE } {
             return self.idle(book, shared);
@@ -129,7 +131,7 @@ impl Caretaker {
     /// When no operation waits.
     pub(super) fn idle(&mut self, book: &mut Book, shared: &Shared) -> rusqlite::Result<()> {
         if self.sweeps(book, shared.is_ok()) {
-            book.sweep(self.upkeep.slice)?;
+            walk::sweep(book, self.upkeep.slice)?;
             if log_length(book)? >= SWEPT {
                 fold(book, "PASSIVE")?;
             }
@@ -176,7 +178,7 @@ impl Caretaker {
 
     /// Deletes a slice of what is old; returns whether there may be more.
     fn purge(&self, book: &mut Book, now: Timestamp) -> rusqlite::Result<bool> {
-        book.forget_notes(now)?;
+        forget_notes(book, now)?;
         let before = |age: SignedDuration| now.checked_sub(age).unwrap_or(Timestamp::MIN);
         let slice = i64::try_from(self.upkeep.slice).unwrap_or(i64::MAX);
         let old_keys = old_keys(book, before(self.dedupe), slice)?;
@@ -186,12 +188,12 @@ impl Caretaker {
             .connection
             .prepare_cached("SELECT count(*) FROM (SELECT 1 FROM letters WHERE dead_at < ?1 LIMIT ?2)")?
             .query_row(params![nanos(kept), slice], |row| row.get(0))?;
-        let old_house = book.old_house(kept, slice)?;
+        let old_house = audit::old_house(book, kept, slice)?;
         let few = |rows: i64| usize::try_from(rows).unwrap_or(0);
         let found = [old_keys.len(), old_requests.len(), few(old_letters), few(old_house)];
         if found == [0; 4] {
             if book.keys.is_littered() {
-                book.tidy(self.upkeep.slice * CHEAP)?;
+                walk::tidy(book, self.upkeep.slice * CHEAP)?;
             }
             return Ok(book.keys.is_littered());
         }
@@ -206,7 +208,7 @@ impl Caretaker {
             "DELETE FROM letters WHERE id IN (SELECT id FROM letters WHERE dead_at < ?1 LIMIT ?2)",
             params![nanos(kept), slice],
         )?;
-        book.forget_house(kept, slice)?;
+        audit::forget_house(book, kept, slice)?;
         book.commit()?;
         book.work.dead = book.work.dead.saturating_sub(letters as u64);
         if let Some(last) = old_keys.last() {
@@ -214,6 +216,11 @@ impl Caretaker {
         }
         Ok(found.into_iter().any(|rows| rows >= self.upkeep.slice) || book.keys.is_littered())
     }
+}
+
+/// Forgets the notes that were kept until before this time.
+fn forget_notes(book: &Book, now: Timestamp) -> rusqlite::Result<()> {
+    book.execute("DELETE FROM facts WHERE until < ?1", [nanos(now)]).map(drop)
 }
 
 /// Where the oldest keys are listed, as far as they are older than this.
@@ -261,9 +268,4 @@ fn probe(book: &mut Book) -> rusqlite::Result<()> {
     let version: i64 = book.connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     book.connection.pragma_update(None, "user_version", version)?;
     book.commit()
-}
-
-/// What a failure of SQLite is to a caller.
-pub(super) fn failure(error: &rusqlite::Error) -> StoreError {
-    StoreError::Failed(error.to_string())
 }

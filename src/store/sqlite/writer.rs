@@ -2,7 +2,8 @@
 
 use super::book::Book;
 use super::shared::{Operation, Shared, Taken};
-use super::upkeep::{Caretaker, failure, fold};
+use super::trouble::failure;
+use super::upkeep::{Caretaker, fold};
 use crate::store::StoreError;
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -23,9 +23,6 @@ use crate::wire::Wire;
 
 pub use request::Args;
 
-/// What the bot token is granted, as `x-oauth-scopes` says.
-pub const SCOPES: &str = "app_mentions:read,channels:history,channels:read,chat:write,commands,files:read,files:write,groups:history,groups:read,im:history,im:read,im:write,mpim:read,reactions:write,usergroups:read,users:read";
-
 /// An answer before it is sent.
 pub struct Answer {
     status: u16,

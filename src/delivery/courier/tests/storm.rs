@@ -1,11 +1,13 @@
 //! Storms of answers, in virtual time: the real courier, pace and outbox, and a Slack that keeps its limits.
 
 use super::super::*;
+use crate::clock::Clock;
+use crate::delivery::{DeliveryConfig, Lanes};
 use crate::domain::{Reply, ReplyTo, Request, RequestId, Source, Tone};
 use crate::slack::SlackConfig;
 use crate::slack::api::{Answer, CallError, Content, Pacer, Wire};
 use crate::store::{
-    self, Address, Final, LetterId, NewLetter, NewRequest, QueueDepth, Store, StoreConfig, StoreError, Way,
+    self, Address, Final, LetterId, NewLetter, NewRequest, Outbox, QueueDepth, Store, StoreConfig, StoreError, Way,
 };
 use crate::supervision::{ChildSpec, Handle, Tree, TreeSpec};
 use async_trait::async_trait;

@@ -1,8 +1,9 @@
 //! Whatever the order of accepting, sweeping, forgetting, tidying and starting anew: what is listed is known, and nothing else.
 
-use super::super::book::{Book, Done};
-use super::super::file;
-use super::number;
+use super::super::book::Book;
+use super::super::trouble::Done;
+use super::super::{file, left, requests};
+use super::{number, walk};
 use crate::clock;
 use crate::store::contract::{id, request};
 use crate::store::{Accepted, ReplicaName, StoreConfig};
@@ -38,7 +39,7 @@ impl Life {
         let connection = file::open(&config).unwrap();
         // nobody pulls the plug here
         connection.pragma_update(None, "synchronous", "OFF").unwrap();
-        self.book = Some(Book::open(connection, clock::system(), &ReplicaName("one".into()), self.limit).unwrap());
+        self.book = Some(left::begin(connection, clock::system(), &ReplicaName("one".into()), self.limit).unwrap());
     }
 
     fn book(&mut self) -> &mut Book {
@@ -52,7 +53,7 @@ impl Life {
         let keys: Vec<String> = (0..keys).map(|key| format!("event:{number}-{key}")).collect();
         let book = self.book();
         book.begin().unwrap();
-        assert_eq!(done(book.accept(&request(number), &keys)), Accepted::New);
+        assert_eq!(done(requests::accept(book, &request(number), &keys)), Accepted::New);
         if fails {
             book.roll_back();
             self.strange.extend(keys);
@@ -80,11 +81,11 @@ impl Life {
         let book = self.book.as_ref().unwrap();
         for (number, keys) in &self.listed {
             for key in keys {
-                assert_eq!(book.holder(key).unwrap(), Some(id(*number)), "{key}");
+                assert_eq!(requests::holder(book, key).unwrap(), Some(id(*number)), "{key}");
             }
         }
         for key in &self.strange {
-            assert_eq!(book.holder(key).unwrap(), None, "{key}");
+            assert_eq!(requests::holder(book, key).unwrap(), None, "{key}");
         }
     }
 
@@ -92,13 +93,13 @@ impl Life {
     fn come_to_rest(&mut self) -> i64 {
         let book = self.book();
         loop {
-            book.sweep(3).unwrap();
+            walk::sweep(book, 3).unwrap();
             if book.keys.sweep.is_none() {
                 break;
             }
         }
         while book.keys.is_littered() {
-            book.tidy(5).unwrap();
+            walk::tidy(book, 5).unwrap();
         }
         let first = book.keys.first;
         let litter = "SELECT count(*) FROM known WHERE seq < ?1";
@@ -147,9 +148,9 @@ proptest! {
             match act {
                 Act::Accept(keys) => life.accept(keys, false),
                 Act::Fail(keys) => life.accept(keys, true),
-                Act::Sweep(slice) => life.book().sweep(slice).unwrap(),
+                Act::Sweep(slice) => walk::sweep(life.book(), slice).unwrap(),
                 Act::Forget(deliveries) => life.forget(deliveries),
-                Act::Tidy(slice) => life.book().tidy(slice).unwrap(),
+                Act::Tidy(slice) => walk::tidy(life.book(), slice).unwrap(),
                 Act::Start => life.start(),
             }
         }
@@ -169,7 +170,7 @@ fn a_start_reads_no_more_than_the_tail() {
     for _ in 0..200 {
         life.accept(3, false);
         while life.book().keys.is_too_long() {
-            life.book().sweep(7).unwrap();
+            walk::sweep(life.book(), 7).unwrap();
         }
     }
     assert!(life.book().keys.tail() < 100);
@@ -218,8 +219,8 @@ fn a_mark_alone_makes_no_key_known() {
     life.accept(1, false);
     let mark = life.book().keys.mark("event:strange");
     life.book().execute("INSERT INTO known (mark, seq) VALUES (?1, 1)", params![mark]).unwrap();
-    assert_eq!(life.book().holder("event:strange").unwrap(), None);
-    assert_eq!(life.book().holder("event:1-0").unwrap(), Some(id(1)));
+    assert_eq!(requests::holder(life.book(), "event:strange").unwrap(), None);
+    assert_eq!(requests::holder(life.book(), "event:1-0").unwrap(), Some(id(1)));
 }
 
 #[test]
@@ -229,5 +230,5 @@ fn a_file_whose_secret_cannot_be_read_is_not_opened() {
     life.book().execute("UPDATE facts SET value = 'none' WHERE name = 'mark_secret'", []).unwrap();
     drop(life.book.take());
     let config = StoreConfig { path: life.folder.path().join("bot.db"), ..StoreConfig::default() };
-    assert!(Book::open(file::open(&config).unwrap(), clock::system(), &ReplicaName("one".into()), 4).is_err());
+    assert!(left::begin(file::open(&config).unwrap(), clock::system(), &ReplicaName("one".into()), 4).is_err());
 }

@@ -1,9 +1,9 @@
 //! What the dispatcher is made of.
 
-use super::super::callers::Callers;
-use super::super::people::PeopleParts;
-use super::super::places::HeardPlaces;
-use super::super::policy::Policies;
+use super::callers::Callers;
+use super::people::PeopleParts;
+use super::places::HeardPlaces;
+use super::policy::Policies;
 use crate::aws::Aws;
 use crate::clock::Clock;
 use crate::commands::{Catalog, DeployConfig, Limits};
