@@ -9,6 +9,7 @@ use crate::clock::{self, Clock};
 use crate::domain::RequestId;
 use crate::store::contract::{PATIENCE, Place, TestClock, contract, id, letter, new, plan, request, sent, taken_up};
 use crate::store::*;
+use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
