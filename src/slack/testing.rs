@@ -21,10 +21,13 @@ pub(crate) fn a_seal() -> super::Seals {
     super::Seals::new("xapp-secret".into())
 }
 
+/// How long a test may take before it counts as stuck: one that shows 400 people their Homes takes twenty seconds of a slow machine.
+const STUCK: Duration = Duration::from_secs(60);
+
 /// Runs a test on one thread, bounded.
 pub(crate) fn run(test: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("runtime");
-    let bounded = async { tokio::time::timeout(Duration::from_secs(20), test).await.expect("the test ends in time") };
+    let bounded = async { tokio::time::timeout(STUCK, test).await.expect("the test ends in time") };
     tokio::task::LocalSet::new().block_on(&runtime, bounded);
 }
 

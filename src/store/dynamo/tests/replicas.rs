@@ -98,9 +98,8 @@ async fn whoever_has_looked_at_the_others_knows_at_the_lease_s_end_that_one_is_g
 async fn of_two_heirs_each_request_goes_to_one() {
     let cell = Cell::on_moto();
     let dead = cell.silent_replica().await;
-    for number in 0..20 {
-        accept(&dead, number).await;
-    }
+    // all within its lease, which it never renews
+    join_all((0..20).map(|number| accept(&dead, number))).await;
     // neither is ever taken for gone by the other: its work would then be adopted before it hears of it
     let heirs = [cell.steady_replica().await, cell.steady_replica().await];
     let begun = tokio::time::Instant::now();
