@@ -55,7 +55,7 @@ def started(python):
     url = f"http://127.0.0.1:{(port := free_port())}"
     quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     # as src/bin/demo/moto.rs starts it
-    env = {**os.environ, "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
+    env = {**os.environ, "MOTO_AMIS_PATH": str(ROOT / "src/bin/demo/amis.json")}
     moto = subprocess.Popen([python, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], env=env, **quiet)
     prefer(moto.pid)
     asks = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -13,6 +13,9 @@ use super::venv::Venv;
 
 const REQUIREMENTS: &str = include_str!("requirements.txt");
 
+/// The one image of Amazon's that there is: what instances are made of.
+const IMAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/bin/demo/amis.json");
+
 /// How long Moto may take to answer after its start.
 const START: Duration = Duration::from_secs(60);
 
@@ -54,7 +57,7 @@ pub fn start(python: &Path, port: u16, log: Option<PathBuf>) -> Result<Moto, Str
     let child = Command::new(python)
         .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()])
         // else each account gets hundreds of images, a seventh of a second of work and two megabytes in each region
-        .env("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+        .env("MOTO_AMIS_PATH", IMAGES)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(said)

@@ -6,6 +6,7 @@ use aws_sdk_ec2::error::DisplayErrorContext;
 use aws_sdk_ecr::types::ImageIdentifier;
 use aws_sdk_ecs::types::{ContainerDefinition, LaunchType, Tag};
 use serde_json::json;
+use std::collections::BTreeSet;
 
 /// What tells one service from another.
 #[derive(Clone, Copy)]
@@ -82,6 +83,26 @@ impl MadeService {
         }
         service.start().await?;
         Ok(service)
+    }
+
+    /// Pushes all versions anew until all are of one second: the bot says which of two was pushed later, and AWS counts seconds.
+    #[allow(dead_code, reason = "the tests compare what the bot says; the demo does not")]
+    pub async fn push_in_one_second(&self) -> Result<(), String> {
+        loop {
+            let known = self.ecr.describe_images().repository_name(self.plan.repository).send().await.map_err(text)?;
+            let pushed: BTreeSet<i64> =
+                known.image_details().iter().filter_map(|image| Some(image.image_pushed_at()?.secs())).collect();
+            if pushed.len() <= 1 {
+                return Ok(());
+            }
+            let tag = |version: &&str| ImageIdentifier::builder().image_tag(*version).build();
+            let ids = self.plan.versions.iter().map(tag).collect();
+            let forget = self.ecr.batch_delete_image().repository_name(self.plan.repository).set_image_ids(Some(ids));
+            forget.send().await.map_err(text)?;
+            for version in self.plan.versions {
+                self.push(version).await?;
+            }
+        }
     }
 
     async fn start(&self) -> Result<(), String> {

@@ -35,6 +35,7 @@ impl Shop {
     /// Makes it.
     pub async fn open(world: &World) -> Self {
         let made = MadeService::make(&world.aws_url, PLAN).await.expect("a service");
+        made.push_in_one_second().await.expect("versions of one second");
         Self { ecs: made.ecs.clone(), repository: made.address.clone(), made }
     }
 
