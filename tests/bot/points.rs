@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 const WEB: Seed = Seed { region: HOME, name: "web-1", kind: "t3.micro", stopped: false, tags: &[] };
@@ -31,8 +32,11 @@ const UNHEARD: Duration = Duration::from_secs(5);
 /// A name as long as a list shows them: forty of them do not fit one message.
 const LONG_NAME: &str = "a-name-as-long-as-a-list-shows-them-12345";
 
-/// How many worlds live at once.
+/// How many worlds of a test live at once.
 const AT_ONCE: usize = 4;
+
+/// And how many of all the tests here: each is a handful of processes, and sixteen of them on two cores made each other late.
+static WORLDS: Semaphore = Semaphore::const_new(8);
 
 /// Between two looks: they cost the machine more than what is looked at.
 const LOOK: Duration = Duration::from_millis(250);
@@ -443,7 +447,10 @@ async fn every_point(case: Case, shared: bool, to: To, in_recovery: bool) {
     };
     assert!(!points.is_empty(), "no call to {to:?}");
     assert!(wanted.messages > 0, "{wanted:?}");
-    let deaths = points.iter().map(|point| die(case, shared, point, wanted, in_recovery));
+    let deaths = points.iter().map(|point| async move {
+        let _place = WORLDS.acquire().await.expect("it is never closed");
+        die(case, shared, point, wanted, in_recovery).await
+    });
     let ends: Vec<Result<bool, String>> = stream::iter(deaths).buffered(AT_ONCE).collect().await;
     let count = ends.len();
     let missed: Vec<&Point> =

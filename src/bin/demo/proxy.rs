@@ -20,6 +20,9 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 use upstream::{Upstream, ask, container};
 
+/// How long a connection without a call is kept: longer than clients keep theirs.
+const KEPT: Duration = Duration::from_secs(75);
+
 /// Longer than any caller waits.
 const FOR_EVER: Duration = Duration::from_secs(3_600);
 
@@ -295,7 +298,9 @@ pub fn open(
             let app = App::new().app_data(state.clone()).app_data(upstream.clone());
             app.route("/health", web::get().to(async || HttpResponse::Ok())).default_service(web::to(forward))
         };
-        let server = HttpServer::new(app).workers(1).disable_signals().listen(listener);
+        let server = HttpServer::new(app).workers(1).disable_signals();
+        // no end of a connection, and no 408, of which the test has not asked for: both come after five seconds by themselves
+        let server = server.keep_alive(KEPT).client_request_timeout(Duration::ZERO).listen(listener);
         if let Ok(server) = server {
             let server = server.run();
             let _ = known.server.set(server.handle());

@@ -48,6 +48,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::state::{Options, Sandbox};
 
+/// How long a connection without a call is kept.
+const KEPT: Duration = Duration::from_secs(75);
+
 /// Between two looks for overdue envelopes.
 const TICK: Duration = Duration::from_millis(25);
 
@@ -198,6 +201,9 @@ fn serve(listener: TcpListener, options: Options, workers: usize) -> std::io::Re
     });
     Ok(server
         .on_connect(wire::Wire::keep)
+        // longer than clients keep theirs, so that none sends into one that is being closed; and a slow client is no reason for a 408
+        .keep_alive(KEPT)
+        .client_request_timeout(Duration::ZERO)
         .workers(workers.max(1))
         .disable_signals()
         .shutdown_timeout(1)
