@@ -6,6 +6,7 @@ import fcntl
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -90,7 +91,8 @@ def main():
     while pathlib.Path(f"/proc/{run}").exists():
         time.sleep(0.5)
     for moto in motos:
-        moto.kill()
+        # not by Popen: to this process it is no child
+        os.kill(moto.pid, signal.SIGKILL)
 
 
 if __name__ == "__main__":
