@@ -107,7 +107,7 @@ pub async fn plant(url: &str, seeds: &[Seed]) -> Result<Vec<String>, String> {
     Ok(ids)
 }
 
-/// An image to start from. Moto lists all it has, which keeps it busy for a second, so it is asked once for a region.
+/// An image to start from. A Moto that was started elsewhere lists hundreds, which keeps it busy for a second, so it is asked once for a region.
 async fn image(client: &Client, region: &'static str) -> Result<String, String> {
     static KNOWN: Mutex<BTreeMap<&str, String>> = Mutex::new(BTreeMap::new());
     if let Some(known) = KNOWN.lock().get(region) {
