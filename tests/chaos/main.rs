@@ -107,6 +107,8 @@ async fn run(store: Store, commands: usize, seed: u64, plant: Option<Plant>) -> 
     }
     let over = Cell::new(false);
     let mut saboteur = Saboteur::new(store, form.lease(), seed, form.between_faults());
+    let is_forgetful = store == Store::Shared && form.forgets();
+    saboteur.is_forgetful = is_forgetful;
     let mut approver = Approver::new(world.slack.url.clone(), load::rooms(), seed).await;
     let service = saboteur.service.clone();
     {
@@ -117,7 +119,7 @@ async fn run(store: Store, commands: usize, seed: u64, plant: Option<Plant>) -> 
         };
         let table = world.table_url.clone();
         let forgetting = async {
-            if store == Store::Shared && form.forgets() {
+            if is_forgetful {
                 forget(&table, &over).await;
             }
         };
@@ -135,6 +137,8 @@ async fn run(store: Store, commands: usize, seed: u64, plant: Option<Plant>) -> 
     let mut misses: Vec<String> = rests(&mut world, &mut saboteur, &mut approver, form).await.into_iter().collect();
     let rest = healed.elapsed();
     if plant.is_none() {
+        // of a machine that is out of breath a replica may have lost its lease while all came to rest
+        saboteur.heal(&mut world).await;
         load.send_in_calm(&world.slack.url, form.patience()).await;
         misses.extend(rests(&mut world, &mut saboteur, &mut approver, form).await);
     }
