@@ -52,19 +52,22 @@ def prefer(process):
 
 
 def started(python):
-    """A Moto that answers, and its address."""
+    """A Moto that answers, its address, and its log, of which a test that fails keeps the end."""
     url = f"http://127.0.0.1:{(port := free_port())}"
-    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    log = TARGET / "tmp" / f"moto-nextest-{port}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
     # as src/bin/demo/moto.rs starts it
     env = {**os.environ, "MOTO_AMIS_PATH": str(ROOT / "src/bin/demo/amis.json")}
-    moto = subprocess.Popen([python, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], env=env, **quiet)
+    serve = [python, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    with open(log, "wb") as said:
+        moto = subprocess.Popen(serve, env=env, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
     prefer(moto.pid)
     asks = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     deadline = time.monotonic() + START
     while True:
         try:
             asks.open(f"{url}/moto-api/data.json", timeout=2).close()
-            return moto, url
+            return moto, url, log
         except OSError:
             if moto.poll() is not None or time.monotonic() > deadline:
                 moto.kill()
@@ -75,12 +78,13 @@ def started(python):
 def main():
     run = os.getppid()
     python = install()
-    names, motos = ["DRONEBOT_TEST_MOTO", "DRONEBOT_TEST_MOTO_OF_TABLES"], []
+    names, motos, logs = ["DRONEBOT_TEST_MOTO", "DRONEBOT_TEST_MOTO_OF_TABLES"], [], []
     with open(os.environ["NEXTEST_ENV"], "a", encoding="utf-8") as env:
         for name in names:
-            moto, url = started(python)
+            moto, url, log = started(python)
             motos.append(moto)
-            env.write(f"{name}={url}\n")
+            logs.append(log)
+            env.write(f"{name}={url}\n{name}_LOG={log.resolve()}\n")
     if os.fork() != 0:
         os._exit(0)
     # the run waits for whoever holds its pipes
@@ -93,6 +97,8 @@ def main():
     for moto in motos:
         # not by Popen: to this process it is no child
         os.kill(moto.pid, signal.SIGKILL)
+    for log in logs:
+        log.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ const START: Duration = Duration::from_secs(60);
 pub struct Moto {
     /// Its address, `http://127.0.0.1:PORT`.
     pub url: String,
-    /// Where it says what it was asked, if anywhere; gone with it.
+    /// Where it says what it was asked, if anywhere; gone with it, where it was started here.
     pub log: Option<PathBuf>,
     pub child: Option<Child>,
 }
@@ -33,8 +33,8 @@ impl Drop for Moto {
         if let Some(child) = &mut self.child {
             let _ = child.kill();
             let _ = child.wait();
+            self.log.iter().for_each(|log| drop(fs::remove_file(log)));
         }
-        self.log.iter().for_each(|log| drop(fs::remove_file(log)));
     }
 }
 

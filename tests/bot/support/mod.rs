@@ -85,7 +85,8 @@ fn moto_of_tables() -> Arc<moto::Moto> {
 
 fn moto_in(place: &'static Mutex<Weak<moto::Moto>>, running_at: &str) -> Arc<moto::Moto> {
     if let Some(url) = std::env::var_os(running_at).and_then(|url| url.into_string().ok()) {
-        return Arc::new(moto::Moto { url, log: None, child: None });
+        let log = std::env::var_os(format!("{running_at}_LOG")).map(PathBuf::from);
+        return Arc::new(moto::Moto { url, log, child: None });
     }
     let mut shared = place.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if let Some(running) = shared.upgrade() {
