@@ -100,7 +100,8 @@
 //! running ───► refused | succeeded | failed | unknown     calls may have been made
 //! ```
 //!
-//! Each arrow is one conditional write, and what happened is written with it: [`AuditLog`](store::AuditLog). A final state
+//! Each arrow is one conditional write, and what happened is written with it: [`AuditLog`](store::AuditLog). So is the
+//! [`Decision`](domain::Decision) that led to it, which [`dispatch`] makes in one place. A final state
 //! is stored together with its reply. What is not final when the process starts, or is adopted later (or when a sweep, each
 //! half minute, finds that no task works on it), is taken up: a reading command is run again; a change that had not begun is
 //! begun if it was asked for a short while ago, else reported as not begun; a change that had begun is verified and
@@ -163,6 +164,8 @@
 //! | failure | it did not succeed, and its answer says what was done and what not: [`Failure`](domain::Failure) |
 //! | unknown outcome | it may have been done, and no look could tell: [`UnknownOutcome`](domain::UnknownOutcome) |
 //! | approval | another person's yes to one plan: [`Approval`](domain::Approval) |
+//! | word | what a person says on a change that waits, taken or not: [`WordRecord`](domain::WordRecord) |
+//! | decision | what the policies say of a request or of a word, which of them, and what they were told: [`Decision`](domain::Decision) |
 //! | guard | a tag by which people keep a target from being changed: [`Guard`](domain::Guard). In [`supervision`], what keeps an actor alive |
 //! | call | one operation of AWS, with its IAM name and its bucket: [`Call`](aws::Call) |
 //! | bucket | a rate limit of AWS that several calls share; the bot keeps below it |

@@ -1,11 +1,14 @@
 //! `dronebot store show` and `dronebot store audit`: what happened, for a person at a terminal. It reads the store without
 //! being one of its replicas.
 
+mod decided;
+
 use crate::aws::Aws;
 use crate::clock;
 use crate::domain::{Facts, Part, Reply, RequestId, Step};
 use crate::settings::Settings;
 use crate::store::{self, Archive, Event, HouseEntry, HouseEvent, StoreError, StoreKind, What};
+use decided::decided;
 use futures_util::future::LocalBoxFuture;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -130,9 +133,9 @@ fn question(event: &Event) -> String {
 fn story(id: RequestId, history: &[Event]) -> String {
     let mut text = format!("request {id} (req {})\n", id.short());
     let mut writer = None;
-    for event in history {
+    for (index, event) in history.iter().enumerate() {
         let (label, details) = told(&event.what);
-        let mut lines = details.into_iter();
+        let mut lines = details.into_iter().chain(decided::bound(&history[..=index]));
         text += &line(&time(event.at), &label, &lines.next().unwrap_or_default());
         for more in lines {
             text += &line("", "", &more);
@@ -154,20 +157,24 @@ fn line(at: &str, label: &str, said: &str) -> String {
 fn told(what: &What) -> (String, Vec<String>) {
     let (label, lines) = match what {
         What::Accepted { user, text } => ("accepted", vec![format!("{} asked: {}", words(user.as_str()), words(text))]),
-        What::AwaitingApproval { text, plan, needed } => {
-            ("asks others", vec![words(text), format!("plan {plan}, {needed} must approve")])
+        What::AwaitingApproval { text, plan, needed, decision } => {
+            let asks = [words(text), format!("plan {plan}, {needed} must approve")];
+            ("asks others", asks.into_iter().chain(decided(decision.as_deref())).collect())
         }
-        What::Planned { text, plan, policies, approved } => {
+        What::Word { said } => decided::said(said),
+        What::Planned { text, plan, policies, approved, decision } => {
             let policies = policies.as_ref().map(|hash| format!(", policies {hash}")).unwrap_or_default();
             let by: Vec<String> = approved.iter().map(|user| words(user.as_str())).collect();
             let by = (!by.is_empty()).then(|| format!("approved by {}", by.join(", ")));
-            ("planned", [words(text), format!("plan {plan}{policies}")].into_iter().chain(by).collect())
+            let planned = [words(text), format!("plan {plan}{policies}")];
+            ("planned", planned.into_iter().chain(decided(decision.as_deref())).chain(by).collect())
         }
         What::StepStarted { step } => return (format!("step {} begins", step.index), started(step)),
         What::StepEnded { index, state } => return (format!("step {index} ends"), vec![state.as_str().to_owned()]),
-        What::Finished { state, reply } => {
+        What::Finished { state, reply, decision } => {
             let said = spoken(reply).into_iter().map(|line| format!("| {line}"));
-            ("finished", std::iter::once(state.as_str().to_owned()).chain(said).collect())
+            let decided = decided(decision.as_deref());
+            ("finished", std::iter::once(state.as_str().to_owned()).chain(decided).chain(said).collect())
         }
         What::Adopted { from, died } => {
             let how = if *died { "which died with it" } else { "which said goodbye" };
@@ -241,7 +248,9 @@ fn words(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Line, Table, Tone};
+    use crate::domain::{
+        Decision, JudgedFacts, Line, Membership, PlaceReaders, Ruling, Table, Tone, Word, WordRecord, WordRefusal,
+    };
     use crate::store::{ReplicaName, State, StepState};
     use std::collections::BTreeMap;
 
@@ -271,11 +280,13 @@ mod tests {
             plan: "0011aabbccdd".into(),
             policies: Some("e3b0c44298fc".into()),
             approved: vec!["U0JON".into(), "U0ANN".into()],
+            decision: None,
         };
         let asks = What::AwaitingApproval {
             text: "stop i-0abc in eu-central-1".into(),
             plan: "0011aabbccdd".into(),
             needed: 2,
+            decision: None,
         };
         let history = [
             event(0, 1, What::Accepted { user: "U0MAYA".into(), text: "ec2 stop web-1\u{1b}[2J".into() }),
@@ -284,7 +295,7 @@ mod tests {
             event(2, 1, What::StepStarted { step }),
             event(3, 2, What::Adopted { from: ReplicaName("R1".into()), died: true }),
             event(4, 2, What::StepEnded { index: 0, state: StepState::Done }),
-            event(5, 2, What::Finished { state: State::Succeeded, reply }),
+            event(5, 2, What::Finished { state: State::Succeeded, reply, decision: None }),
             event(6, 2, What::Delivered { ts: Some("1.5".into()), last: true }),
             event(7, 2, What::Dead { error: "channel_not_found".into() }),
             event(8, 2, What::Poison { deaths: 2 }),
@@ -313,6 +324,102 @@ request 01KJMMA2G00000000000000007 (req 0007)
 2026-03-01T12:00:08.000Z  given up        2 processes died with it
 ";
         assert_eq!(story(id, &history), expected);
+    }
+
+    #[test]
+    fn the_story_of_a_decision_says_by_which_policies_and_whose_word_was_not_taken_and_why() {
+        let needs = Decision {
+            ruling: Ruling::NeedsApproval,
+            policies: vec!["second-person".into()],
+            permits: vec!["operators-change".into()],
+            on: Some("db-1\u{7} (i-0abc)".into()),
+            about: None,
+            needed: 1,
+            given: Vec::new(),
+            facts: JudgedFacts { groups: vec!["operators".into(), "viewers".into()], ..JudgedFacts::default() },
+        };
+        let permit =
+            Decision { ruling: Ruling::Permit, policies: vec!["operators-change".into()], on: None, ..needs.clone() };
+        let guest = JudgedFacts {
+            membership: Membership::Guest,
+            groups: Vec::new(),
+            unread: vec!["oncall".into()],
+            readers: PlaceReaders::Shared,
+        };
+        let deny = Decision {
+            ruling: Ruling::Deny,
+            policies: vec!["full-members-only".into()],
+            facts: guest,
+            ..permit.clone()
+        };
+        let (text, plan) = ("stop i-0abc in eu-central-1".to_owned(), "0011aabbccdd".to_owned());
+        let kept = |decision: &Decision| Some(Arc::new(decision.clone()));
+        let asks = What::AwaitingApproval { text: text.clone(), plan: plan.clone(), needed: 1, decision: kept(&needs) };
+        let word = |by: &str, word: Word| WordRecord::new(by.into(), Timestamp::UNIX_EPOCH, word);
+        let said = |said: WordRecord| What::Word { said };
+        let own = || said(word("U0MAYA", Word::Approve).refused(WordRefusal::Own));
+        let guest = word("U0GUS", Word::Decline).judged(kept(&deny)).refused(WordRefusal::NotPermitted);
+        let approves = word("U0OMAR", Word::Approve).judged(kept(&permit));
+        let (policies, approved) = (None, vec!["U0OMAR".into()]);
+        let planned = What::Planned { text, plan, policies, approved, decision: kept(&needs) };
+        let nothing = Decision {
+            policies: Vec::new(),
+            on: Some("web-1".into()),
+            about: Some("U0OMAR".into()),
+            facts: JudgedFacts { readers: PlaceReaders::Unknown, ..JudgedFacts::default() },
+            ..deny
+        };
+        let reply = Reply::new(Tone::NotApproved).text(Line::from("It was not run."));
+        let finished = What::Finished { state: State::Refused, reply, decision: kept(&nothing) };
+        let events = [
+            asks,
+            own(),
+            said(guest),
+            own(),
+            own(),
+            said(word("U0VERA", Word::Approve).refused(WordRefusal::Forged)),
+            said(approves),
+            said(word("U0VERA", Word::Decline)),
+            said(word("U0VERA", Word::Approve).refused(WordRefusal::Granted)),
+            planned,
+            finished,
+        ];
+        let history: Vec<Event> = events.into_iter().map(|what| event(0, 1, what)).collect();
+        let story = story(RequestId::new(1_772_366_400_000, 7), &history);
+        let story: Vec<&str> = story.lines().skip(1).map(|line| line.get(26..).unwrap_or_default()).collect();
+        let expected = "\
+asks others     stop i-0abc in eu-central-1
+                plan 0011aabbccdd, 1 must approve
+                needs the approval of 1 by second-person on db-1\\u{7} (i-0abc), then permitted by operators-change
+                as member, in operators, viewers
+                by replica R1, fence 1
+not taken       U0MAYA's approval was not taken: who asks for a change cannot approve it
+not taken       U0GUS's decline was not taken: the policies do not permit it
+                refused by full-members-only
+                as guest, in no group, perhaps in oncall (Slack does not tell), where another organisation reads
+not taken       U0MAYA's approval was not taken: who asks for a change cannot approve it
+not taken       U0MAYA's approval was not taken: who asks for a change cannot approve it
+                no more words of U0MAYA that are not taken are kept
+not taken       U0VERA's approval was not taken: the bot did not make the button, or not for that place
+approved        by U0OMAR
+                permitted by operators-change
+                as member, in operators, viewers
+declined        by U0VERA
+not taken       U0VERA's approval was not taken: it was approved already
+planned         stop i-0abc in eu-central-1
+                plan 0011aabbccdd
+                needs the approval of 1 by second-person on db-1\\u{7} (i-0abc), then permitted by operators-change
+                as member, in operators, viewers
+                approved by U0OMAR
+finished        refused
+                refused on web-1: no policy permits it
+                U0OMAR as member, in no group, where another organisation may read (Slack does not tell)
+                | It was not run.";
+        assert_eq!(story.join("\n"), expected);
+        // of a command that only reads, before its target is known
+        let ahead = Decision { policies: Vec::new(), ..permit };
+        assert_eq!(decided(Some(&ahead))[0], "permitted, depending on the target");
+        assert!(decided(None).is_empty());
     }
 
     #[test]

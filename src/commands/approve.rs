@@ -35,6 +35,10 @@ impl Command for Approve {
         Scope::Bot
     }
 
+    fn word(&self) -> Option<(&str, Word)> {
+        Some((&self.request, Word::Approve))
+    }
+
     async fn plan(&self, cx: &Context) -> Result<Planned, CommandError> {
         Ok(Planned::Answer((cx.decide)(self.request.clone(), Word::Approve).await?))
     }

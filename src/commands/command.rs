@@ -213,6 +213,11 @@ pub trait Command: Send + Sync {
     /// What it touches, as far as its words tell.
     fn scope(&self) -> Scope;
 
+    /// What it says on the change of another request, with the id of that; nothing where it says no such word.
+    fn word(&self) -> Option<(&str, Word)> {
+        None
+    }
+
     /// Only reads. A reading command's plan is its answer.
     async fn plan(&self, cx: &Context) -> Result<Planned, CommandError>;
 

@@ -34,6 +34,10 @@ impl Command for Decline {
         Scope::Bot
     }
 
+    fn word(&self) -> Option<(&str, Word)> {
+        Some((&self.request, Word::Decline))
+    }
+
     async fn plan(&self, cx: &Context) -> Result<Planned, CommandError> {
         Ok(Planned::Answer((cx.decide)(self.request.clone(), Word::Decline).await?))
     }

@@ -6,8 +6,8 @@ use super::parts::DeskParts;
 use super::permits::Permits;
 use crate::commands::{Catalog, Decide, Row};
 use crate::domain::{
-    ApprovalRequest, CommandError, Failure, Line, NotTaken, Plan, Refusal, Reply, Request, RequestId, SHOWN, Standing,
-    Tone, UsageError, UserId, Word,
+    ApprovalRequest, CommandError, Decision, Failure, Line, NotTaken, Plan, Refusal, Reply, Request, RequestId, SHOWN,
+    Standing, Tone, UsageError, UserId, Word, WordRecord, WordRefusal,
 };
 use crate::execution::{Answer, Waiting, concerning};
 use crate::store::{State, StoreError, plan_hash};
@@ -102,21 +102,29 @@ async fn decide(parts: &DeskParts, permits: &Permits, said: &str, word: Word) ->
     // a button says behind the id what was shown with it
     let (which, shown) = said.split_once(SHOWN).map_or((said, None), |(id, shown)| (id, Some(shown)));
     let approval = find(parts, which).await?;
-    let (me, own) = (permits.user(), approval.user == *permits.user());
+    let (me, own, now) = (permits.user(), approval.user == *permits.user(), parts.clock.now());
+    let mut said = WordRecord::new(me.clone(), now, word);
     // a person who may not do it cannot let others do it; but what one asked for oneself one may call off
     if !(own && word == Word::Decline) {
         let row = row_of(&parts.catalog, &approval.plan)?;
-        // a short id is soon guessed: it tells those nothing who may run this on nothing at all
-        if RequestId::parse(which).is_none() && !permits.could_elsewhere(row) {
-            return Err(unknown(which).into());
+        match permits.may_approve(row, &approval) {
+            Ok(decision) => said = said.judged(decision),
+            Err(refusal) => {
+                let said = said.judged(refusal.decision.clone());
+                note(parts, &approval, said.refused(WordRefusal::NotPermitted)).await;
+                // a short id is soon guessed: it tells those nothing who may run this on nothing at all
+                if RequestId::parse(which).is_none() && !permits.could_elsewhere(row) {
+                    return Err(unknown(which).into());
+                }
+                return Err(undecided(parts, &approval, refusal).into());
+            }
         }
-        permits.may_approve(row, &approval).map_err(|refusal| undecided(parts, &approval, refusal))?;
     }
     if word == Word::Approve && shown.is_some_and(|shown| shown != plan_hash(&approval.plan)) {
-        return Err(Refusal { lines: vec![of_another_plan(&approval)] }.into());
+        note(parts, &approval, said.refused(WordRefusal::OtherPlan)).await;
+        return Err(Refusal::of(vec![of_another_plan(&approval)]).into());
     }
-    let now = parts.clock.now();
-    let said = parts.shop.approvals.say(approval.request, word, me, now).await.map_err(|error| unread(which, error))?;
+    let said = parts.shop.approvals.say(approval.request, &said).await.map_err(|error| unread(which, error))?;
     let Some(said) = said else { return Err(unknown(which).into()) };
     let standing = said.approval.standing(now);
     tracing::info!(req = %said.approval.request, by = %me, ?word, ?standing, taken = said.taken.is_ok(), "word on a change");
@@ -132,13 +140,50 @@ async fn decide(parts: &DeskParts, permits: &Permits, said: &str, word: Word) ->
                 let line = Line::from("Ask ").user(first.clone());
                 rest.iter().fold(line, |line, other| line.text(" or ").user(other.clone())).text(".")
             });
-            Err(Refusal { lines: [not_taken(&said.approval, not, now)].into_iter().chain(ask).collect() }.into())
+            let lines = [not_taken(&said.approval, not, now)].into_iter().chain(ask).collect();
+            Err(Refusal::of(lines).into())
         }
     }
 }
 
+/// Notes with a change that a word on it is not taken. A store that does not write it keeps the person from nothing: it is logged.
+async fn note(parts: &DeskParts, approval: &ApprovalRequest, said: WordRecord) {
+    tracing::info!(req = %approval.request, by = %said.by, word = ?said.word, why = ?said.refused, "refused word on a change");
+    if let Err(error) = parts.shop.approvals.refuse(approval.request, &said).await {
+        tracing::warn!(req = %approval.request, %error, "a refused word on a change is not noted");
+    }
+}
+
+/// Notes that a word was refused of a person who may say none, before the change was looked for. What is named by no id, or by a
+/// short one of several changes, is noted nowhere.
+pub(super) async fn note_refused(
+    parts: &DeskParts,
+    by: &UserId,
+    which: &str,
+    word: Word,
+    decision: Option<Arc<Decision>>,
+) {
+    let said = WordRecord::new(by.clone(), parts.clock.now(), word).judged(decision);
+    note_unread(parts, which, said.refused(WordRefusal::NotPermitted)).await;
+}
+
+/// Notes that somebody pressed a button which the bot did not make, where it says a word on a change.
+pub(super) async fn note_forged(parts: &DeskParts, request: &Request, line: &str) {
+    let Ok((_, command)) = parts.catalog.parse(line) else { return };
+    let Some((which, word)) = command.word() else { return };
+    let said = WordRecord::new(request.user.clone(), parts.clock.now(), word);
+    note_unread(parts, which, said.refused(WordRefusal::Forged)).await;
+}
+
+async fn note_unread(parts: &DeskParts, which: &str, said: WordRecord) {
+    let which = which.split_once(SHOWN).map_or(which, |(id, _)| id);
+    if let Ok(approval) = find(parts, which).await {
+        note(parts, &approval, said).await;
+    }
+}
+
 /// The refusal of a word on somebody's change: it is about the word, and the change is none of the refused person's.
-fn undecided(parts: &DeskParts, approval: &ApprovalRequest, Refusal { lines }: Refusal) -> Refusal {
+fn undecided(parts: &DeskParts, approval: &ApprovalRequest, Refusal { lines, decision }: Refusal) -> Refusal {
     let first = Line::from("You may not decide on ").code(&approval.text).text(" of ").user(approval.user.clone());
     let still = match approval.standing(parts.clock.now()) {
         Standing::Pending(_) => "It still waits.",
@@ -147,7 +192,7 @@ fn undecided(parts: &DeskParts, approval: &ApprovalRequest, Refusal { lines }: R
     let mut reasons = lines.into_iter();
     let mut first = first.text(": ");
     first.0.extend(reasons.next().unwrap_or_default().0);
-    Refusal { lines: [first.text(format!(" {still}"))].into_iter().chain(reasons).collect() }
+    Refusal { lines: [first.text(format!(" {still}"))].into_iter().chain(reasons).collect(), decision }
 }
 
 /// What is asked about under this id, whole or short.
@@ -277,7 +322,7 @@ fn not_taken(approval: &ApprovalRequest, not: NotTaken, now: Timestamp) -> Line 
 }
 
 fn over(tone: Tone, lines: Vec<Line>) -> Answer {
-    let refused = Answer::refused(&Refusal { lines });
+    let refused = Answer::refused(&Refusal::of(lines));
     // who has seen what was to be approved is told what became of it
     Answer { alone: false, reply: Reply { tone, ..refused.reply.clone() }, ..refused }
 }
@@ -298,11 +343,11 @@ fn declined(approval: &ApprovalRequest, by: UserId) -> Answer {
 }
 
 /// One who approved it could not do so now.
-pub(super) fn withdrawn(approval: &ApprovalRequest, by: &UserId) -> Answer {
+pub(super) fn withdrawn(approval: &ApprovalRequest, by: &UserId, decision: Option<Arc<Decision>>) -> Answer {
     let line = Line::new().user(by.clone()).text(" approved ").code(&approval.text).text(
         " and may not run it any more, so it was not run. Nothing was changed. Send it again, and others are asked.",
     );
-    over(Tone::NotApproved, vec![line, concerning(approval)])
+    Answer { decision, ..over(Tone::NotApproved, vec![line, concerning(approval)]) }
 }
 
 /// Nobody approved `ec2 stop i-0abc` within 15 minutes, so it was not run.

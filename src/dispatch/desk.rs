@@ -2,17 +2,19 @@
 
 use super::approvals::{self, Review};
 use super::cache::Trust;
+use super::decision::action;
 use super::forms::Forms;
 use super::incoming::How;
 use super::parts::DeskParts;
 use super::people::{self, People};
-use super::permits::{Members, Permits, action};
+use super::permits::{Members, Permits};
 use super::places::{Places, Reach};
 use super::shortcuts;
 use super::stopped::Stopped;
 use crate::commands::{Catalog, Command, Context, Row, Scope};
 use crate::domain::{
-    ApprovalRequest, Failure, Line, Principal, Refusal, Reply, ReplyTo, Request, Risk, Source, Tone, UsageError,
+    ApprovalRequest, Decision, Failure, Line, Principal, Refusal, Reply, ReplyTo, Request, Risk, Source, Tone,
+    UsageError,
 };
 use crate::execution::{self, Answer, Flight, Job, Task};
 use crate::slack::api::ApiError;
@@ -53,6 +55,8 @@ struct Understood {
     command: Box<dyn Command>,
     permits: Permits,
     principal: Principal,
+    /// What was decided already; nothing for a change, which is decided with its plan.
+    decision: Option<Arc<Decision>>,
 }
 
 impl Desk {
@@ -65,6 +69,9 @@ impl Desk {
 
     /// Works on a request until it is answered or handed on.
     pub(super) async fn work(&self, request: &Request, how: How, flight: Arc<Flight>) {
+        if let How::Forged { line } = &how {
+            approvals::note_forged(&self.parts, request, line).await;
+        }
         // before anything is asked or read of it: that may be what it breaks
         let former = self.parts.shop.desk.journal.former(request.id);
         if let Some(poison) = poison(request, &how, &former, &self.parts.catalog) {
@@ -144,8 +151,8 @@ impl Desk {
             let permits = self.permits(principal, members, request, Reach::Own);
             let row = approvals::row_of(&self.parts.catalog, &approval.plan)
                 .map_err(|refusal| Some(Answer::refused(&refusal)))?;
-            if permits.may_approve(row, &approval).is_err() {
-                return Err(Some(approvals::withdrawn(&approval, &given.by)));
+            if let Err(refusal) = permits.may_approve(row, &approval) {
+                return Err(Some(approvals::withdrawn(&approval, &given.by, refusal.decision)));
             }
         }
         Ok(approval)
@@ -223,13 +230,15 @@ impl Desk {
             false => self.forms.mistake(&permits, request, error),
         })?;
         // what was permitted and begun is looked at and reported, whatever the policies say by now
-        if !begun {
-            permits.decide_ahead(row).map_err(|refusal| Stopped::Answered(row.name, Answer::refused(&refusal)))?;
+        let decided = if begun { Ok(None) } else { permits.decide_ahead(row) };
+        if let (Err(refusal), Some((which, word))) = (&decided, command.word()) {
+            approvals::note_refused(&self.parts, &request.user, which, word, refusal.decision.clone()).await;
         }
+        let decision = decided.map_err(|refusal| Stopped::Answered(row.name, Answer::refused(&refusal)))?;
         if request.source == Source::Shortcut && row.risk >= Risk::Change {
             return Err(shortcuts::ask_first(row, request));
         }
-        Ok(Understood { row, command, permits, principal })
+        Ok(Understood { row, command, permits, principal, decision })
     }
 
     /// What this person may, here and now.
@@ -249,13 +258,13 @@ impl Desk {
         let asked_at = approval.as_ref().map_or(request.accepted_at, |approval| approval.decided_at());
         let changes = understood.row.risk >= Risk::Change;
         match how {
-            How::Fresh => Ok(Task::Run),
+            How::Fresh | How::Forged { .. } => Ok(Task::Run),
             How::Late => {
                 let line = Line::new()
                     .text("My journal was slow, and Slack had already told you that it failed, so I did not run ")
                     .code(&request.text)
                     .text(". Send it again.");
-                Err(Answer::refused(&Refusal { lines: vec![line] }))
+                Err(Answer::refused(&Refusal::of(vec![line])))
             }
             How::Crowded => Err(crowded(request)),
             How::TakenUp { state: State::Running, plan: Some(plan), deaths } if changes => Ok(match deaths {
@@ -293,7 +302,7 @@ impl Desk {
     }
 
     fn job(&self, request: Request, understood: Understood, task: Task, flight: Arc<Flight>) -> Job {
-        let Understood { row, command, permits, principal } = understood;
+        let Understood { row, command, permits, principal, decision } = understood;
         let decide = approvals::door(&self.parts, &permits);
         let context = Context {
             request: request.id,
@@ -316,7 +325,7 @@ impl Desk {
             decide,
         };
         let judge = permits.judge(row);
-        Job { request, row, command, context, judge, task, flight, alone: false }
+        Job { request, row, command, context, judge, task, flight, decision, alone: false }
     }
 }
 
@@ -358,7 +367,7 @@ fn crowded(request: &Request) -> Answer {
         .code(&request.text)
         .text(". For a minute I answer nothing more in it. Ask in a new message, outside of the thread.");
     // it concerns all who are in it
-    Answer { alone: false, ..Answer::refused(&Refusal { lines: vec![line] }) }
+    Answer { alone: false, ..Answer::refused(&Refusal::of(vec![line])) }
 }
 
 #[cfg(test)]

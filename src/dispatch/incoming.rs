@@ -13,6 +13,11 @@ pub enum How {
     Late,
     /// From Slack, out of a thread that asks more than people do: it is told so, once.
     Crowded,
+    /// From Slack, the bot's own word to a person who pressed a button that the bot did not make, or not for that place.
+    Forged {
+        /// What the button says, of which nothing is run.
+        line: String,
+    },
     /// From the journal, where it stood like this when no task worked on it.
     TakenUp {
         /// Its state.

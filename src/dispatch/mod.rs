@@ -4,6 +4,7 @@
 mod approvals;
 mod cache;
 mod callers;
+mod decision;
 mod desk;
 mod dispatcher;
 pub mod forms;

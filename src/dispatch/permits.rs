@@ -1,11 +1,12 @@
 //! The policies as the other rooms ask them: about a person, here and now.
 
 use super::callers::Rights;
+use super::decision::{Asked, Asking, Decided, action};
 use super::places::Reach;
-use super::policy::{Action, Deny, Policies, Reason, Resource, Situation, Verdict, refusal, refusal_saying, shut_out};
+use super::policy::{Deny, Policies, Resource, Situation, Verdict, refusal, refusal_saying, shut_out};
 use crate::commands::{Catalog, Enters, MayOrWhy, Row, SeesOrWhy};
 use crate::domain::{
-    ApprovalRequest, ChannelId, Line, Membership, Plan, Principal, Refusal, Request, RequestId, Risk, Source, Target,
+    ApprovalRequest, ChannelId, Decision, Line, Membership, Plan, Principal, Refusal, Request, Risk, Source, Target,
     UserId,
 };
 use crate::execution::{Judge, Need};
@@ -24,16 +25,7 @@ pub(super) struct Permits {
     policies: Arc<Policies>,
     catalog: Arc<Catalog>,
     asking: Arc<Asking>,
-}
-
-struct Asking {
-    principal: Principal,
-    situation: Situation,
-    /// Who reads where it was asked.
-    reach: Reach,
     members: Members,
-    /// What was asked; nothing for a Home, which decides nothing.
-    asked: Option<(RequestId, String)>,
 }
 
 impl Permits {
@@ -55,8 +47,9 @@ impl Permits {
             time: whole_second(time),
             approvals: 0,
         };
-        let asked = Some((request.id, request.text.clone()));
-        Self { policies, catalog, asking: Arc::new(Asking { principal, situation, reach, members, asked }) }
+        let (line, is_of_another) = (request.text.clone(), principal.user != request.user);
+        let asked = Some(Asked { request: request.id, line, is_of_another });
+        Self { policies, catalog, members, asking: Arc::new(Asking { principal, situation, reach, asked }) }
     }
 
     /// As a button on this person's Home would be judged.
@@ -72,27 +65,25 @@ impl Permits {
         let source = Source::Button;
         let situation = Situation { channel, direct_message: true, external: false, source, time, approvals: 0 };
         let reach = Reach::Own;
-        Self { policies, catalog, asking: Arc::new(Asking { principal, situation, reach, members, asked: None }) }
+        Self { policies, catalog, members, asking: Arc::new(Asking { principal, situation, reach, asked: None }) }
     }
 
-    /// [`Permits::ahead`], for the record. A change that could be made is not decided yet: that is decided with its plan.
-    pub(super) fn decide_ahead(&self, row: &'static Row) -> Result<(), Refusal> {
-        let judge = |situation: &Situation| self.judged_ahead(row, situation);
-        let verdict = judge(&self.asking.situation);
-        if !verdict.is_permit() || row.risk < Risk::Change {
-            self.record(row, "any", &verdict);
+    /// [`Permits::ahead`], for the record: what is decided of a command that changes nothing. A change that could be made is not
+    /// decided yet: that is decided with its plan.
+    pub(super) fn decide_ahead(&self, row: &'static Row) -> Result<Option<Arc<Decision>>, Refusal> {
+        let decided = self.asking.decide(&self.policies, row, None);
+        let is_of_its_plan = decided.verdict.is_permit() && row.risk >= Risk::Change;
+        if !is_of_its_plan {
+            self.asking.record(&self.policies, row, "any", &decided.decision);
         }
-        self.refused(row, verdict, judge)
+        let decision = Arc::clone(&decided.decision);
+        self.refused(row, None, decided)?;
+        Ok((!is_of_its_plan).then_some(decision))
     }
 
     /// The refusal of a row that this person cannot run on anything; asked before anything is read.
     pub(super) fn ahead(&self, row: &Row) -> Result<(), Refusal> {
-        let judge = |situation: &Situation| self.judged_ahead(row, situation);
-        self.refused(row, judge(&self.asking.situation), judge)
-    }
-
-    fn judged_ahead(&self, row: &Row, situation: &Situation) -> Verdict {
-        self.policies.judge_ahead(&self.asking.principal, action(row), situation)
+        self.refused(row, None, self.asking.decide(&self.policies, row, None))
     }
 
     /// Whether this person could run a row on anything at all, from a place of one's own.
@@ -106,10 +97,11 @@ impl Permits {
     pub(super) fn shut_out(&self, outcome: &str) -> Result<(), Refusal> {
         let Some(help) = self.catalog.help() else { return Ok(()) };
         let Asking { principal, situation, .. } = &*self.asking;
-        let Verdict::Deny(deny) = self.policies.judge_ahead(principal, action(help), situation) else { return Ok(()) };
+        let Decided { decision, verdict } = self.asking.decide(&self.policies, help, None);
+        let Verdict::Deny(deny) = verdict else { return Ok(()) };
         let member = Principal { membership: Membership::Member, ..principal.clone() };
         let as_member = self.policies.could(&member, action(help), situation);
-        Err(shut_out(&deny, principal, as_member, &self.others(&deny.who_could), outcome))
+        Err(shut_out(&deny, principal, as_member, &self.others(&deny.who_could), outcome).by(decision))
     }
 
     /// [`Permits::ahead`], as a command asks it.
@@ -172,29 +164,33 @@ impl Permits {
         let permits = self.clone();
         Arc::new(move |plan: &Plan| {
             names_something(plan)?;
-            resources(plan).try_fold(Need::default(), |need, resource| {
-                let of_this = permits.need(row, &resource)?;
-                Ok(if of_this.approvals > need.approvals { of_this } else { need })
-            })
+            resources(plan).try_fold(Need::default(), |need, resource| Ok(need.and(permits.need(row, &resource)?)))
         })
     }
 
     /// What the change of one target needs, or of anything in a region.
     fn need(&self, row: &'static Row, resource: &Resource<'_>) -> Result<Need, Refusal> {
-        let Asking { principal, situation, .. } = &*self.asking;
-        let action = action(row);
-        let judge = |situation: &Situation| self.policies.judge_region(principal, action, resource, situation);
-        let verdict = judge(situation);
-        self.record_on(row, resource, &verdict);
+        let Decided { decision, verdict } = self.decide_on(row, resource);
         match verdict {
-            Verdict::Permit { .. } => Ok(Need::default()),
-            Verdict::Needs { approvals, reasons } => {
-                let could = self.policies.who_could(action, resource, situation);
+            Verdict::Permit { .. } => Ok(Need { decision: Some(Arc::unwrap_or_clone(decision)), ..Need::default() }),
+            Verdict::Needs { approvals, reasons, .. } => {
+                let could = self.policies.who_could(action(row), resource, &self.asking.situation);
                 let contacts = self.others(&could).into_iter().take(CONTACTS).collect();
-                Ok(Need { approvals, reasons: reasons.into_iter().map(|reason| reason.text).collect(), contacts })
+                let reasons = reasons.into_iter().map(|reason| reason.text).collect();
+                Ok(Need { approvals, reasons, contacts, decision: Some(Arc::unwrap_or_clone(decision)) })
             }
-            deny @ Verdict::Deny(_) => self.refused(row, deny, judge).map(|()| Need::default()),
+            deny @ Verdict::Deny(_) => {
+                let decided = Decided { decision, verdict: deny };
+                self.refused(row, Some(resource), decided).map(|()| Need::default())
+            }
         }
+    }
+
+    /// What is decided of one target, or of a region, for the record.
+    fn decide_on(&self, row: &Row, resource: &Resource<'_>) -> Decided {
+        let decided = self.asking.decide(&self.policies, row, Some(resource));
+        self.asking.record_on(&self.policies, row, resource, &decided.decision);
+        decided
     }
 
     /// Whose permits these are.
@@ -202,20 +198,29 @@ impl Permits {
         &self.asking.principal.user
     }
 
-    /// Refuses a person who could not make this change even if others approved it: nor can they approve it for others.
-    pub(super) fn may_approve(&self, row: &'static Row, approval: &ApprovalRequest) -> Result<(), Refusal> {
-        let Asking { principal, situation, .. } = &*self.asking;
+    /// Decides whether this person may say a word on a change. A person who could not make it even if others approved it may not.
+    pub(super) fn may_approve(
+        &self,
+        row: &'static Row,
+        approval: &ApprovalRequest,
+    ) -> Result<Option<Arc<Decision>>, Refusal> {
         names_something(&approval.plan)?;
-        resources(&approval.plan).try_for_each(|resource| {
-            let judge =
-                |situation: &Situation| self.policies.judge_region(principal, action(row), &resource, situation);
-            let verdict = judge(situation);
-            self.record_on(row, &resource, &verdict);
-            // the asker cannot be asked to approve it; that it waits on is said beside the reason
-            let Verdict::Deny(deny) = verdict else { return Ok(()) };
-            let others = self.others_than(&approval.user, &deny.who_could);
-            Err(self.of_place(refusal_saying(&deny, row.name, principal, &others, ""), &deny, judge))
-        })
+        let mut all: Option<Decision> = None;
+        for resource in resources(&approval.plan) {
+            let Decided { decision, verdict } = self.decide_on(row, &resource).of_word();
+            if let Verdict::Deny(deny) = verdict {
+                // the asker cannot be asked to approve it; that it waits on is said beside the reason
+                let others = self.others_than(&approval.user, &deny.who_could);
+                let refusal = refusal_saying(&deny, row.name, &self.asking.principal, &others, "");
+                return Err(self.of_place(refusal, row, Some(&resource), &deny).by(decision));
+            }
+            let of_this = Arc::unwrap_or_clone(decision);
+            all = Some(match all {
+                Some(all) => all.and(of_this),
+                None => of_this,
+            });
+        }
+        Ok(all.map(Arc::new))
     }
 
     /// Some who could approve it.
@@ -227,50 +232,10 @@ impl Permits {
         others.into_iter().take(CONTACTS).collect()
     }
 
-    /// A region is recorded only where it is more than where a target is.
-    fn record_on(&self, row: &Row, resource: &Resource<'_>, verdict: &Verdict) {
-        match resource {
-            Resource::Target(target) => self.record(row, &target.key(), verdict),
-            Resource::Region { account, region } if !verdict.is_permit() => {
-                self.record(row, &format!("{account}/{region}"), verdict);
-            }
-            Resource::Region { .. } | Resource::Bot => {}
-        }
-    }
-
-    /// One line of the log for a decision: who asked for what, on what, and what which policies say. What people and AWS
-    /// have written is quoted, so that it cannot look like a line of its own.
-    fn record(&self, row: &Row, on: &str, verdict: &Verdict) {
-        let Asking { principal, situation, asked, .. } = &*self.asking;
-        let Some((request, line)) = asked else { return };
-        let of = |reasons: &[Reason]| reasons.iter().map(|reason| reason.policy.clone()).collect();
-        let (word, approvals, policies): (_, _, Vec<String>) = match verdict {
-            Verdict::Permit { policies } => ("permit", situation.approvals, policies.clone()),
-            Verdict::Needs { approvals, reasons } => ("needs_approval", *approvals, of(reasons)),
-            Verdict::Deny(deny) => ("deny", situation.approvals, of(&deny.reasons)),
-        };
-        tracing::info!(
-            target: "audit",
-            req = %request,
-            user = ?principal.user.as_str(),
-            team = ?principal.team.as_str(),
-            channel = ?situation.channel.as_str(),
-            source = situation.source.as_str(),
-            action = row.action,
-            ?line,
-            ?on,
-            verdict = word,
-            approvals,
-            ?policies,
-            policy_hash = self.policies.hash(),
-            "decision"
-        );
-    }
-
     /// The members of these groups, without the one who asks.
     fn others(&self, groups: &[String]) -> Vec<UserId> {
         let mut others: Vec<UserId> = Vec::new();
-        for user in groups.iter().filter_map(|group| self.asking.members.get(group)).flatten() {
+        for user in groups.iter().filter_map(|group| self.members.get(group)).flatten() {
             if *user != self.asking.principal.user && !others.contains(user) {
                 others.push(user.clone());
             }
@@ -279,20 +244,22 @@ impl Permits {
     }
 
     /// The refusal of what is denied.
-    fn refused(&self, row: &Row, verdict: Verdict, judge: impl Fn(&Situation) -> Verdict) -> Result<(), Refusal> {
+    fn refused(
+        &self,
+        row: &Row,
+        on: Option<&Resource<'_>>,
+        Decided { decision, verdict }: Decided,
+    ) -> Result<(), Refusal> {
         let Verdict::Deny(deny) = verdict else { return Ok(()) };
         let contacts = self.others(&deny.who_could);
-        Err(self.of_place(refusal(&deny, row.name, &self.asking.principal, &contacts), &deny, judge))
+        let refusal = refusal(&deny, row.name, &self.asking.principal, &contacts);
+        Err(self.of_place(refusal, row, on, &deny).by(decision))
     }
 
-    /// Where the place counts as shared only because Slack does not tell, and that matters, the refusal says so: `judge` is asked
-    /// how it would be otherwise.
-    fn of_place(&self, mut refusal: Refusal, deny: &Deny, judge: impl Fn(&Situation) -> Verdict) -> Refusal {
-        if self.asking.reach == Reach::Unknown {
-            let own = Situation { external: false, ..self.asking.situation.clone() };
-            if !matches!(judge(&own), Verdict::Deny(other) if other.reasons == deny.reasons) {
-                refusal.lines.push(place_unknown());
-            }
+    /// Where the place counts as shared only because Slack does not tell, and that matters, the refusal says so.
+    fn of_place(&self, mut refusal: Refusal, row: &Row, on: Option<&Resource<'_>>, deny: &Deny) -> Refusal {
+        if self.asking.is_for_want_of_the_place(&self.policies, row, on, deny) {
+            refusal.lines.push(place_unknown());
         }
         refusal
     }
@@ -319,7 +286,7 @@ fn names_something(plan: &Plan) -> Result<(), Refusal> {
         .code(&plan.command)
         .text(" came to a plan that names no target, so I cannot judge who may do it. Nothing was changed. ")
         .text("This is a mistake of mine: please tell the platform team.");
-    Err(Refusal { lines: vec![line] })
+    Err(Refusal::of(vec![line]))
 }
 
 /// What a plan touches: the regions of its targets, each once, and then the targets.
@@ -333,10 +300,6 @@ fn resources(plan: &Plan) -> impl Iterator<Item = Resource<'_>> {
 /// As fine as policies see it: all that is asked within one second is the same situation.
 fn whole_second(time: jiff::Timestamp) -> jiff::Timestamp {
     jiff::Timestamp::from_second(time.as_second()).unwrap_or(time)
-}
-
-pub(super) fn action(row: &Row) -> Action<'_> {
-    Action { name: row.action, risk: row.risk }
 }
 
 #[cfg(test)]

@@ -1,5 +1,9 @@
 //! The approval of a change by others: what they are shown, what they say, and where it stands.
 
+mod word;
+
+pub use word::{WordRecord, WordRefusal};
+
 use super::{Approval, Plan, RequestId, UserId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -32,6 +36,9 @@ pub struct ApprovalRequest {
     /// When it was found to be out of time, and the asker was told so: a replica whose clock says otherwise is late.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<Timestamp>,
+    /// What people said of it, in the order in which it was heard: what was taken, and of what was refused some.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub words: Vec<WordRecord>,
 }
 
 /// Where an approval stands.
@@ -48,7 +55,8 @@ pub enum Standing {
 }
 
 /// What a person says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Word {
     /// Let it be done.
     Approve,
@@ -124,10 +132,11 @@ impl ApprovalRequest {
         true
     }
 
-    /// Whether this is the plan that was shown. Who approved it, and by which policies, is no part of what was shown; nor is a
+    /// Whether this is the plan that was shown. Who approved it, and what the policies decided, is no part of what was shown; nor is a
     /// detail, where a program showed it that knew none and wrote all of it into the steps.
     pub fn is_for(&self, plan: &Plan) -> bool {
-        let shown = |plan: &Plan, detail| Plan { policies: None, approved: Vec::new(), detail, ..plan.clone() };
+        let shown =
+            |plan: &Plan, detail| Plan { policies: None, approved: Vec::new(), decision: None, detail, ..plan.clone() };
         let detail = self.plan.detail.as_ref().and(plan.detail.clone());
         shown(&self.plan, self.plan.detail.clone()) == shown(plan, detail)
     }
@@ -166,6 +175,7 @@ mod tests {
             given: Vec::new(),
             declined: None,
             closed_at: None,
+            words: Vec::new(),
         }
     }
 

@@ -2,7 +2,8 @@
 //! things: a usage mistake and a refusal changed nothing, a failure says what it changed, an unknown outcome says
 //! what was seen. Only their own texts reach Slack.
 
-use super::{Button, Line};
+use super::{Button, Decision, Line};
+use std::sync::Arc;
 
 /// The command was not understood. Nothing was done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct UsageError {
 pub struct Refusal {
     /// Why, as sentences.
     pub lines: Vec<Line>,
+    /// What the policies decided, where it is they that refuse.
+    pub decision: Option<Arc<Decision>>,
 }
 
 /// The command was tried and did not succeed.
@@ -86,7 +89,18 @@ impl UsageError {
 impl Refusal {
     /// A refusal described by one sentence with names in backticks.
     pub fn sentence(text: &str) -> Self {
-        Self { lines: vec![Line::sentence(text)] }
+        Self::of(vec![Line::sentence(text)])
+    }
+
+    /// A refusal by something else than the policies.
+    pub fn of(lines: Vec<Line>) -> Self {
+        Self { lines, decision: None }
+    }
+
+    /// With what the policies decided.
+    #[must_use]
+    pub fn by(self, decision: Arc<Decision>) -> Self {
+        Self { decision: Some(decision), ..self }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod approval;
 mod body;
+pub(crate) mod decision;
 mod drill;
 mod facts;
 mod failure;
@@ -19,8 +20,9 @@ mod selftest;
 mod target;
 mod vitals;
 
-pub use approval::{APPROVE, ApprovalRequest, NotTaken, Standing, Word};
+pub use approval::{APPROVE, ApprovalRequest, NotTaken, Standing, Word, WordRecord, WordRefusal};
 pub use body::{Body, EcsTask, Notice};
+pub use decision::{Decision, JudgedFacts, PlaceReaders, Ruling};
 pub use drill::Drill;
 pub use facts::Facts;
 pub use failure::{CommandError, Failure, Refusal, UnknownOutcome, UsageError};

@@ -1,11 +1,12 @@
 //! What a command is about to do, exactly, before it does it.
 
-use super::{Facts, Target, UserId};
+use super::{Decision, Facts, Target, UserId};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// One provider call of a plan. It is journalled before it is made, so that a crash leaves a trace to verify.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +58,9 @@ pub struct Plan {
     /// Who has approved it, where that was needed, once they have.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub approved: Vec<Approval>,
+    /// What the policies decided of it, once they have. It is kept with what happened, and not with the plan.
+    #[serde(skip)]
+    pub decision: Option<Arc<Decision>>,
 }
 
 impl Plan {

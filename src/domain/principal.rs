@@ -1,10 +1,12 @@
 //! Who asks.
 
 use super::{TeamId, UserId};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// What a person is in the bot's workspace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Membership {
     /// A full member of the bot's own workspace.
     Member,
@@ -15,6 +17,7 @@ pub enum Membership {
     /// Deactivated, or a bot.
     Inactive,
     /// The bot itself, in a self-test.
+    #[serde(rename = "self")]
     Itself,
 }
 
@@ -28,6 +31,10 @@ impl Membership {
             Self::Inactive => "inactive",
             Self::Itself => "self",
         }
+    }
+
+    pub(super) fn is_member(&self) -> bool {
+        *self == Self::Member
     }
 }
 

@@ -8,7 +8,8 @@ use crate::clock::Clock;
 use crate::commands::{Catalog, Found};
 use crate::delivery::{Courier, Deliver};
 use crate::domain::{
-    CommandError, Failure, Line, Part, Refusal, Reply, ReplyTo, Request, Source, Tone, UnknownOutcome, UsageError,
+    CommandError, Decision, Failure, Line, Part, Refusal, Reply, ReplyTo, Request, Source, Tone, UnknownOutcome,
+    UsageError,
 };
 use crate::store::{Address, Final, Former, Journal, NewLetter, StoreError};
 use crate::supervision::Handle;
@@ -26,17 +27,19 @@ pub struct Answer {
     pub reply: Reply,
     /// Whether it is for the asker alone: a refusal.
     pub alone: bool,
+    /// What the policies decided, where that led to it.
+    pub decision: Option<Arc<Decision>>,
 }
 
 impl Answer {
     /// It was done.
     pub fn ok(reply: Reply) -> Self {
-        Self { end: Final::Succeeded, outcome: "ok", reply, alone: false }
+        Self { end: Final::Succeeded, outcome: "ok", reply, alone: false, decision: None }
     }
 
     /// It failed, and the reply says how.
     pub fn failed(reply: Reply) -> Self {
-        Self { end: Final::Failed, outcome: "failed", reply, alone: false }
+        Self { end: Final::Failed, outcome: "failed", reply, alone: false, decision: None }
     }
 
     /// A part of it was done, and the reply says which.
@@ -46,7 +49,7 @@ impl Answer {
 
     /// It is not known, and the reply says what was seen.
     pub fn unknown(reply: Reply) -> Self {
-        Self { end: Final::Unknown, outcome: "unknown", reply, alone: false }
+        Self { end: Final::Unknown, outcome: "unknown", reply, alone: false, decision: None }
     }
 
     /// It was not understood, or does not name what it means.
@@ -56,18 +59,19 @@ impl Answer {
             reply = reply.part(Part::List(error.candidates.clone()));
         }
         let reply = reply.buttons(error.buttons.clone());
-        Self { end: Final::Refused, outcome: "usage", reply, alone: false }
+        Self { end: Final::Refused, outcome: "usage", reply, alone: false, decision: None }
     }
 
     /// It was refused.
     pub fn refused(refusal: &Refusal) -> Self {
         let reply = lines(Tone::Refused, &refusal.lines);
-        Self { end: Final::Refused, outcome: "refused", reply, alone: true }
+        let decision = refusal.decision.clone();
+        Self { end: Final::Refused, outcome: "refused", reply, alone: true, decision }
     }
 
     /// The person has the form of what was asked for, or is shown the button for it.
     pub fn form(reply: Reply) -> Self {
-        Self { end: Final::Refused, outcome: "form", reply, alone: false }
+        Self { end: Final::Refused, outcome: "form", reply, alone: false, decision: None }
     }
 
     /// Processes have died with it more than once: what it did to them it may do again, so it is not tried again. What
@@ -90,7 +94,8 @@ impl Answer {
         };
         let line = first.code(format!("req {}", request.id.short())).text(" to the platform team.");
         let tone = if begun { Tone::Unknown } else { Tone::Failed };
-        Self { end: Final::Poison { deaths, begun }, outcome: "poison", reply: lines(tone, &[line]), alone: false }
+        let end = Final::Poison { deaths, begun };
+        Self { end, outcome: "poison", reply: lines(tone, &[line]), alone: false, decision: None }
     }
 
     /// A failure of ours: the sentence that names nothing but the command.
@@ -207,12 +212,12 @@ impl AnswerDesk {
     /// Gives a request its final answer. Returns when it is durable.
     pub async fn give(&self, request: &Request, command: &'static str, answer: Answer) {
         let address = last_address(request, &answer);
-        let Answer { end, outcome, reply, .. } = answer;
+        let Answer { end, outcome, reply, decision, .. } = answer;
         let trigger = request.trigger.clone().filter(|_| reply.form.is_some());
         let letter = NewLetter { request: request.id, address, reply, last: true, trigger };
         let mut pause = Duration::from_millis(100);
         loop {
-            match self.journal.finish(request.id, end, letter.clone()).await {
+            match self.journal.finish_judged(request.id, end, letter.clone(), decision.clone()).await {
                 Ok(letter) => {
                     // a courier that is down finds the letter in the outbox
                     let _ = self.courier.tell(Deliver(letter));

@@ -28,6 +28,7 @@ pub(super) async fn ask(job: &Job, plan: Plan, need: &Need, shop: &Workshop) -> 
         given: Vec::new(),
         declined: None,
         closed_at: None,
+        words: Vec::new(),
     };
     let reply_to = if job.alone { job.request.reply_to.clone() } else { open_place(&job.request) };
     let request = Request { reply_to, trigger: None, ..job.request.clone() };
@@ -170,7 +171,7 @@ pub(super) fn void(approval: &ApprovalRequest) -> Refusal {
         .code(&approval.text)
         .text(" would do is not any more what was approved, so I did not run it. Nothing was changed. ")
         .text("Send it again, and the new plan will be shown.");
-    Refusal { lines: vec![line, concerning(approval)] }
+    Refusal::of(vec![line, concerning(approval)])
 }
 
 /// What a final word on a change is about: all that was to be changed, who asked, and who had approved.

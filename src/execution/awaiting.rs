@@ -1,6 +1,6 @@
 //! What waits for the approval of others, and what that takes.
 
-use crate::domain::{Plan, Request, RequestId, UserId};
+use crate::domain::{Decision, Plan, Request, RequestId, UserId};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 
@@ -13,6 +13,21 @@ pub struct Need {
     pub reasons: Vec<String>,
     /// Some who could approve.
     pub contacts: Vec<UserId>,
+    /// What the policies decided of it.
+    pub decision: Option<Decision>,
+}
+
+impl Need {
+    /// What two parts of a plan need together: the more approvals of the two, for the reasons of those.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let (more, less) = if other.approvals > self.approvals { (other, self) } else { (self, other) };
+        let decision = match (more.decision, less.decision) {
+            (Some(more), Some(less)) => Some(more.and(less)),
+            (more, less) => more.or(less),
+        };
+        Self { decision, ..more }
+    }
 }
 
 /// A request that waits for others.

@@ -3,7 +3,7 @@
 use super::awaiting::Need;
 use super::flights::Flight;
 use crate::commands::{Command, Context, Row};
-use crate::domain::{ApprovalRequest, Plan, Refusal, Request};
+use crate::domain::{ApprovalRequest, Decision, Plan, Refusal, Request};
 use std::sync::Arc;
 
 /// Says whether the person may make this plan's change, every target of it, and who else must approve.
@@ -46,6 +46,8 @@ pub struct Job {
     pub judge: Judge,
     /// What to do.
     pub task: Task,
+    /// What the policies decided of it already; nothing for a change, which they are asked about with its plan.
+    pub decision: Option<Arc<Decision>>,
     /// Whether the asker alone is to read of it where it was asked.
     pub alone: bool,
     /// Keeps the request known as being in work; shared with the room that answers when the job is not taken.

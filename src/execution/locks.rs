@@ -43,7 +43,7 @@ impl Locks {
                         " (req {}). Nothing was changed by your command. Send it again when that one is done.",
                         holder.req
                     ));
-                return Err(Refusal { lines: vec![line] });
+                return Err(Refusal::of(vec![line]));
             }
         }
         let (by, req) = (request.user.clone(), request.id.short());

@@ -8,7 +8,7 @@ use super::workshop::Workshop;
 use super::{approvals, progress, recover};
 use crate::aws;
 use crate::commands::{Context, Planned};
-use crate::domain::{CommandError, Failure, Line, Plan, Refusal, RequestId, Risk, Target};
+use crate::domain::{CommandError, Decision, Failure, Line, Plan, Refusal, RequestId, Risk, Target};
 use crate::store::{Final, StoreError};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -46,7 +46,8 @@ pub(super) async fn work(job: &Job, shop: &Workshop, stage: &Arc<Mutex<Stage>>) 
         Risk::Basic | Risk::Read => working.await,
     };
     if let Some(answer) = answer {
-        shop.desk.give(&job.request, job.row.name, answer).await;
+        let decision = answer.decision.clone().or_else(|| job.decision.clone());
+        shop.desk.give(&job.request, job.row.name, Answer { decision, ..answer }).await;
     }
 }
 
@@ -83,12 +84,15 @@ async fn plan_and_execute(
         }
         Task::Approved(approval) => approval.given.clone(),
         Task::Run | Task::Verify(_) | Task::LastLook(..) if need.approvals > 0 => {
+            let plan = Plan { decision: need.decision.clone().map(Arc::new), ..plan };
             // asked or not: the answer comes when they have spoken, or from the replica that has the request
             return approvals::ask(job, plan, &need, shop).await.map(|_| None);
         }
         Task::Run | Task::Verify(_) | Task::LastLook(..) => Vec::new(),
     };
-    let plan = Plan { policies: Some(shop.policies.to_string()), approved, ..plan };
+    let given = approved.iter().map(|approval| approval.by.clone()).collect();
+    let decision = need.decision.map(|decision| Arc::new(Decision { given, ..decision }));
+    let plan = Plan { policies: Some(shop.policies.to_string()), approved, decision, ..plan };
     let _locked = shop.locks.take(&plan.targets, &job.request.text, &job.request)?;
     if let Err(error) = shop.desk.journal.planned(job.request.id, plan.clone()).await {
         if let StoreError::Transition { .. } | StoreError::Fenced(_) = error {
@@ -145,7 +149,7 @@ fn busy(plan: &Plan, target: &str, holder: RequestId) -> Refusal {
         .code(named.map_or_else(|| target.to_owned(), Target::label))
         .text(format!(" is being changed by another command (req {}). ", holder.short()))
         .text("Nothing was changed by your command. Send it again when that one is done.");
-    Refusal { lines: vec![line] }
+    Refusal::of(vec![line])
 }
 
 fn too_slow(job: &Job, deadline: Duration) -> CommandError {

@@ -3,7 +3,7 @@
 use super::{AnswerDesk, Awaiting, AwsWorker, ExecutionConfig, Flights, Locks, WorkerPool, Workshop};
 use crate::clock;
 use crate::delivery::{Courier, CourierParts, DeliveryConfig};
-use crate::domain::{ApprovalRequest, ChannelId, Plan, Step, UserId};
+use crate::domain::{ApprovalRequest, ChannelId, Decision, Plan, Step, UserId};
 use crate::domain::{ReplyTo, Request, RequestId, Source};
 use crate::slack::api::{Pacer, WebApi};
 use crate::slack::{Proxy, SlackConfig};
@@ -61,8 +61,14 @@ impl Journal for Leased {
     async fn step_ended(&self, id: RequestId, index: u32, state: StepState) -> Result<(), StoreError> {
         self.journal.step_ended(id, index, state).await
     }
-    async fn finish(&self, id: RequestId, end: Final, letter: NewLetter) -> Result<Letter, StoreError> {
-        self.journal.finish(id, end, letter).await
+    async fn finish_judged(
+        &self,
+        id: RequestId,
+        end: Final,
+        letter: NewLetter,
+        decision: Option<Arc<Decision>>,
+    ) -> Result<Letter, StoreError> {
+        self.journal.finish_judged(id, end, letter, decision).await
     }
     fn held(&self, wanted: &mut dyn FnMut(&Held) -> bool) -> Vec<Entry> {
         self.journal.held(&mut |held| wanted(&Held { is_found: true, ..*held }))

@@ -62,12 +62,14 @@ pub struct Doorkeeper {
     pub web_api: Arc<dyn Fn() -> WebApi + Send + Sync>,
 }
 
-/// Which attempt of Slack's at an event this is, for the log. An attempt is never a reason to drop it: it may be the only
-/// one that arrived.
+/// How a request was delivered: which attempt of Slack's at an event this is, for the log. An attempt is never a reason to drop
+/// it: it may be the only one that arrived.
 #[derive(Clone, Debug, Default)]
 struct Attempt {
     number: u32,
     reason: String,
+    /// What the button says that was pressed, where the bot did not make it.
+    forged: Option<String>,
 }
 
 impl EnvelopeSink for Doorkeeper {
@@ -85,15 +87,17 @@ impl EnvelopeSink for Doorkeeper {
             metrics::counter!("dronebot_envelopes_ignored_total", "reason" => "broke").increment(1);
             return future::ready(Disposition::Leave).boxed_local();
         };
+        let reason = envelope.retry_reason.clone().unwrap_or_default();
+        let attempt = Attempt { number: envelope.retry_attempt.unwrap_or_default(), reason, forged: None };
         match translated {
-            Translated::Request(new) if self.is_crowded(&new.request) => {
+            Translated::Request(new) | Translated::Forged(new, _) if self.is_crowded(&new.request) => {
                 tracing::warn!(channel = %new.request.channel, "a thread asks without end; left unanswered");
                 metrics::counter!("dronebot_envelopes_ignored_total", "reason" => "crowded_thread").increment(1);
                 future::ready(Disposition::Ack).boxed_local()
             }
-            Translated::Request(new) => {
-                let reason = envelope.retry_reason.clone().unwrap_or_default();
-                let attempt = Attempt { number: envelope.retry_attempt.unwrap_or_default(), reason };
+            Translated::Request(new) => Box::pin(self.clone().accept(*new, received, attempt, answerable)),
+            Translated::Forged(new, line) => {
+                let attempt = Attempt { forged: Some(line), ..attempt };
                 Box::pin(self.clone().accept(*new, received, attempt, answerable))
             }
             Translated::Submission(sent) => Box::pin(self.clone().submit(*sent, received, answerable)),
@@ -291,7 +295,12 @@ impl Doorkeeper {
         attempt: &Attempt,
     ) -> Result<(), StoreError> {
         let late = request.source.is_reported_as_failed() && received.elapsed() > SLACK_WAITS;
-        self.take(request, if late { How::Late } else { How::Fresh }, accepted, attempt)
+        let how = match (&attempt.forged, late) {
+            (Some(line), _) => How::Forged { line: line.clone() },
+            (None, true) => How::Late,
+            (None, false) => How::Fresh,
+        };
+        self.take(request, how, accepted, attempt)
     }
 
     fn take(

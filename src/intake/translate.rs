@@ -21,6 +21,8 @@ pub(super) use shortcut::Again;
 pub(super) enum Translated {
     /// A request.
     Request(Box<NewRequest>),
+    /// The word to a person who pressed a button that the bot did not make, or not for that place, and what that button says.
+    Forged(Box<NewRequest>, String),
     /// A filled-in form that is right.
     Submission(Box<Submission>),
     /// A filled-in form in which something is wrong.

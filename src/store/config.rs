@@ -1,5 +1,6 @@
 //! The settings of the store.
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -81,6 +82,11 @@ impl StoreConfig {
             ));
         }
         Ok(())
+    }
+
+    /// For how long what has ended is kept.
+    pub(super) fn retention(&self) -> SignedDuration {
+        SignedDuration::from_hours(24 * i64::from(self.retention_days))
     }
 
     /// What is wrong with the settings, with the name of the key.

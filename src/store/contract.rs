@@ -13,8 +13,10 @@ use std::collections::{HashMap, HashSet};
 
 mod approvals;
 pub(crate) use approvals::{
-    approval, each_word_on_a_change_counts_once_whoever_hears_it, what_a_newer_program_noted_of_an_approval_stays,
-    what_waits_for_others_is_kept_with_what_they_are_shown, what_waits_for_others_locks_no_target,
+    approval, each_word_on_a_change_counts_once_whoever_hears_it,
+    each_word_on_a_change_stands_in_its_history_and_refused_ones_do_not_fill_it,
+    what_a_newer_program_noted_of_an_approval_stays, what_waits_for_others_is_kept_with_what_they_are_shown,
+    what_waits_for_others_locks_no_target, what_was_decided_stands_in_the_history_with_what_it_led_to,
 };
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -131,6 +133,7 @@ pub(crate) fn plan(number: u64) -> Plan {
         cautions: vec!["data on instance stores is lost".into()],
         policies: Some("e3b0c44298fc".into()),
         approved: Vec::new(),
+        decision: None,
     }
 }
 
@@ -1016,7 +1019,8 @@ pub(crate) async fn everything_that_happened_to_a_request_stands_in_its_history(
             text: plan(1).text,
             plan: plan_hash(&plan(1)),
             policies: plan(1).policies,
-            approved: Vec::new()
+            approved: Vec::new(),
+            decision: None,
         }
     );
     assert_eq!((history[2].at, what(2)), (start, What::StepStarted { step: step(0) }));
@@ -1025,7 +1029,7 @@ pub(crate) async fn everything_that_happened_to_a_request_stands_in_its_history(
     assert_eq!(what(4), What::Delivered { ts: Some("5.1".into()), last: false });
     assert_eq!(what(5), What::Adopted { from: history[0].replica.clone(), died: true });
     let kept = Reply::new(Tone::Done).sentence("Stopped `i-0abc`.");
-    assert_eq!(what(6), What::Finished { state: State::Succeeded, reply: kept });
+    assert_eq!(what(6), What::Finished { state: State::Succeeded, reply: kept, decision: None });
     assert_eq!(what(7), What::Delivered { ts: Some("5.1".into()), last: true });
     assert_ne!(history[5].replica, history[0].replica);
     assert!(history[..5].iter().all(|event| event.replica == history[0].replica));
@@ -1166,6 +1170,8 @@ macro_rules! contract {
             what_waits_for_others_locks_no_target,
             each_word_on_a_change_counts_once_whoever_hears_it,
             what_a_newer_program_noted_of_an_approval_stays,
+            what_was_decided_stands_in_the_history_with_what_it_led_to,
+            each_word_on_a_change_stands_in_its_history_and_refused_ones_do_not_fill_it,
             everything_that_happened_to_a_request_stands_in_its_history,
             a_request_is_found_by_the_name_that_people_know,
             what_happened_to_the_house_is_told_newest_first,

@@ -12,8 +12,9 @@ mod tests;
 pub(super) use letters::{Effect, LetterTerms, check_answer, check_progress, check_question, is_due, settle};
 
 use super::{Final, State, StepState, StoreError, What};
-use crate::domain::{Reply, RequestId};
+use crate::domain::{Decision, Reply, RequestId};
 use jiff::Timestamp;
+use std::sync::Arc;
 
 impl State {
     /// Whether a process has a request of this state in its hands, so that the request may be what the process dies of. One
@@ -96,12 +97,12 @@ pub(super) fn is_open(state: State, has_letter: bool) -> bool {
 }
 
 /// What is told when a request gets its final answer: that it was given up, where it was, and what it came to.
-pub(super) fn told_of_end(end: Final, reply: &Reply) -> (Option<What>, What) {
+pub(super) fn told_of_end(end: Final, reply: &Reply, decision: Option<Arc<Decision>>) -> (Option<What>, What) {
     let given_up = match end {
         Final::Poison { deaths, .. } => Some(What::Poison { deaths }),
         _ => None,
     };
-    (given_up, What::Finished { state: end.state(), reply: reply.for_the_record() })
+    (given_up, What::Finished { state: end.state(), reply: reply.for_the_record(), decision })
 }
 
 /// What a process takes over from one that is gone: a former life of its own, or another replica.

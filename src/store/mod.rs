@@ -116,7 +116,7 @@ pub fn open(config: &StoreConfig, clock: Arc<dyn Clock>) -> Result<Store, StoreE
         return Err(StoreError::Open(fault));
     }
     let backend = Arc::new(sqlite::Sqlite::open(config, clock, sqlite::Upkeep::default())?);
-    Ok(assemble(backend))
+    Ok(assemble(backend, config))
 }
 
 /// Opens the store in the table of several replicas. [`StoreError::Open`] names the table and says what to do.
@@ -127,7 +127,7 @@ pub async fn join(
 ) -> Result<Store, StoreError> {
     match config.fault() {
         Some(fault) => Err(StoreError::Open(fault)),
-        None => Ok(assemble(Arc::new(dynamo::Dynamo::connect(client, config, clock).await?))),
+        None => Ok(assemble(Arc::new(dynamo::Dynamo::connect(client, config, clock).await?), config)),
     }
 }
 
@@ -161,9 +161,13 @@ pub async fn read_table(
     }
 }
 
-fn assemble<B: Journal + Outbox + AuditLog + Replicas + Notes + Backend + 'static>(backend: Arc<B>) -> Store {
+fn assemble<B: Journal + Outbox + AuditLog + Replicas + Notes + Backend + 'static>(
+    backend: Arc<B>,
+    config: &StoreConfig,
+) -> Store {
+    let notes = Arc::clone(&backend) as Arc<dyn Notes>;
     Store {
-        approvals: Arc::new(approvals::Noted(Arc::clone(&backend) as Arc<dyn Notes>)),
+        approvals: Arc::new(approvals::Noted::new(notes, config.retention())),
         journal: Arc::clone(&backend) as Arc<dyn Journal>,
         outbox: Arc::clone(&backend) as Arc<dyn Outbox>,
         audit: Arc::clone(&backend) as Arc<dyn AuditLog>,

@@ -1,6 +1,7 @@
 //! The ports. Every method returns only after its write is durable, unless it says otherwise.
 
 mod approval;
+mod asked;
 mod audit;
 mod former;
 mod letter;
@@ -8,6 +9,7 @@ mod notes;
 mod replica;
 
 pub use approval::{ApprovalStore, Said};
+pub use asked::{Asked, Recent};
 pub use audit::{Archive, AuditLog, Event, HouseEntry, HouseEvent, What, plan_hash};
 pub use former::Former;
 pub use letter::{Address, Delivery, FileWay, Letter, LetterId, NewLetter, Queue, Wanted, Way};
@@ -15,10 +17,11 @@ pub use notes::Notes;
 pub(in crate::store) use notes::indexed;
 pub use replica::{Beaten, Card, Due, Replica, ReplicaName, Replicas};
 
-use crate::domain::{ApprovalRequest, ChannelId, Plan, ReplyTo, Request, RequestId, Source, Step, Tone, UserId};
+use crate::domain::{ApprovalRequest, ChannelId, Decision, Plan, ReplyTo, Request, RequestId, Step, UserId};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Why the store did not do what it was asked.
@@ -183,40 +186,6 @@ pub enum Accepted {
     Duplicate(RequestId),
 }
 
-/// What somebody asked, as it is shown to that person again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
-    /// The request.
-    pub id: RequestId,
-    /// The command line.
-    pub text: String,
-    /// By which door it came.
-    pub source: Source,
-    /// Where it was asked.
-    pub channel: ChannelId,
-    /// Where it stands.
-    pub state: State,
-    /// When it was accepted.
-    pub accepted_at: Timestamp,
-    /// When it got its final answer, once it has.
-    pub finished_at: Option<Timestamp>,
-    /// Why Slack never took its final answer, if it never will.
-    pub undelivered: Option<String>,
-    /// What kind of news its final answer was, once it has one and where that is kept.
-    pub tone: Option<Tone>,
-}
-
-/// What one person asked lately.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Recent {
-    /// Without a final answer, oldest first.
-    pub open: Vec<Asked>,
-    /// How many more have no final answer.
-    pub more_open: u64,
-    /// With a final answer, newest first.
-    pub ended: Vec<Asked>,
-}
-
 /// How far a step has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -332,9 +301,21 @@ pub trait Journal: Send + Sync {
     /// The provider's answer to a started step.
     async fn step_ended(&self, id: RequestId, index: u32, state: StepState) -> Result<(), StoreError>;
 
-    /// Any state -> a final one, with the final answer put into the outbox by the same transaction. Returns the letter
-    /// as [`Outbox::due`] would. Refused with [`StoreError::Transition`] when the request already has its answer.
-    async fn finish(&self, id: RequestId, end: Final, letter: NewLetter) -> Result<Letter, StoreError>;
+    /// Any state -> a final one, with the final answer put into the outbox by the same transaction, and with what the policies
+    /// decided, where they did, told in the audit. Returns the letter as [`Outbox::due`] would. Refused with
+    /// [`StoreError::Transition`] when the request already has its answer.
+    async fn finish_judged(
+        &self,
+        id: RequestId,
+        end: Final,
+        letter: NewLetter,
+        decision: Option<Arc<Decision>>,
+    ) -> Result<Letter, StoreError>;
+
+    /// The same where no policy decided.
+    async fn finish(&self, id: RequestId, end: Final, letter: NewLetter) -> Result<Letter, StoreError> {
+        self.finish_judged(id, end, letter, None).await
+    }
 
     /// What this replica holds without a final answer, oldest first, as far as it is wanted. It is read from memory: it
     /// cannot fail and never waits, whatever becomes of the store.

@@ -162,7 +162,7 @@ pub(super) async fn refuse_rolling(present: &Present, cx: &Context) -> Result<()
     let line = line.text("), so I did not begin another. ").text(NOTHING).text(" Wait for it: ");
     let line = line.code(format!("deploy status {name}")).text(" shows it, and ");
     let line = line.code(format!("deploy rollback {name}")).text(" stops it.");
-    Err(Refusal { lines: vec![line] })
+    Err(Refusal::of(vec![line]))
 }
 
 /// What a person should know before it happens. Sentences; names in backticks.

@@ -196,7 +196,7 @@ impl Change {
         };
         let mut lines: Vec<Line> = unfit.iter().map(|one| line(one)).collect();
         lines.push(Line::from(NOTHING));
-        Refusal { lines }
+        Refusal::of(lines)
     }
 
     /// One call for each region, or for each of its zones, ids sorted.
@@ -238,9 +238,7 @@ impl Change {
                 Err(UnknownOutcome { lines: vec![Line::sentence(text)], cause: error.to_string() }.into())
             }
             // nothing is amiss: somebody holds it, and AWS says how
-            Err(error) if error.class == Class::Protected => {
-                Err(Refusal { lines: error.failure(NOTHING).lines }.into())
-            }
+            Err(error) if error.class == Class::Protected => Err(Refusal::of(error.failure(NOTHING).lines).into()),
             Err(error) => Err(error.failure(NOTHING).into()),
         }
     }

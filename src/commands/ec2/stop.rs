@@ -187,5 +187,5 @@ async fn refuse_protected(needed: &[&Instance], cx: &Context) -> Result<(), Comm
         return Ok(());
     }
     lines.push(Line::from(NOTHING));
-    Err(Refusal { lines }.into())
+    Err(Refusal::of(lines).into())
 }

@@ -98,7 +98,7 @@ impl Precautions for TerminatePrecautions {
             return Ok(cautions);
         }
         refused.push(Line::from(NOTHING));
-        Err(Refusal { lines: refused }.into())
+        Err(Refusal::of(refused).into())
     }
 
     fn outlived(&self, label: &str, _: &Before) -> Vec<String> {

@@ -1,5 +1,6 @@
 mod added;
 mod afresh;
+mod decided;
 mod refusals;
 
 use super::super::policy::Policies;
@@ -675,10 +676,12 @@ fn an_approval_of_somebody_who_may_not_run_it_any_more_lets_nothing_be_done() {
                 given: Vec::new(),
                 declined: None,
                 closed_at: None,
+                words: Vec::new(),
             };
             let approvals = &office.house.shop.approvals;
             approvals.ask(&approval).await.expect("asked");
-            approvals.say(request.id, crate::domain::Word::Approve, &by.into(), now).await.expect("said");
+            let said = crate::domain::WordRecord::new(by.into(), now, crate::domain::Word::Approve);
+            approvals.say(request.id, &said).await.expect("said");
             let before = office.house.letters().await.len();
             office.tell(&request, How::TakenUp { state: State::AwaitingApproval, plan: Some(plan.clone()), deaths: 0 });
             let said = within("an answer", async {
@@ -694,6 +697,12 @@ fn an_approval_of_somebody_who_may_not_run_it_any_more_lets_nothing_be_done() {
             let expected =
                 format!("[not approved] @{by} approved `ec2 stop i-1` and may not run it any more, so it was not run.");
             assert!(said.starts_with(&expected), "{said}");
+            let history = office.house.store.audit.history(request.id).await.expect("it is read");
+            let decided = history.iter().find_map(|event| match &event.what {
+                crate::store::What::Finished { decision, .. } => decision.clone(),
+                _ => None,
+            });
+            assert_eq!(decided.expect("it is kept").about, Some(by.into()), "whose right is gone");
         }
         office.house.ends().await;
     });
@@ -780,6 +789,7 @@ fn a_button_approves_the_plan_that_was_shown_with_it_and_no_other() {
             given: Vec::new(),
             declined: None,
             closed_at: None,
+            words: Vec::new(),
         };
         office.house.shop.approvals.ask(&approval).await.expect("asked");
         let id = approval.request;

@@ -1,6 +1,6 @@
 use super::super::policy;
 use super::*;
-use crate::domain::{Membership, Standing};
+use crate::domain::{JudgedFacts, Membership, PlaceReaders, RequestId, Ruling, Standing};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 
@@ -81,6 +81,7 @@ fn approval(plan: Plan) -> ApprovalRequest {
         given: Vec::new(),
         declined: None,
         closed_at: None,
+        words: Vec::new(),
     }
 }
 
@@ -223,4 +224,74 @@ fn a_refusal_says_so_where_the_place_is_only_taken_for_shared() {
         let viewer = said(permits_in(&[], reach).decide_ahead(list).expect_err("in no group"));
         assert!(!viewer.contains(unknown), "{viewer}");
     }
+}
+
+/// What is kept of a decision: which policies, on what, and as what they took the person and the place.
+#[test]
+fn a_decision_says_by_which_policies_and_by_which_facts() {
+    let (stop, list) = (row("ec2 stop"), row("ec2 list"));
+    let facts = |groups: &[&str]| JudgedFacts {
+        groups: groups.iter().map(|group| (*group).to_owned()).collect(),
+        ..JudgedFacts::default()
+    };
+    let made = |ruling, policies: &[&str], groups: &[&str]| Decision {
+        ruling,
+        policies: policies.iter().map(|policy| (*policy).to_owned()).collect(),
+        permits: Vec::new(),
+        on: None,
+        about: None,
+        needed: 0,
+        given: Vec::new(),
+        facts: facts(groups),
+    };
+    let both = ["operators", "viewers"];
+    let operator = permits(&both);
+    let judged = |who: &Permits, tags: &[&[(&str, &str)]]| {
+        let need = (who.judge(stop))(&plan("ec2 stop", tags));
+        need.map(|need| need.decision.expect("it is kept")).map_err(|refusal| refusal.decision.expect("it is kept"))
+    };
+    let read = operator.decide_ahead(list).expect("permitted").expect("it is kept");
+    assert_eq!(*read, made(Ruling::Permit, &["operators-read", "viewers-read"], &both));
+    assert_eq!(operator.decide_ahead(stop), Ok(None), "that is decided with its plan");
+    let change = made(Ruling::Permit, &["operators-change"], &both);
+    assert_eq!(judged(&operator, &[&[], &[]]), Ok(change.clone()));
+    let tagged = [("approval", "2")];
+    let needs = Decision {
+        permits: vec!["operators-change".into()],
+        on: Some("web (i-1)".into()),
+        needed: 2,
+        ..made(Ruling::NeedsApproval, &["second-person"], &both)
+    };
+    assert_eq!(judged(&operator, &[&[], &tagged]), Ok(needs.clone()));
+    assert_eq!(judged(&operator, &[&tagged, &tagged]), Ok(Decision { on: None, ..needs }), "it is so for both");
+    let on = Some("web (i-0)".to_owned());
+    let protected = Decision { on: on.clone(), ..made(Ruling::Deny, &["protected-tag"], &both) };
+    assert_eq!(judged(&operator, &[&[("protected", "")]]), Err(Arc::new(protected)));
+    // no policy forbids it to a viewer, and none permits it
+    let nothing = made(Ruling::Deny, &[], &["viewers"]);
+    let viewer = permits(&["viewers"]);
+    assert_eq!(judged(&viewer, &[&[]]), Err(Arc::new(Decision { on: on.clone(), ..nothing.clone() })));
+    for refusal in [viewer.decide_ahead(stop).expect_err("ahead"), viewer.ahead(stop).expect_err("asked about")] {
+        assert_eq!(refusal.decision, Some(Arc::new(nothing.clone())));
+    }
+    // a word on a change of somebody else: that it needs approval is nothing that keeps one from approving it
+    let asked = |tags: &[&[(&str, &str)]]| approval(plan("ec2 stop", tags));
+    assert_eq!(operator.may_approve(stop, &asked(&[&tagged, &[]])), Ok(Some(Arc::new(change))));
+    let refused = viewer.may_approve(stop, &asked(&[&tagged])).expect_err("a viewer").decision;
+    assert_eq!(refused, Some(Arc::new(Decision { on, ..nothing })));
+    for (reach, readers) in [(Reach::Shared, PlaceReaders::Shared), (Reach::Unknown, PlaceReaders::Unknown)] {
+        let there = permits_in(&["operators"], reach).decide_ahead(stop).expect_err("shared").decision.expect("kept");
+        assert_eq!((&there.policies[..], there.facts.readers), (&["shared-place".to_owned()][..], readers));
+    }
+}
+
+/// Where an approval is looked at again, it is not the asker's rights that are judged.
+#[test]
+fn a_decision_on_somebody_elses_rights_says_whose() {
+    let judged = |user: &str| {
+        let refusal = permits_of(user, &[]).may_approve(row("ec2 stop"), &approval(plan("ec2 stop", &[&[]])));
+        refusal.expect_err("in no group").decision.expect("it is kept").about.clone()
+    };
+    // the request of these tests is of U1
+    assert_eq!((judged("U1"), judged("UOMAR")), (None, Some("UOMAR".into())));
 }

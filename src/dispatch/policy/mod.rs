@@ -151,7 +151,7 @@ impl Policies {
         let approved = self.evaluate(principal, action, resource, &approved(action, situation));
         if approved.permitted {
             let approvals = self.approvals_for(principal, action, resource, situation);
-            return Verdict::Needs { approvals, reasons: self.reasons(found.policies) };
+            return Verdict::Needs { approvals, reasons: self.reasons(found.policies), permits: approved.policies };
         }
         let target = match resource {
             Resource::Target(target) => Some(target.label()),
@@ -195,7 +195,7 @@ impl Policies {
         }
         let most = approved(action, situation).approvals;
         if let Some(approvals) = (situation.approvals + 1..=most).find(|given| is_free(principal, *given)) {
-            return Verdict::Needs { approvals, reasons: self.reasons(now.policies) };
+            return Verdict::Needs { approvals, reasons: self.reasons(now.policies), permits: Vec::new() };
         }
         let could = |who: &Principal| is_free(who, most) && self.could(who, action, situation);
         let found = forbids(principal, most);

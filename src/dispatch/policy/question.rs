@@ -74,6 +74,8 @@ pub enum Verdict {
         approvals: u32,
         /// The `forbid` policies that apply without them.
         reasons: Vec<Reason>,
+        /// The ids of the policies that permit it with them.
+        permits: Vec<String>,
     },
     /// Not permitted.
     Deny(Deny),

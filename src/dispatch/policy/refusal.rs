@@ -37,7 +37,7 @@ pub fn refusal_saying(
         Membership::Member => lines.push(whom_to_ask(deny, contacts)),
         _ => lines.push(Line::from("Ask a full member of this workspace to do it for you.")),
     }
-    Refusal { lines }
+    Refusal::of(lines)
 }
 
 /// The refusal of somebody to whom not even help is permitted. It is about the person: no command is named that nobody
@@ -53,7 +53,7 @@ pub fn shut_out(deny: &Deny, principal: &Principal, as_member: bool, contacts: &
         _ if as_member && !you.is_empty() => {
             let first = Line::from(format!("I work for full members of this workspace only; {you}."));
             let ask = Line::from("Ask one of them to do it for you, or an admin of the workspace to make you one.");
-            return Refusal { lines: vec![with(first, outcome), ask] };
+            return Refusal::of(vec![with(first, outcome), ask]);
         }
         Some(reason) => Line::from(format!("You may run nothing here: {}.", reason.text)),
         None => Line::from("You may run nothing here: no policy permits it to you."),
@@ -62,7 +62,7 @@ pub fn shut_out(deny: &Deny, principal: &Principal, as_member: bool, contacts: &
         Membership::Member => whom_to_ask(deny, contacts),
         _ => Line::from("Ask a full member of this workspace to do it for you."),
     });
-    Refusal { lines: [with(first, outcome)].into_iter().chain(ask).collect() }
+    Refusal::of([with(first, outcome)].into_iter().chain(ask).collect())
 }
 
 /// A sentence, and what came of it.

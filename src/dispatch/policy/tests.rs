@@ -412,7 +412,7 @@ fn a_forbid_that_names_a_region_is_enforced_and_no_permit_for_it_is_needed() {
         let resource = Resource::Region { account: "123456789012", region };
         match policies.judge_region(&member(&[group]), action, &resource, &in_ops()) {
             Verdict::Permit { .. } => "permitted".to_owned(),
-            Verdict::Needs { approvals, reasons } => format!("{approvals}: {}", reasons[0].text),
+            Verdict::Needs { approvals, reasons, .. } => format!("{approvals}: {}", reasons[0].text),
             Verdict::Deny(deny) => format!("{}: {}: {:?}", deny.target.unwrap(), deny.reasons[0].text, deny.who_could),
         }
     };
@@ -887,7 +887,7 @@ fn what_is_forbidden_without_approvals_and_permitted_with_some_needs_so_many() {
         let situation = Situation { approvals, ..in_ops() };
         match policies.judge(&member(groups), Action { name, risk }, &Resource::Target(on), &situation) {
             Verdict::Permit { .. } => "permitted".to_owned(),
-            Verdict::Needs { approvals, reasons } => format!("{approvals}: {}", reasons[0].text),
+            Verdict::Needs { approvals, reasons, .. } => format!("{approvals}: {}", reasons[0].text),
             Verdict::Deny(deny) => deny.reasons.iter().map(|reason| reason.text.clone()).collect::<Vec<_>>().join(", "),
         }
     };
@@ -938,7 +938,7 @@ fn the_shipped_policies_ask_a_second_person_before_anything_is_destroyed() {
         let situation = Situation { approvals, ..in_ops() };
         match shipped().judge(&member(groups), TERMINATE, &Resource::Target(&target(tags)), &situation) {
             Verdict::Permit { policies } => policies.join(", "),
-            Verdict::Needs { approvals, reasons } => format!("{approvals}: {}", reasons[0].text),
+            Verdict::Needs { approvals, reasons, .. } => format!("{approvals}: {}", reasons[0].text),
             Verdict::Deny(deny) => format!("denied: {:?}", deny.who_could),
         }
     };

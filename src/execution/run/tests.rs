@@ -1,10 +1,13 @@
 use crate::commands::testing::cx;
 use crate::commands::{Command, Context, Found, Journalled, Planned, Row, Scope};
-use crate::domain::{CommandError, Plan, Refusal, Reply, ReplyTo, Request, Risk, Step, Target, Tone, UsageError};
+use crate::domain::{
+    CommandError, Decision, JudgedFacts, Plan, Refusal, Reply, ReplyTo, Request, Risk, Ruling, Step, Target, Tone,
+    UsageError, Word,
+};
 use crate::execution::testing::House;
 use crate::execution::{Job, Need, Task, answer::Answer};
 use crate::slack::testing::{run, within};
-use crate::store::{Address, State, Wanted};
+use crate::store::{Address, Event, State, Wanted, What};
 use async_trait::async_trait;
 use secrecy::SecretString;
 use std::collections::BTreeMap;
@@ -106,6 +109,7 @@ impl House {
             context: cx(),
             judge: Arc::new(|_| Ok(Need::default())),
             task,
+            decision: None,
             alone: false,
             flight: Arc::new(self.flights.board(request.id).expect("not in work")),
         }
@@ -267,6 +271,102 @@ fn a_reading_command_has_its_plan_as_its_answer() {
         assert_eq!(house.runs(&request, &command, Task::Run).await, ["[info] read"]);
         house.ends().await;
     });
+}
+
+/// What the policies decided stands in the audit, with what it led to: the answer, the question to others, the plan.
+#[test]
+fn what_was_decided_is_kept_with_what_it_led_to() {
+    run(async {
+        let house = House::new().await;
+        let decision = |ruling, policy: &str| Decision {
+            ruling,
+            policies: vec![policy.to_owned()],
+            permits: Vec::new(),
+            on: None,
+            about: None,
+            needed: 0,
+            given: Vec::new(),
+            facts: JudgedFacts::default(),
+        };
+        let kept = async |request: &Request| -> Vec<(&'static str, Option<Arc<Decision>>)> {
+            let history = house.store.audit.history(request.id).await.expect("it is read");
+            let told = |event: Event| match event.what {
+                What::AwaitingApproval { decision, .. } => Some(("asks", decision)),
+                What::Planned { decision, .. } => Some(("planned", decision)),
+                What::Finished { decision, .. } => Some(("finished", decision)),
+                _ => None,
+            };
+            history.into_iter().filter_map(told).collect()
+        };
+        let runs = async |number: u128, command: Scripted, change: &dyn Fn(Job) -> Job| {
+            let request = house.accept(number).await;
+            let job = change(house.job(&request, &command, Task::Run));
+            house.pool.submit(job, true).expect("there is room");
+            within("it to end", idle(&house)).await;
+            request
+        };
+        let read = Arc::new(decision(Ruling::Permit, "viewers-read"));
+        let reads = Scripted { reads: true, ..Scripted::default() };
+        let request = runs(1, reads, &|job| Job { decision: Some(Arc::clone(&read)), ..job }).await;
+        assert_eq!(kept(&request).await, [("finished", Some(read))]);
+
+        let needs = |decision: Decision, approvals| {
+            let need = Need { approvals, decision: Some(decision), ..Need::default() };
+            move |job| Job { judge: Arc::new(move |_| Ok(need.clone())), ..job }
+        };
+        let permit = decision(Ruling::Permit, "operators-change");
+        let request = runs(2, Scripted::default(), &|job| needs(permit.clone(), 0)(job)).await;
+        assert_eq!(kept(&request).await, [("planned", Some(Arc::new(permit))), ("finished", None)]);
+
+        let asks = Decision { needed: 1, ..decision(Ruling::NeedsApproval, "second-person") };
+        let request = runs(3, Scripted::default(), &|job| needs(asks.clone(), 1)(job)).await;
+        assert_eq!(kept(&request).await, [("asks", Some(Arc::new(asks.clone())))]);
+        // granted, it is planned again, and says who has approved it
+        let mut approval = house.shop.approvals.asked(request.id).await.expect("read").expect("it waits");
+        let now = crate::clock::system().now();
+        approval.take(Word::Approve, &"UOMAR".into(), now).expect("it is taken");
+        house.shop.awaiting.take(request.id).expect("it waits");
+        let task = Task::Approved(Box::new(approval));
+        let job = needs(asks.clone(), 1)(house.job(&request, &Scripted::default(), task));
+        house.pool.submit(job, true).expect("there is room");
+        within("it to end", idle(&house)).await;
+        let given = Decision { given: vec!["UOMAR".into()], ..asks.clone() };
+        let told = [("asks", Some(Arc::new(asks))), ("planned", Some(Arc::new(given))), ("finished", None)];
+        assert_eq!(kept(&request).await, told);
+
+        let deny = Arc::new(decision(Ruling::Deny, "protected-tag"));
+        let refusal = Refusal::sentence("It may not be done.").by(Arc::clone(&deny));
+        let judge = move |_: &Plan| Err(refusal.clone());
+        let request = runs(4, Scripted::default(), &|job| Job { judge: Arc::new(judge.clone()), ..job }).await;
+        assert_eq!(kept(&request).await, [("finished", Some(deny))]);
+        house.ends().await;
+    });
+}
+
+#[test]
+fn of_two_parts_the_one_that_needs_more_approvals_is_what_a_plan_needs() {
+    let decision = |ruling, policy: &str, needed| {
+        let (policies, facts) = (vec![policy.to_owned()], JudgedFacts::default());
+        let (permits, on, about, given) = (Vec::new(), None, None, Vec::new());
+        Some(Decision { ruling, policies, permits, on, about, needed, given, facts })
+    };
+    let need = |approvals, reason: &str, decision: Option<Decision>| Need {
+        approvals,
+        reasons: vec![reason.to_owned()],
+        contacts: Vec::new(),
+        decision,
+    };
+    let none = || Need { decision: decision(Ruling::Permit, "operators-change", 0), ..Need::default() };
+    let one = || need(1, "one", decision(Ruling::NeedsApproval, "second-person", 1));
+    let two = || need(2, "two", decision(Ruling::NeedsApproval, "two-others", 2));
+    for (parts, whole) in [
+        (vec![none(), one(), two()], two()),
+        (vec![two(), none(), one()], two()),
+        (vec![Need::default(), one(), none()], one()),
+        (vec![none(), Need::default()], none()),
+    ] {
+        assert_eq!(parts.into_iter().reduce(Need::and).expect("some"), whole);
+    }
 }
 
 /// By each way of asking for one person alone: what others must approve is shown to them, but not where people of another

@@ -61,16 +61,20 @@ fn press(envelope: &Envelope, payload: Interactive, seals: &Seals, stamp: Stamp)
     // what is for one person may have been sent to the person, and what Slack made of that is a direct message
     let person = channel.is_direct().then_some(user.as_str());
     let places: Vec<&str> = std::iter::once(channel.as_str()).chain(person).collect();
-    let (source, text, reply_to) = match seals.pressed(action, value, &places) {
-        Ok(line) => (source, line.to_owned(), reply_to),
+    let (source, text, reply_to, forged) = match seals.pressed(action, value, &places) {
+        Ok(line) => (source, line.to_owned(), reply_to, None),
         Err(line) => {
             not_ours(stamp, &user, &channel, "button");
-            (Source::House, strange_button(line), to_presser(&payload, reply_to))
+            (Source::House, strange_button(line), to_presser(&payload, reply_to), Some(line.to_owned()))
         }
     };
     let trigger = payload.trigger_id.map(SecretString::from);
     let request = Request { id: stamp.id, source, team, user, channel, text, reply_to, accepted_at: stamp.at, trigger };
-    Translated::Request(Box::new(NewRequest { request, keys: all }))
+    let new = Box::new(NewRequest { request, keys: all });
+    match forged {
+        Some(line) => Translated::Forged(new, line),
+        None => Translated::Request(new),
+    }
 }
 
 /// Notes that somebody has pressed or sent what the bot did not make, or not like this.

@@ -20,7 +20,7 @@ fn envelope(kind: EnvelopeKind, payload: &Value) -> Envelope {
 
 fn read(kind: EnvelopeKind, payload: &Value) -> Result<NewRequest, &'static str> {
     match translated(kind, payload) {
-        Translated::Request(new) => Ok(*new),
+        Translated::Request(new) | Translated::Forged(new, _) => Ok(*new),
         Translated::Submission(sent) => Ok(sent.new),
         Translated::Wrong(FieldError { field, sentence }) => panic!("{field}: {sentence}"),
         Translated::Again(again) => Ok(again.new),
@@ -275,6 +275,15 @@ fn a_press_of_what_the_bot_did_not_make_so_runs_nothing_and_its_person_is_told()
                 assert!(forged.keys.iter().any(|key| key.starts_with("press:")), "told once for a double click");
             }
         }
+    }
+    // what it says goes on, to be noted where it is a word on a change, and is no request
+    let mut word = pressed("run:1", json!({}));
+    word["actions"][0]["value"] = json!("approve 7F3K ~AAAA");
+    match translated(EnvelopeKind::Interactive, &word) {
+        Translated::Forged(new, line) => {
+            assert_eq!((new.request.source, line.as_str()), (Source::House, "approve 7F3K"));
+        }
+        other => panic!("{other:?}"),
     }
     // somebody else's home and direct message
     for (changes, place_of) in [(&home, "U3"), (&direct, "D2"), (&direct, "U3")] {

@@ -1,13 +1,15 @@
-//! What happened: to a request it stands in its row, to the house in items of their own.
+//! What happened: to a request it stands in its row, and what people said of it in the note of its approval; to the house it
+//! stands in items of their own.
 
 use super::body::EventBody;
 use super::item::{item, text};
+use super::notes::pk;
 use super::row::{Row, id_of, nanos, time};
 use super::table::{Ask, Guard, short as brief, sort_key};
 use super::{Dynamo, row};
 use crate::domain::RequestId;
 use crate::store::wire::json;
-use crate::store::{Archive, AuditLog, Event, HouseEntry, HouseEvent, ReplicaName, StoreError, What};
+use crate::store::{Archive, AuditLog, Event, HouseEntry, HouseEvent, ReplicaName, StoreError, What, approvals};
 use async_trait::async_trait;
 use aws_sdk_dynamodb::error::DisplayErrorContext;
 use jiff::Timestamp;
@@ -37,7 +39,10 @@ fn events(row: Row) -> Vec<Event> {
 #[async_trait]
 impl AuditLog for Dynamo {
     async fn history(&self, id: RequestId) -> Result<Vec<Event>, StoreError> {
-        Ok(self.load(id).await?.map(events).unwrap_or_default())
+        let Some(row) = self.load(id).await? else { return Ok(Vec::new()) };
+        let note = self.table.get(&pk(&approvals::name(id)), "-").await?;
+        let note = note.as_ref().and_then(|note| text(note, "text"));
+        Ok(approvals::with_words(events(row), note, id))
     }
 
     async fn record(&self, what: HouseEvent) -> Result<(), StoreError> {

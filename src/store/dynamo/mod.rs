@@ -196,7 +196,7 @@ impl Dynamo {
             is_unmarked: schema.is_none(),
             lease: Duration::from_secs(config.lease_seconds.into()),
             remembered: adopt::REMEMBERED,
-            retention: days(config.retention_days),
+            retention: config.retention(),
             dedupe: days(config.dedupe_days),
         })
     }

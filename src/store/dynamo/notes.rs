@@ -9,7 +9,7 @@ use crate::store::{Notes, StoreError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-fn pk(name: &str) -> String {
+pub(super) fn pk(name: &str) -> String {
     format!("note#{name}")
 }
 

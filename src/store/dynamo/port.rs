@@ -5,7 +5,9 @@ use super::letters::settle;
 use super::row::{Row, shown};
 use super::table::{Ask, Table};
 use super::{Dynamo, Memory, row};
-use crate::domain::{ApprovalRequest, ChannelId, Drill, Plan, ReplyTo, RequestId, Step, StoreVitals, Target, UserId};
+use crate::domain::{
+    ApprovalRequest, ChannelId, Decision, Drill, Plan, ReplyTo, RequestId, Step, StoreVitals, Target, UserId,
+};
 use crate::store::ledger;
 use crate::store::{
     Accepted, Asked, Backend, Delivery, Entry, Final, Former, Held, Journal, Letter, LetterId, NewLetter, NewRequest,
@@ -117,7 +119,13 @@ impl Journal for Dynamo {
         .await
     }
 
-    async fn finish(&self, id: RequestId, end: Final, letter: NewLetter) -> Result<Letter, StoreError> {
+    async fn finish_judged(
+        &self,
+        id: RequestId,
+        end: Final,
+        letter: NewLetter,
+        decision: Option<Arc<Decision>>,
+    ) -> Result<Letter, StoreError> {
         ledger::check_answer(id, &letter)?;
         let targets = self.targets_of(id);
         let posted = self
@@ -125,7 +133,7 @@ impl Journal for Dynamo {
                 row.state = ledger::advance(id, row.state, end.state())?;
                 let now = self.clock.now();
                 row.finished_at = Some(now);
-                let (given_up, finished) = ledger::told_of_end(end, &letter.reply);
+                let (given_up, finished) = ledger::told_of_end(end, &letter.reply, decision.clone());
                 given_up.iter().chain([&finished]).for_each(|what| row.tell(now, what));
                 row.post(letter.clone(), now);
                 row.waiting().ok_or_else(super::closed)

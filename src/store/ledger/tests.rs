@@ -214,7 +214,7 @@ impl World {
             }
             Act::Finish(end) => {
                 case.state = advance(id, from, end.state())?;
-                let (given_up, finished) = told_of_end(end, &Reply::new(Tone::Done));
+                let (given_up, finished) = told_of_end(end, &Reply::new(Tone::Done), None);
                 case.told.extend(given_up.into_iter().chain([finished]));
                 case.post(true, now);
                 assert_eq!(case.letter.map(|letter| letter.terms.not_before), Some(now), "an answer waits for nobody");

@@ -1,12 +1,15 @@
 //! What happened, in the order in which it did: to one request, and to the house. An event of a request is written by the
-//! same write as the transition that it tells of, so neither is there without the other.
+//! same write as the transition that it tells of, so neither is there without the other. What people said of a change is
+//! written with its approval, which belongs to no replica, and is told among the events of the request.
 
 use super::{ReplicaName, State, StepState, StoreError};
-use crate::domain::{ApprovalRequest, Plan, Reply, RequestId, Step, UserId};
+use crate::domain::decision::kept;
+use crate::domain::{ApprovalRequest, Decision, Plan, Reply, RequestId, Step, UserId, WordRecord};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
 /// Something that happened to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +43,14 @@ pub enum What {
         plan: String,
         /// How many people must approve.
         needed: u32,
+        /// What the policies decided of it, where that is kept.
+        #[serde(default, with = "kept", skip_serializing_if = "Option::is_none")]
+        decision: Option<Arc<Decision>>,
+    },
+    /// Somebody said a word on the change.
+    Word {
+        /// Who said what, and whether it was taken.
+        said: WordRecord,
     },
     /// A change was planned and permitted.
     Planned {
@@ -53,6 +64,9 @@ pub enum What {
         /// Who approved it, where that was needed.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         approved: Vec<UserId>,
+        /// What the policies decided of it, where that is kept.
+        #[serde(default, with = "kept", skip_serializing_if = "Option::is_none")]
+        decision: Option<Arc<Decision>>,
     },
     /// A call was about to be made.
     StepStarted {
@@ -72,6 +86,9 @@ pub enum What {
         state: State,
         /// What the person was told, as [`Reply::for_the_record`] keeps it.
         reply: Reply,
+        /// What the policies decided, where they decided what it came to and that is kept.
+        #[serde(default, with = "kept", skip_serializing_if = "Option::is_none")]
+        decision: Option<Arc<Decision>>,
     },
     /// Another replica, or the next life of the process, took it over.
     Adopted {
@@ -103,14 +120,20 @@ pub enum What {
 impl What {
     /// A change was planned and permitted.
     pub(in crate::store) fn planned(plan: &Plan) -> Self {
-        let approved = plan.approved.iter().map(|approval| approval.by.clone()).collect();
-        Self::Planned { text: plan.text.clone(), plan: plan_hash(plan), policies: plan.policies.clone(), approved }
+        Self::Planned {
+            text: plan.text.clone(),
+            plan: plan_hash(plan),
+            policies: plan.policies.clone(),
+            approved: plan.approved.iter().map(|approval| approval.by.clone()).collect(),
+            decision: plan.decision.clone(),
+        }
     }
 
     /// Others were asked to approve a change.
     pub(in crate::store) fn awaiting_approval(approval: &ApprovalRequest) -> Self {
         let ApprovalRequest { plan, needed, .. } = approval;
-        Self::AwaitingApproval { text: plan.text.clone(), plan: plan_hash(plan), needed: *needed }
+        let (text, decision) = (plan.text.clone(), plan.decision.clone());
+        Self::AwaitingApproval { text, plan: plan_hash(plan), needed: *needed, decision }
     }
 }
 
@@ -173,7 +196,7 @@ pub fn plan_hash(plan: &Plan) -> String {
 /// What happened. Kept for as long as the request it tells of, and for the house as long as a request is.
 #[async_trait]
 pub trait AuditLog: Send + Sync {
-    /// All that happened to a request, in order; nothing for one that is not known, or known no more.
+    /// All that happened to a request, and was said of it, in order; nothing for one that is not known, or known no more.
     async fn history(&self, id: RequestId) -> Result<Vec<Event>, StoreError>;
 
     /// Notes that something happened to this replica.

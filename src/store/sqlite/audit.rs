@@ -1,15 +1,17 @@
 //! What happened: written by the operations in their own transaction, and read here.
 //!
-//! That a request was accepted is told by its row; all else is a row for each event. The number of the process's life
-//! stands for who wrote it.
+//! That a request was accepted is told by its row, what people said of it by the note of its approval; all else is a row for
+//! each event. The number of the process's life stands for who wrote it.
 
 use super::book::Book;
 use super::file;
-use super::rows::{self, key, nanos, time};
+use super::rows::{self, fact, key, nanos, time};
 use super::trouble::{Done, failure};
 use crate::domain::{RequestId, UserId};
 use crate::store::wire::{json, readable};
-use crate::store::{Archive, AuditLog, Event, HouseEntry, HouseEvent, ReplicaName, StoreConfig, StoreError, What};
+use crate::store::{
+    Archive, AuditLog, Event, HouseEntry, HouseEvent, ReplicaName, StoreConfig, StoreError, What, approvals,
+};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -105,7 +107,11 @@ pub(super) fn history(connection: &Connection, id: RequestId) -> rusqlite::Resul
             events.push(event(row.get(0)?, row.get(1)?, row.get(2)?, what)?);
         }
     }
-    Ok(events)
+    let note: Option<String> = connection
+        .prepare_cached("SELECT value FROM facts WHERE name = ?1")?
+        .query_row([fact(&approvals::name(id))], |row| row.get(0))
+        .optional()?;
+    Ok(approvals::with_words(events, note.as_deref(), id))
 }
 
 fn event(at: i64, life: Option<i64>, name: Option<String>, what: What) -> rusqlite::Result<Event> {

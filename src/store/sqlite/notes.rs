@@ -3,7 +3,7 @@
 
 use super::book::Book;
 use super::port::Sqlite;
-use super::rows::nanos;
+use super::rows::{fact, nanos};
 use super::shared::WhenFull;
 use super::trouble::Done;
 use crate::store::ports::indexed;
@@ -11,10 +11,6 @@ use crate::store::{Notes, StoreError};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, params};
-
-fn fact(name: &str) -> String {
-    format!("note:{name}")
-}
 
 /// What the entries begin with of the notes of a kind that end in this.
 fn entries(kind: &str, tail: &str) -> String {

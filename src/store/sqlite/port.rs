@@ -9,7 +9,7 @@ use super::trouble::Trouble;
 use super::upkeep::{Caretaker, Upkeep};
 use super::{audit, file, left, past, requests, writer};
 use crate::clock::Clock;
-use crate::domain::{ApprovalRequest, ChannelId, Plan, ReplyTo, RequestId, Step, Target, UserId};
+use crate::domain::{ApprovalRequest, ChannelId, Decision, Plan, ReplyTo, RequestId, Step, Target, UserId};
 use crate::store::ledger;
 use crate::store::wire::{AddressRow, json, place};
 use crate::store::{
@@ -191,10 +191,16 @@ impl Journal for Sqlite {
         self.call(WhenFull::Wait, move |book| requests::step_ended(book, id, index, state)).await
     }
 
-    async fn finish(&self, id: RequestId, end: Final, letter: NewLetter) -> Result<Letter, StoreError> {
+    async fn finish_judged(
+        &self,
+        id: RequestId,
+        end: Final,
+        letter: NewLetter,
+        decision: Option<Arc<Decision>>,
+    ) -> Result<Letter, StoreError> {
         ledger::check_answer(id, &letter)?;
         let row = row(&letter)?;
-        let (given_up, finished) = ledger::told_of_end(end, &letter.reply);
+        let (given_up, finished) = ledger::told_of_end(end, &letter.reply, decision);
         let told = (given_up.as_ref().map(json).transpose()?, json(&finished)?);
         let added = self.call(WhenFull::Wait, move |book| requests::finish(book, id, end.state(), &row, &told)).await?;
         Ok(posted(letter, added))

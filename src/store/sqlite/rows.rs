@@ -30,6 +30,11 @@ pub(super) fn id(row: &Row<'_>, column: usize) -> rusqlite::Result<RequestId> {
     Ok(RequestId(ulid::Ulid::from_bytes(row.get(column)?)))
 }
 
+/// The name of the fact in which a note stands.
+pub(super) fn fact(name: &str) -> String {
+    format!("note:{name}")
+}
+
 /// A word that the store knows, out of this column.
 pub(super) fn word<T>(row: &Row<'_>, column: usize, parse: impl Fn(&str) -> Option<T>) -> rusqlite::Result<T> {
     let text = row.get_ref(column)?.as_str()?;

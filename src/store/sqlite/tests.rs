@@ -51,7 +51,7 @@ impl Folder {
     }
     fn with(&self, config: &StoreConfig, clock: Arc<dyn Clock>, upkeep: Upkeep) -> (Store, Arc<Sqlite>) {
         let backend = Arc::new(Sqlite::open(config, clock, upkeep).unwrap());
-        (assemble(Arc::clone(&backend)), backend)
+        (assemble(Arc::clone(&backend), config), backend)
     }
 }
 

@@ -81,7 +81,7 @@ impl Caretaker {
         let days = |days: u32| SignedDuration::from_hours(24 * i64::from(days));
         Self {
             upkeep,
-            retention: days(config.retention_days),
+            retention: config.retention(),
             dedupe: days(config.dedupe_days),
             log_pages: (i64::from(config.log_mib) << 20) / super::file::PAGE.cast_signed(),
             commits: 0,
