@@ -90,7 +90,7 @@ async fn a_place_of_which_slack_does_not_tell_who_reads_there_is_taken_for_share
 }
 
 /// Whoever got hold of a response_url posts as the bot.
-async fn forge(url: &str, value: &str) {
+pub(crate) async fn forge(url: &str, value: &str) {
     let button = json!({"type": "button", "action_id": "run:0", "value": value,
         "text": {"type": "plain_text", "text": "Next page"}});
     let blocks = json!([{"type": "actions", "elements": [button]}]);
