@@ -55,7 +55,7 @@
 //! | [`commands`] | one file per command, the catalogue of them, and the kernel of those that change something | aws, clock, domain |
 //! | [`delivery`] | from the outbox to Slack | slack, store, health, supervision, clock, domain |
 //! | [`slack`] | Socket Mode, Web API, text forms, rendering; knows nothing of the bot | clock, domain |
-//! | [`aws`] | the only place that builds SDK clients | clock, domain |
+//! | [`aws`] | a port for each service of AWS, by account and region; the only place that builds SDK clients | clock, domain |
 //! | [`store`] | the ports `Journal`, `Outbox`, `ApprovalStore`, `AuditLog` and `Replicas`; SQLite or DynamoDB behind them | clock, domain |
 //! | [`health`] | status board, probes, metrics | domain |
 //! | [`supervision`] | actors that cannot stay dead; knows nothing of the bot | domain |
@@ -139,7 +139,8 @@
 //!
 //! # What is absent
 //!
-//! Several workspaces, several AWS accounts, and AWS calls that no command stands for.
+//! Several workspaces, credentials for several AWS accounts (what would need them knows its account), and AWS calls that no
+//! command stands for.
 //!
 //! # Glossary
 //!
@@ -155,7 +156,7 @@
 //! | class | what a command can do at its worst: `basic`, `read`, `change`, `destroy`: [`Risk`](domain::Risk) |
 //! | target | one thing at AWS that a command acts on, of a kind that its service names: [`Target`](domain::Target) |
 //! | plan | what a change will do, in full, before it does anything: [`Plan`](domain::Plan) |
-//! | step | one call of a plan, journalled before it is made, and made once: [`Step`](domain::Step) |
+//! | step | one call of a plan, in a region of an account, journalled before it is made, and made once: [`Step`](domain::Step) |
 //! | before-image | how a target was when its step was planned: [`Step::before`](domain::Step::before), as [`Facts`](domain::Facts) |
 //! | kernel | `commands/change/`: makes, watches and reports a planned change, the same for every service |
 //! | look | a question to AWS for what is true now, in place of making a call again |
@@ -167,8 +168,10 @@
 //! | word | what a person says on a change that waits, taken or not: [`WordRecord`](domain::WordRecord) |
 //! | decision | what the policies say of a request or of a word, which of them, and what they were told: [`Decision`](domain::Decision) |
 //! | guard | a tag by which people keep a target from being changed: [`Guard`](domain::Guard). In [`supervision`], what keeps an actor alive |
+//! | usual account | the AWS account to which the bot's credentials belong: [`AccountPort::usual`](aws::AccountPort::usual). A region of an account is an [`AccountRegion`](domain::AccountRegion) |
+//! | port | the calls of one service of AWS that commands are made of, such as [`Ec2Port`](aws::Ec2Port); in [`store`], what a store must be able to do |
 //! | call | one operation of AWS, with its IAM name and its bucket: [`Call`](aws::Call) |
-//! | bucket | a rate limit of AWS that several calls share; the bot keeps below it |
+//! | bucket | a rate limit of AWS, for a region of an account, that several calls share; the bot keeps below it |
 //! | journal | the requests with their states, plans and steps: [`Journal`](store::Journal) |
 //! | audit | what happened to a request or a replica, event by event: [`AuditLog`](store::AuditLog) |
 //! | reply | what is said, as a value; only [`slack`] gives it a form: [`Reply`](domain::Reply) |

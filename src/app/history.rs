@@ -268,6 +268,7 @@ mod tests {
         let step = Step {
             index: 0,
             operation: "ec2:StopInstances".into(),
+            account: None,
             region: "eu-central-1".into(),
             targets: vec!["i-0abc".into()],
             token: "t".into(),

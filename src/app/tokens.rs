@@ -1,7 +1,7 @@
 //! The secrets that are kept elsewhere, in a file or in AWS: read at the start, and again and again while the bot runs, so
 //! that a rotated token is taken up without a restart.
 
-use crate::aws::{Aws, AwsError, Class};
+use crate::aws::{Aws, AwsError, Class, SecretPort};
 use crate::domain::SecretReference;
 use crate::settings::Settings;
 use crate::slack::{Token, TokenSource, check_token};
@@ -48,7 +48,7 @@ struct Unread {
 /// All secrets that are kept elsewhere.
 pub(super) struct Tokens {
     kept: Vec<Kept>,
-    aws: Aws,
+    secrets: SecretPort,
     /// How often to look again.
     every: Duration,
 }
@@ -70,7 +70,11 @@ impl Tokens {
             let place = token.reference().map(|reference| Place::Aws(reference.clone())).or(file)?;
             Some(Kept { key, prefix, token: token.clone(), place })
         });
-        Self { kept: kept.collect(), aws: Aws::new(settings.aws.clone()), every: settings.slack.token_refresh }
+        Self {
+            kept: kept.collect(),
+            secrets: Aws::new(settings.aws.clone()).secrets,
+            every: settings.slack.token_refresh,
+        }
     }
 
     /// Reads those that AWS keeps, before the start: nothing works without them. An outage is waited for.
@@ -113,7 +117,9 @@ impl Tokens {
             Place::File(path) => std::fs::read_to_string(path)
                 .map(SecretString::from)
                 .map_err(|error| Unread { line: format!("{key}: {place} cannot be read: {error}"), soon: true })?,
-            Place::Aws(reference) => self.aws.secret(reference).await.map_err(|error| unread(key, place, &error))?,
+            Place::Aws(reference) => {
+                self.secrets.secret(reference).await.map_err(|error| unread(key, place, &error))?
+            }
         };
         let secret = SecretString::from(secret.expose_secret().trim().to_owned());
         let checked = match (prefix.is_empty(), secret.expose_secret().is_empty()) {

@@ -1,7 +1,7 @@
 //! What a person reads of an error: what is so, in AWS's own words wherever AWS has answered, and what to do. Advice is
 //! added to AWS's code, place and message; it never stands in their place.
 
-use super::error::{NO_REGION, is_quota};
+use super::error::{NO_ACCOUNT, NO_REGION, is_quota};
 use super::{AwsError, Class};
 use crate::domain::{Failure, Line};
 
@@ -128,6 +128,12 @@ impl AwsError {
             return (
                 "The command names no AWS region, and none is configured.".into(),
                 "Add one, such as `--region eu-central-1`.".into(),
+            );
+        }
+        if let (Some(NO_ACCOUNT), Some(account)) = (self.code.as_deref(), &self.account) {
+            return (
+                format!("I have no credentials that I know to be of the AWS account `{account}`."),
+                "Ask the platform team to look at the bot's AWS role.".into(),
             );
         }
         let (so, to_do) = match self.class {
@@ -409,7 +415,7 @@ mod tests {
     fn error(service: &'static str, operation: &'static str, code: &str, message: &str) -> AwsError {
         let class = Class::of_code(code).unwrap_or(Class::Input);
         let own = AwsError::own(service, operation, "eu-west-9", class, message);
-        let account = Some("123456789012".to_owned());
+        let account = Some("123456789012".into());
         AwsError { code: Some(code.to_owned()), status: Some(400), account, ..own }
     }
 

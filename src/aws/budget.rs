@@ -2,6 +2,7 @@
 //! shares the same buckets; so the bot takes a share of the documented rate and waits for its turn, which costs
 //! milliseconds, where being throttled costs everybody seconds.
 
+use crate::domain::AccountRegion;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -44,7 +45,7 @@ impl Bucket {
     }
 }
 
-/// The buckets that are kept before those are forgotten that are full: the account has fewer regions.
+/// The buckets that are kept before those are forgotten that are full: an account has fewer regions.
 const KEPT: usize = 512;
 
 tokio::task_local! {
@@ -62,32 +63,32 @@ pub fn is_before_reads() -> bool {
     CHANGES.try_with(|()| ()).is_ok()
 }
 
-/// The buckets of every region.
+/// The buckets of every region of every account.
 #[derive(Debug)]
 pub(super) struct Budget {
     share: f64,
     lanes: Mutex<HashMap<Key, Lane>>,
 }
 
-type Key = (String, Bucket);
+type Key = (AccountRegion, Bucket);
 
 /// Where a caller stands: changes before reads, and then in the order in which they came.
-type Place = (bool, u64);
+type Rank = (bool, u64);
 
 /// A bucket, and who waits for a token of it.
 #[derive(Debug)]
 struct Lane {
     tokens: f64,
     at: Instant,
-    waiting: BTreeMap<Place, Arc<Notify>>,
+    waiting: BTreeMap<Rank, Arc<Notify>>,
     came: u64,
 }
 
-/// A caller's place, until it is dropped: a caller that gives up takes nothing from those behind.
+/// A caller's rank, until it is dropped: a caller that gives up takes nothing from those behind.
 struct Turn<'a> {
     budget: &'a Budget,
     key: Key,
-    place: Place,
+    rank: Rank,
     called: Arc<Notify>,
 }
 
@@ -104,8 +105,8 @@ impl Budget {
     }
 
     /// Waits for one token. Callers are served in the order in which they came, those that work on a change first.
-    pub(super) async fn take(&self, region: &str, bucket: Bucket) {
-        let turn = self.enter(region, bucket);
+    pub(super) async fn take(&self, place: &AccountRegion, bucket: Bucket) {
+        let turn = self.enter(place, bucket);
         let mut waited = false;
         while let Some(wait) = self.wait(&turn) {
             if !waited {
@@ -120,14 +121,14 @@ impl Budget {
     }
 
     /// AWS said that we call too often: whatever we thought was left is not.
-    pub(super) fn exhausted(&self, region: &str, bucket: Bucket) {
+    pub(super) fn exhausted(&self, place: &AccountRegion, bucket: Bucket) {
         let mut lanes = self.lanes.lock();
-        let lane = lanes.entry((region.to_owned(), bucket)).or_insert_with(|| Lane::holding(0.0));
+        let lane = lanes.entry((place.clone(), bucket)).or_insert_with(|| Lane::holding(0.0));
         lane.tokens = lane.tokens.min(0.0);
         lane.at = Instant::now();
     }
 
-    fn enter(&self, region: &str, bucket: Bucket) -> Turn<'_> {
+    fn enter(&self, place: &AccountRegion, bucket: Bucket) -> Turn<'_> {
         let (capacity, _) = self.bounds(bucket);
         let mut lanes = self.lanes.lock();
         if lanes.len() >= KEPT {
@@ -137,12 +138,12 @@ impl Budget {
                 !lane.waiting.is_empty() || lane.tokens < capacity
             });
         }
-        let key = (region.to_owned(), bucket);
+        let key = (place.clone(), bucket);
         let lane = lanes.entry(key.clone()).or_insert_with(|| Lane::holding(capacity));
         lane.came += 1;
-        let (place, called) = ((!is_before_reads(), lane.came), Arc::new(Notify::new()));
-        lane.waiting.insert(place, Arc::clone(&called));
-        Turn { budget: self, key, place, called }
+        let (rank, called) = ((!is_before_reads(), lane.came), Arc::new(Notify::new()));
+        lane.waiting.insert(rank, Arc::clone(&called));
+        Turn { budget: self, key, rank, called }
     }
 
     /// Takes a token, or tells what is to be waited for.
@@ -150,7 +151,7 @@ impl Budget {
         let (capacity, refill) = self.bounds(turn.key.1);
         let mut lanes = self.lanes.lock();
         let lane = lanes.get_mut(&turn.key)?;
-        if lane.waiting.first_key_value().is_some_and(|(first, _)| *first != turn.place) {
+        if lane.waiting.first_key_value().is_some_and(|(first, _)| *first != turn.rank) {
             return Some(Wait::Turn);
         }
         lane.refill(capacity, refill);
@@ -188,7 +189,7 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut lanes = self.budget.lanes.lock();
         let Some(lane) = lanes.get_mut(&self.key) else { return };
-        lane.waiting.remove(&self.place);
+        lane.waiting.remove(&self.rank);
         if let Some((_, next)) = lane.waiting.first_key_value() {
             next.notify_one();
         }
@@ -214,9 +215,13 @@ mod tests {
     use super::*;
 
     async fn elapsed(budget: &Budget, region: &str, bucket: Bucket, calls: usize) -> Duration {
+        elapsed_at(budget, &AccountRegion::usual(region), bucket, calls).await
+    }
+
+    async fn elapsed_at(budget: &Budget, place: &AccountRegion, bucket: Bucket, calls: usize) -> Duration {
         let start = Instant::now();
         for _ in 0..calls {
-            budget.take(region, bucket).await;
+            budget.take(place, bucket).await;
         }
         start.elapsed()
     }
@@ -239,9 +244,22 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn two_accounts_in_one_region_do_not_share_tokens() {
+        let budget = Budget::new(0.2);
+        let (one, other) =
+            (AccountRegion::new("111111111111", "eu-central-1"), AccountRegion::new("222222222222", "eu-central-1"));
+        assert_eq!(elapsed_at(&budget, &one, Bucket::Start, 1).await, Duration::ZERO);
+        assert_eq!(elapsed_at(&budget, &other, Bucket::Start, 1).await, Duration::ZERO);
+        assert!(elapsed_at(&budget, &one, Bucket::Start, 1).await > Duration::from_secs(2));
+        // nor does a throttle of the one slow the other down
+        budget.exhausted(&one, Bucket::Describe);
+        assert_eq!(elapsed_at(&budget, &other, Bucket::Describe, 1).await, Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn after_a_throttle_the_next_call_waits() {
         let budget = Budget::new(0.5);
-        budget.exhausted("eu-central-1", Bucket::Describe);
+        budget.exhausted(&AccountRegion::usual("eu-central-1"), Bucket::Describe);
         assert!(elapsed(&budget, "eu-central-1", Bucket::Describe, 1).await >= Duration::from_millis(100));
     }
 
@@ -250,7 +268,8 @@ mod tests {
         let budget = Budget::new(0.5);
         elapsed(&budget, "eu-central-1", Bucket::Describe, 50).await;
         // a thousand calls of a command that is given up
-        let all = (0..1_000).map(|_| budget.take("eu-central-1", Bucket::Describe));
+        let place = AccountRegion::usual("eu-central-1");
+        let all = (0..1_000).map(|_| budget.take(&place, Bucket::Describe));
         let given_up = tokio::time::timeout(Duration::from_millis(250), futures_util::future::join_all(all)).await;
         assert!(given_up.is_err());
         let next = elapsed(&budget, "eu-central-1", Bucket::Describe, 1).await;
@@ -263,7 +282,8 @@ mod tests {
         let budget = Budget::new(0.5);
         elapsed(&budget, "eu-central-1", Bucket::Describe, 50).await;
         let start = Instant::now();
-        let reads = futures_util::future::join_all((0..400).map(|_| budget.take("eu-central-1", Bucket::Describe)));
+        let place = AccountRegion::usual("eu-central-1");
+        let reads = futures_util::future::join_all((0..400).map(|_| budget.take(&place, Bucket::Describe)));
         let change = async {
             tokio::time::sleep(Duration::from_millis(150)).await;
             before_reads(elapsed(&budget, "eu-central-1", Bucket::Describe, 5)).await
@@ -278,7 +298,7 @@ mod tests {
     async fn the_buckets_of_regions_that_nobody_asks_any_more_are_forgotten() {
         let budget = Budget::new(1.0);
         for number in 0..4 * KEPT {
-            budget.take(&format!("r-{number}"), Bucket::Describe).await;
+            budget.take(&AccountRegion::usual(format!("r-{number}")), Bucket::Describe).await;
             tokio::time::advance(Duration::from_secs(1)).await;
         }
         assert!(budget.lanes.lock().len() <= KEPT);

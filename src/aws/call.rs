@@ -1,5 +1,5 @@
 //! The calls of AWS that the bot makes, each once: what IAM calls it, which of AWS's buckets counts it, on what a role may be
-//! permitted it, and whether tags guard what it changes. The methods of [`super::Aws`] make them, and the rows of the commands
+//! permitted it, and whether tags guard what it changes. The ports of [`super::Aws`] make them, and the rows of the commands
 //! list them; the role's policy, the budget and the doctor read them here.
 
 use super::budget::Bucket;

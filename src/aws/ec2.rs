@@ -2,25 +2,22 @@
 //! classified error.
 
 use super::call::{self, Call};
-use super::{Aws, AwsError, Checks, Class, Instance, Protection};
-use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
+use super::gate::CallGate;
+use super::pool::Pool;
+use super::{AwsError, Checks, Class, Clients, Instance, Protection};
+use crate::domain::AccountRegion;
 use aws_sdk_ec2::types;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
-use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::ConfigBag;
 use futures_util::stream::{self, StreamExt};
 use std::collections::{BTreeMap, BTreeSet};
-use std::error::Error;
-use std::time::Duration;
-use tokio::time::Instant;
+use std::sync::Arc;
 
 /// The most rows of one page that AWS gives.
 const PAGE: i32 = 1000;
-/// For how long it is believed of a region that it takes the credentials.
-const RECENT: Duration = Duration::from_secs(600);
 /// How many regions are asked at once by one command.
 const AT_ONCE: usize = 8;
 /// The most values of one filter that AWS takes.
@@ -107,32 +104,55 @@ impl Power {
     }
 }
 
-impl Aws {
-    /// The instances of each of these regions that meet all the conditions, a few regions at a time, in their order.
-    pub async fn instances_in(&self, regions: &[String], filters: &[Filter]) -> Vec<Result<Vec<Instance>, AwsError>> {
-        let asked: Vec<_> = regions.iter().map(|region| self.instances(region, filters)).collect();
+/// The EC2 clients of one place.
+pub type Ec2Clients = Clients<aws_sdk_ec2::Client>;
+
+/// EC2.
+pub struct Ec2Port {
+    gate: Arc<CallGate>,
+    clients: Pool<Ec2Clients>,
+}
+
+impl Ec2Port {
+    /// A port that has these clients, and builds others on first use where the gate can.
+    pub(super) fn new(gate: Arc<CallGate>, clients: Pool<Ec2Clients>) -> Self {
+        Self { gate, clients }
+    }
+
+    /// The regions for which there are clients.
+    pub(super) fn built(&self) -> Vec<String> {
+        self.clients.regions()
+    }
+
+    /// The instances of each of these places that meet all the conditions, a few places at a time, in their order.
+    pub async fn instances_in(
+        &self,
+        places: &[AccountRegion],
+        filters: &[Filter],
+    ) -> Vec<Result<Vec<Instance>, AwsError>> {
+        let asked: Vec<_> = places.iter().map(|place| self.instances(place, filters)).collect();
         stream::iter(asked).buffered(AT_ONCE).collect().await
     }
 
-    /// The instances of a region that meet all the conditions, in no order, every page of them.
-    pub async fn instances(&self, region: &str, filters: &[Filter]) -> Result<Vec<Instance>, AwsError> {
+    /// The instances of a place that meet all the conditions, in no order, every page of them.
+    pub async fn instances(&self, place: &AccountRegion, filters: &[Filter]) -> Result<Vec<Instance>, AwsError> {
         let (long, short): (Vec<_>, Vec<_>) = filters.iter().partition(|filter| filter.values.len() > FILTER_VALUES);
         let Some(long) = long.first() else {
-            return self.pages(region, filters.iter().map(Filter::sdk).collect()).await;
+            return self.pages(place, filters.iter().map(Filter::sdk).collect()).await;
         };
         let mut found = Vec::new();
         for values in long.values.chunks(FILTER_VALUES) {
             let part = Filter { name: long.name.clone(), values: values.to_vec() };
             let mut sdk: Vec<_> = short.iter().map(|filter| filter.sdk()).collect();
             sdk.push(part.sdk());
-            found.extend(self.pages(region, sdk).await?);
+            found.extend(self.pages(place, sdk).await?);
         }
         Ok(found)
     }
 
-    async fn pages(&self, region: &str, filters: Vec<types::Filter>) -> Result<Vec<Instance>, AwsError> {
+    async fn pages(&self, place: &AccountRegion, filters: Vec<types::Filter>) -> Result<Vec<Instance>, AwsError> {
         const CALL: &Call = &call::DESCRIBE_INSTANCES;
-        let client = self.ec2(CALL, region).await?.read;
+        let client = self.read(CALL, place).await?;
         let mut found = Vec::new();
         let mut token: Option<String> = None;
         loop {
@@ -141,11 +161,12 @@ impl Aws {
                 .set_filters((!filters.is_empty()).then(|| filters.clone()))
                 .max_results(PAGE)
                 .set_next_token(token.clone());
-            let mut page = self.observed(CALL, region, Box::pin(call.send())).await?;
+            let mut page = self.gate.observed(CALL, place, Box::pin(call.send())).await?;
             for reservation in page.reservations.take().unwrap_or_default() {
-                self.learn_account(reservation.owner_id());
+                self.gate.learn_account(reservation.owner_id());
+                self.gate.admit(CALL, place)?;
                 let instances = reservation.instances.unwrap_or_default();
-                found.extend(instances.into_iter().map(|instance| Instance::from_sdk(region, instance)));
+                found.extend(instances.into_iter().map(|instance| Instance::from_sdk(place, instance)));
             }
             match page.next_token.filter(|next| !next.is_empty()) {
                 // The same token twice would go on for ever.
@@ -155,24 +176,24 @@ impl Aws {
         }
     }
 
-    /// Some instance of a region that is not terminated, if there is one: to try out what is permitted.
-    pub async fn some_instance(&self, region: &str) -> Result<Option<String>, AwsError> {
+    /// Some instance of a place that is not terminated, if there is one: to try out what is permitted.
+    pub async fn some_instance(&self, place: &AccountRegion) -> Result<Option<String>, AwsError> {
         const CALL: &Call = &call::DESCRIBE_INSTANCES;
-        let client = self.ec2(CALL, region).await?.read;
+        let client = self.read(CALL, place).await?;
         let states = ["pending", "running", "stopping", "stopped"].map(str::to_owned).to_vec();
         let lasting = types::Filter::builder().name("instance-state-name").set_values(Some(states)).build();
         let call = client.describe_instances().filters(lasting).max_results(PAGE);
-        let page = self.observed(CALL, region, Box::pin(call.send())).await?;
+        let page = self.gate.observed(CALL, place, Box::pin(call.send())).await?;
         let ids = page.reservations().iter().flat_map(|reservation| reservation.instances());
         Ok(ids.filter_map(|instance| instance.instance_id()).min().map(str::to_owned))
     }
 
     /// The status checks of these instances, by id; an instance of which AWS says nothing is missing.
-    pub async fn checks(&self, region: &str, ids: &[String]) -> Result<BTreeMap<String, Checks>, AwsError> {
+    pub async fn checks(&self, place: &AccountRegion, ids: &[String]) -> Result<BTreeMap<String, Checks>, AwsError> {
         const CALL: &Call = &call::DESCRIBE_INSTANCE_STATUS;
-        let client = self.ec2(CALL, region).await?.read;
+        let client = self.read(CALL, place).await?;
         let call = client.describe_instance_status().include_all_instances(true).set_instance_ids(Some(ids.to_vec()));
-        let answer = self.observed(CALL, region, Box::pin(call.send())).await?;
+        let answer = self.gate.observed(CALL, place, Box::pin(call.send())).await?;
         let word = |summary: Option<&types::InstanceStatusSummary>| {
             summary.and_then(|summary| summary.status()).map_or("unknown", |status| status.as_str()).to_owned()
         };
@@ -187,26 +208,31 @@ impl Aws {
     }
 
     /// Whether an instance has stop protection.
-    pub async fn stop_protection(&self, region: &str, id: &str) -> Result<bool, AwsError> {
-        self.attribute(region, id, types::InstanceAttributeName::DisableApiStop).await
+    pub async fn stop_protection(&self, place: &AccountRegion, id: &str) -> Result<bool, AwsError> {
+        self.attribute(place, id, types::InstanceAttributeName::DisableApiStop).await
     }
 
     /// Both protections of an instance; AWS tells one attribute per call.
-    pub async fn protection(&self, region: &str, id: &str) -> Result<Protection, AwsError> {
+    pub async fn protection(&self, place: &AccountRegion, id: &str) -> Result<Protection, AwsError> {
         let (stop, termination) = futures_util::future::try_join(
-            self.stop_protection(region, id),
-            self.attribute(region, id, types::InstanceAttributeName::DisableApiTermination),
+            self.stop_protection(place, id),
+            self.attribute(place, id, types::InstanceAttributeName::DisableApiTermination),
         )
         .await?;
         Ok(Protection { stop, termination })
     }
 
-    async fn attribute(&self, region: &str, id: &str, name: types::InstanceAttributeName) -> Result<bool, AwsError> {
+    async fn attribute(
+        &self,
+        place: &AccountRegion,
+        id: &str,
+        name: types::InstanceAttributeName,
+    ) -> Result<bool, AwsError> {
         const CALL: &Call = &call::DESCRIBE_INSTANCE_ATTRIBUTE;
-        let client = self.ec2(CALL, region).await?.read;
+        let client = self.read(CALL, place).await?;
         let is_stop = name == types::InstanceAttributeName::DisableApiStop;
         let call = client.describe_instance_attribute().instance_id(id).attribute(name);
-        let answer = self.observed(CALL, region, Box::pin(call.send())).await?;
+        let answer = self.gate.observed(CALL, place, Box::pin(call.send())).await?;
         let value = if is_stop { answer.disable_api_stop() } else { answer.disable_api_termination() };
         Ok(value.and_then(types::AttributeBooleanValue::value).unwrap_or(false))
     }
@@ -214,14 +240,14 @@ impl Aws {
     /// Those of the instance types that come with instance-store disks, whose data a stop loses.
     pub async fn instance_store_kinds(
         &self,
-        region: &str,
+        place: &AccountRegion,
         kinds: &BTreeSet<String>,
     ) -> Result<BTreeSet<String>, AwsError> {
         const CALL: &Call = &call::DESCRIBE_INSTANCE_TYPES;
-        let client = self.ec2(CALL, region).await?.read;
+        let client = self.read(CALL, place).await?;
         let kinds = kinds.iter().map(|kind| types::InstanceType::from(kind.as_str())).collect();
         let call = client.describe_instance_types().set_instance_types(Some(kinds));
-        let answer = self.observed(CALL, region, Box::pin(call.send())).await?;
+        let answer = self.gate.observed(CALL, place, Box::pin(call.send())).await?;
         Ok(answer
             .instance_types()
             .iter()
@@ -231,129 +257,86 @@ impl Aws {
     }
 
     /// Whether the bot would be allowed to make this change. It says nothing of states, capacity or protection.
-    pub async fn may_power(&self, region: &str, power: Power, ids: &[String]) -> Result<(), AwsError> {
-        self.turn(region, power).await;
-        match self.make_power(region, power, ids, true).await {
+    pub async fn may_power(&self, place: &AccountRegion, power: Power, ids: &[String]) -> Result<(), AwsError> {
+        self.turn(place, power).await;
+        match self.make_power(place, power, ids, true).await {
             Err(error) if error.class == Class::DryRun => Ok(()),
             Err(error) => Err(error),
             // A server that answers here did not understand that it was a rehearsal.
             Ok(()) => {
                 let message = "the endpoint answered a dry run as if it had made the change";
-                let own = AwsError::own(power.call().service(), power.call().operation(), region, Class::Lost, message);
+                let call = power.call();
+                let own = AwsError::own(call.service(), call.operation(), &place.region, Class::Lost, message);
                 Err(AwsError { code: Some(super::error::IGNORED.into()), ..own })
             }
         }
     }
 
-    /// Waits until it is this change's turn, so that [`Aws::power`] waits for nothing: between the journal's word that a call
+    /// Waits until it is this change's turn, so that [`Ec2Port::power`] waits for nothing: between the journal's word that a call
     /// begins and the call itself there is to be no time.
-    pub async fn turn(&self, region: &str, power: Power) {
-        self.await_turn(power.call(), region).await;
+    pub async fn turn(&self, place: &AccountRegion, power: Power) {
+        self.gate.await_turn(power.call(), place).await;
     }
 
-    /// Makes this change, once, whose [`Aws::turn`] has come. An error with [`AwsError::may_have_happened`] means: look.
-    pub async fn power(&self, region: &str, power: Power, ids: &[String]) -> Result<(), AwsError> {
-        self.make_power(region, power, ids, false).await
+    /// Makes this change, once, whose [`Ec2Port::turn`] has come. An error with [`AwsError::may_have_happened`] means: look.
+    pub async fn power(&self, place: &AccountRegion, power: Power, ids: &[String]) -> Result<(), AwsError> {
+        self.make_power(place, power, ids, false).await
     }
 
-    async fn make_power(&self, region: &str, power: Power, ids: &[String], dry: bool) -> Result<(), AwsError> {
+    async fn make_power(&self, place: &AccountRegion, power: Power, ids: &[String], dry: bool) -> Result<(), AwsError> {
         let made = power.call();
-        let client = self.ec2(made, region).await?.change;
+        self.gate.admit_change(made, place)?;
+        let client = self.clients(made, place).await?.change;
         let ids = Some(ids.to_vec());
         match power {
             Power::Start => {
                 let call = client.start_instances().set_instance_ids(ids).dry_run(dry);
-                self.told(made, region, Box::pin(call.send())).await.map(drop)
+                self.gate.told(made, place, Box::pin(call.send())).await.map(drop)
             }
             Power::Stop => {
                 let call = client.stop_instances().set_instance_ids(ids).dry_run(dry);
-                self.told(made, region, Box::pin(call.send())).await.map(drop)
+                self.gate.told(made, place, Box::pin(call.send())).await.map(drop)
             }
             Power::Reboot => {
                 let call = client.reboot_instances().set_instance_ids(ids).dry_run(dry).customize();
                 let call = call.interceptor(RebootAnswer);
-                self.told(made, region, Box::pin(call.send())).await.map(drop)
+                self.gate.told(made, place, Box::pin(call.send())).await.map(drop)
             }
             Power::Terminate => {
                 let call = client.terminate_instances().set_instance_ids(ids).dry_run(dry);
-                self.told(made, region, Box::pin(call.send())).await.map(drop)
+                self.gate.told(made, place, Box::pin(call.send())).await.map(drop)
             }
         }
     }
 
-    /// The regions that are enabled for the account.
-    pub async fn describe_regions(&self) -> Result<Vec<String>, AwsError> {
+    /// The regions that are enabled for the account, asked in one of them.
+    pub(super) async fn regions(&self, place: &AccountRegion) -> Result<Vec<String>, AwsError> {
         const CALL: &Call = &call::DESCRIBE_REGIONS;
-        let region = self.default_region().await?;
-        let client = self.ec2(CALL, &region).await?.read;
+        let client = self.read(CALL, place).await?;
         let call = client.describe_regions().send();
-        let answer = self.observed(CALL, &region, Box::pin(call)).await?;
+        let answer = self.gate.observed(CALL, place, Box::pin(call)).await?;
         Ok(answer.regions().iter().filter_map(|region| region.region_name().map(str::to_owned)).collect())
     }
 
-    /// Makes a call when its turn has come, and times, counts and classifies it.
-    pub(super) async fn observed<T, E>(
-        &self,
-        call: &'static Call,
-        region: &str,
-        answer: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-    ) -> Result<T, AwsError>
-    where
-        E: ProvideErrorMetadata + Error + 'static,
-    {
-        self.await_turn(call, region).await;
-        self.told(call, region, answer).await
+    async fn read(&self, call: &'static Call, place: &AccountRegion) -> Result<aws_sdk_ec2::Client, AwsError> {
+        Ok(self.clients(call, place).await?.read)
     }
 
-    /// Waits until AWS's bucket has room for this call.
-    pub(super) async fn await_turn(&self, call: &Call, region: &str) {
-        if let Some(bucket) = call.bucket {
-            self.budget.take(region, bucket).await;
+    /// The clients of a place, built on first use.
+    pub(super) async fn clients(&self, call: &'static Call, place: &AccountRegion) -> Result<Ec2Clients, AwsError> {
+        self.gate.admit(call, place)?;
+        let key = self.gate.key(place);
+        if let Some(clients) = self.clients.get(&key) {
+            return Ok(clients);
         }
-    }
-
-    /// Makes a call whose turn has come.
-    pub(super) async fn told<T, E>(
-        &self,
-        call: &'static Call,
-        region: &str,
-        answer: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
-    ) -> Result<T, AwsError>
-    where
-        E: ProvideErrorMetadata + Error + 'static,
-    {
-        let start = Instant::now();
-        let (operation, bucket) = (call.operation(), call.bucket);
-        let result = answer.await.map_err(|error| AwsError::from_sdk(call, region, &error));
-        let result = self.placed(region, result);
-        let class = result.as_ref().map_or_else(|error| error.class.as_str(), |_| "ok");
-        metrics::counter!("dronebot_aws_calls_total", "operation" => operation, "class" => class).increment(1);
-        metrics::histogram!("dronebot_aws_call_seconds", "operation" => operation)
-            .record(start.elapsed().as_secs_f64());
-        if let Err(error) = &result {
-            match (error.class, bucket) {
-                (Class::DryRun, _) => {}
-                (Class::Throttled, Some(bucket)) => self.budget.exhausted(region, bucket),
-                _ => tracing::warn!(operation, region, class, %error, "aws call failed"),
-            }
-        }
-        result
-    }
-
-    /// Adds to an error what is known of its place.
-    #[expect(clippy::result_large_err, reason = "an error is rare, and becomes a sentence at once")]
-    fn placed<T>(&self, region: &str, result: Result<T, AwsError>) -> Result<T, AwsError> {
-        let mut welcome = self.welcome.lock();
-        match result {
-            Ok(answer) => {
-                welcome.retain(|_, at| at.elapsed() < RECENT);
-                welcome.insert(region.to_owned(), Instant::now());
-                Ok(answer)
-            }
-            Err(error) => {
-                let elsewhere = welcome.iter().any(|(other, at)| other != region && at.elapsed() < RECENT);
-                Err(AwsError { account: self.account.get().cloned(), elsewhere, ..error })
-            }
-        }
+        let sdk = self.gate.sdk_for(call, place).await?;
+        let clients = Clients::built(&self.gate, |retries, timeouts| {
+            let conf = aws_sdk_ec2::config::Builder::from(sdk)
+                .region(aws_sdk_ec2::config::Region::new(key.region.clone()))
+                .retry_config(retries)
+                .timeout_config(timeouts);
+            aws_sdk_ec2::Client::from_conf(conf.build())
+        });
+        Ok(self.clients.keep(key, clients))
     }
 }

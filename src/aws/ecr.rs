@@ -1,11 +1,15 @@
 //! Which image a version is: the ECR calls that the commands are made of, and how images are named.
 
 use super::call::{self, Call};
+use super::gate::CallGate;
 use super::image_name::unpinned;
+use super::pool::Pool;
 use super::time::time;
-use super::{Aws, AwsError, Class};
+use super::{AwsError, Class};
+use crate::domain::{AccountId, AccountRegion};
 use aws_sdk_ecr::types;
 use serde::Deserialize;
+use std::sync::Arc;
 
 /// The most rows of one page that AWS gives.
 const PAGE: i32 = 1000;
@@ -16,8 +20,8 @@ const PAGES: usize = 10;
 /// A repository of images.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repository {
-    /// The account whose it is; `None`: the bot's own.
-    pub account: Option<String>,
+    /// The account whose it is; `None`: that of the caller.
+    pub account: Option<AccountId>,
     /// Its region.
     pub region: String,
     /// Its name, `team/web`.
@@ -32,11 +36,21 @@ impl Repository {
         let parts: Vec<&str> = host.split('.').collect();
         let (account, region) = match parts.as_slice() {
             [account, "dkr", "ecr", region, ..] | [account, "dkr-ecr", region, ..] => {
-                (Some((*account).to_owned()), (*region).to_owned())
+                (Some(AccountId::from(*account)), (*region).to_owned())
             }
             _ => (None, region.to_owned()),
         };
         Some(Self { account, region, name: name.to_owned() })
+    }
+
+    /// The registry's id, as a call names it.
+    fn registry(&self) -> Option<String> {
+        self.account.as_ref().map(ToString::to_string)
+    }
+
+    /// Where it is asked: with the credentials of the usual account, in its own region.
+    fn asked_at(&self) -> AccountRegion {
+        AccountRegion::usual(self.region.as_str())
     }
 }
 
@@ -156,23 +170,41 @@ struct Part {
     digest: String,
 }
 
-impl Aws {
+/// ECR. Nothing is changed in it, so that every call may be repeated.
+pub struct EcrPort {
+    gate: Arc<CallGate>,
+    clients: Pool<aws_sdk_ecr::Client>,
+}
+
+impl EcrPort {
+    /// A port that has these clients, and builds others on first use where the gate can.
+    pub(super) fn new(gate: Arc<CallGate>, clients: Pool<aws_sdk_ecr::Client>) -> Self {
+        Self { gate, clients }
+    }
+
+    /// The regions for which there are clients.
+    #[cfg(test)]
+    pub(super) fn built(&self) -> Vec<String> {
+        self.clients.regions()
+    }
+
     /// The tagged images of a repository, the newest first.
     pub async fn images(&self, repository: &Repository) -> Result<Vec<Image>, AwsError> {
         const CALL: &Call = &call::DESCRIBE_IMAGES;
-        let client = self.ecr(CALL, &repository.region).await?;
+        let place = &repository.asked_at();
+        let client = self.client(CALL, place).await?;
         let tagged = types::DescribeImagesFilter::builder().tag_status(types::TagStatus::Tagged).build();
         let mut found: Vec<Image> = Vec::new();
         let mut token: Option<String> = None;
         for _ in 0..PAGES {
             let call = client
                 .describe_images()
-                .set_registry_id(repository.account.clone())
+                .set_registry_id(repository.registry())
                 .repository_name(&repository.name)
                 .filter(tagged.clone())
                 .max_results(PAGE)
                 .set_next_token(token.take());
-            let page = self.observed(CALL, &repository.region, Box::pin(call.send())).await?;
+            let page = self.gate.observed(CALL, place, Box::pin(call.send())).await?;
             found.extend(page.image_details().iter().filter_map(Image::from_sdk).filter(|image| !image.is_companion()));
             token = page.next_token().filter(|next| !next.is_empty()).map(str::to_owned);
             if token.is_none() {
@@ -186,13 +218,14 @@ impl Aws {
     /// One image, if it is there.
     pub async fn image(&self, repository: &Repository, key: &ImageKey) -> Result<Option<Image>, AwsError> {
         const CALL: &Call = &call::DESCRIBE_IMAGES;
-        let client = self.ecr(CALL, &repository.region).await?;
+        let place = &repository.asked_at();
+        let client = self.client(CALL, place).await?;
         let call = client
             .describe_images()
-            .set_registry_id(repository.account.clone())
+            .set_registry_id(repository.registry())
             .repository_name(&repository.name)
             .image_ids(key.sdk());
-        let answer = self.observed(CALL, &repository.region, Box::pin(call.send())).await;
+        let answer = self.gate.observed(CALL, place, Box::pin(call.send())).await;
         let answer = match answer {
             Ok(answer) => answer,
             // that the repository is missing is another matter
@@ -210,13 +243,14 @@ impl Aws {
         if !image.is_index {
             return Ok(Vec::new());
         }
-        let client = self.ecr(CALL, &repository.region).await?;
+        let place = &repository.asked_at();
+        let client = self.client(CALL, place).await?;
         let call = client
             .batch_get_image()
-            .set_registry_id(repository.account.clone())
+            .set_registry_id(repository.registry())
             .repository_name(&repository.name)
             .image_ids(ImageKey::Digest(image.digest.clone()).sdk());
-        let answer = self.observed(CALL, &repository.region, Box::pin(call.send())).await?;
+        let answer = self.gate.observed(CALL, place, Box::pin(call.send())).await?;
         let manifest = answer.images().first().and_then(|image| image.image_manifest()).unwrap_or_default();
         let index = serde_json::from_str(manifest).unwrap_or(Index { manifests: Vec::new() });
         Ok(index.manifests.into_iter().map(|part| part.digest).collect())
@@ -225,29 +259,32 @@ impl Aws {
     /// The manifest that a tag names, if there is one; read as it is.
     pub async fn manifest(&self, repository: &Repository, tag: &str) -> Result<Option<String>, AwsError> {
         const CALL: &Call = &call::BATCH_GET_IMAGE;
-        let client = self.ecr(CALL, &repository.region).await?;
+        let place = &repository.asked_at();
+        let client = self.client(CALL, place).await?;
         let call = client
             .batch_get_image()
-            .set_registry_id(repository.account.clone())
+            .set_registry_id(repository.registry())
             .repository_name(&repository.name)
             .image_ids(ImageKey::Tag(tag.to_owned()).sdk())
             .accepted_media_types("application/vnd.oci.image.manifest.v1+json");
-        let answer = self.observed(CALL, &repository.region, Box::pin(call.send())).await?;
+        let answer = self.gate.observed(CALL, place, Box::pin(call.send())).await?;
         Ok(answer.images().first().and_then(|image| image.image_manifest()).map(str::to_owned))
     }
 
-    /// The client of a region, built on first use.
-    async fn ecr(&self, call: &'static Call, region: &str) -> Result<aws_sdk_ecr::Client, AwsError> {
-        if let Some(client) = self.ecr.get(region) {
+    /// The client of a place, built on first use.
+    async fn client(&self, call: &'static Call, place: &AccountRegion) -> Result<aws_sdk_ecr::Client, AwsError> {
+        self.gate.admit(call, place)?;
+        let key = self.gate.key(place);
+        if let Some(client) = self.clients.get(&key) {
             return Ok(client);
         }
-        let Some(sdk) = self.sdk().await else { return Err(self.unknown_region(call, region)) };
+        let sdk = self.gate.sdk_for(call, place).await?;
         let conf = aws_sdk_ecr::config::Builder::from(sdk)
-            .region(aws_sdk_ecr::config::Region::new(region.to_owned()))
-            .retry_config(self.retries())
-            .timeout_config(self.timeouts(self.config.read_attempts));
+            .region(aws_sdk_ecr::config::Region::new(key.region.clone()))
+            .retry_config(self.gate.retries())
+            .timeout_config(self.gate.timeouts(self.gate.config.read_attempts));
         let client = aws_sdk_ecr::Client::from_conf(conf.build());
-        Ok(self.ecr.keep(region, client))
+        Ok(self.clients.keep(key, client))
     }
 }
 
@@ -260,7 +297,7 @@ mod tests {
         let of = |image: &str| Repository::of_image(image, "us-east-1");
         let ecr = of("123456789012.dkr.ecr.eu-central-1.amazonaws.com/team/web:1.0").unwrap();
         assert_eq!(
-            (ecr.account.as_deref(), ecr.region.as_str(), ecr.name.as_str()),
+            (ecr.account.as_ref().map(AccountId::as_str), ecr.region.as_str(), ecr.name.as_str()),
             (Some("123456789012"), "eu-central-1", "team/web")
         );
         let other = of("registry.example:5000/web").unwrap();

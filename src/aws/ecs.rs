@@ -2,12 +2,15 @@
 //! classified error.
 
 use super::call::{self, Call};
+use super::gate::CallGate;
 use super::image_name::pinned;
+use super::pool::Pool;
 use super::service::{Definition, Past, Revision, Service, ServiceAt, Task};
 use super::time::time;
-use super::{Aws, AwsError, Clients, EcsClients};
+use super::{AwsError, Clients};
+use crate::domain::AccountRegion;
 use aws_sdk_ecs::types;
-use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
+use std::sync::Arc;
 
 /// The tags of a revision that a copy of it does not get, by how they begin.
 const NOT_COPIED: [&str; 2] = ["aws:", "dronebot:"];
@@ -20,17 +23,39 @@ const DESCRIBED: usize = 300;
 /// The most service deployments that are read of the past.
 const PAST: i32 = 20;
 
-impl Aws {
+/// The ECS clients of one place.
+pub type EcsClients = Clients<aws_sdk_ecs::Client>;
+
+/// ECS.
+pub struct EcsPort {
+    gate: Arc<CallGate>,
+    clients: Pool<EcsClients>,
+}
+
+impl EcsPort {
+    /// A port that has these clients, and builds others on first use where the gate can.
+    pub(super) fn new(gate: Arc<CallGate>, clients: Pool<EcsClients>) -> Self {
+        Self { gate, clients }
+    }
+
+    /// The regions for which there are clients.
+    #[cfg(test)]
+    pub(super) fn built(&self) -> Vec<String> {
+        self.clients.regions()
+    }
+
     /// A service, if it is there.
     pub async fn service(&self, at: &ServiceAt) -> Result<Option<Service>, AwsError> {
         const CALL: &Call = &call::DESCRIBE_SERVICES;
-        let client = self.ecs(CALL, &at.region).await?.read;
+        let place = &at.place();
+        let client = self.read(CALL, place).await?;
         let call =
             client.describe_services().cluster(&at.cluster).services(&at.service).include(types::ServiceField::Tags);
-        let answer = self.observed(CALL, &at.region, Box::pin(call.send())).await?;
+        let answer = self.gate.observed(CALL, place, Box::pin(call.send())).await?;
         let found = answer.services().first();
         // arn:aws:ecs:eu-central-1:123456789012:service/prod/web
-        self.learn_account(found.and_then(|found| found.service_arn()).and_then(|arn| arn.split(':').nth(4)));
+        self.gate.learn_account(found.and_then(|found| found.service_arn()).and_then(|arn| arn.split(':').nth(4)));
+        self.gate.admit(CALL, place)?;
         Ok(found.map(Service::from_sdk))
     }
 
@@ -52,7 +77,8 @@ impl Aws {
 
     async fn task_arns(&self, at: &ServiceAt, desired: types::DesiredStatus) -> Result<Vec<String>, AwsError> {
         const CALL: &Call = &call::LIST_TASKS;
-        let client = self.ecs(CALL, &at.region).await?.read;
+        let place = &at.place();
+        let client = self.read(CALL, place).await?;
         let mut arns = Vec::new();
         let mut token: Option<String> = None;
         loop {
@@ -62,7 +88,7 @@ impl Aws {
                 .service_name(&at.service)
                 .desired_status(desired.clone())
                 .set_next_token(token.clone());
-            let page = self.observed(CALL, &at.region, Box::pin(call.send())).await?;
+            let page = self.gate.observed(CALL, place, Box::pin(call.send())).await?;
             arns.extend(page.task_arns().iter().cloned());
             match page.next_token.filter(|next| !next.is_empty()) {
                 // The same token twice would go on for ever.
@@ -74,38 +100,39 @@ impl Aws {
 
     async fn describe_tasks(&self, at: &ServiceAt, container: &str, arns: &[String]) -> Result<Vec<Task>, AwsError> {
         const CALL: &Call = &call::DESCRIBE_TASKS;
-        let client = self.ecs(CALL, &at.region).await?.read;
+        let place = &at.place();
+        let client = self.read(CALL, place).await?;
         let mut tasks = Vec::new();
         for part in arns.chunks(TASKS) {
             let call = client.describe_tasks().cluster(&at.cluster).set_tasks(Some(part.to_vec()));
-            let answer = self.observed(CALL, &at.region, Box::pin(call.send())).await?;
+            let answer = self.gate.observed(CALL, place, Box::pin(call.send())).await?;
             tasks.extend(answer.tasks().iter().map(|task| Task::from_sdk(task, container)));
         }
         Ok(tasks)
     }
 
     /// A revision of a task definition, by its ARN.
-    pub async fn definition(&self, region: &str, arn: &str) -> Result<Definition, AwsError> {
+    pub async fn definition(&self, place: &AccountRegion, arn: &str) -> Result<Definition, AwsError> {
         const CALL: &Call = &call::DESCRIBE_TASK_DEFINITION;
-        let client = self.ecs(CALL, region).await?.read;
+        let client = self.read(CALL, place).await?;
         let call = client.describe_task_definition().task_definition(arn).include(types::TaskDefinitionField::Tags);
-        let answer = self.observed(CALL, region, Box::pin(call.send())).await?;
+        let answer = self.gate.observed(CALL, place, Box::pin(call.send())).await?;
         let tags = answer.tags().to_vec();
         let sdk = answer.task_definition.unwrap_or_else(|| types::TaskDefinition::builder().build());
         Ok(Definition { sdk, tags })
     }
 
     /// The ARNs of the latest active revisions of a family, the newest first.
-    pub async fn definitions(&self, region: &str, family: &str, most: usize) -> Result<Vec<String>, AwsError> {
+    pub async fn definitions(&self, place: &AccountRegion, family: &str, most: usize) -> Result<Vec<String>, AwsError> {
         const CALL: &Call = &call::LIST_TASK_DEFINITIONS;
-        let client = self.ecs(CALL, region).await?.read;
+        let client = self.read(CALL, place).await?;
         let call = client
             .list_task_definitions()
             .family_prefix(family)
             .status(types::TaskDefinitionStatus::Active)
             .sort(types::SortOrder::Desc)
             .max_results(i32::try_from(most).unwrap_or(i32::MAX).min(100));
-        let answer = self.observed(CALL, region, Box::pin(call.send())).await?;
+        let answer = self.gate.observed(CALL, place, Box::pin(call.send())).await?;
         let mut arns = answer.task_definition_arns().to_vec();
         let revision = |arn: &String| arn.rsplit(':').next().and_then(|number| number.parse::<u64>().ok());
         arns.sort_by_key(|arn| std::cmp::Reverse(revision(arn)));
@@ -116,12 +143,12 @@ impl Aws {
     /// The revision among the latest that is like this one, if there is one.
     pub async fn definition_like(
         &self,
-        region: &str,
+        place: &AccountRegion,
         wanted: &Definition,
         most: usize,
     ) -> Result<Option<Definition>, AwsError> {
-        for arn in self.definitions(region, wanted.family(), most).await? {
-            let found = self.definition(region, &arn).await?;
+        for arn in self.definitions(place, wanted.family(), most).await? {
+            let found = self.definition(place, &arn).await?;
             if found.is_like(wanted) {
                 return Ok(Some(found));
             }
@@ -129,22 +156,22 @@ impl Aws {
         Ok(None)
     }
 
-    /// Waits until it is the turn of a changing call, so that [`Aws::register`], [`Aws::update_service`] and
-    /// [`Aws::roll_back`] wait for nothing: between the journal's word that a call begins and the call there is to be no time.
-    pub async fn deploy_turn(&self, region: &str) {
-        self.await_turn(&call::UPDATE_SERVICE, region).await;
+    /// Waits until it is the turn of a changing call, so that [`EcsPort::register`], [`EcsPort::update_service`] and
+    /// [`EcsPort::roll_back`] wait for nothing: between the journal's word that a call begins and the call there is to be no time.
+    pub async fn deploy_turn(&self, place: &AccountRegion) {
+        self.gate.await_turn(&call::UPDATE_SERVICE, place).await;
     }
 
     /// Makes a revision, once, with a note of the request that makes it; returns its ARN.
     pub async fn register(
         &self,
-        region: &str,
+        place: &AccountRegion,
         wanted: &Definition,
         container: &str,
         request: &str,
     ) -> Result<String, AwsError> {
         const CALL: &Call = &call::REGISTER_TASK_DEFINITION;
-        let client = self.ecs(CALL, region).await?.change;
+        let client = self.change(CALL, place).await?;
         let Definition { sdk, tags } = wanted.made_by(container, request);
         // AWS's own, and what delivery/ noted of another deployment: which version it brought, and what ran before
         let is_another_s =
@@ -169,9 +196,9 @@ impl Aws {
             .set_ephemeral_storage(sdk.ephemeral_storage)
             .set_runtime_platform(sdk.runtime_platform)
             .set_enable_fault_injection(sdk.enable_fault_injection);
-        let answer = self.told(CALL, region, Box::pin(call.send())).await?;
+        let answer = self.gate.told(CALL, place, Box::pin(call.send())).await?;
         let made = answer.task_definition().and_then(|made| made.task_definition_arn()).filter(|arn| !arn.is_empty());
-        made.map(str::to_owned).ok_or_else(|| AwsError::hollow(CALL, region, "task definition"))
+        made.map(str::to_owned).ok_or_else(|| AwsError::hollow(CALL, place, "task definition"))
     }
 
     /// Gives a service another task definition, once; returns the id of the deployment that it begins. `again`: begins
@@ -183,38 +210,40 @@ impl Aws {
         again: bool,
     ) -> Result<Option<String>, AwsError> {
         const CALL: &Call = &call::UPDATE_SERVICE;
-        let client = self.ecs(CALL, &at.region).await?.change;
+        let place = &at.place();
+        let client = self.change(CALL, place).await?;
         let call = client
             .update_service()
             .cluster(&at.cluster)
             .service(&at.service)
             .task_definition(definition)
             .set_force_new_deployment(again.then_some(true));
-        let answer = self.told(CALL, &at.region, Box::pin(call.send())).await?;
+        let answer = self.gate.told(CALL, place, Box::pin(call.send())).await?;
         let service = answer.service().map(Service::from_sdk);
-        let service = service.ok_or_else(|| AwsError::hollow(CALL, &at.region, "service"))?;
+        let service = service.ok_or_else(|| AwsError::hollow(CALL, place, "service"))?;
         Ok(service.primary().map(|primary| primary.id.clone()).filter(|id| !id.is_empty()))
     }
 
     /// Lets ECS roll back a service deployment that is under way, once.
-    pub async fn roll_back(&self, region: &str, deployment: &str) -> Result<(), AwsError> {
+    pub async fn roll_back(&self, place: &AccountRegion, deployment: &str) -> Result<(), AwsError> {
         const CALL: &Call = &call::STOP_SERVICE_DEPLOYMENT;
-        let client = self.ecs(CALL, region).await?.change;
+        let client = self.change(CALL, place).await?;
         let call = client
             .stop_service_deployment()
             .service_deployment_arn(deployment)
             .stop_type(types::StopServiceDeploymentStopType::Rollback);
-        let answer = self.told(CALL, region, Box::pin(call.send())).await?;
+        let answer = self.gate.told(CALL, place, Box::pin(call.send())).await?;
         let stopped = answer.service_deployment_arn().map(drop);
-        stopped.ok_or_else(|| AwsError::hollow(CALL, region, "service deployment"))
+        stopped.ok_or_else(|| AwsError::hollow(CALL, place, "service deployment"))
     }
 
     /// The latest service deployments, the newest first, the one under way included.
     pub async fn past(&self, at: &ServiceAt) -> Result<Vec<Past>, AwsError> {
         const CALL: &Call = &call::LIST_SERVICE_DEPLOYMENTS;
-        let client = self.ecs(CALL, &at.region).await?.read;
+        let place = &at.place();
+        let client = self.read(CALL, place).await?;
         let call = client.list_service_deployments().cluster(&at.cluster).service(&at.service).max_results(PAST);
-        let answer = self.observed(CALL, &at.region, Box::pin(call.send())).await?;
+        let answer = self.gate.observed(CALL, place, Box::pin(call.send())).await?;
         let mut past: Vec<Past> = answer.service_deployments().iter().map(past).collect();
         past.sort_by_key(|one| std::cmp::Reverse(one.created));
         Ok(past)
@@ -226,9 +255,10 @@ impl Aws {
         if arns.is_empty() {
             return Ok(Vec::new());
         }
-        let client = self.ecs(CALL, &at.region).await?.read;
+        let place = &at.place();
+        let client = self.read(CALL, place).await?;
         let call = client.describe_service_revisions().set_service_revision_arns(Some(arns.to_vec()));
-        let answer = self.observed(CALL, &at.region, Box::pin(call.send())).await?;
+        let answer = self.gate.observed(CALL, place, Box::pin(call.send())).await?;
         let of = |sdk: &types::ServiceRevision| {
             let image = sdk.container_images().iter().find(|one| one.container_name() == Some(container));
             let digest = image.and_then(|one| one.image_digest().or_else(|| one.image().and_then(pinned)));
@@ -241,24 +271,31 @@ impl Aws {
         Ok(answer.service_revisions().iter().map(of).collect())
     }
 
-    /// The clients of a region, built on first use.
-    async fn ecs(&self, call: &'static Call, region: &str) -> Result<EcsClients, AwsError> {
-        if let Some(clients) = self.ecs.get(region) {
+    async fn read(&self, call: &'static Call, place: &AccountRegion) -> Result<aws_sdk_ecs::Client, AwsError> {
+        Ok(self.clients(call, place).await?.read)
+    }
+
+    async fn change(&self, call: &'static Call, place: &AccountRegion) -> Result<aws_sdk_ecs::Client, AwsError> {
+        self.gate.admit_change(call, place)?;
+        Ok(self.clients(call, place).await?.change)
+    }
+
+    /// The clients of a place, built on first use.
+    async fn clients(&self, call: &'static Call, place: &AccountRegion) -> Result<EcsClients, AwsError> {
+        self.gate.admit(call, place)?;
+        let key = self.gate.key(place);
+        if let Some(clients) = self.clients.get(&key) {
             return Ok(clients);
         }
-        let Some(sdk) = self.sdk().await else { return Err(self.unknown_region(call, region)) };
-        let build = |retries: RetryConfig, timeouts: TimeoutConfig| {
+        let sdk = self.gate.sdk_for(call, place).await?;
+        let clients = Clients::built(&self.gate, |retries, timeouts| {
             let conf = aws_sdk_ecs::config::Builder::from(sdk)
-                .region(aws_sdk_ecs::config::Region::new(region.to_owned()))
+                .region(aws_sdk_ecs::config::Region::new(key.region.clone()))
                 .retry_config(retries)
                 .timeout_config(timeouts);
             aws_sdk_ecs::Client::from_conf(conf.build())
-        };
-        let clients = Clients {
-            read: build(self.retries(), self.timeouts(self.config.read_attempts)),
-            change: build(RetryConfig::disabled(), self.timeouts(1)),
-        };
-        Ok(self.ecs.keep(region, clients))
+        });
+        Ok(self.clients.keep(key, clients))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What can go wrong with a call, in the classes that decide what is done and said about it.
 
 use super::call::Call;
+use crate::domain::{AccountId, AccountRegion};
 use aws_sdk_ec2::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::RequestId;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -10,6 +11,8 @@ use std::error::Error;
 pub(super) const IGNORED: &str = "DryRunIgnored";
 /// Our own code for a command that names no region where none is configured.
 pub(super) const NO_REGION: &str = "NoRegion";
+/// Our own code for a place in an account to which the credentials do not belong.
+pub(super) const NO_ACCOUNT: &str = "NoAccount";
 
 /// What kind of trouble it is. Everything but [`Class::Lost`] and [`Class::Server`] promises that the call changed
 /// nothing, and only AWS can promise that: by a code of its own, or by never having been reached.
@@ -141,14 +144,14 @@ pub struct AwsError {
     /// The HTTP status of the answer, if one came, from AWS or from something between.
     pub status: Option<u16>,
     /// The account in which the call was made, where it is known.
-    pub account: Option<String>,
+    pub account: Option<AccountId>,
     /// Whether AWS takes the credentials in another region.
     pub elsewhere: bool,
 }
 
 impl AwsError {
     /// The error of a call, classified.
-    pub(super) fn from_sdk<E>(call: &Call, region: &str, error: &SdkError<E, HttpResponse>) -> Self
+    pub(super) fn from_sdk<E>(call: &Call, place: &AccountRegion, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
@@ -162,13 +165,13 @@ impl AwsError {
         Self {
             service: call.service(),
             operation: call.operation(),
-            region: region.to_owned(),
+            region: place.region.clone(),
             class: classify(error, code.as_deref()),
             code,
             message: redact(&message),
             request_id: request_id.map(str::to_owned),
             status: error.raw_response().map(|raw| raw.status().as_u16()),
-            account: None,
+            account: place.account.clone(),
             elsewhere: false,
         }
     }
@@ -196,10 +199,10 @@ impl AwsError {
     }
 
     /// The error of a call whose answer says that it went well and does not say what came of it: none of AWS's.
-    pub(super) fn hollow(call: &Call, region: &str, what: &str) -> Self {
-        let own =
-            Self::own(call.service(), call.operation(), region, Class::Lost, format!("the answer names no {what}"));
-        Self { status: Some(200), ..own }
+    pub(super) fn hollow(call: &Call, place: &AccountRegion, what: &str) -> Self {
+        let message = format!("the answer names no {what}");
+        let own = Self::own(call.service(), call.operation(), &place.region, Class::Lost, message);
+        Self { status: Some(200), account: place.account.clone(), ..own }
     }
 
     /// Whether the call may have been made although it did not succeed.

@@ -432,7 +432,7 @@ impl HttpConnector for Wire {
 impl Aws {
     /// The regions for which a client was built.
     pub(crate) fn built(&self) -> Vec<String> {
-        [self.ec2.regions(), self.ecs.regions(), self.ecr.regions()].concat()
+        [self.ec2.built(), self.ecs.built(), self.ecr.built()].concat()
     }
 }
 

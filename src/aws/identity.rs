@@ -1,7 +1,9 @@
 //! As whom the bot acts, and by whose clock.
 
+use super::AwsError;
 use super::call::{self, Call};
-use super::{Aws, AwsError};
+use super::gate::CallGate;
+use crate::domain::AccountId;
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserializationInterceptorContextRef;
@@ -14,8 +16,8 @@ use std::sync::Arc;
 /// As whom AWS knows the bot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The account, 12 digits.
-    pub account: String,
+    /// The account.
+    pub account: AccountId,
     /// The role or user, `arn:aws:sts::…:assumed-role/…`.
     pub arn: String,
 }
@@ -42,32 +44,53 @@ impl Intercept for SeenDate {
     }
 }
 
-impl Aws {
+/// The account in which the bot acts, and its identity there, as STS tells them.
+pub struct AccountPort {
+    gate: Arc<CallGate>,
+}
+
+impl AccountPort {
+    pub(super) fn new(gate: Arc<CallGate>) -> Self {
+        Self { gate }
+    }
+
+    /// The account to which the credentials belong: as an answer of AWS has told it, or by GetCallerIdentity; asked once.
+    pub async fn usual(&self) -> Result<AccountId, AwsError> {
+        self.gate.usual_account().await
+    }
+
+    /// The same, where it is known already.
+    pub fn known(&self) -> Option<AccountId> {
+        self.gate.known_account().cloned()
+    }
+
     /// As whom the bot acts, by GetCallerIdentity, and the time of day by AWS's clock where it answered at all.
     pub async fn identity(&self) -> (Result<Identity, AwsError>, Option<Timestamp>) {
         let date = SeenDate::default();
-        let identity = self.ask_identity(date.clone()).await;
+        let identity = self.gate.ask_identity(date.clone()).await;
         let date = *date.0.lock();
         (identity, date)
     }
+}
 
+impl CallGate {
     async fn ask_identity(&self, date: SeenDate) -> Result<Identity, AwsError> {
         const CALL: &Call = &call::GET_CALLER_IDENTITY;
-        let region = self.default_region().await?;
-        let Some(sdk) = self.sdk().await else { return Err(self.unknown_region(CALL, &region)) };
+        let place = self.default_place().await?;
+        let sdk = self.sdk_for(CALL, &place).await?;
         let conf = aws_sdk_sts::config::Builder::from(sdk)
-            .region(aws_sdk_sts::config::Region::new(region.clone()))
+            .region(aws_sdk_sts::config::Region::new(place.region.clone()))
             .retry_config(self.retries())
             .timeout_config(self.timeouts(self.config.read_attempts))
             .interceptor(date)
             .build();
         let call = aws_sdk_sts::Client::from_conf(conf).get_caller_identity().send();
-        let identity = self.observed(CALL, &region, Box::pin(call)).await?;
+        let identity = self.observed(CALL, &place, Box::pin(call)).await?;
         let word = |word: Option<&str>| word.unwrap_or_default().to_owned();
-        Ok(Identity { account: word(identity.account()), arn: word(identity.arn()) })
+        Ok(Identity { account: word(identity.account()).into(), arn: word(identity.arn()) })
     }
 
-    pub(super) async fn ask_account(&self) -> Result<String, AwsError> {
+    pub(super) async fn ask_account(&self) -> Result<AccountId, AwsError> {
         Ok(self.ask_identity(SeenDate::default()).await?.account)
     }
 }

@@ -1,6 +1,6 @@
 //! An EC2 instance as the commands see it: only what they use, in plain types.
 
-use crate::domain::{ResourceKind, Target};
+use crate::domain::{AccountId, AccountRegion, ResourceKind, Target};
 use aws_sdk_ec2::types;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -78,7 +78,9 @@ pub struct Volume {
 pub struct Instance {
     /// `i-0abc…`
     pub id: String,
-    /// Where it is.
+    /// In which account it was found; `None`: in the usual one.
+    pub account: Option<AccountId>,
+    /// In which region.
     pub region: String,
     /// Its availability zone.
     pub zone: Option<String>,
@@ -121,14 +123,15 @@ pub struct Instance {
 }
 
 impl Instance {
-    pub(super) fn from_sdk(region: &str, sdk: types::Instance) -> Self {
+    pub(super) fn from_sdk(place: &AccountRegion, sdk: types::Instance) -> Self {
         let state = sdk.state().and_then(types::InstanceState::name).map_or("unknown", |name| name.as_str());
         let association = |interface: &types::InstanceNetworkInterface| {
             interface.association().and_then(|association| association.ip_owner_id().map(str::to_owned))
         };
         Self {
             id: sdk.instance_id().unwrap_or_default().to_owned(),
-            region: region.to_owned(),
+            account: place.account.clone(),
+            region: place.region.clone(),
             zone: sdk.placement().and_then(|placement| placement.availability_zone()).map(str::to_owned),
             state: State::parse(state),
             state_reason: sdk
@@ -170,13 +173,18 @@ impl Instance {
         self.tags.get("aws:autoscaling:groupName").map(String::as_str)
     }
 
+    /// Where more is asked about it.
+    pub fn place(&self) -> AccountRegion {
+        AccountRegion { account: self.account.clone(), region: self.region.clone() }
+    }
+
     /// What a policy judges.
-    pub fn target(&self, account: &str) -> Target {
+    pub fn target(&self, account: &AccountId) -> Target {
         Target {
             kind: INSTANCE,
             id: self.id.clone(),
             name: self.name().map(str::to_owned),
-            account: account.to_owned(),
+            account: account.clone(),
             region: self.region.clone(),
             tags: self.tags.clone(),
         }

@@ -2,7 +2,7 @@
 
 use super::image_name::pinned;
 use super::time::time;
-use crate::domain::{ResourceKind, Target};
+use crate::domain::{AccountId, AccountRegion, ResourceKind, Target};
 use aws_sdk_ecs::types;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -19,6 +19,9 @@ pub const SERVICE: ResourceKind = ResourceKind::new("ecs:service");
 /// Which service: where it is, and what it is called there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceAt {
+    /// Its account; `None`: the usual one. It is not stored with a plan, whose steps say it.
+    #[serde(skip)]
+    pub account: Option<AccountId>,
     /// Its region.
     pub region: String,
     /// The name of its cluster.
@@ -36,7 +39,13 @@ impl ServiceAt {
     /// The reverse of [`ServiceAt::id`].
     pub fn parse(region: &str, id: &str) -> Option<Self> {
         let (cluster, service) = id.strip_prefix("service/")?.split_once('/')?;
-        Some(Self { region: region.to_owned(), cluster: cluster.to_owned(), service: service.to_owned() })
+        let (cluster, service) = (cluster.to_owned(), service.to_owned());
+        Some(Self { account: None, region: region.to_owned(), cluster, service })
+    }
+
+    /// Where it is asked about.
+    pub fn place(&self) -> AccountRegion {
+        AccountRegion { account: self.account.clone(), region: self.region.clone() }
     }
 }
 
@@ -170,12 +179,12 @@ impl Service {
     }
 
     /// What a policy judges.
-    pub fn target(&self, at: &ServiceAt, name: &str, account: &str) -> Target {
+    pub fn target(&self, at: &ServiceAt, name: &str, account: &AccountId) -> Target {
         Target {
             kind: SERVICE,
             id: at.id(),
             name: Some(name.to_owned()),
-            account: account.to_owned(),
+            account: account.clone(),
             region: at.region.clone(),
             tags: self.tags.clone(),
         }
@@ -391,7 +400,8 @@ mod tests {
 
     #[test]
     fn a_service_is_named_as_its_arn_ends() {
-        let at = ServiceAt { region: "eu-central-1".into(), cluster: "prod".into(), service: "web".into() };
+        let at =
+            ServiceAt { account: None, region: "eu-central-1".into(), cluster: "prod".into(), service: "web".into() };
         assert_eq!(at.id(), "service/prod/web");
         assert_eq!(ServiceAt::parse("eu-central-1", &at.id()), Some(at));
         assert_eq!(ServiceAt::parse("eu-central-1", "i-0abc"), None);

@@ -1,8 +1,11 @@
 use super::call;
 use super::fake::{FakeRegion, Fault, Machine};
+use super::gate::CallGate;
 use super::*;
+use aws_config::BehaviorVersion;
 use aws_sdk_ec2::config::{Credentials, Region};
 use aws_sdk_ec2::error::ConnectorError;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector, http_client_fn,
 };
@@ -14,8 +17,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 #[test]
 fn a_provider_is_made_without_building_anything() {
     let aws = Aws::new(AwsConfig::default());
-    assert!(aws.ec2.regions().is_empty());
-    assert!(aws.sdk.as_ref().is_some_and(|cell| !cell.initialized()));
+    assert!(aws.built().is_empty());
+    assert!(aws.gate.sdk.as_ref().is_some_and(|cell| !cell.initialized()));
 }
 
 #[test]
@@ -54,9 +57,14 @@ fn at(endpoint: &str, credentials: bool) -> Aws {
     Aws::with_ec2_clients(AwsConfig::default(), "123456789012", [("eu-central-1".to_owned(), clients)])
 }
 
+/// Where the tests make their calls.
+fn home() -> AccountRegion {
+    AccountRegion::usual("eu-central-1")
+}
+
 async fn class_at(endpoint: &str, credentials: bool) -> Class {
     let ids = ["i-1".to_owned()];
-    at(endpoint, credentials).power("eu-central-1", Power::Stop, &ids).await.expect_err("nobody answers").class
+    at(endpoint, credentials).ec2.power(&home(), Power::Stop, &ids).await.expect_err("nobody answers").class
 }
 
 #[tokio::test]
@@ -120,19 +128,19 @@ fn all_at(endpoint: &str, http: &aws_smithy_runtime_api::client::http::SharedHtt
 }
 
 async fn make(aws: &Aws, operation: &str) -> Result<(), AwsError> {
-    let (region, ids) = ("eu-central-1", ["i-1".to_owned()]);
-    let at = ServiceAt { region: region.into(), cluster: "prod".into(), service: "web".into() };
+    let (place, ids) = (&home(), ["i-1".to_owned()]);
+    let at = ServiceAt { account: None, region: place.region.clone(), cluster: "prod".into(), service: "web".into() };
     let sdk = aws_sdk_ecs::types::TaskDefinition::builder().family("web").build();
     match operation {
-        "StartInstances" => aws.power(region, Power::Start, &ids).await,
-        "StopInstances" => aws.power(region, Power::Stop, &ids).await,
-        "RebootInstances" => aws.power(region, Power::Reboot, &ids).await,
-        "TerminateInstances" => aws.power(region, Power::Terminate, &ids).await,
+        "StartInstances" => aws.ec2.power(place, Power::Start, &ids).await,
+        "StopInstances" => aws.ec2.power(place, Power::Stop, &ids).await,
+        "RebootInstances" => aws.ec2.power(place, Power::Reboot, &ids).await,
+        "TerminateInstances" => aws.ec2.power(place, Power::Terminate, &ids).await,
         "RegisterTaskDefinition" => {
-            aws.register(region, &Definition { sdk, tags: Vec::new() }, "web", "r-1").await.map(drop)
+            aws.ecs.register(place, &Definition { sdk, tags: Vec::new() }, "web", "r-1").await.map(drop)
         }
-        "UpdateService" => aws.update_service(&at, "web:2", false).await.map(drop),
-        _ => aws.roll_back(region, "arn:aws:ecs:eu-central-1:123456789012:service-deployment/prod/web/1").await,
+        "UpdateService" => aws.ecs.update_service(&at, "web:2", false).await.map(drop),
+        _ => aws.ecs.roll_back(place, "arn:aws:ecs:eu-central-1:123456789012:service-deployment/prod/web/1").await,
     }
 }
 
@@ -234,7 +242,7 @@ async fn all_pages_are_read() {
     let region = FakeRegion::new(machines);
     region.0.lock().page = 3;
     let aws = fake::aws(&[("eu-central-1", &region)]);
-    assert_eq!(aws.instances("eu-central-1", &[]).await.unwrap().len(), 7);
+    assert_eq!(aws.ec2.instances(&home(), &[]).await.unwrap().len(), 7);
     assert_eq!(region.0.lock().calls.len(), 3);
 }
 
@@ -243,10 +251,10 @@ async fn a_dry_run_tells_whether_it_would_be_allowed() {
     let region = FakeRegion::new(vec![Machine::new("i-1", "web", "running")]);
     let aws = fake::aws(&[("eu-central-1", &region)]);
     let ids = ["i-1".to_owned()];
-    assert_eq!(aws.may_power("eu-central-1", Power::Stop, &ids).await, Ok(()));
+    assert_eq!(aws.ec2.may_power(&home(), Power::Stop, &ids).await, Ok(()));
     region
         .fails("StopInstances(dry)", Fault::Code("UnauthorizedOperation", "Encoded authorization failure message: x"));
-    let denied = aws.may_power("eu-central-1", Power::Stop, &ids).await.expect_err("denied");
+    let denied = aws.ec2.may_power(&home(), Power::Stop, &ids).await.expect_err("denied");
     assert_eq!((denied.class, denied.message.as_str()), (Class::Denied, ""));
     assert!(region.0.lock().changes().is_empty());
 }
@@ -254,9 +262,9 @@ async fn a_dry_run_tells_whether_it_would_be_allowed() {
 #[tokio::test]
 async fn a_region_without_a_client_is_not_reached() {
     let aws = fake::aws(&[("eu-central-1", &FakeRegion::default())]);
-    let error = aws.instances("us-east-1", &[]).await.expect_err("unknown region");
+    let error = aws.ec2.instances(&AccountRegion::usual("us-east-1"), &[]).await.expect_err("unknown region");
     assert_eq!(error.class, Class::NotSent);
-    assert_eq!(aws.all_regions().await.unwrap(), ["eu-central-1"]);
+    assert_eq!(aws.regions.all().await.unwrap(), ["eu-central-1"]);
 }
 
 /// A connection that is never made, and counts how many wait for it at once.
@@ -296,7 +304,8 @@ async fn a_few_regions_are_asked_at_a_time() {
     let clients =
         regions.iter().map(|region| (region.clone(), Ec2Clients { read: client.clone(), change: client.clone() }));
     let aws = Aws::with_ec2_clients(AwsConfig::default(), "123456789012", clients);
-    let answers = aws.instances_in(&regions, &[]).await;
+    let places: Vec<AccountRegion> = regions.iter().map(AccountRegion::usual).collect();
+    let answers = aws.ec2.instances_in(&places, &[]).await;
     let told: Vec<String> = answers.into_iter().map(|answer| answer.expect_err("no host").region).collect();
     assert_eq!(told, regions, "each in its place");
     assert_eq!(*nowhere.0.lock(), (0, 8));
@@ -313,9 +322,10 @@ fn invented(many: usize) -> Vec<String> {
 async fn the_clients_of_many_regions_are_not_kept() {
     let config = AwsConfig { region: Some("eu-central-1".into()), ..AwsConfig::default() };
     let sdk = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build();
-    let aws = Aws { sdk: Some(OnceCell::new_with(Some(sdk))), ..Aws::new(config) };
+    let gate = CallGate::configured(config, sdk);
+    let aws = Aws::of(gate, Pool::default(), Pool::default(), Pool::default());
     for region in invented(1_500) {
-        aws.ec2(&call::DESCRIBE_INSTANCES, &region).await.expect("a client");
+        aws.ec2.clients(&call::DESCRIBE_INSTANCES, &AccountRegion::usual(region)).await.expect("a client");
     }
     assert_eq!(aws.built().len(), 40);
 }
@@ -326,8 +336,64 @@ async fn only_what_is_set_or_enabled_may_be_named() {
     let set = AwsConfig { region: Some("eu-north-1".into()), regions: names(&["us-east-1"]), ..AwsConfig::default() };
     let aws = Aws::new(set);
     let asked = [names(&["us-east-1", "eu-north-1", "eu-central-1"]), invented(1_500)].concat();
-    assert_eq!(aws.known_of(&asked).await.unwrap(), ["eu-north-1", "us-east-1"]);
+    assert_eq!(aws.regions.known_of(&asked).await.unwrap(), ["eu-north-1", "us-east-1"]);
     let enabled = fake::aws(&[("eu-central-1", &FakeRegion::default()), ("us-east-1", &FakeRegion::default())]);
-    assert_eq!(enabled.known_of(&asked).await.unwrap(), ["eu-central-1", "us-east-1"]);
+    assert_eq!(enabled.regions.known_of(&asked).await.unwrap(), ["eu-central-1", "us-east-1"]);
     assert!(aws.built().is_empty(), "nothing is built to know that");
+}
+
+/// Whether it is the account of the credentials or another decides before anything is sent.
+#[tokio::test]
+async fn a_place_in_another_account_is_not_reached() {
+    let region = FakeRegion::new(vec![Machine::new("i-1", "web", "running")]);
+    let aws = fake::aws(&[("eu-central-1", &region)]);
+    let (own, other) =
+        (AccountRegion::new("123456789012", "eu-central-1"), AccountRegion::new("999999999999", "eu-central-1"));
+    let ids = ["i-1".to_owned()];
+    let read = aws.ec2.instances(&other, &[]).await.expect_err("another account");
+    let change = aws.ec2.power(&other, Power::Stop, &ids).await.expect_err("another account");
+    for error in [read, change] {
+        assert_eq!((error.class, error.account.as_ref()), (Class::NotSent, other.account.as_ref()), "{error}");
+        assert_eq!(error.what_is_so(), "I have no credentials that I know to be of the AWS account `999999999999`.");
+    }
+    assert!(region.0.lock().calls.is_empty(), "nothing was sent");
+    assert_eq!(aws.ec2.instances(&own, &[]).await.expect("the usual account").len(), 1);
+    assert_eq!(aws.built(), ["eu-central-1"], "by its number or without it, it is one account");
+}
+
+/// An EC2 that answers each call with one instance of account 111111111111; of which account the credentials are is not known.
+fn unasked(listener: &tokio::net::TcpListener) -> Aws {
+    let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+    let key = Credentials::new("test", "test", None, None, "test");
+    let sdk = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(format!("http://{}", listener.local_addr().unwrap()))
+        .http_client(http)
+        .credentials_provider(aws_sdk_ec2::config::SharedCredentialsProvider::new(key))
+        .build();
+    let config = AwsConfig { region: Some("eu-central-1".into()), ..AwsConfig::default() };
+    let gate = CallGate::configured(config, sdk);
+    Aws::of(gate, Pool::default(), Pool::default(), Pool::default())
+}
+
+#[tokio::test]
+async fn before_the_account_is_known_what_is_read_tells_it_and_nothing_is_changed_on_a_guess() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (aws, ids) = (unasked(&listener), ["i-1".to_owned()]);
+    let other = AccountRegion::new("999999999999", "eu-central-1");
+    let own = AccountRegion::new("111111111111", "eu-central-1");
+    let body = "<DescribeInstancesResponse><reservationSet><item><ownerId>111111111111</ownerId><instancesSet><item>\
+                <instanceId>i-1</instanceId></item></instancesSet></item></reservationSet></DescribeInstancesResponse>";
+    let asked = async {
+        let guessed = aws.ec2.power(&own, Power::Stop, &ids).await.expect_err("its account is not known yet");
+        assert_eq!(guessed.class, Class::NotSent);
+        let foreign = aws.ec2.instances(&other, &[]).await.expect_err("what came is another account's");
+        assert_eq!(foreign.account, other.account);
+        assert_eq!(aws.accounts.known(), own.account);
+        assert_eq!(aws.ec2.instances(&own, &[]).await.expect("it is this one").len(), 1);
+    };
+    tokio::select! {
+        () = asked => {}
+        () = answers_with(listener, "HTTP/1.1 200 X\r\ncontent-type: text/xml\r\n".to_owned(), body) => {}
+    }
 }

@@ -4,8 +4,8 @@ use super::DeployConfig;
 use crate::aws::{Aws, Call};
 use crate::clock::Clock;
 use crate::domain::{
-    CommandError, Line, Plan, Principal, Refusal, Reply, RequestId, Risk, Source, Step, Target, UsageError,
-    VitalsSource, Word,
+    AccountRegion, CommandError, Line, Plan, Principal, Refusal, Reply, RequestId, Risk, Source, Step, Target,
+    UsageError, VitalsSource, Word,
 };
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
@@ -87,7 +87,8 @@ pub struct Action {
 pub enum Scope {
     /// The bot itself.
     Bot,
-    /// The region of commands that name none: [`Aws::default_region`] tells which.
+    /// The region of commands that name none: [`RegionPort::default_region`](crate::aws::RegionPort::default_region) tells
+    /// which.
     DefaultRegion,
     /// These regions of the account; empty means all.
     Regions(Vec<String>),
@@ -110,8 +111,8 @@ pub struct Limits {
 /// taken is decided elsewhere: nothing can approve itself by this.
 pub type Decide = Arc<dyn Fn(String, Word) -> BoxFuture<'static, Result<Reply, CommandError>> + Send + Sync>;
 
-/// The refusal of a region (the second word) of an account (the first).
-pub type Enters = Arc<dyn Fn(&str, &str) -> Result<(), Refusal> + Send + Sync>;
+/// The refusal of a region of an account, which may not be known yet.
+pub type Enters = Arc<dyn Fn(&AccountRegion) -> Result<(), Refusal> + Send + Sync>;
 
 /// The refusal of a row.
 pub type MayOrWhy = Arc<dyn Fn(&Row) -> Result<(), Refusal> + Send + Sync>;
@@ -143,7 +144,7 @@ pub struct Context {
     /// The refusal of a region of an account in which the principal may not run the command at all: asked before the
     /// region is.
     pub enters: Enters,
-    /// The provider.
+    /// The provider: a port for each service.
     pub aws: Arc<Aws>,
     /// How the bot is.
     pub vitals: Arc<dyn VitalsSource>,

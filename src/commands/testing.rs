@@ -145,7 +145,7 @@ pub(crate) fn cx_on(regions: &[(&str, &FakeRegion)]) -> Context {
         sees_or_why: Arc::new(|_| Ok(())),
         sees: Arc::new(|_| true),
         shows: Arc::new(|_| true),
-        enters: Arc::new(|_, _| Ok(())),
+        enters: Arc::new(|_| Ok(())),
         aws: aws(regions),
         vitals: Arc::new(Healthy),
         clock: Arc::new(At(ACCEPTED as i64 + 42)),

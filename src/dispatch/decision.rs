@@ -4,7 +4,7 @@
 use super::places::Reach;
 use super::policy::{Action, Deny, Policies, Reason, Resource, Situation, Verdict};
 use crate::commands::Row;
-use crate::domain::{Decision, JudgedFacts, PlaceReaders, Principal, RequestId, Ruling};
+use crate::domain::{AccountRegion, Decision, JudgedFacts, PlaceReaders, Principal, RequestId, Ruling};
 use std::sync::Arc;
 
 /// Who asks for what, and where: what is the same for all questions of one request.
@@ -154,7 +154,10 @@ pub(super) fn action(row: &Row) -> Action<'_> {
 fn name(resource: &Resource<'_>) -> Option<String> {
     match resource {
         Resource::Target(target) => Some(target.label()),
-        Resource::Region { account, region } => Some(format!("{account}/{region}")),
+        Resource::Region { account, region } => {
+            let place = AccountRegion { account: account.cloned(), region: (*region).to_owned() };
+            Some(place.to_string())
+        }
         Resource::Bot => None,
     }
 }

@@ -6,8 +6,8 @@ use super::places::Reach;
 use super::policy::{Deny, Policies, Resource, Situation, Verdict, refusal, refusal_saying, shut_out};
 use crate::commands::{Catalog, Enters, MayOrWhy, Row, SeesOrWhy};
 use crate::domain::{
-    ApprovalRequest, ChannelId, Decision, Line, Membership, Plan, Principal, Refusal, Request, Risk, Source, Target,
-    UserId,
+    AccountId, ApprovalRequest, ChannelId, Decision, Line, Membership, Plan, Principal, Refusal, Request, Risk, Source,
+    Target, UserId,
 };
 use crate::execution::{Judge, Need};
 use std::collections::{BTreeMap, BTreeSet};
@@ -155,7 +155,7 @@ impl Permits {
     /// The refusal of a region of an account in which the row may not be run; asked before the region is.
     pub(super) fn enters(&self, row: &'static Row) -> Enters {
         let permits = self.clone();
-        Arc::new(move |account, region| permits.need(row, &Resource::Region { account, region }).map(drop))
+        Arc::new(move |place| permits.need(row, &Resource::from(place)).map(drop))
     }
 
     /// Refuses a plan of which any target, or the region of any, may not be changed, and says how many others must
@@ -291,9 +291,9 @@ fn names_something(plan: &Plan) -> Result<(), Refusal> {
 
 /// What a plan touches: the regions of its targets, each once, and then the targets.
 fn resources(plan: &Plan) -> impl Iterator<Item = Resource<'_>> {
-    let places: BTreeSet<(&str, &str)> =
-        plan.targets.iter().map(|target| (target.account.as_str(), target.region.as_str())).collect();
-    let regions = places.into_iter().map(|(account, region)| Resource::Region { account, region });
+    let places: BTreeSet<(&AccountId, &str)> =
+        plan.targets.iter().map(|target| (&target.account, target.region.as_str())).collect();
+    let regions = places.into_iter().map(|(account, region)| Resource::Region { account: Some(account), region });
     regions.chain(plan.targets.iter().map(Resource::Target))
 }
 

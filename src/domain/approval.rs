@@ -133,12 +133,24 @@ impl ApprovalRequest {
     }
 
     /// Whether this is the plan that was shown. Who approved it, and what the policies decided, is no part of what was shown; nor is a
-    /// detail, where a program showed it that knew none and wrote all of it into the steps.
+    /// detail, where a program showed it that knew none and wrote all of it into the steps, nor the account of a step, where it
+    /// knew one only, which the targets have.
     pub fn is_for(&self, plan: &Plan) -> bool {
-        let shown =
-            |plan: &Plan, detail| Plan { policies: None, approved: Vec::new(), decision: None, detail, ..plan.clone() };
+        let shown = |plan: &Plan, detail, steps| Plan {
+            policies: None,
+            approved: Vec::new(),
+            decision: None,
+            detail,
+            steps,
+            ..plan.clone()
+        };
         let detail = self.plan.detail.as_ref().and(plan.detail.clone());
-        shown(&self.plan, self.plan.detail.clone()) == shown(plan, detail)
+        let mut steps = plan.steps.clone();
+        for (step, then) in steps.iter_mut().zip(&self.plan.steps) {
+            step.account = then.account.as_ref().and(step.account.take());
+        }
+        let then = shown(&self.plan, self.plan.detail.clone(), self.plan.steps.clone());
+        then == shown(plan, detail, steps)
     }
 
     /// When the last word that was needed came.
@@ -151,7 +163,9 @@ impl ApprovalRequest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{AccountId, Step};
     use jiff::SignedDuration;
+    use std::collections::BTreeMap;
 
     fn start() -> Timestamp {
         "2026-03-01T12:00:00Z".parse().unwrap()
@@ -240,5 +254,31 @@ mod tests {
         assert!(approval.is_for(&detailed(1)));
         let shown = ApprovalRequest { plan: detailed(1), ..approval };
         assert!(shown.is_for(&detailed(1)) && !shown.is_for(&detailed(2)) && !shown.is_for(&permitted));
+    }
+
+    #[test]
+    fn a_plan_shown_by_a_program_that_knew_one_account_is_the_same_with_it() {
+        let step = |account: Option<&str>, region: &str| Step {
+            index: 0,
+            operation: "ec2:StopInstances".to_owned(),
+            account: account.map(AccountId::from),
+            region: region.to_owned(),
+            targets: vec!["i-0abc".to_owned()],
+            token: "t".to_owned(),
+            before: BTreeMap::new(),
+        };
+        let plan = |step: Step| Plan { steps: vec![step], ..asked(1).plan };
+        let shown = |step: Step| ApprovalRequest { plan: plan(step), ..asked(1) };
+        let (one, other) = (Some("111111111111"), Some("222222222222"));
+        let of_before = shown(step(None, "eu-central-1"));
+        assert!(of_before.is_for(&plan(step(one, "eu-central-1"))));
+        assert!(!of_before.is_for(&plan(step(one, "us-east-1"))));
+        let of_now = shown(step(one, "eu-central-1"));
+        assert!(of_now.is_for(&plan(step(one, "eu-central-1"))));
+        assert!(
+            !of_now.is_for(&plan(step(other, "eu-central-1"))) && !of_now.is_for(&plan(step(None, "eu-central-1")))
+        );
+        let none = ApprovalRequest { plan: Plan { steps: Vec::new(), ..asked(1).plan }, ..asked(1) };
+        assert!(!none.is_for(&plan(step(one, "eu-central-1"))));
     }
 }

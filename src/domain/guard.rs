@@ -106,7 +106,7 @@ mod tests {
             kind: crate::domain::ResourceKind::new("ec2:instance"),
             id: "i-0abc".to_owned(),
             name: None,
-            account: "123456789012".to_owned(),
+            account: "123456789012".into(),
             region: "eu-central-1".to_owned(),
             tags: BTreeMap::from([(key.to_owned(), value.to_owned())]),
         };

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-macro_rules! slack_id {
+macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -11,7 +11,7 @@ macro_rules! slack_id {
         pub struct $name(pub String);
 
         impl $name {
-            /// The identifier as Slack writes it.
+            /// The identifier as Slack, or AWS, writes it.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -39,18 +39,29 @@ macro_rules! slack_id {
     };
 }
 
-slack_id!(
+text_id!(
     /// A Slack user, `U…` or `W…`.
     UserId
 );
-slack_id!(
+text_id!(
     /// A Slack channel, `C…`, `G…`, or a direct message, `D…`.
     ChannelId
 );
-slack_id!(
+text_id!(
     /// A Slack workspace, `T…` (or `E…` for an organisation).
     TeamId
 );
+text_id!(
+    /// An AWS account, twelve digits.
+    AccountId
+);
+
+impl AccountId {
+    /// Whether it has the form of AWS's ids of accounts.
+    pub fn is_id(&self) -> bool {
+        self.0.len() == 12 && self.0.bytes().all(|byte| byte.is_ascii_digit())
+    }
+}
 
 impl ChannelId {
     /// Whether it has the form of Slack's ids of channels and conversations.
@@ -133,5 +144,13 @@ mod tests {
         assert_eq!(RequestId::parse(&id.to_string()), Some(id));
         assert_eq!(id.short().len(), 4);
         assert!(id.to_string().ends_with(&id.short()));
+    }
+
+    #[test]
+    fn an_account_is_twelve_digits() {
+        assert!(AccountId::from("123456789012").is_id());
+        for other in ["", "12345678901", "1234567890123", "12345678901a", "amazon", "１23456789012"] {
+            assert!(!AccountId::from(other).is_id(), "{other}");
+        }
     }
 }

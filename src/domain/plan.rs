@@ -1,6 +1,6 @@
 //! What a command is about to do, exactly, before it does it.
 
-use super::{Decision, Facts, Target, UserId};
+use super::{AccountId, AccountRegion, Decision, Facts, Target, UserId};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,10 @@ pub struct Step {
     pub index: u32,
     /// The IAM name of the call, `ec2:StopInstances`.
     pub operation: String,
-    /// Where it is made.
+    /// In which account it is made; `None` where a program wrote it that knew one account only, the usual one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountId>,
+    /// In which region.
     pub region: String,
     /// The ids it names.
     pub targets: Vec<String>,
@@ -24,6 +27,13 @@ pub struct Step {
     /// How the targets were when it was planned, by their ids: what a person needs who wants them back as they were.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub before: BTreeMap<String, Facts>,
+}
+
+impl Step {
+    /// Where it is made.
+    pub fn place(&self) -> AccountRegion {
+        AccountRegion { account: self.account.clone(), region: self.region.clone() }
+    }
 }
 
 /// What somebody said of a plan.
@@ -72,5 +82,24 @@ impl Plan {
     /// The detail as the command's own type; `None` where it is of another, or there is none.
     pub fn detail<T: DeserializeOwned>(&self) -> Option<T> {
         T::deserialize(self.detail.as_deref()?).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_that_was_written_before_it_had_an_account_is_of_the_usual_one() {
+        let before =
+            r#"{"index":0,"operation":"ec2:StopInstances","region":"eu-central-1","targets":["i-1"],"token":"t"}"#;
+        let step: Step = serde_json::from_str(before).expect("a step");
+        assert_eq!(step.place(), AccountRegion::usual("eu-central-1"));
+        // and a program of before reads what is written of it now
+        assert_eq!(serde_json::to_string(&step).expect("JSON"), before);
+        let step = Step { account: Some("123456789012".into()), ..step };
+        let stored = serde_json::to_string(&step).expect("JSON");
+        let read: Step = serde_json::from_str(&stored).expect("a step");
+        assert_eq!(read.place(), AccountRegion::new("123456789012", "eu-central-1"));
     }
 }

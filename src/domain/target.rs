@@ -1,5 +1,6 @@
 //! What a command acts on: one thing at the provider, of a kind that its service names.
 
+use super::{AccountId, AccountRegion};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -44,7 +45,7 @@ pub struct Target {
     /// Its Name tag (untrusted text), if it has one; of a service the name by which it is deployed.
     pub name: Option<String>,
     /// The AWS account.
-    pub account: String,
+    pub account: AccountId,
     /// The AWS region.
     pub region: String,
     /// Its tags (untrusted text).
@@ -57,7 +58,7 @@ struct StoredTarget {
     kind: Option<ResourceKind>,
     id: String,
     name: Option<String>,
-    account: String,
+    account: AccountId,
     region: String,
     tags: BTreeMap<String, String>,
 }
@@ -77,6 +78,11 @@ impl Target {
     /// What names it among all accounts and regions: `123456789012/eu-central-1/i-0abc`.
     pub fn key(&self) -> String {
         format!("{}/{}/{}", self.account, self.region, self.id)
+    }
+
+    /// Where it is.
+    pub fn place(&self) -> AccountRegion {
+        AccountRegion::new(self.account.clone(), self.region.as_str())
     }
 
     /// What a policy knows it by: a part is judged as the whole.
@@ -111,7 +117,7 @@ mod tests {
             kind: ResourceKind::new("ecs:service"),
             id: id.to_owned(),
             name: None,
-            account: "123456789012".to_owned(),
+            account: "123456789012".into(),
             region: "eu-central-1".to_owned(),
             tags: BTreeMap::new(),
         }

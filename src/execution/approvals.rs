@@ -210,7 +210,7 @@ mod tests {
             kind: ResourceKind::new("ec2:instance"),
             id: format!("i-{index:017x}"),
             name: Some(name.to_owned()).filter(|name| !name.is_empty()),
-            account: "123456789012".to_owned(),
+            account: "123456789012".into(),
             region: "eu-central-1".to_owned(),
             tags: BTreeMap::new(),
         };

@@ -102,7 +102,7 @@ mod tests {
             kind: crate::aws::SERVICE,
             id: id.to_owned(),
             name: None,
-            account: "123456789012".to_owned(),
+            account: "123456789012".into(),
             region: "eu-central-1".to_owned(),
             tags: std::collections::BTreeMap::new(),
         };

@@ -76,7 +76,7 @@ mod tests {
             kind: ResourceKind::new("any:thing"),
             id: id.to_owned(),
             name: name.map(str::to_owned),
-            account: "123456789012".to_owned(),
+            account: "123456789012".into(),
             region: "eu-central-1".to_owned(),
             tags: BTreeMap::new(),
         };

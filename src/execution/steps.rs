@@ -67,6 +67,7 @@ mod tests {
         let step = Step {
             index: 0,
             operation: "ec2:StopInstances".to_owned(),
+            account: None,
             region: "eu-central-1".to_owned(),
             targets: vec!["i-1".to_owned()],
             token: "t".to_owned(),

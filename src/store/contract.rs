@@ -142,6 +142,7 @@ pub(crate) fn step(index: u32) -> Step {
     Step {
         index,
         operation: "ec2:StopInstances".into(),
+        account: None,
         region: "eu-central-1".into(),
         targets: vec!["i-0abc".into()],
         token: format!("token-{index}"),

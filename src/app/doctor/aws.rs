@@ -6,6 +6,7 @@ use crate::aws::{
 };
 use crate::clock;
 use crate::commands::ServiceConfig;
+use crate::domain::AccountRegion;
 use crate::settings::Settings;
 use std::collections::BTreeSet;
 
@@ -47,7 +48,7 @@ pub(super) async fn examine(settings: &Settings) -> Vec<Finding> {
         ..settings.aws.clone()
     };
     let aws = Aws::new(config);
-    let region = match aws.default_region().await {
+    let region = match aws.regions.default_region().await {
         Ok(region) => region,
         Err(_) => {
             let to_do = "set aws.region, or AWS_REGION";
@@ -89,16 +90,16 @@ fn unvouched(settings: &Settings) -> Vec<Finding> {
 async fn one_service(aws: &Aws, region: &str, name: &str, service: &ServiceConfig) -> Finding {
     let ServiceConfig { cluster, service, container, repository, region: own, .. } = service;
     let region = own.as_deref().unwrap_or(region);
-    let at = ServiceAt { region: region.to_owned(), cluster: cluster.clone(), service: service.clone() };
+    let at = ServiceAt { account: None, region: region.to_owned(), cluster: cluster.clone(), service: service.clone() };
     let to_do = format!("see deploy.services.{name} in the settings");
     let so = |what: &str| Finding::problem(DEPLOY, format!("`{name}`: {what}"), &to_do);
-    let found = match aws.service(&at).await {
+    let found = match aws.ecs.service(&at).await {
         Ok(Some(found)) if found.is_active => found,
         Ok(_) => return so(&format!("there is no service `{service}` in the cluster `{cluster}`")),
         Err(error) => return unclear(DEPLOY, &error),
     };
     let Some(primary) = found.primary() else { return so("ECS shows no deployment of it") };
-    let definition = match aws.definition(region, &primary.definition).await {
+    let definition = match aws.ecs.definition(&at.place(), &primary.definition).await {
         Ok(definition) => definition,
         Err(error) => return unclear(DEPLOY, &error),
     };
@@ -106,7 +107,7 @@ async fn one_service(aws: &Aws, region: &str, name: &str, service: &ServiceConfi
     let Some(images) = Repository::of_image(image, region).filter(|found| found.name == *repository) else {
         return so(&format!("its container `{container}` runs no image of the repository `{repository}`"));
     };
-    match aws.images(&images).await {
+    match aws.ecr.images(&images).await {
         Ok(images) if images.is_empty() => so(&format!("ECR has no tagged image in `{repository}`")),
         Ok(images) => Finding::ok(
             DEPLOY,
@@ -117,7 +118,7 @@ async fn one_service(aws: &Aws, region: &str, name: &str, service: &ServiceConfi
 }
 
 async fn identity(aws: &Aws, metadata: &Metadata) -> Vec<Finding> {
-    let (identity, date) = aws.identity().await;
+    let (identity, date) = aws.accounts.identity().await;
     let mut found = vec![match identity {
         Ok(who) => Finding::ok(IDENTITY, format!("account {}, as `{}`", who.account, who.arn)),
         Err(error) if error.code.is_none() && error.class == Class::Credentials => without_credentials(metadata).await,
@@ -147,7 +148,7 @@ async fn without_credentials(metadata: &Metadata) -> Finding {
 }
 
 async fn rights(aws: &Aws, region: &str) -> Vec<Finding> {
-    let instance = match aws.some_instance(region).await {
+    let instance = match aws.ec2.some_instance(&AccountRegion::usual(region)).await {
         Ok(instance) => instance,
         Err(error) => return vec![unclear(REGION, &error)],
     };
@@ -170,14 +171,15 @@ async fn permissions(aws: &Aws, region: &str, instance: Option<String>) -> Vec<F
     let id = instance.clone().unwrap_or_else(|| "i-0123456789abcdef0".to_owned());
     let ids = [id.clone()];
     let kinds = BTreeSet::from(["t3.micro".to_owned()]);
+    let (ec2, place) = (&aws.ec2, &AccountRegion::usual(region));
     let (checks, protection, kinds, regions, start, stop, reboot) = futures_util::join!(
-        async { allowed(&aws.checks(region, &ids).await) },
-        async { allowed(&aws.stop_protection(region, &id).await) },
-        async { allowed(&aws.instance_store_kinds(region, &kinds).await) },
-        async { allowed(&aws.describe_regions().await) },
-        aws.may_power(region, Power::Start, &ids),
-        aws.may_power(region, Power::Stop, &ids),
-        aws.may_power(region, Power::Reboot, &ids),
+        async { allowed(&ec2.checks(place, &ids).await) },
+        async { allowed(&ec2.stop_protection(place, &id).await) },
+        async { allowed(&ec2.instance_store_kinds(place, &kinds).await) },
+        async { allowed(&aws.regions.enabled().await) },
+        ec2.may_power(place, Power::Start, &ids),
+        ec2.may_power(place, Power::Stop, &ids),
+        ec2.may_power(place, Power::Reboot, &ids),
     );
     let rehearsed = [start, stop, reboot];
     if let Some(ignored) = rehearsed.iter().filter_map(|one| one.as_ref().err()).find(|one| one.is_ignored_rehearsal())
@@ -187,7 +189,7 @@ async fn permissions(aws: &Aws, region: &str, instance: Option<String>) -> Vec<F
     // what cannot be undone is rehearsed only where a rehearsal is known to be one
     let honoured = rehearsed.iter().any(|answer| allowed(answer).is_some());
     let terminate = match honoured {
-        true => allowed(&aws.may_power(region, Power::Terminate, &ids).await),
+        true => allowed(&ec2.may_power(place, Power::Terminate, &ids).await),
         false => None,
     };
     let [start, stop, reboot] = rehearsed.each_ref().map(allowed);

@@ -85,6 +85,7 @@ fn plan(steps: usize) -> Plan {
     let step = |index: u32| Step {
         index,
         operation: "test:Change".to_owned(),
+        account: None,
         region: "eu-central-1".to_owned(),
         targets: Vec::new(),
         token: String::new(),

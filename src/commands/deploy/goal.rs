@@ -3,7 +3,7 @@
 
 use super::super::{Context, change, words};
 use crate::aws::{Image, ImageKey, Repository, ServiceAt, Task, call, pinned, unpinned};
-use crate::domain::{Plan, RequestId, Step};
+use crate::domain::{AccountId, Plan, RequestId, Step};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -41,7 +41,7 @@ pub(super) struct Goal {
 
 impl Goal {
     /// The calls that lead there.
-    pub(super) fn steps(&self, request: RequestId) -> Vec<Step> {
+    pub(super) fn steps(&self, request: RequestId, account: &AccountId) -> Vec<Step> {
         let mut calls = Vec::new();
         if let Some(base) = &self.base {
             calls.push((REGISTER, vec![base.clone(), self.container.clone(), self.image.clone()]));
@@ -57,6 +57,7 @@ impl Goal {
         let step = |(index, (operation, targets)): (u32, (&str, Vec<String>))| Step {
             index,
             operation: operation.to_owned(),
+            account: Some(account.clone()),
             region: self.at.region.clone(),
             targets,
             token: change::token(request, index),
@@ -66,9 +67,11 @@ impl Goal {
         (0..).zip(calls).map(step).collect()
     }
 
-    /// What a plan says of it.
+    /// What a plan says of it. In which account the service is, its steps say.
     pub(super) fn of(plan: &Plan) -> Option<Self> {
-        plan.detail().or_else(|| former::goal(plan))
+        let goal: Self = plan.detail().or_else(|| former::goal(plan))?;
+        let account = plan.steps.last().and_then(|step| step.account.clone());
+        Some(Self { at: ServiceAt { account, ..goal.at }, ..goal })
     }
 
     /// The digest that the tasks are to run.
@@ -93,7 +96,7 @@ impl Wanted {
     pub(super) async fn of(goal: &Goal, cx: &Context) -> Self {
         let known = known(&goal.image, &goal.at.region, cx).await;
         let parts = match (Repository::of_image(&goal.image, &goal.at.region), &known) {
-            (Some(repository), Some(image)) => cx.aws.parts(&repository, image).await.ok(),
+            (Some(repository), Some(image)) => cx.aws.ecr.parts(&repository, image).await.ok(),
             _ => None,
         };
         Self { image: goal.image.clone(), digest: goal.digest().to_owned(), known, tag: goal.tag.clone(), parts }
@@ -118,7 +121,7 @@ impl Wanted {
 /// What ECR knows of a pinned image, if it can be asked.
 pub(super) async fn known(image: &str, region: &str, cx: &Context) -> Option<Image> {
     let (repository, digest) = (Repository::of_image(image, region)?, pinned(image)?);
-    let asked = cx.aws.image(&repository, &ImageKey::Digest(digest.to_owned())).await;
+    let asked = cx.aws.ecr.image(&repository, &ImageKey::Digest(digest.to_owned())).await;
     asked.unwrap_or_else(|error| {
         tracing::warn!(%error, "an image is known by its digest alone");
         None

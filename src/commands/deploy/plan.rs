@@ -74,7 +74,7 @@ impl Change<'_> {
                 return Ok(Some(near.arn().to_owned()));
             }
         }
-        let found = cx.aws.definition_like(&self.present.chosen.at.region, wanted, REVISIONS).await;
+        let found = cx.aws.ecs.definition_like(&self.present.chosen.at.place(), wanted, REVISIONS).await;
         let found = found.map_err(|error| error.failure(NOTHING))?;
         Ok(found.map(|definition| definition.arn().to_owned()))
     }
@@ -106,8 +106,8 @@ pub(super) fn made(command: &str, verb: &str, goal: Goal, from: Option<&str>, ta
     Plan {
         command: command.to_owned(),
         text,
+        steps: goal.steps(cx.request, &target.account),
         targets: vec![target],
-        steps: goal.steps(cx.request),
         detail: serde_json::to_value(&goal).ok().map(Box::new),
         ..Plan::default()
     }

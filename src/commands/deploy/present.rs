@@ -91,9 +91,9 @@ pub(super) async fn all(cx: &Context) -> Result<Vec<Chosen>, AwsError> {
 async fn place(config: &ServiceConfig, cx: &Context) -> Result<ServiceAt, AwsError> {
     let region = match &config.region {
         Some(region) => region.clone(),
-        None => cx.aws.default_region().await?,
+        None => cx.aws.regions.default_region().await?,
     };
-    Ok(ServiceAt { region, cluster: config.cluster.clone(), service: config.service.clone() })
+    Ok(ServiceAt { account: None, region, cluster: config.cluster.clone(), service: config.service.clone() })
 }
 
 pub(super) fn nothing_listed(not_done: &str) -> Refusal {
@@ -121,8 +121,8 @@ pub(super) struct Present {
 impl Chosen {
     /// The service as AWS shows it, before anything else is read.
     pub(super) async fn service(&self, cx: &Context, not_done: &str) -> Result<Service, CommandError> {
-        let found = cx.aws.service(&self.at).await.map_err(|error| error.failure(not_done))?;
-        let ServiceAt { region, cluster, service } = &self.at;
+        let found = cx.aws.ecs.service(&self.at).await.map_err(|error| error.failure(not_done))?;
+        let ServiceAt { region, cluster, service, .. } = &self.at;
         let gone = || {
             let text = format!(
                 "AWS has no service `{}` in the cluster `{}` in `{region}`. {not_done} Check `deploy.services.{}` in my \
@@ -138,7 +138,7 @@ impl Chosen {
 
     /// What a policy judges.
     pub(super) async fn target(&self, service: &Service, cx: &Context, not_done: &str) -> Result<Target, CommandError> {
-        let account = cx.aws.account().await.map_err(|error| error.failure(not_done))?;
+        let account = cx.aws.accounts.usual().await.map_err(|error| error.failure(not_done))?;
         Ok(service.target(&self.at, &self.name, &account))
     }
 
@@ -151,7 +151,7 @@ impl Chosen {
         let Some(primary) = service.primary() else {
             return Err(wrong(&format!("ECS shows no deployment of `{}`.", self.name)));
         };
-        let definition = cx.aws.definition(&self.at.region, &primary.definition).await;
+        let definition = cx.aws.ecs.definition(&self.at.place(), &primary.definition).await;
         let definition = definition.map_err(|error| error.failure(not_done))?;
         let (container, revision) = (words::name(&self.config.container), revision(definition.arn()));
         let Some(image) = definition.image(&self.config.container) else {
@@ -173,7 +173,7 @@ impl Chosen {
 impl Present {
     /// Its tasks that run or are to run.
     pub(super) async fn tasks(&self, cx: &Context) -> Result<Vec<Task>, AwsError> {
-        cx.aws.tasks(&self.chosen.at, &self.chosen.config.container).await
+        cx.aws.ecs.tasks(&self.chosen.at, &self.chosen.config.container).await
     }
 
     /// The image of its container as the task definition names it.

@@ -54,20 +54,20 @@ pub(super) async fn previous(present: &Present, tasks: &[Task], cx: &Context) ->
 /// The latest deployment that succeeded with another digest than these.
 async fn told(present: &Present, not: &BTreeSet<String>, cx: &Context) -> Result<Option<Previous>, AwsError> {
     let (at, container) = (&present.chosen.at, &present.chosen.config.container);
-    let past = cx.aws.past(at).await?;
+    let past = cx.aws.ecs.past(at).await?;
     let mut arns: Vec<String> = Vec::new();
     for one in past.into_iter().filter(|one| one.status == "SUCCESSFUL") {
         if !arns.contains(&one.revision) {
             arns.push(one.revision);
         }
     }
-    let revisions = cx.aws.revisions(at, container, &arns).await?;
+    let revisions = cx.aws.ecs.revisions(at, container, &arns).await?;
     let other = |revision: &&Revision| revision.digest.as_ref().is_some_and(|digest| !not.contains(digest));
     let in_order = arns.iter().filter_map(|arn| revisions.iter().find(|revision| revision.arn == *arn));
     let Some((revision, digest)) = in_order.filter(other).find_map(|one| Some((one, one.digest.as_ref()?))) else {
         return Ok(None);
     };
-    let definition = cx.aws.definition(&at.region, &revision.definition).await?;
+    let definition = cx.aws.ecs.definition(&at.place(), &revision.definition).await?;
     let base = definition.image(container).map_or(present.base.as_str(), unpinned);
     let image = format!("{base}@{digest}");
     Ok(Some(Previous { definition, image, is_guess: false }))
@@ -76,8 +76,8 @@ async fn told(present: &Present, not: &BTreeSet<String>, cx: &Context) -> Result
 /// The latest older revision of the task definition with another image.
 async fn guessed(present: &Present, now: &BTreeSet<String>, cx: &Context) -> Result<Option<Previous>, AwsError> {
     let (at, container) = (&present.chosen.at, &present.chosen.config.container);
-    for arn in cx.aws.definitions(&at.region, present.definition.family(), REVISIONS).await? {
-        let definition = cx.aws.definition(&at.region, &arn).await?;
+    for arn in cx.aws.ecs.definitions(&at.place(), present.definition.family(), REVISIONS).await? {
+        let definition = cx.aws.ecs.definition(&at.place(), &arn).await?;
         if definition.revision() >= present.definition.revision() {
             continue;
         }
@@ -85,7 +85,7 @@ async fn guessed(present: &Present, now: &BTreeSet<String>, cx: &Context) -> Res
         let digest = match (pinned(image), image.rsplit_once(':')) {
             (Some(digest), _) => Some(digest.to_owned()),
             (None, Some((_, tag))) => {
-                let found = cx.aws.image(&present.repository, &ImageKey::Tag(tag.to_owned())).await?;
+                let found = cx.aws.ecr.image(&present.repository, &ImageKey::Tag(tag.to_owned())).await?;
                 found.map(|image| image.digest)
             }
             (None, None) => None,

@@ -79,7 +79,7 @@ pub(super) async fn doubt(present: &Present, digest: &str, cx: &Context) -> Resu
     let config = &present.chosen.config;
     let Some(key) = config.provenance_key.as_deref() else { return Ok(None) };
     let tag = format!("provenance-{}", digest.trim_start_matches("sha256:"));
-    let Some(manifest) = cx.aws.manifest(&present.repository, &tag).await? else {
+    let Some(manifest) = cx.aws.ecr.manifest(&present.repository, &tag).await? else {
         return Ok(Some("no signed provenance of it is in ECR.".to_owned()));
     };
     // the settings are checked, so a key that cannot be read is none that fits

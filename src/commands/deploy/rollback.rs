@@ -105,7 +105,7 @@ async fn back(
     cx: &Context,
 ) -> Result<Plan, CommandError> {
     let key = ImageKey::Digest(before.digest().to_owned());
-    let found = cx.aws.image(&present.repository, &key).await.map_err(|error| error.failure(NOTHING))?;
+    let found = cx.aws.ecr.image(&present.repository, &key).await.map_err(|error| error.failure(NOTHING))?;
     let Some(to) = found else {
         return Err(Refusal::sentence(&format!(
             "Before, `{}` ran {}, and ECR does not have that image any more. {NOTHING} `deploy status {0}` shows what it \
@@ -194,7 +194,7 @@ async fn unverified(present: &Present, before: &Previous, cx: &Context) -> Optio
 
 /// The service deployment that is in progress.
 async fn under_way(present: &Present, cx: &Context) -> Result<Option<crate::aws::Past>, AwsError> {
-    let past = cx.aws.past(&present.chosen.at).await?;
+    let past = cx.aws.ecs.past(&present.chosen.at).await?;
     let named = present.service.under_way.as_ref();
     let is_open =
         |status: &str| status.ends_with("IN_PROGRESS") || status.ends_with("REQUESTED") || status == "PENDING";

@@ -47,12 +47,12 @@ fn failed(goal: &Goal, error: &AwsError) -> StepError {
 /// The revision that is to be made, and its ARN if it is there: a former life of this request, or somebody else, may have
 /// made it.
 async fn wanted(goal: &Goal, cx: &Context) -> Result<(Definition, Option<String>), CommandError> {
-    let region = &goal.at.region;
+    let place = &goal.at.place();
     let not_made = |error: AwsError| error.failure(&format!("`{}` was not changed.", goal.name));
     let base = goal.base.as_deref().unwrap_or(&goal.from);
-    let base = cx.aws.definition(region, base).await.map_err(not_made)?;
+    let base = cx.aws.ecs.definition(place, base).await.map_err(not_made)?;
     let wanted = base.with_image(&goal.container, &goal.image);
-    let found = cx.aws.definition_like(region, &wanted, super::previous::REVISIONS).await.map_err(not_made)?;
+    let found = cx.aws.ecs.definition_like(place, &wanted, super::previous::REVISIONS).await.map_err(not_made)?;
     Ok((wanted, found.map(|found| found.arn().to_owned())))
 }
 
@@ -94,7 +94,7 @@ impl RunningChange for DeployChange<'_> {
         };
         // what is made already needs no call
         if !matches!(self.revision, Some((_, Some(_)))) {
-            cx.aws.deploy_turn(&self.goal.at.region).await;
+            cx.aws.ecs.deploy_turn(&self.goal.at.place()).await;
         }
         Ok(())
     }
@@ -208,7 +208,7 @@ impl<'a> DeployChange<'a> {
 
     /// Makes the revision, unless it is there.
     async fn register(&mut self, step: &Step, cx: &Context) -> Result<(), StepError> {
-        let region = &self.goal.at.region;
+        let place = &self.goal.at.place();
         let wanted = match self.revision.take() {
             Some((wanted, None)) => wanted,
             there => {
@@ -217,7 +217,7 @@ impl<'a> DeployChange<'a> {
             }
         };
         let most = super::previous::REVISIONS;
-        let error = match cx.aws.register(region, &wanted, &self.goal.container, &step.token).await {
+        let error = match cx.aws.ecs.register(place, &wanted, &self.goal.container, &step.token).await {
             Ok(arn) => {
                 self.made = Some(arn);
                 return Ok(());
@@ -226,7 +226,7 @@ impl<'a> DeployChange<'a> {
         };
         let mut looks = if error.may_have_happened() { LOOKS_AFTER_LOSS } else { 0 };
         while looks > 0 {
-            if let Ok(Some(found)) = cx.aws.definition_like(region, &wanted, most).await {
+            if let Ok(Some(found)) = cx.aws.ecs.definition_like(place, &wanted, most).await {
                 self.made = Some(found.arn().to_owned());
                 return Ok(());
             }
@@ -238,26 +238,26 @@ impl<'a> DeployChange<'a> {
 
     async fn update(&mut self, cx: &Context) -> Result<(), StepError> {
         let to = self.goal.to.as_deref().unwrap_or_default();
-        let begun = cx.aws.update_service(&self.goal.at, to, to == self.goal.from).await;
+        let begun = cx.aws.ecs.update_service(&self.goal.at, to, to == self.goal.from).await;
         self.begun = begun.map_err(|error| failed(&self.goal, &error))?;
         Ok(())
     }
 
     async fn stop(&self, cx: &Context) -> Result<(), StepError> {
         let deployment = self.goal.under_way.as_deref().unwrap_or_default();
-        let stopped = cx.aws.roll_back(&self.goal.at.region, deployment).await;
+        let stopped = cx.aws.ecs.roll_back(&self.goal.at.place(), deployment).await;
         stopped.map_err(|error| failed(&self.goal, &error))
     }
 
     async fn ask(&mut self, cx: &Context) -> Result<(), AwsError> {
-        let Some(service) = cx.aws.service(&self.goal.at).await? else {
+        let Some(service) = cx.aws.ecs.service(&self.goal.at).await? else {
             self.seen = Some(Seen { service: None, tasks: Vec::new() });
             return Ok(());
         };
-        let tasks = cx.aws.tasks(&self.goal.at, &self.goal.container).await?;
+        let tasks = cx.aws.ecs.tasks(&self.goal.at, &self.goal.container).await?;
         for arn in service.deployments.iter().map(|one| &one.definition) {
             if !self.ours.contains_key(arn) && self.goal.to.is_none() {
-                let definition = cx.aws.definition(&self.goal.at.region, arn).await?;
+                let definition = cx.aws.ecs.definition(&self.goal.at.place(), arn).await?;
                 let digest = definition.image(&self.goal.container).and_then(pinned);
                 self.ours.insert(arn.clone(), digest == Some(self.goal.digest()));
             }

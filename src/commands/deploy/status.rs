@@ -80,9 +80,9 @@ impl Status {
         let present = chosen.present(service, cx, NOT_DONE).await?;
         let tasks = present.tasks(cx).await.map_err(|error| error.failure(NOT_DONE))?;
         let (images, before, stopped) = join3(
-            cx.aws.images(&present.repository),
+            cx.aws.ecr.images(&present.repository),
             previous(&present, &tasks, cx),
-            cx.aws.stopped_tasks(&present.chosen.at, &present.chosen.config.container),
+            cx.aws.ecs.stopped_tasks(&present.chosen.at, &present.chosen.config.container),
         )
         .await;
         let doubt = match &before {

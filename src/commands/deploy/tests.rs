@@ -8,7 +8,7 @@ use super::goal::Goal;
 use super::provenance::tests::{key, sealed};
 use crate::aws::fake::Fault;
 use crate::aws::fake::ecs::{Dep, FakeService, Picture, REPOSITORY, Scene, definition, digest, web};
-use crate::domain::{CommandError, Press, Refusal};
+use crate::domain::{AccountRegion, CommandError, Press, Refusal};
 use parking_lot::Mutex;
 use ring::signature::EcdsaKeyPair;
 use std::sync::Arc;
@@ -678,6 +678,23 @@ async fn what_cannot_be_seen_is_unknown() {
     ");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_service_is_looked_at_in_the_account_of_its_step_alone() {
+    let (service, cx, mut plan) = begun().await;
+    assert!(plan.steps.iter().all(|step| step.place() == AccountRegion::new("123456789012", "eu-central-1")));
+    service.0.lock().scene = completes()[2].clone();
+    plan.steps.iter_mut().for_each(|step| step.account = Some("999999999999".into()));
+    let looks = |service: &FakeService| service.0.lock().calls.get("DescribeServices").copied();
+    let before = looks(&service);
+    let text = verified("deploy 1.4.2 web", &plan, &cx).await;
+    assert!(text.starts_with("Unknown [unknown] "), "{text}");
+    assert!(text.contains("I have no credentials that I know to be of the AWS account `999999999999`."), "{text}");
+    assert_eq!(looks(&service), before, "nothing was asked in another account");
+    plan.steps.iter_mut().for_each(|step| step.account = None);
+    let text = verified("deploy 1.4.2 web", &plan, &cx).await;
+    assert!(text.starts_with("Done [done] I looked: `web` runs `1.4.2`"), "{text}");
+}
+
 /// Whatever a deployment calls: to register, to update, to stop a rollout that goes on.
 #[tokio::test(start_paused = true)]
 async fn what_waits_for_its_turn_is_not_journalled_yet() {
@@ -694,7 +711,9 @@ async fn what_waits_for_its_turn_is_not_journalled_yet() {
             service.0.lock().definitions.push(definition(8, &format!("{REPOSITORY}@{}", digest("b"))));
             service.0.lock().scene = completes()[0].clone();
         }
-        let waited = waited_for_turns(line, &cx, async || cx.aws.deploy_turn("eu-central-1").await).await;
+        let waited =
+            waited_for_turns(line, &cx, async || cx.aws.ecs.deploy_turn(&AccountRegion::usual("eu-central-1")).await)
+                .await;
         assert_eq!(waited.len(), calls, "{line}: {:?}", changes(&service));
         let asking = shown.lock().iter().filter(|said| said.contains("asking AWS")).count();
         assert_eq!(asking, 1, "{line}: however long a call waits, this is shown once: {shown:?}");

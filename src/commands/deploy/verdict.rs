@@ -159,20 +159,20 @@ impl Report<'_> {
 
     /// The latest deployment, where ECS's memory says that it brought the wanted digest and was put back.
     async fn put_back(&self, cx: &Context) -> Option<Past> {
-        let past = cx.aws.past(&self.goal.at).await.ok()?;
+        let past = cx.aws.ecs.past(&self.goal.at).await.ok()?;
         let latest = past.into_iter().next().filter(|latest| latest.status.starts_with("ROLLBACK"))?;
         if self.goal.under_way.is_some() {
             return None;
         }
         let arns = [latest.revision.clone()];
-        let brought = cx.aws.revisions(&self.goal.at, &self.goal.container, &arns).await.ok()?;
+        let brought = cx.aws.ecs.revisions(&self.goal.at, &self.goal.container, &arns).await.ok()?;
         let is_ours = brought.first().is_some_and(|one| one.digest.as_deref() == Some(self.goal.digest()));
         is_ours.then_some(latest)
     }
 
     /// Why the latest task of the wanted version stopped, where ECS still knows.
     async fn why_tasks_stopped(&self, cx: &Context) -> String {
-        let stopped = match cx.aws.stopped_tasks(&self.goal.at, &self.goal.container).await {
+        let stopped = match cx.aws.ecs.stopped_tasks(&self.goal.at, &self.goal.container).await {
             Ok(stopped) => stopped,
             Err(error) => return format!(" Why its tasks stopped is not known: {}", error.what_is_so()),
         };
@@ -217,7 +217,7 @@ impl Report<'_> {
         if primary.definition == goal.from && goal.was.is_some() {
             return named(goal.was.as_deref(), &goal.from, goal, cx).await;
         }
-        let definition = cx.aws.definition(&goal.at.region, &primary.definition).await.ok();
+        let definition = cx.aws.ecs.definition(&goal.at.place(), &primary.definition).await.ok();
         let image = definition.as_ref().and_then(|definition| definition.image(&goal.container));
         named(image.and_then(pinned), &primary.definition, goal, cx).await
     }

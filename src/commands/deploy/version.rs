@@ -136,7 +136,7 @@ impl Version {
             true => ImageKey::Digest(self.version.to_lowercase()),
             false => ImageKey::Tag(self.version.clone()),
         };
-        let found = cx.aws.image(&present.repository, &key).await.map_err(|error| error.failure(NOTHING))?;
+        let found = cx.aws.ecr.image(&present.repository, &key).await.map_err(|error| error.failure(NOTHING))?;
         match found {
             Some(image) => Ok(image),
             None => Err(self.unknown(present, cx).await.into()),
@@ -145,7 +145,7 @@ impl Version {
 
     /// That there is no such version, what there is, and what may have been meant.
     async fn unknown(&self, present: &Present, cx: &Context) -> UsageError {
-        let images = cx.aws.images(&present.repository).await.unwrap_or_default();
+        let images = cx.aws.ecr.images(&present.repository).await.unwrap_or_default();
         let latest: Vec<&str> = images.iter().filter_map(Image::version).take(LATEST).collect();
         let (said, repository) = (words::name(&self.version), words::name(&present.repository.name));
         let mut text = match self.version.starts_with("sha256:") {

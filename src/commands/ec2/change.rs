@@ -9,7 +9,9 @@ use super::regions;
 use super::selector::Selector;
 use super::targets::Search;
 use crate::aws::{AwsError, Class, Instance, Power, State};
-use crate::domain::{CommandError, Facts, Line, Part, Plan, Refusal, Reply, RequestId, Step, Tone, UnknownOutcome};
+use crate::domain::{
+    AccountId, CommandError, Facts, Line, Part, Plan, Refusal, Reply, RequestId, Step, Tone, UnknownOutcome,
+};
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use std::collections::{BTreeMap, BTreeSet};
@@ -96,16 +98,16 @@ impl Change {
         if named > cx.limits.max_targets {
             return Err(too_many_named(named, cx.limits.max_targets).into());
         }
-        let regions = regions::entered(&on.region, cx, NOTHING).await?.regions;
+        let places = regions::entered(&on.region, cx, NOTHING).await?.places;
         let search = Search {
             selectors: &on.target,
-            regions: &regions,
+            places: &places,
             not_done: NOTHING,
             only_seen: false,
             changing: Some(self.command),
         };
         let found = search.run(cx).await?;
-        let account = cx.aws.account().await.map_err(failure)?;
+        let account = cx.aws.accounts.usual().await.map_err(failure)?;
         if found.len() > cx.limits.max_targets {
             return Err(too_many(on, found.len(), cx.limits.max_targets).into());
         }
@@ -124,7 +126,7 @@ impl Change {
         }
     }
 
-    async fn plan_found(&self, found: &[Instance], account: &str, cx: &Context) -> Result<Planned, CommandError> {
+    async fn plan_found(&self, found: &[Instance], account: &AccountId, cx: &Context) -> Result<Planned, CommandError> {
         let (needed, others): (Vec<&Instance>, Vec<&Instance>) =
             found.iter().partition(|one| self.begins_in(&one.state));
         let (already, unfit): (Vec<&Instance>, Vec<&Instance>) = others.into_iter().partition(|one| self.is_so(one));
@@ -134,7 +136,7 @@ impl Change {
         if needed.is_empty() {
             return Ok(Planned::Answer(self.already(&already)));
         }
-        let steps = self.steps(&needed, cx.request);
+        let steps = self.steps(&needed, account, cx.request);
         self.rehearse(&steps, cx).await?;
         let cautions = self.precautions.examine(&needed, cx).await?;
         Ok(Planned::Change(Plan {
@@ -200,7 +202,7 @@ impl Change {
     }
 
     /// One call for each region, or for each of its zones, ids sorted.
-    fn steps(&self, needed: &[&Instance], request: RequestId) -> Vec<Step> {
+    fn steps(&self, needed: &[&Instance], account: &AccountId, request: RequestId) -> Vec<Step> {
         let mut by_place: BTreeMap<(&str, Option<&str>), BTreeMap<String, Facts>> = BTreeMap::new();
         for one in needed {
             let zone = one.zone.as_deref().filter(|_| self.zones_apart);
@@ -212,6 +214,7 @@ impl Change {
             .map(|(((region, _), before), index)| Step {
                 index,
                 operation: self.power.call().name.to_owned(),
+                account: Some(account.clone()),
                 region: region.to_owned(),
                 targets: before.keys().cloned().collect(),
                 token: token(request, index),
@@ -229,7 +232,10 @@ impl Change {
 
     /// Asks AWS whether each call would be allowed.
     async fn rehearse(&self, steps: &[Step], cx: &Context) -> Result<(), CommandError> {
-        let asked = steps.iter().map(|step| cx.aws.may_power(&step.region, self.power, &step.targets));
+        let asked = steps.iter().map(|step| async {
+            let place = step.place();
+            cx.aws.ec2.may_power(&place, self.power, &step.targets).await
+        });
         match try_join_all(asked).await {
             Ok(_) => Ok(()),
             Err(error) if error.is_ignored_rehearsal() => {

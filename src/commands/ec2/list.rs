@@ -9,7 +9,9 @@ use super::super::{Command, Context, Planned, Row, Scope, words};
 use super::names::LIST;
 use super::regions::{self, Entered};
 use crate::aws::{AwsError, Filter, Instance, State, call};
-use crate::domain::{Attachment, Button, CommandError, Line, Part, Reply, Risk, Table, Tone, UsageError};
+use crate::domain::{
+    AccountRegion, Attachment, Button, CommandError, Line, Part, Reply, Risk, Table, Tone, UsageError,
+};
 use async_trait::async_trait;
 use std::collections::BTreeMap;
 
@@ -85,27 +87,26 @@ impl Command for List {
 
     async fn plan(&self, cx: &Context) -> Result<Planned, CommandError> {
         const NOT_DONE: &str = "Nothing could be read.";
-        let Entered { regions, barred } = regions::entered(&self.region, cx, NOT_DONE).await?;
-        let (mut found, mut missing) = self.found(&regions, Match::Exact, cx).await;
+        let Entered { places, barred } = regions::entered(&self.region, cx, NOT_DONE).await?;
+        let (mut found, mut missing) = self.found(&places, Match::Exact, cx).await;
         if found.is_empty() && missing.is_empty() && (self.name.is_some() || !self.tag.is_empty()) {
-            (found, missing) = self.found(&regions, Match::Folded, cx).await;
+            (found, missing) = self.found(&places, Match::Folded, cx).await;
         }
-        if !missing.is_empty() && missing.len() == regions.len() {
+        if !missing.is_empty() && missing.len() == places.len() {
             return Err(AwsError::failure_of(&missing, NOT_DONE).into());
         }
         let account = match found.is_empty() {
-            true => String::new(),
-            false => cx.aws.account().await.map_err(|error| error.failure(NOT_DONE))?,
+            true => None,
+            false => Some(cx.aws.accounts.usual().await.map_err(|error| error.failure(NOT_DONE))?),
         };
         // a region may have failed before another told the account
-        let placed = |error: AwsError| match account.is_empty() {
-            true => error,
-            false => AwsError { account: Some(account.clone()), ..error },
-        };
+        let placed = |error: AwsError| AwsError { account: error.account.or(account.clone()), ..error };
         let missing: Vec<AwsError> = missing.into_iter().map(AwsError::while_others_answer).map(placed).collect();
-        found.retain(|instance| (cx.sees)(&instance.target(&account)));
+        if let Some(account) = &account {
+            found.retain(|instance| (cx.sees)(&instance.target(account)));
+        }
         found.sort_by(|a, b| key(a).cmp(&key(b)));
-        let listing = Listing { found, missing, regions, barred };
+        let listing = Listing { found, missing, places, barred };
         Ok(Planned::Answer(self.render(&listing, cx.limits.page_size)?))
     }
 }
@@ -130,16 +131,16 @@ struct Listing {
     found: Vec<Instance>,
     /// The regions that did not answer.
     missing: Vec<AwsError>,
-    regions: Vec<String>,
+    places: Vec<AccountRegion>,
     /// The regions that were not asked because the person may not list them.
     barred: Vec<String>,
 }
 
 impl List {
     /// What is found, and the regions that did not answer.
-    async fn found(&self, regions: &[String], by: Match, cx: &Context) -> (Vec<Instance>, Vec<AwsError>) {
+    async fn found(&self, places: &[AccountRegion], by: Match, cx: &Context) -> (Vec<Instance>, Vec<AwsError>) {
         let (mut found, mut missing) = (Vec::new(), Vec::new());
-        for answer in cx.aws.instances_in(regions, &self.filters(by)).await {
+        for answer in cx.aws.ec2.instances_in(places, &self.filters(by)).await {
             match answer {
                 Ok(instances) => found.extend(instances.into_iter().filter(|instance| self.fits(instance, by))),
                 Err(error) => missing.push(error),
@@ -211,7 +212,7 @@ impl List {
         let shown: Vec<&Instance> = listing.found.iter().skip((page - 1) * page_size).take(page_size).collect();
         let mut reply = Reply::new(Tone::Info).sentence(&self.head(listing));
         if !shown.is_empty() {
-            reply = reply.part(Part::Table(table(&shown, listing.regions.len() > 1)));
+            reply = reply.part(Part::Table(table(&shown, listing.places.len() > 1)));
         }
         reply = regions::missing(&listing.missing).into_iter().fold(reply, |reply, text| reply.sentence(&text));
         if !listing.barred.is_empty() {
@@ -250,8 +251,9 @@ impl List {
     /// `12 instances in eu-central-1: 10 running, 2 stopped.`
     fn head(&self, listing: &Listing) -> String {
         let answered: Vec<&String> = listing
-            .regions
+            .places
             .iter()
+            .map(|place| &place.region)
             .filter(|region| listing.missing.iter().all(|error| error.region != **region))
             .collect();
         let place = match answered.as_slice() {

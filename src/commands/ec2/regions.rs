@@ -3,7 +3,7 @@
 use super::super::args::RegionWord;
 use super::super::{Context, Scope, words};
 use crate::aws::{AwsError, Trouble, places};
-use crate::domain::{CommandError, UsageError};
+use crate::domain::{AccountRegion, CommandError, UsageError};
 
 /// How many unknown regions are named.
 const NAMED: usize = 3;
@@ -12,15 +12,15 @@ const NAMED: usize = 3;
 async fn regions(words: &[RegionWord], cx: &Context, not_done: &str) -> Result<Vec<String>, CommandError> {
     let failure = |error: AwsError| error.failure(not_done);
     if words.contains(&RegionWord::All) {
-        return Ok(cx.aws.all_regions().await.map_err(failure)?);
+        return Ok(cx.aws.regions.all().await.map_err(failure)?);
     }
     if words.is_empty() {
-        return Ok(vec![cx.aws.default_region().await.map_err(failure)?]);
+        return Ok(vec![cx.aws.regions.default_region().await.map_err(failure)?]);
     }
     let mut regions: Vec<String> = words.iter().map(|word| word.as_str().to_owned()).collect();
     regions.sort();
     regions.dedup();
-    let known = cx.aws.known_of(&regions).await.map_err(failure)?;
+    let known = cx.aws.regions.known_of(&regions).await.map_err(failure)?;
     let unknown: Vec<&String> = regions.iter().filter(|region| !known.contains(region)).collect();
     if unknown.is_empty() { Ok(regions) } else { Err(no_regions(&unknown, not_done).into()) }
 }
@@ -44,8 +44,8 @@ fn no_regions(unknown: &[&String], not_done: &str) -> UsageError {
 
 /// Where one may look.
 pub(super) struct Entered {
-    /// The regions that may be asked.
-    pub(super) regions: Vec<String>,
+    /// The regions that may be asked, each in its account.
+    pub(super) places: Vec<AccountRegion>,
     /// Those of all regions that are left out, because the person may not run the command in them.
     pub(super) barred: Vec<String>,
 }
@@ -54,20 +54,21 @@ pub(super) struct Entered {
 pub(super) async fn entered(words: &[RegionWord], cx: &Context, not_done: &str) -> Result<Entered, CommandError> {
     let found = regions(words, cx, not_done).await?;
     // where STS does not tell it, what is found tells it, and is judged by it
-    let account = cx.aws.account().await.unwrap_or_default();
-    let (mut entered, mut refusal) = (Entered { regions: Vec::new(), barred: Vec::new() }, None);
+    let account = cx.aws.accounts.usual().await.ok();
+    let (mut entered, mut refusal) = (Entered { places: Vec::new(), barred: Vec::new() }, None);
     for region in found {
-        match (cx.enters)(&account, &region) {
-            Ok(()) => entered.regions.push(region),
+        let place = AccountRegion { account: account.clone(), region };
+        match (cx.enters)(&place) {
+            Ok(()) => entered.places.push(place),
             Err(refused) if !words.contains(&RegionWord::All) => return Err(refused.into()),
             Err(refused) => {
-                entered.barred.push(region);
+                entered.barred.push(place.region);
                 refusal.get_or_insert(refused);
             }
         }
     }
     match refusal {
-        Some(refusal) if entered.regions.is_empty() => Err(refusal.into()),
+        Some(refusal) if entered.places.is_empty() => Err(refusal.into()),
         _ => Ok(entered),
     }
 }

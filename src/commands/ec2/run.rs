@@ -1,4 +1,4 @@
-//! How a change of power is made and looked at: for all targets of a region in one call, until each target has come to rest
+//! How a change of power is made and looked at: for all targets of a place in one call, until each target has come to rest
 //! somewhere, where it should or where somebody else has put it.
 
 use super::super::change::{self, CallOutcome, Patience, RunningChange, Stage};
@@ -7,7 +7,7 @@ use super::before::Before;
 use super::change::Change;
 use super::verdict::{Report, Seen, Verdict};
 use crate::aws::{AwsError, Checks, Filter, Instance, Power, State};
-use crate::domain::{CommandError, Line, Part, Plan, Reply, Step, Target, Tone};
+use crate::domain::{AccountRegion, CommandError, Line, Part, Plan, Reply, Step, Target, Tone};
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
@@ -44,6 +44,8 @@ struct PowerChange<'a> {
 #[derive(Debug)]
 struct Watched<'a> {
     target: &'a Target,
+    /// Where its call was made.
+    place: AccountRegion,
     accepted: bool,
     /// Whether it has been seen on its way.
     moved: bool,
@@ -68,6 +70,7 @@ impl<'a> PowerChange<'a> {
     fn to_watch(&self) -> Vec<Watched<'a>> {
         let watched = |(target, accepted)| Watched {
             target,
+            place: place_of(self.plan, target),
             accepted,
             moved: false,
             patience: Patience::new(accepted),
@@ -83,12 +86,12 @@ impl<'a> PowerChange<'a> {
 #[async_trait]
 impl RunningChange for PowerChange<'_> {
     async fn prepare(&mut self, step: &Step, cx: &Context) -> Result<(), CommandError> {
-        cx.aws.turn(&step.region, self.change.power).await;
+        cx.aws.ec2.turn(&step.place(), self.change.power).await;
         Ok(())
     }
 
     async fn call(&mut self, step: &Step, cx: &Context) -> Result<(), StepError> {
-        let result = cx.aws.power(&step.region, self.change.power, &step.targets).await;
+        let result = cx.aws.ec2.power(&step.place(), self.change.power, &step.targets).await;
         result.map_err(|error| match error.may_have_happened() {
             true => StepError::Lost(error.to_string()),
             false => {
@@ -158,7 +161,7 @@ impl RunningChange for PowerChange<'_> {
                 (Some(_), None) => Verdict::Slow,
                 (None, None) => Verdict::Vanished,
             });
-            let checks = match checks.get(&one.target.region) {
+            let checks = match checks.get(&one.place) {
                 Some(Ok(checks)) => Ok(checks.get(&one.target.id).cloned()),
                 Some(Err(error)) => Err(error.clone()),
                 None => Ok(None),
@@ -170,22 +173,34 @@ impl RunningChange for PowerChange<'_> {
 }
 
 fn targets_of<'a>(plan: &'a Plan, step: &Step) -> Vec<&'a Target> {
-    plan.targets.iter().filter(|target| target.region == step.region && step.targets.contains(&target.id)).collect()
+    plan.targets.iter().filter(|target| is_of(step, target)).collect()
 }
 
-/// One look at every target that has not come to rest, in one call for each region. `arrived`: no call can be on its way any
+/// Whether the call of a step is made on this target.
+fn is_of(step: &Step, target: &Target) -> bool {
+    let of_account = step.account.as_ref().is_none_or(|account| *account == target.account);
+    of_account && step.region == target.region && step.targets.contains(&target.id)
+}
+
+/// Where the call of a target was made, as its step says.
+fn place_of(plan: &Plan, target: &Target) -> AccountRegion {
+    let step = plan.steps.iter().find(|step| is_of(step, target));
+    step.map_or_else(|| target.place(), Step::place)
+}
+
+/// One look at every target that has not come to rest, in one call for each place. `arrived`: no call can be on its way any
 /// more.
 async fn look(change: &Change, watched: &mut [Watched<'_>], arrived: bool, cx: &Context) {
-    let mut by_region: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut by_place: BTreeMap<AccountRegion, Vec<String>> = BTreeMap::new();
     for one in watched.iter().filter(|one| one.verdict.is_none()) {
-        by_region.entry(one.target.region.clone()).or_default().push(one.target.id.clone());
+        by_place.entry(one.place.clone()).or_default().push(one.target.id.clone());
     }
-    let asked = by_region.iter().map(|(region, ids)| async move {
+    let asked = by_place.iter().map(|(place, ids)| async move {
         let filters = [Filter::ids(ids)];
-        (region, cx.aws.instances(region, &filters).await)
+        (place, cx.aws.ec2.instances(place, &filters).await)
     });
-    for (region, answer) in join_all(asked).await {
-        for one in watched.iter_mut().filter(|one| one.verdict.is_none() && one.target.region == *region) {
+    for (place, answer) in join_all(asked).await {
+        for one in watched.iter_mut().filter(|one| one.verdict.is_none() && one.place == *place) {
             match &answer {
                 Ok(instances) => {
                     one.learn(change, instances.iter().find(|found| found.id == one.target.id), arrived);
@@ -247,15 +262,18 @@ impl Watched<'_> {
     }
 }
 
-/// What the status checks say of the targets, by region.
-async fn checks(watched: &[Watched<'_>], cx: &Context) -> BTreeMap<String, Result<BTreeMap<String, Checks>, AwsError>> {
-    let mut by_region: BTreeMap<String, Vec<String>> = BTreeMap::new();
+/// What the status checks say of the targets, by place.
+async fn checks(
+    watched: &[Watched<'_>],
+    cx: &Context,
+) -> BTreeMap<AccountRegion, Result<BTreeMap<String, Checks>, AwsError>> {
+    let mut by_place: BTreeMap<AccountRegion, Vec<String>> = BTreeMap::new();
     for one in watched.iter().filter(|one| one.last.is_some()) {
-        by_region.entry(one.target.region.clone()).or_default().push(one.target.id.clone());
+        by_place.entry(one.place.clone()).or_default().push(one.target.id.clone());
     }
-    let asked = by_region.into_iter().map(|(region, ids)| async move {
-        let checks = cx.aws.checks(&region, &ids).await;
-        (region, checks)
+    let asked = by_place.into_iter().map(|(place, ids)| async move {
+        let checks = cx.aws.ec2.checks(&place, &ids).await;
+        (place, checks)
     });
     join_all(asked).await.into_iter().collect()
 }

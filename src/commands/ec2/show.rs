@@ -57,23 +57,23 @@ impl Command for Show {
 
     async fn plan(&self, cx: &Context) -> Result<Planned, CommandError> {
         let failure = |error: AwsError| error.failure(NOT_DONE);
-        let regions = regions::entered(&self.region, cx, NOT_DONE).await?.regions;
+        let places = regions::entered(&self.region, cx, NOT_DONE).await?.places;
         let selectors = std::slice::from_ref(&self.target);
-        let search = Search { selectors, regions: &regions, not_done: NOT_DONE, only_seen: true, changing: None };
+        let search = Search { selectors, places: &places, not_done: NOT_DONE, only_seen: true, changing: None };
         let (found, missing) = search.look(cx).await?;
-        let account = cx.aws.account().await.map_err(failure)?;
+        let account = cx.aws.accounts.usual().await.map_err(failure)?;
         let seen: Vec<&Instance> = found.iter().collect();
         match seen.as_slice() {
             [one] => {
-                let ids = [one.id.clone()];
+                let (ids, place) = ([one.id.clone()], one.place());
                 let protection = async {
                     match one.state.is_gone() {
                         // AWS tells it of nothing that is gone, and it would say nothing
                         true => None,
-                        false => Some(cx.aws.protection(&one.region, &one.id).await),
+                        false => Some(cx.aws.ec2.protection(&place, &one.id).await),
                     }
                 };
-                let (protection, checks) = join(protection, cx.aws.checks(&one.region, &ids)).await;
+                let (protection, checks) = join(protection, cx.aws.ec2.checks(&place, &ids)).await;
                 let checks = checks.map(|mut checks| checks.remove(&one.id));
                 let reply = render(one, protection.as_ref(), &checks, cx);
                 let missing = regions::missing(&missing);

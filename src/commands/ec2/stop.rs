@@ -8,7 +8,7 @@ use super::change::{Change, NOTHING, On, Precautions, label};
 use super::names::{INSPECT, STOP};
 use super::{regions, run};
 use crate::aws::{Class, Instance, Power, State, call};
-use crate::domain::{CommandError, Line, Plan, Refusal, Risk};
+use crate::domain::{AccountRegion, CommandError, Line, Plan, Refusal, Risk};
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use std::collections::{BTreeMap, BTreeSet};
@@ -125,13 +125,13 @@ pub(super) async fn disks_lost<'a>(needed: &[&'a Instance], cx: &Context) -> BTr
 }
 
 async fn disks<'a>(needed: &[&'a Instance], cx: &Context) -> Vec<(&'a Instance, Disks)> {
-    let mut kinds: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let mut kinds: BTreeMap<AccountRegion, BTreeSet<String>> = BTreeMap::new();
     for one in needed {
-        kinds.entry(&one.region).or_default().insert(one.kind.clone());
+        kinds.entry(one.place()).or_default().insert(one.kind.clone());
     }
-    let asked = kinds.iter().map(|(region, kinds)| cx.aws.instance_store_kinds(region, kinds));
-    let answers: BTreeMap<&str, _> = kinds.keys().copied().zip(join_all(asked).await).collect();
-    let of = |one: &Instance| match answers.get(one.region.as_str()) {
+    let asked = kinds.iter().map(|(place, kinds)| cx.aws.ec2.instance_store_kinds(place, kinds));
+    let answers: BTreeMap<&AccountRegion, _> = kinds.keys().zip(join_all(asked).await).collect();
+    let of = |one: &Instance| match answers.get(&one.place()) {
         Some(Ok(with_disks)) if with_disks.contains(&one.kind) => Disks::Yes,
         Some(Ok(_)) => Disks::No,
         _ => Disks::NotKnown,
@@ -167,7 +167,10 @@ fn cautions(one: &Instance, disks: Option<String>) -> Vec<String> {
 
 /// Refuses to stop what AWS would not stop: a dry run says nothing of it.
 async fn refuse_protected(needed: &[&Instance], cx: &Context) -> Result<(), CommandError> {
-    let asked = needed.iter().map(|one| cx.aws.stop_protection(&one.region, &one.id));
+    let asked = needed.iter().map(|one| async {
+        let place = one.place();
+        cx.aws.ec2.stop_protection(&place, &one.id).await
+    });
     let mut lines = Vec::new();
     for (one, answer) in needed.iter().zip(join_all(asked).await) {
         let because = match answer {

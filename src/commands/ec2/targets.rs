@@ -6,7 +6,7 @@ use super::names::{LIST, SHOW};
 use super::near;
 use super::selector::Selector;
 use crate::aws::{AwsError, Filter, Instance};
-use crate::domain::{Button, CommandError, Line, UsageError};
+use crate::domain::{AccountId, AccountRegion, Button, CommandError, Line, UsageError};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most candidates that are listed.
@@ -20,7 +20,7 @@ pub(super) struct Search<'a> {
     /// What was named.
     pub(super) selectors: &'a [Selector],
     /// Where to look.
-    pub(super) regions: &'a [String],
+    pub(super) places: &'a [AccountRegion],
     /// The sentence about what was not done when nothing comes of it: `Nothing was changed.`
     pub(super) not_done: &'a str,
     /// Whether what the person may not see is not there: for what only shows. A change of it is refused, with its reason, where
@@ -56,7 +56,7 @@ impl Search<'_> {
         for (selector, mut found) in self.selectors.iter().zip(answers) {
             // what a pattern or a tag finds is spelled out by it letter by letter
             if !found.is_empty() && (self.only_seen || selector.is_search()) {
-                let account = cx.aws.account().await.map_err(|error| error.failure(self.not_done))?;
+                let account = cx.aws.accounts.usual().await.map_err(|error| error.failure(self.not_done))?;
                 found.retain(|instance| (cx.shows)(&instance.target(&account)));
             }
             if !matches!(selector, Selector::Id(_)) && found.iter().any(|instance| !instance.state.is_gone()) {
@@ -66,7 +66,7 @@ impl Search<'_> {
                 found.push(self.guess(selector, cx).await?);
             }
             if matches!(selector, Selector::Name(_)) && found.len() > 1 {
-                let account = cx.aws.account().await.map_err(|error| error.failure(self.not_done))?;
+                let account = cx.aws.accounts.usual().await.map_err(|error| error.failure(self.not_done))?;
                 return Err(self.ambiguous(selector, &found, cx, &account).into());
             }
             all.extend(found);
@@ -86,11 +86,12 @@ impl Search<'_> {
         }
         let (mut found, mut missing) = (BTreeMap::new(), BTreeMap::new());
         for filter in filters {
-            for part in cx.aws.instances_in(self.regions, &[filter]).await {
+            let parts = cx.aws.ec2.instances_in(self.places, &[filter]).await;
+            for (place, part) in self.places.iter().zip(parts) {
                 match part {
-                    Ok(part) => found.extend(part.into_iter().map(|one| ((one.region.clone(), one.id.clone()), one))),
+                    Ok(part) => found.extend(part.into_iter().map(|one| ((one.place(), one.id.clone()), one))),
                     Err(error) => {
-                        missing.entry(error.region.clone()).or_insert(error);
+                        missing.entry(place).or_insert(error);
                     }
                 }
             }
@@ -99,7 +100,7 @@ impl Search<'_> {
             let fits = |one: &&Instance| selector.fits(one);
             found.values().filter(fits).cloned().collect()
         });
-        let others = missing.len() < self.regions.len();
+        let others = missing.len() < self.places.len();
         let missing = missing.into_values();
         (answers.collect(), missing.map(|error| if others { error.while_others_answer() } else { error }).collect())
     }
@@ -110,14 +111,13 @@ impl Search<'_> {
         if let Selector::Id(_) = selector {
             return Err(self.not_found(selector, cx).into());
         }
-        let parts = cx.aws.instances_in(self.regions, &[]).await;
+        let parts = cx.aws.ec2.instances_in(self.places, &[]).await;
         // a region that does not answer now has answered before: what is offered of the others is right
         let all: Vec<Instance> = parts.into_iter().flatten().flatten().collect();
         // without the account, which instances tell as well as STS, the bot cannot say what may be shown
-        let Ok(account) = cx.aws.account().await else { return Err(self.not_found(selector, cx).into()) };
-        let account = account.as_str();
+        let Ok(account) = cx.aws.accounts.usual().await else { return Err(self.not_found(selector, cx).into()) };
         let seen: Vec<&Instance> =
-            all.iter().filter(|one| !one.state.is_gone() && (cx.shows)(&one.target(account))).collect();
+            all.iter().filter(|one| !one.state.is_gone() && (cx.shows)(&one.target(&account))).collect();
         let same: Vec<&Instance> = seen.iter().copied().filter(|one| near::is_same(selector, one)).collect();
         if let ([one], None) = (same.as_slice(), self.changing) {
             return Ok((*one).clone());
@@ -127,7 +127,7 @@ impl Search<'_> {
             _ => same,
         };
         let error = self.not_found(selector, cx);
-        if near.is_empty() { Err(error.into()) } else { Err(self.offer(selector, error, &near, cx, account).into()) }
+        if near.is_empty() { Err(error.into()) } else { Err(self.offer(selector, error, &near, cx, &account).into()) }
     }
 
     /// What is like the word, to be pressed. What would be changed is shown in a form first.
@@ -137,7 +137,7 @@ impl Search<'_> {
         mut error: UsageError,
         near: &[&Instance],
         cx: &Context,
-        account: &str,
+        account: &AccountId,
     ) -> UsageError {
         let is_list = is_list(selector);
         error.lines.push(Line::from(if near.len() == 1 {
@@ -167,6 +167,7 @@ impl Search<'_> {
 
     fn not_found(&self, selector: &Selector, cx: &Context) -> UsageError {
         let typed = words::name(&selector.typed());
+        let regions: Vec<&String> = self.places.iter().map(|place| &place.region).collect();
         let (what, look) = match selector {
             Selector::Id(_) => ("instance", "`ec2 list --region all`".to_owned()),
             Selector::Name(_) => ("instance with the name", "`ec2 list --region all`".to_owned()),
@@ -175,7 +176,7 @@ impl Search<'_> {
         let mut error = UsageError::sentence(&format!(
             "I found no {what} `{typed}` in {}. {} If it is in another region, add `--region <region>`; {look} shows \
              every instance.",
-            words::list(self.regions, "and"),
+            words::list(&regions, "and"),
             self.not_done
         ));
         if is_list(selector) {
@@ -184,7 +185,7 @@ impl Search<'_> {
         error.buttons(list_all(cx))
     }
 
-    fn ambiguous(&self, selector: &Selector, found: &[Instance], cx: &Context, account: &str) -> UsageError {
+    fn ambiguous(&self, selector: &Selector, found: &[Instance], cx: &Context, account: &AccountId) -> UsageError {
         let typed = words::name(&selector.typed());
         let mut seen: Vec<&Instance> = found.iter().filter(|one| (cx.shows)(&one.target(account))).collect();
         seen.sort_by(|a, b| (&a.region, &a.state, &a.id).cmp(&(&b.region, &b.state, &b.id)));

@@ -82,7 +82,10 @@ struct TerminatePrecautions;
 #[async_trait]
 impl Precautions for TerminatePrecautions {
     async fn examine(&self, needed: &[&Instance], cx: &Context) -> Result<Vec<String>, CommandError> {
-        let asked = needed.iter().map(|one| cx.aws.protection(&one.region, &one.id));
+        let asked = needed.iter().map(|one| async {
+            let place = one.place();
+            cx.aws.ec2.protection(&place, &one.id).await
+        });
         let (known, mut disks) = join(join_all(asked), disks_lost(needed, cx)).await;
         let known = needed.iter().copied().zip(known);
         let (mut cautions, mut refused) = (Vec::new(), Vec::new());

@@ -7,7 +7,7 @@ use super::super::testing::{
 use crate::aws::Power;
 use crate::aws::fake::{FakeRegion, Fault, Machine};
 use crate::aws::{Aws, AwsConfig};
-use crate::domain::{Button, CommandError, Press, Refusal};
+use crate::domain::{AccountRegion, Button, CommandError, Press, Refusal};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
@@ -431,7 +431,9 @@ async fn what_waits_for_its_turn_is_not_journalled_yet() {
     ] {
         let region = one(from);
         let cx = on(&region);
-        let waited = waited_for_turns(line, &cx, async || cx.aws.turn("eu-central-1", power).await).await;
+        let waited =
+            waited_for_turns(line, &cx, async || cx.aws.ec2.turn(&AccountRegion::usual("eu-central-1"), power).await)
+                .await;
         assert_eq!(waited.len(), 1, "{line}");
         assert!(waited[0].before > std::time::Duration::from_millis(100), "{line} waited: {waited:?}");
         assert_eq!(waited[0].within, std::time::Duration::ZERO, "{line}: not between the journal and the call");
@@ -563,6 +565,26 @@ async fn looks_that_fail_are_repeated_and_then_admitted() {
         region.fails("DescribeInstances", Fault::Code("RequestLimitExceeded", "slow down"));
     }
     insta::assert_snapshot!(verified("ec2 stop web-1", &plan, &cx).await, @"Unknown [unknown] I cannot tell whether `web-1 (i-1)` was stopped: AWS is limiting our calls (`RequestLimitExceeded`, `eu-central-1`, account `123456789012`): slow down. Look with `ec2 show i-1 --region eu-central-1`.");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_carries_its_account_and_its_targets_are_looked_at_there_alone() {
+    let region = one("running");
+    let cx = on(&region);
+    let mut plan = planned("ec2 stop web-1", &cx).await;
+    assert_eq!(plan.steps[0].place(), AccountRegion::new("123456789012", "eu-central-1"));
+    region.0.lock().machine("i-1").state = "stopped".into();
+    // of a program that wrote no account there, it is the usual one
+    plan.steps[0].account = None;
+    let text = verified("ec2 stop web-1", &plan, &cx).await;
+    assert!(text.starts_with("Done [done] I looked: `web-1 (i-1)` is *stopped*."), "{text}");
+    plan.steps[0].account = Some("999999999999".into());
+    plan.targets[0].account = "999999999999".into();
+    let before = region.0.lock().calls.len();
+    let text = verified("ec2 stop web-1", &plan, &cx).await;
+    assert!(text.starts_with("Unknown [unknown] "), "{text}");
+    assert!(text.contains("I have no credentials that I know to be of the AWS account `999999999999`."), "{text}");
+    assert_eq!(region.0.lock().calls.len(), before, "nothing was asked in another account");
 }
 
 #[tokio::test(start_paused = true)]
@@ -825,12 +847,12 @@ async fn no_region_is_asked_that_the_person_may_not_enter() {
     ] {
         let (here, there) = (FakeRegion::new(vec![machine("i-1")]), FakeRegion::new(vec![machine("i-2")]));
         let mut cx = cx_on(&[("eu-central-1", &here), ("us-east-1", &there)]);
-        cx.enters = Arc::new(|account, region| match region {
-            "us-east-1" => Err(Refusal::sentence(&format!("Not in `{account}` `{region}`. Nothing was done."))),
+        cx.enters = Arc::new(|place| match place.region.as_str() {
+            "us-east-1" => Err(Refusal::sentence(&format!("Not in `{place}`. Nothing was done."))),
             _ => Ok(()),
         });
         let said = answer(line, &cx).await;
-        assert_eq!(said, "[refused] Not in `123456789012` `us-east-1`. Nothing was done.", "{line}");
+        assert_eq!(said, "[refused] Not in `123456789012/us-east-1`. Nothing was done.", "{line}");
         assert!(here.0.lock().calls.is_empty() && there.0.lock().calls.is_empty(), "{line}");
     }
 }
@@ -840,7 +862,7 @@ async fn of_all_regions_those_that_the_person_may_not_enter_are_left_out() {
     let machine = |id: &str| Machine::new(id, "web-1", "running");
     let (here, there) = (FakeRegion::new(vec![machine("i-1")]), FakeRegion::new(vec![machine("i-2")]));
     let mut cx = cx_on(&[("eu-central-1", &here), ("us-east-1", &there)]);
-    cx.enters = Arc::new(|_, region| match region {
+    cx.enters = Arc::new(|place| match place.region.as_str() {
         "us-east-1" => Err(Refusal::sentence("Not there. Nothing was done.")),
         _ => Ok(()),
     });
@@ -852,7 +874,7 @@ async fn of_all_regions_those_that_the_person_may_not_enter_are_left_out() {
     ");
     assert!(answer("ec2 show web-1 --region all", &cx).await.contains("Id: `i-1`"));
     assert!(there.0.lock().calls.is_empty());
-    cx.enters = Arc::new(|_, _| Err(Refusal::sentence("Nowhere. Nothing was done.")));
+    cx.enters = Arc::new(|_| Err(Refusal::sentence("Nowhere. Nothing was done.")));
     assert_eq!(answer("ec2 list --region all", &cx).await, "[refused] Nowhere. Nothing was done.");
 }
 

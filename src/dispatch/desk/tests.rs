@@ -177,6 +177,7 @@ fn a_plan() -> Plan {
     let step = crate::domain::Step {
         index: 0,
         operation: "ec2:StopInstances".to_owned(),
+        account: None,
         region: "eu-central-1".to_owned(),
         targets: vec!["i-1".to_owned()],
         token: "t".to_owned(),
@@ -657,7 +658,7 @@ fn an_approval_of_somebody_who_may_not_run_it_any_more_lets_nothing_be_done() {
             kind: crate::aws::INSTANCE,
             id: "i-1".to_owned(),
             name: None,
-            account: "123456789012".to_owned(),
+            account: "123456789012".into(),
             region: "eu-central-1".to_owned(),
             tags: BTreeMap::new(),
         };
@@ -771,7 +772,7 @@ fn a_button_approves_the_plan_that_was_shown_with_it_and_no_other() {
             kind: crate::aws::INSTANCE,
             id: "i-1".to_owned(),
             name: Some("web-1".to_owned()),
-            account: "123456789012".to_owned(),
+            account: "123456789012".into(),
             region: "eu-central-1".to_owned(),
             tags: BTreeMap::new(),
         };

@@ -1,6 +1,6 @@
 use super::super::policy;
 use super::*;
-use crate::domain::{JudgedFacts, Membership, PlaceReaders, RequestId, Ruling, Standing};
+use crate::domain::{AccountRegion, JudgedFacts, Membership, PlaceReaders, RequestId, Ruling, Standing};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 
@@ -57,7 +57,7 @@ fn plan(command: &str, tags: &[&[(&str, &str)]]) -> Plan {
         kind: crate::aws::INSTANCE,
         id: format!("i-{number}"),
         name: Some("web".to_owned()),
-        account: "123456789012".to_owned(),
+        account: "123456789012".into(),
         region: "eu-central-1".to_owned(),
         tags: tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect::<BTreeMap<_, _>>(),
     };
@@ -192,7 +192,7 @@ fn each_decision_is_one_line_of_the_log() {
         drop(operator.ahead(stop));
         (operator.may())(stop);
         (operator.sees(list))(&plan("", &[&[]]).targets[0]);
-        drop((operator.enters(list))("123456789012", "eu-central-1"));
+        drop((operator.enters(list))(&AccountRegion::new("123456789012", "eu-central-1")));
     });
     assert!(asked.is_empty(), "{asked:?}");
 }

@@ -25,6 +25,48 @@ pub(super) fn strange(policy: &Policy) -> Vec<String> {
     found
 }
 
+/// The texts with which this policy compares an attribute, such as `resource.account`; `None` where it uses it in another way,
+/// or cannot be read.
+pub(super) fn compared_with(policy: &Policy, wanted: &str) -> Option<Vec<String>> {
+    let json = policy.to_json().ok()?;
+    let mut texts = Vec::new();
+    walk(&json["conditions"], &mut |attribute, literal| {
+        if let (true, Some(text)) = (attribute == wanted, literal.as_str()) {
+            texts.push(text.to_owned());
+        }
+    });
+    (uses(&json["conditions"], wanted, false) == 0).then_some(texts)
+}
+
+/// How often an expression uses an attribute otherwise than by comparing it with a literal. `is_compared`: the expression is
+/// one side of such a comparison.
+fn uses(expression: &Value, wanted: &str, is_compared: bool) -> usize {
+    let of = &expression["."];
+    if let (Some(name), Some((variable, attribute))) = (of["attr"].as_str(), wanted.split_once('.'))
+        && name == attribute
+    {
+        // the same attribute of something that is not the variable itself may be the variable's all the same
+        return usize::from(!is_compared || of["left"]["Var"] != variable);
+    }
+    match expression {
+        Value::Array(parts) => parts.iter().map(|part| uses(part, wanted, false)).sum(),
+        Value::Object(parts) => parts.iter().map(|(operator, operands)| uses_of(operator, operands, wanted)).sum(),
+        _ => 0,
+    }
+}
+
+/// The same of the operands of an operator.
+fn uses_of(operator: &str, operands: &Value, wanted: &str) -> usize {
+    let (left, right) = (&operands["left"], &operands["right"]);
+    let is_literal = |side: &Value| side.get("Value").is_some();
+    let lists_literals = || left["Set"].as_array().is_some_and(|set| set.iter().all(is_literal));
+    match operator {
+        "==" | "!=" => uses(left, wanted, is_literal(right)) + uses(right, wanted, is_literal(left)),
+        "contains" => uses(left, wanted, false) + uses(right, wanted, lists_literals()),
+        _ => uses(operands, wanted, false),
+    }
+}
+
 /// Brings each comparison of an attribute with a literal within an expression in Cedar's JSON form.
 fn walk(expression: &Value, bring: &mut impl FnMut(&str, &Value)) {
     match expression {

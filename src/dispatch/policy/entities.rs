@@ -2,7 +2,7 @@
 //! request is made once.
 
 use super::{Resource, Situation};
-use crate::domain::{Principal, Risk, Target};
+use crate::domain::{AccountId, Principal, Risk, Target};
 use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression, Schema,
 };
@@ -89,20 +89,25 @@ impl Known {
         match resource {
             Resource::Bot => Ok(self.bot.clone()),
             Resource::Region { account, region } => {
-                let attributes =
-                    HashMap::from([("account".to_owned(), text(account)), ("name".to_owned(), text(region))]);
-                let parents = HashSet::from([id(&self.account, account)]);
+                let account = account.map(AccountId::as_str);
+                let attributes = HashMap::from([
+                    // the schema wants a text; what else the doubt forbids is found by `evaluate`
+                    ("account".to_owned(), text(account.unwrap_or_default())),
+                    ("name".to_owned(), text(region)),
+                ]);
+                let parents = account.map(|account| id(&self.account, account)).into_iter().collect();
                 Entity::new(id(&self.region, region), attributes, parents).map_err(|error| error.to_string())
             }
             Resource::Target(target) => {
                 let attributes = HashMap::from([
                     ("kind".to_owned(), text(target.kind.as_str())),
-                    ("account".to_owned(), text(&target.account)),
+                    ("account".to_owned(), text(target.account.as_str())),
                     ("region".to_owned(), text(&target.region)),
                     ("protected".to_owned(), RestrictedExpression::new_bool(target.is_protected())),
                     ("approvals".to_owned(), RestrictedExpression::new_long(i64::from(target.approvals()))),
                 ]);
-                let parents = HashSet::from([id(&self.region, &target.region), id(&self.account, &target.account)]);
+                let parents =
+                    HashSet::from([id(&self.region, &target.region), id(&self.account, target.account.as_str())]);
                 let tags: Vec<_> = target.tags.iter().map(|(key, value)| (key.clone(), text(value))).collect();
                 Entity::new_with_tags(id(&self.target, target.resource()), attributes, parents, tags)
                     .map_err(|error| error.to_string())
@@ -130,11 +135,11 @@ impl Known {
             kind: crate::domain::ResourceKind::new("k"),
             id: "i-0".to_owned(),
             name: None,
-            account: "0".to_owned(),
+            account: "0".into(),
             region: "r".to_owned(),
             tags: BTreeMap::from([("k".to_owned(), "v".to_owned())]),
         };
-        let region = Resource::Region { account: "0", region: "r" };
+        let region = Resource::Region { account: Some(&target.account), region: "r" };
         let situation = Situation {
             channel: "C0".into(),
             direct_message: false,

@@ -16,7 +16,31 @@ impl Policies {
         resource: &Resource<'_>,
         situation: &Situation,
     ) -> Found {
-        self.in_doubt(principal, |who| self.evaluate_as(who, action, resource, situation))
+        let found = self.in_doubt(principal, |who| self.evaluate_as(who, action, resource, situation));
+        match resource {
+            Resource::Region { account: None, region } => self.in_each_account(region, found, |resource| {
+                self.in_doubt(principal, |who| self.evaluate_as(who, action, resource, situation))
+            }),
+            _ => found,
+        }
+    }
+
+    /// Where it is not known in which account a region is, what a `forbid` says of any account that it names counts: `found`
+    /// is what they say of none of those. What a `permit` says of an account does not.
+    fn in_each_account(&self, region: &str, found: Found, evaluate: impl Fn(&Resource<'_>) -> Found) -> Found {
+        let named = &self.forbidding_accounts;
+        let places = named.accounts.iter().map(|account| Resource::Region { account: Some(account), region });
+        let mut in_each = places.map(|place| evaluate(&place));
+        if found.forbids() {
+            let is_free_in_one = in_each.any(|found| !found.forbids());
+            return Found { is_account_doubted: is_free_in_one, ..found };
+        }
+        if !named.unclear.is_empty() {
+            let policies = named.unclear.iter().cloned().collect();
+            return Found { permitted: false, policies, is_account_doubted: true, unread: Vec::new() };
+        }
+        let forbidden = in_each.find(Found::forbids);
+        forbidden.map_or(found, |found| Found { is_account_doubted: true, ..found })
     }
 
     /// Where it is not known whether the person is in a group, what a `forbid` says of its members counts, and so does what
@@ -150,10 +174,10 @@ impl Policies {
             }
             policies.extend(broken);
             policies.sort();
-            return Found { permitted: false, policies, unread: Vec::new() };
+            return Found { policies, ..Found::default() };
         }
         policies.sort();
-        Found { permitted: decision == Decision::Allow, policies, unread: Vec::new() }
+        Found { permitted: decision == Decision::Allow, policies, ..Found::default() }
     }
 }
 
@@ -164,6 +188,8 @@ pub(super) struct Found {
     pub policies: Vec<String>,
     /// The groups that Slack does not let us read, for whose members it would be so.
     pub unread: Vec<String>,
+    /// Whether it would be so in an account that may be the one that is meant, which is not known.
+    pub is_account_doubted: bool,
 }
 
 impl Found {
@@ -175,6 +201,6 @@ impl Found {
     /// What cannot be judged is denied.
     pub fn unjudged(error: &str) -> Self {
         tracing::error!(error, "a request could not be judged and is denied");
-        Self { permitted: false, policies: vec!["not-judged".to_owned()], unread: Vec::new() }
+        Self { policies: vec!["not-judged".to_owned()], ..Self::default() }
     }
 }

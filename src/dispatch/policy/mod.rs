@@ -4,9 +4,11 @@
 //! parent, the resource with its AWS tags, and the situation. Policies and schema are texts from the configuration
 //! (or the built-in ones); [`Policies::load`] refuses to start with a policy that the schema does not bear out.
 //!
-//! Two decisions that are stricter than Cedar's own: a `forbid` that cannot be evaluated forbids (Cedar would skip
-//! it), and a request whose entities cannot be built is denied.
+//! Three decisions that are stricter than Cedar's own: a `forbid` that cannot be evaluated forbids (Cedar would skip
+//! it), a `forbid` that names an account forbids where the account is not known yet, and a request whose entities cannot be
+//! built is denied.
 
+mod accounts;
 mod ahead;
 mod compared;
 mod context_use;
@@ -25,6 +27,7 @@ pub use question::{Action, Deny, MOST_APPROVALS, Reason, Resource, Situation, Ve
 pub use refusal::{refusal, refusal_saying, shut_out};
 
 use crate::domain::{Membership, Principal, Risk, TeamId, UserId};
+use accounts::AccountsNamed;
 use cedar_policy::{ActionConstraint, Authorizer, EntityTypeName, EntityUid, PolicyId, PolicySet};
 use context_use::ContextUse;
 use entities::Known;
@@ -46,6 +49,8 @@ pub struct Policies {
     unknown_groups: BTreeSet<String>,
     /// Groups that a `forbid` names.
     forbidding_groups: BTreeSet<String>,
+    /// Accounts that a `forbid` names.
+    forbidding_accounts: AccountsNamed,
     hash: String,
     /// What they look at of a situation.
     context_use: ContextUse,
@@ -86,6 +91,7 @@ impl Policies {
             left_open,
             unknown_groups: unknown_groups.collect(),
             forbidding_groups: literals::groups_forbidding(&loaded.set),
+            forbidding_accounts: AccountsNamed::forbidding(&loaded.set),
             context_use: ContextUse::of(&loaded.set),
             place_readers: ContextUse::place_readers(&loaded.set),
             set: loaded.set,
@@ -164,6 +170,7 @@ impl Policies {
             reasons: self.reasons(approved.policies),
             who_could: self.who_could(action, resource, situation),
             unread: approved.unread,
+            is_account_doubted: approved.is_account_doubted,
         })
     }
 
@@ -204,6 +211,7 @@ impl Policies {
             target: Some((*region).to_owned()),
             reasons: self.reasons(found.policies),
             unread: found.unread,
+            is_account_doubted: found.is_account_doubted,
             who_could: self.probes.iter().filter(|(_, who)| could(who)).map(|(group, _)| group.clone()).collect(),
         })
     }
@@ -247,6 +255,7 @@ impl Policies {
             target: None,
             reasons: self.reasons(found.policies),
             unread: found.unread,
+            is_account_doubted: found.is_account_doubted,
             who_could: who_could.map(|(group, _)| group.clone()).collect(),
         })
     }

@@ -1,6 +1,6 @@
 //! What the policies are asked, and what they say.
 
-use crate::domain::{ChannelId, Risk, Source as Door, Target};
+use crate::domain::{AccountId, AccountRegion, ChannelId, Risk, Source as Door, Target};
 
 /// The action of a command's row: its Cedar name (`ec2:stop`) and its class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,13 +24,19 @@ pub enum Resource<'a> {
     Bot,
     /// A region as a whole, before its targets are known.
     Region {
-        /// The AWS account.
-        account: &'a str,
+        /// The AWS account; `None`: it is not known yet, and what is forbidden in any counts.
+        account: Option<&'a AccountId>,
         /// The AWS region.
         region: &'a str,
     },
     /// A resolved target with its tags.
     Target(&'a Target),
+}
+
+impl<'a> From<&'a AccountRegion> for Resource<'a> {
+    fn from(place: &'a AccountRegion) -> Self {
+        Self::Region { account: place.account.as_ref(), region: &place.region }
+    }
 }
 
 /// How and when it was asked: the context of a policy.
@@ -101,6 +107,8 @@ pub struct Deny {
     pub who_could: Vec<String>,
     /// The groups of which Slack does not tell who is in them, and whose members it is forbidden to.
     pub unread: Vec<String>,
+    /// Whether it is forbidden because the account is not known, and may be one in which it is.
+    pub is_account_doubted: bool,
 }
 
 /// A `forbid` policy that applies.

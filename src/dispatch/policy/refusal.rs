@@ -31,6 +31,11 @@ pub fn refusal_saying(
         let line = bold_list(Line::from("Slack does not tell me who is in "), &deny.unread, " and in ");
         lines.push(line.text(", so what is forbidden to its members is forbidden to all who may be one."));
     }
+    if deny.is_account_doubted {
+        lines.push(Line::from(
+            "AWS does not tell me now in which account I act, so what is forbidden in one is forbidden here.",
+        ));
+    }
     // who operates what is nothing for guests and strangers: a member knows whom to ask, and can
     match principal.membership {
         _ if deny.who_could.is_empty() => {}

@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::{ChannelId, Line, Source as Door, Target};
+use crate::domain::{AccountId, AccountRegion, ChannelId, Line, Source as Door, Target};
 use proptest::prelude::*;
 use std::sync::OnceLock;
 
@@ -121,7 +121,8 @@ fn the_shipped_policies_as_a_table() {
     let open = target(&[("env", "prod"), ("protected", "false")]);
     let protected = target(&[("protected", "true")]);
     let (bot, open, protected) = (Resource::Bot, Resource::Target(&open), Resource::Target(&protected));
-    let region = Resource::Region { account: "123456789012", region: "eu-central-1" };
+    let place = AccountRegion::new("123456789012", "eu-central-1");
+    let region = Resource::from(&place);
     // who, in which groups: basic, status, list a region, list a target, stop, stop a protected one
     let table: &[(Membership, &[&str], [bool; 7])] = &[
         (Membership::Member, &[], [true, false, false, false, false, false, false]),
@@ -357,11 +358,71 @@ fn could_is_false_only_if_it_is_denied_whatever_the_resource() {
     let prod = target(&[("env", "prod")]);
     let stop = |target| developers.judge(&member(&["developers"]), STOP, &Resource::Target(target), &in_ops());
     assert!(stop(&dev).is_permit() && !stop(&prod).is_permit());
-    let list = |group: &str, region, account| {
-        developers.judge(&member(&[group]), LIST, &Resource::Region { account, region }, &in_ops()).is_permit()
+    let list = |group: &str, region: &str, account: &str| {
+        let place = AccountRegion::new(account, region);
+        developers.judge(&member(&[group]), LIST, &Resource::from(&place), &in_ops()).is_permit()
     };
     assert!(list("berlin", "eu-central-1", "1") && !list("berlin", "us-east-1", "1"));
     assert!(list("books", "us-east-1", "111111111111") && !list("books", "us-east-1", "222222222222"));
+}
+
+/// Each of these is for one account, or for all but one. Where it is not known in which the bot acts, it may be that one.
+#[test]
+fn a_forbid_of_an_account_is_enforced_in_it_and_where_the_account_is_not_known() {
+    for condition in [
+        "when { resource in Account::\"111111111111\" }",
+        "when { (resource is Region || resource is Target) && resource.account == \"111111111111\" }",
+        "when { (resource is Region || resource is Target) && [\"111111111111\"].contains(resource.account) }",
+        "when { (resource is Region || resource is Target) && resource.account like \"1111*\" }",
+        "unless { resource in Account::\"222222222222\" }",
+    ] {
+        let policies = with_text(&format!(
+            "@id(\"all\") permit (principal, action, resource);
+             @id(\"no\") @reason(\"it is theirs\") forbid (principal, action in Action::\"change\", resource) {condition};"
+        ))
+        .unwrap();
+        let place = |account: Option<&str>| AccountRegion {
+            account: account.map(AccountId::from),
+            region: "eu-central-1".to_owned(),
+        };
+        let entered = |action, account| {
+            let place = place(account);
+            match policies.judge_region(&member(&["operators"]), action, &Resource::from(&place), &in_ops()) {
+                Verdict::Deny(deny) => Some((deny.reasons[0].text.clone(), deny.is_account_doubted)),
+                _ => None,
+            }
+        };
+        let theirs = |is_doubted| Some(("it is theirs".to_owned(), is_doubted));
+        assert_eq!(entered(STOP, Some("111111111111")), theirs(false), "{condition}");
+        assert_eq!(entered(STOP, Some("222222222222")), None, "{condition}");
+        assert_eq!(entered(STOP, None), theirs(true), "{condition}");
+        // once a target is found its account is known
+        let changes = |account: &str| {
+            let target = Target { account: account.into(), ..target(&[]) };
+            policies.judge(&member(&["operators"]), STOP, &Resource::Target(&target), &in_ops()).is_permit()
+        };
+        assert!(!changes("111111111111") && changes("222222222222"), "{condition}");
+    }
+}
+
+#[test]
+fn where_the_account_is_not_known_no_permit_of_an_account_counts_and_a_forbid_of_another_command_does_not() {
+    let policies = with_text(
+        r#"@id("books") permit (principal, action == Action::"ec2:list", resource in Account::"111111111111");
+           @id("no") @reason("it is theirs") forbid (principal, action == Action::"ec2:stop", resource in Account::"111111111111");"#,
+    )
+    .unwrap();
+    let unknown = AccountRegion::usual("eu-central-1");
+    let judge = |action| policies.judge(&member(&[]), action, &Resource::from(&unknown), &in_ops());
+    assert!(!judge(LIST).is_permit());
+    let entered = |action| policies.judge_region(&member(&[]), action, &Resource::from(&unknown), &in_ops());
+    assert!(entered(LIST).is_permit(), "only a forbid counts there, and none is about a list");
+    let Verdict::Deny(deny) = entered(STOP) else { panic!("doubt forbids") };
+    let said = refusal(&deny, "ec2 stop", &member(&[]), &[]);
+    insta::assert_snapshot!(said.lines.iter().map(Line::plain).collect::<Vec<_>>().join("\n"), @"
+    ec2 stop may not be run on eu-central-1: it is theirs. Nothing was changed.
+    AWS does not tell me now in which account I act, so what is forbidden in one is forbidden here.
+    ");
 }
 
 /// Every way to name what a command is judged on before its targets are known, and a situation in which it applies.
@@ -409,8 +470,8 @@ fn a_forbid_that_names_a_region_is_enforced_and_no_permit_for_it_is_needed() {
     )
     .unwrap();
     let judged = |group: &str, action: Action<'static>, region: &str| {
-        let resource = Resource::Region { account: "123456789012", region };
-        match policies.judge_region(&member(&[group]), action, &resource, &in_ops()) {
+        let place = AccountRegion::new("123456789012", region);
+        match policies.judge_region(&member(&[group]), action, &Resource::from(&place), &in_ops()) {
             Verdict::Permit { .. } => "permitted".to_owned(),
             Verdict::Needs { approvals, reasons, .. } => format!("{approvals}: {}", reasons[0].text),
             Verdict::Deny(deny) => format!("{}: {}: {:?}", deny.target.unwrap(), deny.reasons[0].text, deny.who_could),
@@ -974,7 +1035,8 @@ proptest! {
         who in any_principal(), target in any_target(), action in any_action(), situation in any_situation()
     ) {
         let outsider = who.membership != Membership::Member;
-        for resource in [Resource::Target(&target), Resource::Bot, Resource::Region { account: "1", region: &target.region }] {
+        let place = target.place();
+        for resource in [Resource::Target(&target), Resource::Bot, Resource::from(&place)] {
             let verdict = shipped().judge(&who, action, &resource, &situation);
             let could = !matches!(verdict, Verdict::Deny(_));
             prop_assert!(!(outsider && could));

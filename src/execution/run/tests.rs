@@ -79,13 +79,14 @@ fn plan() -> Plan {
         kind: crate::aws::INSTANCE,
         id: "i-1".to_owned(),
         name: None,
-        account: "1".to_owned(),
+        account: "123456789012".into(),
         region: "eu-central-1".to_owned(),
         tags: BTreeMap::new(),
     };
     let step = Step {
         index: 0,
         operation: "ec2:StopInstances".to_owned(),
+        account: None,
         region: "eu-central-1".to_owned(),
         targets: vec!["i-1".to_owned()],
         token: "t".to_owned(),

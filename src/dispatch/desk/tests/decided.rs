@@ -10,7 +10,7 @@ fn asked(number: u128, user: &str) -> ApprovalRequest {
         kind: crate::aws::INSTANCE,
         id: "i-1".to_owned(),
         name: Some("web-1".to_owned()),
-        account: "123456789012".to_owned(),
+        account: "123456789012".into(),
         region: "eu-central-1".to_owned(),
         tags: BTreeMap::new(),
     };
