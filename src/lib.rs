@@ -125,7 +125,7 @@
 //! Kept by the walk, and shown by the other tests of `tests/bot`:
 //!
 //! - An envelope is never acknowledged before its request is durable.
-//! - A call that changes something is never repeated; a lost answer is followed by a look.
+//! - A call that changes something is never repeated; a lost answer is followed by a look, in the account of that call alone.
 //! - What others must approve is never done on the word of the asker, nor twice on theirs, nor when it would do
 //!   something else than they were shown.
 //! - What cannot be undone (the class `destroy`) is never done, as shipped, before somebody else has approved it.

@@ -1,13 +1,14 @@
 //! Looking instead of repeating: after a crash, a panic or a lost answer, the provider is asked what is true, and the
-//! person is told that.
+//! person is told that. It is asked in the account in which the calls were made, or not at all: what is seen in another says
+//! nothing of them.
 
 use super::answer::Answer;
 use super::inspection::with_command;
 use super::job::Job;
 use super::workshop::Workshop;
 use crate::aws;
-use crate::commands::Catalog;
-use crate::domain::{Line, Part, Plan, Reply, Tone};
+use crate::commands::{Catalog, Context, Found};
+use crate::domain::{AccountId, CommandError, Line, Part, Plan, Reply, Target, Tone};
 use std::time::Duration;
 
 /// What `verify` may take beyond the command's own waiting time.
@@ -17,7 +18,7 @@ const MARGIN: Duration = Duration::from_secs(60);
 pub(super) async fn look(job: &Job, plan: &Plan, shop: &Workshop, why: Line) -> Answer {
     let _locked = shop.locks.take(&plan.targets, &job.request.text, &job.request);
     let limit = job.context.limits.wait + MARGIN;
-    let verifying = aws::before_reads(job.command.verify(plan, &job.context));
+    let verifying = aws::before_reads(verify(job, plan));
     let found = tokio::time::timeout(limit, verifying).await;
     let mut answer = match found {
         Ok(Ok(found)) => Answer::of_found(found),
@@ -31,6 +32,35 @@ pub(super) async fn look(job: &Job, plan: &Plan, shop: &Workshop, why: Line) -> 
     answer
 }
 
+/// What is so now, unless the plan is of an account that this program does not have.
+async fn verify(job: &Job, plan: &Plan) -> Result<Found, CommandError> {
+    if let Some((account, usual)) = other_account(plan, &job.context).await {
+        tracing::warn!(req = %job.request.id, %account, %usual, "the credentials are of another account; not looked at");
+        return Ok(Found::Unknown(Reply::new(Tone::Unknown).text(out_of_reach(plan, account, &usual))));
+    }
+    job.command.verify(plan, &job.context).await
+}
+
+/// The account of a plan, where that is another than the one to which the credentials belong, and that one.
+async fn other_account<'a>(plan: &'a Plan, cx: &Context) -> Option<(&'a AccountId, AccountId)> {
+    // where STS does not tell it, what is looked at tells it, and is not believed where it is another's
+    let usual = tokio::time::timeout(cx.aws.call_timeout(), cx.aws.accounts.usual()).await.ok()?.ok()?;
+    let of_steps = plan.steps.iter().filter_map(|step| step.account.as_ref());
+    // a step that was written before it had an account is of the usual one, unless its targets say that this was another
+    let of_targets = plan.targets.iter().map(|target| &target.account).filter(|account| account.is_id());
+    let other = of_steps.chain(of_targets).find(|account| **account != usual)?;
+    Some((other, usual))
+}
+
+fn out_of_reach(plan: &Plan, account: &AccountId, usual: &AccountId) -> Line {
+    let line = Line::from("It was begun in the AWS account ")
+        .code(account.as_str())
+        .text(", and my credentials are of ")
+        .code(usual.as_str())
+        .text(" now, so I did not look: I cannot tell whether it was done. Check ");
+    named(line, plan, Target::label).text(" in that account.")
+}
+
 /// That this happened while the request was being run.
 pub(super) fn while_running(what: &str, job: &Job) -> Line {
     Line::from(format!("{what} while running ")).code(&job.request.text)
@@ -40,15 +70,16 @@ fn unseen(plan: &Plan, catalog: &Catalog) -> Line {
     let line = Line::new().text("AWS does not answer, so I cannot tell whether it was done. ");
     let inspect = catalog.inspect(&plan.command);
     let said = inspect.map_or("Check ", |_| "Check with ");
-    plan.targets
-        .iter()
-        .take(3)
-        .enumerate()
-        .fold(line.text(said), |line, (index, target)| {
-            let line = if index > 0 { line.text(", ") } else { line };
-            line.code(inspect.map_or_else(|| target.label(), |inspect| (inspect.line)(target)))
-        })
-        .text(".")
+    let shown = |target: &Target| inspect.map_or_else(|| target.label(), |inspect| (inspect.line)(target));
+    named(line.text(said), plan, shown).text(".")
+}
+
+/// The first few targets of a plan.
+fn named(line: Line, plan: &Plan, name: impl Fn(&Target) -> String) -> Line {
+    plan.targets.iter().take(3).enumerate().fold(line, |line, (index, target)| {
+        let line = if index > 0 { line.text(", ") } else { line };
+        line.code(name(target))
+    })
 }
 
 /// When even looking breaks: what was asked, and that its outcome is not known.

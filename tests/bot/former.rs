@@ -81,6 +81,27 @@ async fn the_file_of_an_older_program_is_read_and_what_it_began_is_told() {
     world.ends_clean().await;
 }
 
+/// The credentials are of another account by now: instances and services of the same names there say nothing of these.
+#[actix_web::test]
+async fn what_an_older_program_began_in_another_account_is_not_looked_at_and_that_is_said() {
+    let (mut world, _ids, _shop) = world(None).await;
+    let file = rusqlite::Connection::open(world.folder.path().join("dronebot.db")).expect("a file");
+    file.execute_batch(&FILE.text.replace(FILE.account, "999999999999")).expect("the dump is read");
+    drop(file);
+    let looks = |world: &World| {
+        let is_look =
+            |call: &&(String, Vec<String>)| ["DescribeInstances", "DescribeServices"].contains(&call.0.as_str());
+        world.aws.calls().iter().filter(is_look).count()
+    };
+    let before = looks(&world);
+    world.wake().await;
+    let told = told(&world).await;
+    assert_eq!(told.matches("It was begun in the AWS account ").count(), 2, "{told}");
+    assert_eq!(told.matches(" now, so I did not look: I cannot tell whether it was done.").count(), 2, "{told}");
+    assert_eq!(looks(&world), before, "{:?}", world.aws.calls());
+    world.ends_clean().await;
+}
+
 #[actix_web::test]
 async fn the_table_of_an_older_program_is_read_and_what_it_began_is_told() {
     let (mut world, ids, shop) = world(Some(LEASE)).await;

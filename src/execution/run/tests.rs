@@ -202,6 +202,53 @@ fn a_request_that_is_running_is_only_looked_at() {
     });
 }
 
+/// A service of the same name in another account says nothing of the one that was changed.
+#[test]
+fn what_was_begun_in_another_account_is_not_looked_at_in_this_one_and_that_is_said() {
+    run(async {
+        let house = House::new().await;
+        let mut of_steps = plan();
+        of_steps.steps[0].account = Some("999999999999".into());
+        // a program that wrote no account with a step wrote it with the target
+        let mut of_targets = plan();
+        of_targets.targets[0].account = "999999999999".into();
+        for (number, (plan, task)) in (1_u8..).zip([
+            (of_steps.clone(), Task::Verify(of_steps.clone())),
+            (of_targets.clone(), Task::Verify(of_targets)),
+            (of_steps.clone(), Task::LastLook(of_steps, 2)),
+        ]) {
+            let request = house.accept(number.into()).await;
+            house.store.journal.planned(request.id, plan.clone()).await.expect("planned");
+            house.store.journal.step_started(request.id, plan.steps[0].clone()).await.expect("begun");
+            // it would break if it looked
+            let said = house.runs(&request, &breaking(&["verify"]), task).await;
+            let told = "\nIt was begun in the AWS account `999999999999`, and my credentials are of `123456789012` now, so I \
+                        did not look: I cannot tell whether it was done. Check `i-1` in that account.";
+            let is_told = |said: &String| said.starts_with("[unknown] I ") && said.ends_with(told);
+            assert!(said.len() == usize::from(number) && said.iter().all(is_told), "{said:?}");
+        }
+        house.ends().await;
+    });
+}
+
+#[test]
+fn what_was_begun_in_this_account_or_before_steps_had_one_is_looked_at() {
+    run(async {
+        let house = House::new().await;
+        let mut of_now = plan();
+        of_now.steps[0].account = Some("123456789012".into());
+        for (number, plan) in (1_u8..).zip([of_now, plan()]) {
+            let request = house.accept(number.into()).await;
+            house.store.journal.planned(request.id, plan.clone()).await.expect("planned");
+            house.store.journal.step_started(request.id, plan.steps[0].clone()).await.expect("begun");
+            let said = house.runs(&request, &breaking(&[]), Task::Verify(plan)).await;
+            let told = "[done] I was restarted while running `test stop i-1`.\nit is stopped";
+            assert!(said.len() == usize::from(number) && said.iter().all(|said| said == told), "{said:?}");
+        }
+        house.ends().await;
+    });
+}
+
 #[test]
 fn a_change_that_the_journal_knows_better_is_neither_made_nor_answered() {
     run(async {
