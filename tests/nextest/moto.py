@@ -58,7 +58,7 @@ def started(python):
     log.parent.mkdir(parents=True, exist_ok=True)
     # as src/bin/demo/moto.rs starts it
     env = {**os.environ, "MOTO_AMIS_PATH": str(ROOT / "src/bin/demo/amis.json")}
-    serve = [python, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    serve = [python, ROOT / "src/bin/demo/moto_server.py", "-H", "127.0.0.1", "-p", str(port)]
     with open(log, "wb") as said:
         moto = subprocess.Popen(serve, env=env, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
     prefer(moto.pid)

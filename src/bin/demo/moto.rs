@@ -13,6 +13,8 @@ use super::venv::Venv;
 
 const REQUIREMENTS: &str = include_str!("requirements.txt");
 
+const SERVER: &str = include_str!("moto_server.py");
+
 /// The one image of Amazon's that there is: what instances are made of.
 const IMAGES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/bin/demo/amis.json");
 
@@ -55,7 +57,7 @@ pub fn start(python: &Path, port: u16, log: Option<PathBuf>) -> Result<Moto, Str
         None => Stdio::null(),
     };
     let child = Command::new(python)
-        .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()])
+        .args(["-c", SERVER, "-H", "127.0.0.1", "-p", &port.to_string()])
         // else each account gets hundreds of images, a seventh of a second of work and two megabytes in each region
         .env("MOTO_AMIS_PATH", IMAGES)
         .stdin(Stdio::null())
