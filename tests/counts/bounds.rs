@@ -41,10 +41,10 @@ pub const SLASH: Bounds<8> = Bounds([
     at_most(13.0, "slash: pages written to the log"),
     // a page has 4,096 bytes and a frame around it 24
     at_most(13.0 * 4_120.0, "slash: bytes written to the log"),
-    // today 477 to 482
+    // today 271
     at_most(285.0, "slash: allocations"),
-    // today 138,600 to 139,300
-    at_most(152_000.0, "slash: bytes allocated"),
+    // today 102,400
+    at_most(113_000.0, "slash: bytes allocated"),
     // *audit: decision* (who, where, what, the verdict and its policies) and *command finished*
     at_most(2.0, "slash: lines logged"),
     // today 513 to 515
@@ -56,13 +56,13 @@ pub const SLASH: Bounds<8> = Bounds([
 /// A mention, answered by a message in its thread.
 pub const MENTION: Bounds<8> = Bounds([
     at_most(3.0, "mention: transactions"),
-    // today 14.0 to 14.3
+    // today 14.0 to 14.4
     at_most(15.5, "mention: pages written to the log"),
     at_most(15.5 * 4_120.0, "mention: bytes written to the log"),
-    // today 535 to 548
+    // today 332
     at_most(355.0, "mention: allocations"),
-    // today 140,400 to 143,200
-    at_most(156_000.0, "mention: bytes allocated"),
+    // today 105,900
+    at_most(117_000.0, "mention: bytes allocated"),
     at_most(2.0, "mention: lines logged"),
     // today 513 to 515
     at_most(560.0, "mention: bytes logged"),
@@ -75,28 +75,28 @@ pub const AT_ONCE: Bounds<4> = Bounds([
     at_most(5.0, "50 at once: transactions of all"),
     // today 1.02 to 1.15: most pages are shared by several
     at_most(1.3, "50 at once: pages written to the log, each"),
-    // today 463 to 469
+    // today 254
     at_most(270.0, "50 at once: allocations, each"),
-    // today 138,700 to 139,300
-    at_most(152_000.0, "50 at once: bytes allocated, each"),
+    // today 102,800
+    at_most(113_000.0, "50 at once: bytes allocated, each"),
 ]);
 
 /// A slash command, by the table.
 pub const TABLE: Bounds<4> = Bounds([
-    // today 5.02: five, and the lease that is renewed meanwhile
+    // today 4.01: four, and the lease that is renewed meanwhile
     at_most(4.4, "table: writing calls"),
-    // today 0.05: none, but for what is asked meanwhile at rest
+    // today 0.01: none, but for what is asked meanwhile at rest
     at_most(0.2, "table: reading calls"),
-    // today 14.02, half of them the indexes'
+    // today 13.01, half of them the indexes'
     at_most(15.4, "table: write units"),
-    // today 4,880
+    // today 4,730
     at_most(5_400.0, "table: bytes sent"),
 ]);
 
-/// The lease, renewed three times in ten seconds, and the schema. Today 20.
+/// The lease, renewed twice in ten seconds, and the schema. Today 12.
 pub const REST_WRITES: Bound = at_most(22.0, "table: writing calls a minute at rest");
 
-/// The other replicas, and what they left. Today 64.
+/// The other replicas, and what they left. Today 30.
 pub const REST_READS: Bound = at_most(70.0, "table: reading calls a minute at rest");
 
 /// A count beside its bound.
