@@ -133,11 +133,13 @@ impl Dynamo {
     /// [`crate::store::Journal::former`].
     pub(super) fn former_of(&self, id: RequestId) -> Former {
         let memory = self.memory.lock();
-        let Some((from, died)) = memory.rows.get(&id).and_then(Row::adopted_from) else { return Former::Own };
+        let adopted_from = memory.rows.get(&id).and_then(Row::adopted_from);
+        let Some((from, died, acted)) = adopted_from else { return Former::Own };
         let row = memory.others.get(&from);
         let card = row.and_then(|row| serde_json::from_str(text(row, "card")?).ok()).unwrap_or_default();
-        let seen = row.and_then(|row| number(row, "seen")).unwrap_or(i64::MAX);
-        Former::of(&card, seen, died, &memory.card)
+        let beat = row.and_then(|row| number(row, "seen")).unwrap_or(i64::MAX);
+        // it may have died before its next beat, and what it did with the request shows that it lived longer
+        Former::of(&card, beat.max(acted.as_millisecond()), died, &memory.card)
     }
 
     /// How long a replica had stood still when it was looked at last.

@@ -366,11 +366,13 @@ impl Row {
         Tone::deserialize(&finished["reply"]["tone"]).ok()
     }
 
-    /// Whose it was before it was adopted, and whether that one died with it.
-    pub(super) fn adopted_from(&self) -> Option<(ReplicaName, bool)> {
+    /// Whose it was before it was adopted, whether that one died with it, and when it did something with it for the last time.
+    pub(super) fn adopted_from(&self) -> Option<(ReplicaName, bool, Timestamp)> {
         let adopted = self.history.iter().rev().find(|event| event["what"] == "adopted")?;
-        let from = ReplicaName(adopted["from"].as_str()?.to_owned());
-        Some((from, adopted["died"].as_bool().unwrap_or(true)))
+        let from = adopted["from"].as_str()?;
+        let acted = self.history.iter().rev().find(|event| event["replica"] == from);
+        let acted = acted.and_then(|event| event["at"].as_i64()).map_or(Timestamp::UNIX_EPOCH, time);
+        Some((ReplicaName(from.to_owned()), adopted["died"].as_bool().unwrap_or(true), acted))
     }
 
     pub(super) fn asked(&self) -> Asked {

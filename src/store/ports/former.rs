@@ -17,8 +17,8 @@ pub enum Former {
 }
 
 impl Former {
-    /// Of the replica that has said this of itself, for the last time at `seen_ms`, when `me` has the request now. One of
-    /// the same host that had fallen silent before this process began is a former life of it.
+    /// Of the replica that has said this of itself, and was alive for the last time at `seen_ms` as far as is known, when `me`
+    /// has the request now. One of the same host that had fallen silent before this process began is a former life of it.
     pub(in crate::store) fn of(card: &Card, seen_ms: i64, died: bool, me: &Card) -> Self {
         let is_own = !card.host.is_empty() && card.host == me.host && seen_ms <= me.started_ms;
         match is_own {

@@ -169,10 +169,16 @@ impl Cell {
 
     /// One more replica, which beats by itself until it leaves or is closed.
     pub(super) async fn replica(&self) -> Store {
+        self.replica_that_is(Card::default()).await
+    }
+
+    /// The same, which says this of itself.
+    pub(super) async fn replica_that_is(&self, card: Card) -> Store {
         let store = self.silent_replica().await;
         let replicas = Arc::clone(&store.replicas);
+        replicas.beat(&card).await.expect("it is there");
         let beats = async move {
-            while replicas.beat(&Card::default()).await.is_ok() {
+            while replicas.beat(&card).await.is_ok() {
                 tokio::time::sleep(Duration::from_millis(250)).await;
             }
         };

@@ -217,6 +217,37 @@ async fn a_replica_that_was_given_up_does_not_take_its_heir_s_targets_away() {
     }
 }
 
+/// A replica may die before its second beat, so that the last one is older than the process that takes its work over, on the same
+/// host: what it did with the request tells that it lived on, and is no former life of that process.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_did_something_with_a_request_after_this_process_began_is_no_former_life_of_it() {
+    for is_before in [true, false] {
+        let cell = Cell::on_moto();
+        let card = || Card { host: "one".into(), started_ms: cell.clock().now().as_millisecond(), ..Card::default() };
+        let second = jiff::SignedDuration::from_secs(1);
+        let dead = cell.silent_replica().await;
+        dead.replicas.beat(&card()).await.unwrap();
+        accept(&dead, 1).await;
+        cell.clock().advance(second);
+        if is_before {
+            dead.journal.planned(id(1), plan(1)).await.unwrap();
+            cell.clock().advance(second);
+        }
+        let heir = cell.replica_that_is(card()).await;
+        if !is_before {
+            cell.clock().advance(second);
+            dead.journal.planned(id(1), plan(1)).await.unwrap();
+        }
+        adopts(&heir, 1).await;
+        let other = Former::Other { host: Some("one".to_owned()), died: true };
+        let expected = if is_before { Former::Own } else { other };
+        assert_eq!(heir.journal.former(id(1)), expected);
+        for store in [dead, heir] {
+            store.close(PATIENCE).await.unwrap();
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_adopted_request_says_from_whom_and_what_the_former_owner_says_is_not_told() {
     let cell = Cell::on_moto();
