@@ -40,8 +40,10 @@ async fn attempt(
     let letter = sending.letter;
     match &letter.letter.address {
         Address::ResponseUrl { url, channel, user } => {
-            // after an attempt whose fate is unknown, replacing is the form that shows the answer once
-            let replace = sending.replaces == Some(BY_RESPONSE_URL) || sending.again && sending.index == 0;
+            // after an attempt whose fate is unknown, replacing is the form that shows the answer once. A form may have been
+            // opened all the same, and what it led to is said by this url too: that is not replaced
+            let lost = sending.again && sending.index == 0 && letter.letter.reply.form.is_none();
+            let replace = sending.replaces == Some(BY_RESPONSE_URL) || lost;
             respond(api, letter, url, (channel, user), message, replace, parts).await
         }
         // what this url replaces is the message with the button, which stays

@@ -446,6 +446,21 @@ fn an_answer_whose_fate_is_unknown_replaces_itself_on_a_response_url() {
     });
 }
 
+/// The form was opened though its answer was lost, and was sent: what that led to was said by the same url meanwhile.
+#[test]
+fn a_text_in_place_of_a_form_never_replaces_what_the_form_led_to() {
+    run(async {
+        let post = Post::new(|_| answer("ok")).await;
+        let text = form_letter(1, post.response_url(), SignedDuration::ZERO);
+        for sure in [true, false] {
+            let again = Letter { attempts: 1, unsure: !sure, ..text.clone() };
+            assert_eq!(post.send(&again).await, "sent response_url");
+        }
+        let replaced: Vec<_> = post.bodies().iter().map(|body| body["replace_original"].clone()).collect();
+        assert_eq!(replaced, [false, false]);
+    });
+}
+
 #[test]
 fn a_letter_found_in_the_outbox_may_have_been_sent_by_a_former_life() {
     run(async {
