@@ -7,6 +7,11 @@ use crate::store::{self, Store, StoreError, StoreKind, TableMade};
 use futures_util::future::LocalBoxFuture;
 use std::time::Duration;
 
+/// Between the first two tries to open a store, and between the later ones: nobody is answered before it is open, and a try costs
+/// a call or two.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
 /// Opens the store of the settings. One that does not answer now, or whose disk is full, may be mended soon: that is no
 /// reason to end, and waits.
 pub(super) async fn open(settings: &Settings) -> Result<Store, StoreError> {
@@ -14,7 +19,7 @@ pub(super) async fn open(settings: &Settings) -> Result<Store, StoreError> {
         StoreKind::Sqlite => None,
         StoreKind::Dynamodb => Some(Aws::dynamodb(&settings.aws).await),
     };
-    let mut pause = Duration::from_millis(500);
+    let mut pause = FIRST_PAUSE;
     loop {
         let opened = match &client {
             None => store::open(&settings.store, clock::system()),
@@ -27,7 +32,7 @@ pub(super) async fn open(settings: &Settings) -> Result<Store, StoreError> {
             opened => return opened,
         }
         tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(Duration::from_secs(30));
+        pause = (pause * 2).min(LONGEST_PAUSE);
     }
 }
 
