@@ -58,6 +58,10 @@ const KINDS: &[Kind] = &[
     ("slack fails or loses an answer", 12, BOTH),
 ];
 
+/// How long a table fails at most that was told to fail some calls. Without an end to it troubles gather while nobody calls: bots
+/// that cannot open their store ask for it less and less often, and meet what was meant for calls of long ago, for ever.
+const BROKEN: Duration = Duration::from_secs(2);
+
 /// How far a clock is set, in seconds.
 const JUMPS: [i64; 11] = [-7_200, -900, -60, -5, 0, 5, 60, 900, 7_200, 93_600, 0];
 
@@ -392,13 +396,16 @@ impl Saboteur {
         match kind {
             "store slow" => {
                 let delay = Duration::from_millis(self.rng.u64(200..1_500));
-                world.table.break_next("PutItem", Trouble::Delay(delay), some);
+                world.table.break_for(BROKEN, "PutItem", Trouble::Delay(delay), some);
             }
-            "store loses answers" => world.table.break_next("PutItem", Trouble::LoseAnswer, some),
-            "store fails" => world.table.break_next(action, Trouble::Error("InternalServerError", 500), some * 2),
+            "store loses answers" => world.table.break_for(BROKEN, "PutItem", Trouble::LoseAnswer, some),
+            "store fails" => {
+                let fails = Trouble::Error("InternalServerError", 500);
+                world.table.break_for(BROKEN, action, fails, some * 2);
+            }
             "store full" => {
                 let full = Trouble::Error("ProvisionedThroughputExceededException", 400);
-                world.table.break_next(action, full, some * 2);
+                world.table.break_for(BROKEN, action, full, some * 2);
             }
             _ => {
                 world.table.set_down(true);

@@ -71,6 +71,7 @@ struct Fault {
     action: String,
     trouble: Trouble,
     times: u32,
+    until: Option<Instant>,
 }
 
 /// What the proxy knows: a handle for whoever controls it.
@@ -103,7 +104,12 @@ impl Control {
     /// The next `times` calls of this action meet this trouble. A DryRun is an action of its own, `DryRun:StopInstances`;
     /// `us-east-1/StopInstances` means the calls in one region.
     pub fn break_next(&self, action: &str, trouble: Trouble, times: u32) {
-        self.faults.lock().push(Fault { action: action.to_owned(), trouble, times });
+        self.faults.lock().push(Fault { action: action.to_owned(), trouble, times, until: None });
+    }
+
+    /// The same, and for so long at most.
+    pub fn break_for(&self, time: Duration, action: &str, trouble: Trouble, times: u32) {
+        self.faults.lock().push(Fault { action: action.to_owned(), trouble, times, until: Some(now() + time) });
     }
 
     /// The calls that reached AWS: those of [`Control::calls`] that no trouble kept back.
@@ -219,7 +225,8 @@ impl Control {
     fn trouble(&self, region: &str, action: &str) -> Option<Trouble> {
         let mut faults = self.faults.lock();
         let is_meant = |meant: &str| meant == action || meant.split_once('/') == Some((region, action));
-        let fault = faults.iter_mut().find(|fault| fault.times > 0 && is_meant(&fault.action))?;
+        faults.retain(|fault| fault.times > 0 && fault.until.is_none_or(|until| now() < until));
+        let fault = faults.iter_mut().find(|fault| is_meant(&fault.action))?;
         fault.times -= 1;
         self.struck.fetch_add(1, Ordering::Relaxed);
         Some(fault.trouble.clone())
