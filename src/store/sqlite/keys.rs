@@ -88,7 +88,7 @@ impl Keys {
     }
 
     /// The place after every one that was ever taken. None is given twice, or a key that is listed there would be taken
-    /// for one whose mark is written already.
+    /// for one whose mark is written already, or for one that a tidying has seen.
     pub(super) fn next_place(&self, connection: &Connection) -> rusqlite::Result<i64> {
         let highest = |table: &str| -> rusqlite::Result<Option<i64>> {
             connection.query_row(&format!("SELECT max(seq) FROM {table}"), [], |row| row.get(0))
@@ -97,7 +97,7 @@ impl Keys {
             None => highest("known")?,
             newest => newest,
         };
-        Ok(newest.unwrap_or(0).max(self.known_to) + 1)
+        Ok(newest.unwrap_or(0).max(self.known_to).max(self.known_from - 1) + 1)
     }
 
     /// Reads the marks that the table may not have, and writes them when they are more than a tail.

@@ -164,6 +164,24 @@ proptest! {
     }
 }
 
+/// Nothing was swept yet, so that the tidying alone tells that places were taken before.
+#[test]
+fn a_place_before_which_the_table_was_tidied_is_never_taken_again() {
+    let mut life = Life::new(1);
+    for _ in 0..4 {
+        life.accept(1, false);
+    }
+    life.forget(4);
+    walk::tidy(life.book(), 1).unwrap();
+    life.start();
+    life.accept(1, false);
+    walk::sweep(life.book(), 1).unwrap();
+    life.forget(1);
+    life.start();
+    assert_eq!(life.come_to_rest(), 0);
+    life.check();
+}
+
 #[test]
 fn a_start_reads_no_more_than_the_tail() {
     let mut life = Life::new(50);
